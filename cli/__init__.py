@@ -1,0 +1,1 @@
+"""The `kda` command: a thin layer over the other rooms."""

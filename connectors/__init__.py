@@ -1,0 +1,1 @@
+"""One module per AWS service: options and DDL; and the Lambda sink."""

@@ -1,0 +1,1 @@
+"""Record generator: KDG templates, rates, and the senders of the three labs."""

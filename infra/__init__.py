@@ -1,0 +1,1 @@
+"""CloudFormation templates and the local AWS that they are deployed to."""

@@ -1,0 +1,1 @@
+"""The Lambda functions that the labs deploy: plain handlers."""

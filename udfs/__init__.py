@@ -1,0 +1,1 @@
+"""The random cut forest, its door to Flink, and record decoding."""
