@@ -1,0 +1,152 @@
+"""One typed settings object from property groups, the shape that Managed Service for Apache Flink uses.
+
+The same file serves locally and deployed: a list of ``{"PropertyGroupId": …, "PropertyMap": {…}}``. Every group is a
+model here or beside its job; a group or key that no model knows is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+#: Groups that the service itself reads; no job knows them.
+SERVICE_GROUPS = ("kinesis.analytics.flink.run.options", "job")
+
+SettingsT = TypeVar("SettingsT", bound="JobSettings")
+
+
+class SettingsError(ValueError):
+    """A property that is missing, unknown or out of range. The message has one line for each."""
+
+
+class Group(BaseModel):
+    """One property group: unknown keys are refused, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _names(value: Any) -> Any:
+    return tuple(n.strip() for n in value.split(",") if n.strip()) if isinstance(value, str) else value
+
+
+#: Column names, comma separated.
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+#: Seconds, as a number.
+Seconds = Annotated[timedelta, BeforeValidator(lambda v: v if isinstance(v, timedelta) else float(v))]
+
+
+class Aws(Group):
+    """Where AWS is."""
+
+    region: str = Field("us-east-1", description="AWS region of every service the job uses")
+    endpoint: str | None = Field(None, description="another address for all services, as a local AWS has")
+
+
+class Source(Group):
+    """The stream that the job reads."""
+
+    type: Literal["kinesis", "firehose"] = Field("kinesis", description="a stream, or a Firehose's S3 landing")
+    stream: str = Field(description="name of the Kinesis stream")
+    position: str = Field(
+        "LATEST", description="where the first start reads from: LATEST, TRIM_HORIZON, or a time like 2024-01-31T12:00:00Z"
+    )
+    path: str | None = Field(None, description="with type firehose: the S3 folder of the landing, s3://bucket/prefix/")
+    idle_timeout: Seconds = Field(
+        timedelta(seconds=15), gt=timedelta(seconds=10), description="seconds after which a silent shard stops holding others back"
+    )
+
+
+class Forest(Group):
+    """RANDOM_CUT_FOREST's parameters, by their documented names."""
+
+    columns: Names = Field(description="numeric columns to score, comma separated, 1-30")
+    number_of_trees: int = Field(100, ge=1, le=1000, description="trees in the forest")
+    sub_sample_size: int = Field(256, ge=10, le=1000, description="records each tree holds; the score is 0 until then")
+    time_decay: int = Field(100_000, ge=1, le=2_147_483_647, description="how many of the most recent records matter")
+    shingle_size: int = Field(1, ge=1, le=30, description="consecutive records that are scored together")
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="of the random generator: the same seed gives the same scores")
+    partition_by: str | None = Field(None, description="column with a forest for each of its values; none: one forest")
+    idle_expiry: Seconds = Field(
+        timedelta(0), ge=timedelta(0), description="seconds after which an unused forest is forgotten; 0: never"
+    )
+    explain: bool = Field(False, description="add ANOMALY_EXPLANATION, as RANDOM_CUT_FOREST_WITH_EXPLANATION")
+
+
+class Errors(Group):
+    """Where the error stream goes."""
+
+    stream: str = Field(description="name of the Kinesis stream that takes the error stream")
+
+
+class JobSettings(Group):
+    """What every job has; a job adds its own groups."""
+
+    aws: Aws = Aws()
+
+
+def read_groups(path: Path) -> dict[str, dict[str, str]]:
+    """Read ``application_properties.json``.
+
+    Raises
+    ------
+    SettingsError
+        When there is no such file, or it has another shape.
+    """
+    try:
+        groups = json.loads(path.read_text(encoding="utf-8"))
+        return {g["PropertyGroupId"]: dict(g["PropertyMap"]) for g in groups}
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; required: property groups as Managed Flink writes them") from None
+    except (ValueError, KeyError, TypeError) as e:
+        raise SettingsError(
+            f'{path}: required [{{"PropertyGroupId": …, "PropertyMap": {{…}}}}, …], got something else ({e!r})'
+        ) from None
+
+
+def override(groups: Mapping[str, Mapping[str, str]], assignments: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Groups with ``group.key=value`` assignments laid over them.
+
+    Examples
+    --------
+    >>> override({"aws": {"region": "us-east-1"}}, ["aws.region=eu-west-1"])
+    {'aws': {'region': 'eu-west-1'}}
+    """
+    result = {name: dict(values) for name, values in groups.items()}
+    for assignment in assignments:
+        match = re.fullmatch(r"(\w+)\.(\w+)=(.*)", assignment, re.DOTALL)
+        if not match:
+            raise SettingsError(f"property: required group.key=value, got {assignment!r}")
+        result.setdefault(match[1], {})[match[2]] = match[3]
+    return result
+
+
+def settings(model: type[SettingsT], groups: Mapping[str, Mapping[str, str]]) -> SettingsT:
+    """The typed settings of a job.
+
+    Raises
+    ------
+    SettingsError
+        Naming each property that is missing, unknown or out of range, what was required and what came.
+    """
+    # An empty value means "not set": the service's console can't leave a key out once it is there.
+    given = {g: {k: v for k, v in values.items() if v != ""} for g, values in groups.items() if g not in SERVICE_GROUPS}
+    try:
+        return model.model_validate(given)
+    except ValidationError as e:
+        raise SettingsError("\n".join(_line(error) for error in e.errors())) from None
+
+
+def _line(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"{where} is required, and not set"
+    if error["type"] == "extra_forbidden":
+        return f"{where} is no property of this job"
+    message = error["msg"].replace("Input should be", "must be").replace("Value error, ", "")
+    return f"{where} {message}, got {str(error['input'])[:80]!r}"
