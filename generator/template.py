@@ -1,0 +1,169 @@
+"""Templates of the Kinesis Data Generator, compiled.
+
+A template is text with tags: ``{{module.method(argument)}}``. It is trimmed and its newlines are deleted;
+then its first tag is replaced by what the tag makes, until no tag is left. What a tag made is part of the
+text, so text that holds a tag is evaluated again. An argument is JSON, else it is taken as the text it is.
+
+Limits: a template or record of 1 MiB characters, and 1,000 evaluations beyond the template's own tags, so
+that a template which makes its own tags over and over ends with an error.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from generator.source import Source
+
+#: Given a source and a tag's argument, checks the argument and returns what makes one value. None stands for
+#: no argument.
+Maker = Callable[[Source, Any], Callable[[], object]]
+Modules = Mapping[str, Mapping[str, Maker]]
+
+MOST_CHARACTERS = 1024 * 1024
+MOST_EVALUATIONS = 1000
+_ARGUMENT = re.compile(r"\(([^)]*)\)")
+
+
+class TemplateError(ValueError):
+    """A template asks for what there isn't, or never ends."""
+
+
+def text_of(value: object) -> str:
+    """Return a value as JavaScript would put it into text, an object as its JSON.
+
+    >>> [text_of(v) for v in (True, None, 2.0, 0.5, [1, None, "a"], {"a": 1})]
+    ['true', 'null', '2', '0.5', '1,,a', '{"a":1}']
+    """
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case None:
+            return "null"
+        case float():
+            return str(int(value)) if value.is_integer() and abs(value) < 1e21 else repr(value)
+        case list():
+            return ",".join("" if item is None else text_of(item) for item in value)
+        case dict():
+            return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        case datetime():
+            return f"{value:%a %b %d %Y %H:%M:%S GMT%z} ({value.tzname()})"
+        case _:
+            return str(value)
+
+
+class Template:
+    """A template, ready to make records.
+
+    Parameters
+    ----------
+    text : str
+        The template.
+    source : Source
+        Where values come from.
+    modules : mapping
+        Makers by module and method, such as `generator.modules.MODULES`.
+
+    Raises
+    ------
+    TemplateError
+        A tag names an unknown module or method, or has an argument the method can't take.
+
+    Examples
+    --------
+    >>> from generator.modules import MODULES
+    >>> make = Template('{"id": {{random.number({"min": 7, "max": 7})}}}', Source(seed=1), MODULES)
+    >>> make()
+    '{"id": 7}'
+    """
+
+    def __init__(self, text: str, source: Source, modules: Modules) -> None:
+        if len(text) > MOST_CHARACTERS:
+            raise TemplateError(
+                f"a template holds at most {MOST_CHARACTERS} characters, this one {len(text)}"
+            )
+        self._source = source
+        self._modules = modules
+        self._compiled = lru_cache(maxsize=256)(self._compile_tag)
+        self._text = text.strip().replace("\r", "").replace("\n", "")
+        # Per tag: the text before it, what makes its value, and where in the template it ends.
+        self._steps: list[tuple[str, Callable[[], str], int]] = []
+        end = 0
+        while tag := _first_tag(self._text, end):
+            self._steps.append((self._text[end : tag.start], self._compile_tag(tag.inner), tag.end))
+            end = tag.end
+        self._tail = self._text[end:]
+
+    def __call__(self) -> str:
+        """Return one record."""
+        pieces: list[str] = []
+        for before, make, end in self._steps:
+            value = make()
+            pieces += before, value
+            if "{" in value:
+                # The value may be, begin or end a tag: go on with the text as a whole.
+                return self._evaluated("".join(pieces) + self._text[end:])
+        pieces.append(self._tail)
+        return "".join(pieces)
+
+    def _evaluated(self, text: str) -> str:
+        begin = 0
+        for _ in range(MOST_EVALUATIONS + len(self._steps)):
+            if len(text) > MOST_CHARACTERS:
+                raise TemplateError(
+                    f"a record holds at most {MOST_CHARACTERS} characters, this one is longer"
+                )
+            tag = _first_tag(text, begin)
+            if not tag:
+                return text
+            text = text[: tag.start] + self._compiled(tag.inner)() + text[tag.end :]
+            # A brace just before may make a tag together with what was put in.
+            begin = max(tag.start - 1, 0)
+        raise TemplateError(f"the template makes new tags without end: stopped after {MOST_EVALUATIONS}")
+
+    def _compile_tag(self, inner: str) -> Callable[[], str]:
+        found = _ARGUMENT.search(inner)
+        raw = found[1] if found else ""
+        path = _ARGUMENT.sub("", inner, count=1).strip()
+        module, _, rest = path.partition(".")
+        method = rest.split(".")[0]
+        if module not in self._modules:
+            raise TemplateError(f"Invalid module: {module}")
+        if method not in self._modules[module]:
+            raise TemplateError(f"Invalid method: {module}.{method}")
+        try:
+            make = self._modules[module][method](self._source, _parsed(raw))
+        except TemplateError as error:
+            raise TemplateError(f"{module}.{method} {error}, got {raw[:80]!r}") from None
+        return lambda: text_of(make())
+
+
+class _Tag:
+    __slots__ = ("end", "inner", "start")
+
+    def __init__(self, text: str, start: int, close: int) -> None:
+        self.start, self.end, self.inner = start, close + 2, text[start + 2 : close]
+
+
+def _first_tag(text: str, begin: int) -> _Tag | None:
+    # Plain searches rather than a regular expression: those take quadratic time on a run of braces.
+    start = text.find("{{", begin)
+    close = text.find("}}", start + 2) if start >= 0 else -1
+    return _Tag(text, start, close) if close >= 0 else None
+
+
+def _parsed(raw: str) -> Any:
+    if not raw.strip():
+        return None
+    try:
+        return json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return raw
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
