@@ -1,0 +1,107 @@
+"""`kda local`: the local AWS with the labs' stacks."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from infra import local, stacks
+
+app = typer.Typer(no_args_is_help=True, help="The local AWS that the labs' stacks are deployed to.")
+_out = Console(soft_wrap=True)
+_err = Console(stderr=True, soft_wrap=True)
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on the loopback interface; 0: any free one.")]
+
+
+@contextlib.contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Turn the errors that are the user's business into one line and exit code 1."""
+    try:
+        yield
+    except (local.LocalAwsError, stacks.StackError) as error:
+        _err.print(Text(f"kda local: {error}", style="red"))
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def up(port: Port = 0) -> None:
+    """Start the local AWS in the background and deploy the labs' stacks.
+
+    Where it runs already, the stacks are brought up to date.
+
+    Example: kda local up --port 4566
+    """
+    with _errors_in_one_line(), local.lock():
+        started = local.start(port)
+        if started.remains_ended:
+            _out.print(
+                "Found the remains of a local AWS that was killed, and ended them (processes "
+                f"{', '.join(map(str, started.remains_ended))}). Its S3 objects are kept, its streams not."
+            )
+        deployed = stacks.deploy(started.endpoint, parameters=stacks.local_parameters())
+        state = "runs already" if started.already_running else "is up"
+        _out.print(f"The local AWS {state} at {started.endpoint} with the stacks of {', '.join(deployed)}.")
+
+
+@app.command()
+def status() -> None:
+    """Show whether the local AWS runs, and what its stacks made. Exit code 1: it doesn't run.
+
+    Example: kda local status
+    """
+    with _errors_in_one_line():
+        endpoint = local.find()
+        if endpoint is None:
+            remains = local.processes()
+            if remains:
+                _out.print(
+                    f"The local AWS is dead, but its processes {sorted(remains)} are left: "
+                    "`kda local up` or `kda local down` ends them."
+                )
+            else:
+                _out.print("The local AWS does not run: start it with `kda local up`.")
+            raise typer.Exit(1)
+        _out.print(f"The local AWS runs at {endpoint}.")
+        table = Table("stack", "output")
+        table.add_column("value", overflow="fold")  # whole: it is there to be copied
+        for lab, stack in stacks.STACKS.items():
+            try:
+                made = stacks.outputs(endpoint, lab)
+            except stacks.StackError as error:
+                table.add_row(stack.name, "", str(error))
+                continue
+            for name, value in sorted(made.items()):
+                table.add_row(stack.name, name, value)
+        _out.print(table)
+
+
+@app.command()
+def reset(port: Port = 0) -> None:
+    """Delete everything in the local AWS and start it anew with empty stacks.
+
+    It keeps its port if it runs.
+
+    Example: kda local reset
+    """
+    with _errors_in_one_line(), local.lock():
+        running = local.find()
+        local.remove()
+        started = local.start(port or (int(running.rpartition(":")[2]) if running else 0))
+        stacks.deploy(started.endpoint, parameters=stacks.local_parameters())
+        _out.print(f"The local AWS is empty and up at {started.endpoint}.")
+
+
+@app.command()
+def down() -> None:
+    """End the local AWS and delete its data. Nothing is left of it, and a second time does no harm.
+
+    Example: kda local down
+    """
+    with _errors_in_one_line(), local.lock():
+        ended = local.remove()
+        _out.print("The local AWS is down." if ended else "The local AWS did not run; nothing is left of it.")

@@ -1,0 +1,35 @@
+"""Which AWS a command talks to: the running local one, an endpoint that is named, or the real one."""
+
+from typing import Annotated
+
+import typer
+
+from infra import local
+
+Endpoint = Annotated[
+    str | None,
+    typer.Option(help="URL of an AWS endpoint. Default: the running local AWS."),
+]
+RealAws = Annotated[
+    bool, typer.Option("--aws", help="The real AWS, with the default chain of credentials and region.")
+]
+
+
+def choose(endpoint: str | None, aws: bool) -> str | None:
+    """Return the endpoint to give to clients; None means the real AWS.
+
+    Raises
+    ------
+    typer.BadParameter
+        Both were named, or neither and no local AWS runs.
+    """
+    if aws and endpoint:
+        raise typer.BadParameter("name either --endpoint or --aws, not both")
+    if aws:
+        return None
+    found = endpoint or local.find()
+    if found is None:
+        raise typer.BadParameter(
+            "no local AWS runs: start it with `kda local up`, or name --endpoint or --aws"
+        )
+    return found

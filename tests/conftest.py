@@ -1,0 +1,35 @@
+"""Fixtures that tests of more than one room share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from infra import clients, local, stacks
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """The local AWS of a test session, with all stacks deployed.
+
+    Attributes
+    ----------
+    endpoint : str
+    outputs : dict
+        The stacks' outputs by lab and name.
+    """
+
+    endpoint: str
+    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        return clients.client(service, self.endpoint)
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    with local.running_local_aws(tmp_path_factory.mktemp("aws")) as endpoint:
+        # The producer's rounds: few and without pauses, where a test invokes it.
+        parameters = stacks.local_parameters() | {"trades": {"Rounds": "3", "RoundIntervalSeconds": "0"}}
+        yield LocalAws(endpoint, stacks.deploy(endpoint, parameters=parameters))
