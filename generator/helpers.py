@@ -110,7 +110,7 @@ def random_uuid(source: Source, _: Any) -> Callable[[], object]:
 
 
 def pattern(default: str | Sequence[str]) -> Maker:
-    """Return a maker that fills a pattern: ``#`` is a digit, ``!`` one from 2, ``?`` a letter, ``*`` either."""
+    """Return a filler of patterns: ``#`` is a digit, ``!`` one from 2, ``?`` a letter, ``*`` either."""
 
     def maker(source: Source, argument: Any) -> Callable[[], object]:
         # A pattern of digits alone arrives as a number.

@@ -1,0 +1,100 @@
+"""When records are due: pure arithmetic, no clock.
+
+Each rate yields due times in seconds since the sender began, rising. Whoever sends decides what a second is.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+#: Records a second; the upper end only keeps a slip of the keyboard from filling a disk.
+RecordsPerSecond = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+
+
+class _Rate(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Constant(_Rate):
+    """The same number of records each second, evenly spread.
+
+    A record is due in the middle of its interval, so that a window as long as some intervals holds exactly
+    as many records, whatever the jitter of the sender.
+
+    Examples
+    --------
+    >>> from itertools import islice
+    >>> list(islice(Constant(per_second=2).times(datetime.min, Random()), 3))
+    [0.25, 0.75, 1.25]
+    """
+
+    per_second: RecordsPerSecond
+
+    def times(self, start: datetime, random: Random) -> Iterator[float]:
+        """Yield due times in seconds."""
+        return ((n + 0.5) / self.per_second for n in count())
+
+
+class Paced(_Rate):
+    """One record every so many seconds, and a pause instead after every so many records.
+
+    Parameters
+    ----------
+    every, pause : float
+        Seconds to the next record: usually, and after every `after` th.
+    after : int
+        Number of records between two pauses.
+    """
+
+    every: _Seconds
+    pause: _Seconds
+    after: int = Field(ge=1)
+
+    def times(self, start: datetime, random: Random) -> Iterator[float]:
+        """Yield due times in seconds."""
+        return (n * self.every + n // self.after * (self.pause - self.every) for n in count())
+
+
+def _grid(value: Any) -> Any:
+    """A single number stands for all hours of the week."""
+    return [[value] * 24] * 7 if isinstance(value, int | float) else value
+
+
+_Day = Annotated[list[Annotated[float, Field(ge=0, le=1_000_000)]], Field(min_length=24, max_length=24)]
+_Week = Annotated[list[_Day], Field(min_length=7, max_length=7), BeforeValidator(_grid)]
+
+
+class Periodic(_Rate):
+    """A number of records that is drawn anew each second from a normal distribution, by the hour of the week.
+
+    The hour is that of simulated time. A draw below zero is zero.
+
+    Parameters
+    ----------
+    mean, deviation : number or list of 7 lists of 24 numbers
+        Records a second: days from Sunday, hours from 0. One number stands for the whole week.
+    """
+
+    mean: _Week
+    deviation: _Week
+
+    def times(self, start: datetime, random: Random) -> Iterator[float]:
+        """Yield due times in seconds; `start` is the simulated time at second 0."""
+        for second in count():
+            moment = start + timedelta(seconds=second)
+            day, hour = moment.isoweekday() % 7, moment.hour
+            number = round(random.gauss(self.mean[day][hour], self.deviation[day][hour]))
+            for n in range(number):
+                yield second + (n + 0.5) / number
+
+
+def _number_is_constant(value: Any) -> Any:
+    return {"per_second": value} if isinstance(value, int | float | str) else value
+
+
+Rate = Annotated[Constant | Paced | Periodic, BeforeValidator(_number_is_constant)]
