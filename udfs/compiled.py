@@ -1,0 +1,76 @@
+"""The one door to numba: how functions are compiled and where the machine code is kept.
+
+Import numba only through here. Inside PyFlink's process-mode workers `builtins.print` has been replaced by a
+function whose module has no attribute `print`, and numba's import, which looks `print` up in that module,
+fails; `_mend_print` makes the look-up succeed before numba is imported.
+"""
+
+import builtins
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+HERE = Path(__file__).resolve().parent
+
+
+def _mend_print() -> None:
+    module = sys.modules.get(builtins.print.__module__)
+    if module is not None and not hasattr(module, "print"):
+        module.print = builtins.print  # type: ignore[attr-defined]
+
+
+_mend_print()
+
+import numba  # noqa: E402
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+
+def _private_folder(folder: Path) -> Path | None:
+    """The folder, made if need be; None where it can't be written or belongs to another user.
+
+    numba unpickles what it finds in its cache, so a folder that others may write to is never used.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o022:
+            return None
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return None
+
+
+def _cache_folder() -> Path | None:
+    """Where machine code is kept: under the clone, else (deployed: read-only) in the temporary folder.
+
+    One folder per version of the kernels' sources: numba looks only at the file a function is written in,
+    and would keep a caller after its callee in another file has changed.
+    """
+    digest = sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("forest_*.py")))).hexdigest()[:12]
+    candidates = [Path(tempfile.gettempdir()) / f"kda-numba-{os.getuid()}" / digest]
+    if (HERE.parent / "pyproject.toml").exists():
+        candidates.insert(0, HERE.parent / ".kda" / "numba" / digest)
+    return next((folder for candidate in candidates if (folder := _private_folder(candidate))), None)
+
+
+# The environment variable NUMBA_CACHE_DIR wins: numba has read it into its configuration already.
+if not numba.config.CACHE_DIR and (_folder := _cache_folder()):
+    numba.config.CACHE_DIR = str(_folder)
+
+#: False where no folder can be written: every process then compiles anew (some 10-20 s).
+CACHED = bool(numba.config.CACHE_DIR)
+
+
+def compiled(function: AnyFunction) -> AnyFunction:
+    """Compile to machine code on first call; without fast-math, so that a sum is the same on every machine."""
+    return numba.njit(cache=CACHED, error_model="numpy", boundscheck=False)(function)  # type: ignore[no-any-return]
+
+
+def inlined(function: AnyFunction) -> AnyFunction:
+    """A small helper that is only called from compiled functions."""
+    return numba.njit(inline="never", error_model="numpy", boundscheck=False)(function)  # type: ignore[no-any-return]

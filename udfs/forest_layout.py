@@ -1,0 +1,95 @@
+"""How a forest lies in memory: a few flat arrays, shared by all its trees.
+
+A tree holds a sample of at most M points. Its nodes and leaves are numbered apart, both from 0; a child is
+an int16: c >= 0 is node c, c < 0 is leaf ~c. What a node needs on the way down lies side by side in
+`nodes`, 4 + 2 D words of 32 bits:
+
+    cut | sum of the box's sides | left, right (int16) | dimension of the cut (int16), unused | D minima | D maxima
+
+A leaf names a row of `points`, the store that all trees share. Every sampled record is a *slot* of its tree;
+slots form a heap whose root has the largest key, the next one to be evicted.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Words of a node (float32 in `nodes`, two int16 each in `links`).
+CUT = 0
+SIDES = 1
+LEFT = 4
+RIGHT = 5
+DIMENSION = 6
+BOX = 4
+
+# Columns of `trees`.
+ROOT = 0
+SIZE = 1
+FREE_NODE = 2
+FREE_LEAF = 3
+
+#: `trees[t, ROOT]` of a tree without points: no node and no leaf has this number.
+EMPTY = 1 << 20
+
+
+class Arrays(NamedTuple):
+    """All of a forest's numbers (T trees of M points in D dimensions)."""
+
+    nodes: NDArray[np.float32]  # (T * (M - 1) * (4 + 2 D),)
+    links: NDArray[np.int16]  # the same memory as `nodes`
+    trees: NDArray[np.int32]  # (T, 4): root, size, heads of the lists of free nodes and free leaves
+    leaf_row: NDArray[np.int32]  # (T, M): row of `points`; for a free leaf the next free one
+    leaf_mass: NDArray[np.int16]  # (T, M): how many sampled records are equal to this point
+    slot_key: NDArray[np.float64]  # (T, M): heap
+    slot_row: NDArray[np.int32]  # (T, M)
+    slot_leaf: NDArray[np.int16]  # (T, M)
+    seeds: NDArray[np.uint64]  # (T,)
+    gates: NDArray[np.uint64]  # (T,): no record up to `gate_until` whose random number is below gets in
+    gate_until: NDArray[np.int64]  # (T,)
+    points: NDArray[np.float32]  # (rows, D)
+    point_number: NDArray[np.int64]  # (rows,): how many points came before this one
+    weights: NDArray[np.float64]  # (M + 1,): 1 / (depth + 1)
+    logarithms: NDArray[np.float64]  # (M + 1,): log2(mass + 1)
+    path: NDArray[np.int16]  # (M,): scratch
+    box: NDArray[np.float32]  # (2 D,): scratch
+
+
+def mix(value: int) -> int:
+    """A 64-bit number scrambled (the finalizer of splitmix64)."""
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
+    return value ^ (value >> 31)
+
+
+def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int) -> Arrays:
+    """The arrays of a forest that has seen nothing."""
+    words = 4 + 2 * dimensions
+    nodes = np.zeros(trees * (samples - 1) * words, np.float32)
+    links = nodes.view(np.int16)
+    # Free nodes are chained through their left child, free leaves through their row; -1 ends the chain.
+    links.reshape(trees, samples - 1, 2 * words)[:, :, LEFT] = np.r_[1 : samples - 1, -1]
+    leaf_row = np.tile(np.r_[1:samples, -1].astype(np.int32), (trees, 1))
+    heads = np.tile(np.array([EMPTY, 0, 0, 0], np.int32), (trees, 1))
+    seeds = np.array([mix((seed + 0x9E3779B97F4A7C15 * (t + 1)) & 0xFFFFFFFFFFFFFFFF) for t in range(trees)], np.uint64)
+    counts = np.arange(samples + 1)
+    return Arrays(
+        nodes=nodes,
+        links=links,
+        trees=heads,
+        leaf_row=leaf_row,
+        leaf_mass=np.zeros((trees, samples), np.int16),
+        slot_key=np.zeros((trees, samples)),
+        slot_row=np.zeros((trees, samples), np.int32),
+        slot_leaf=np.zeros((trees, samples), np.int16),
+        seeds=seeds,
+        gates=np.zeros(trees, np.uint64),
+        gate_until=np.full(trees, -1, np.int64),
+        points=np.zeros((rows, dimensions), np.float32),
+        point_number=np.zeros(rows, np.int64),
+        weights=1.0 / (counts + 1.0),
+        # Rounded, so that mathematical libraries that differ in the last bit give one table.
+        logarithms=np.round(np.log2(counts + 1.0), 12),
+        path=np.zeros(samples, np.int16),
+        box=np.zeros(2 * dimensions, np.float32),
+    )

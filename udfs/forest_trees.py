@@ -1,0 +1,238 @@
+"""One random cut tree: a point goes in, a point goes out.
+
+Three things are never stored but follow from what is: a box from the points below it, the sum of its sides
+from the box, and the cut from the gap it lies in. Given which points it separates, the cut of a random cut
+tree is uniform in the gap between the two sides; so it may be drawn anew whenever the gap changes, and is
+here a fixed random function of tree, dimension and gap. A saved tree is then only its shape.
+
+All randomness is a function of (seed of the tree, number of the point): there is no generator to save.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.compiled import compiled
+from udfs.forest_layout import (
+    BOX,
+    CUT,
+    DIMENSION,
+    EMPTY,
+    FREE_LEAF,
+    FREE_NODE,
+    LEFT,
+    RIGHT,
+    ROOT,
+    SIDES,
+    Arrays,
+)
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_M1 = np.uint64(0xBF58476D1CE4E5B9)
+_M2 = np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S11, _S32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11), np.uint64(32)
+
+
+@compiled
+def scrambled(seed: np.uint64, number: np.uint64) -> np.uint64:
+    """The `number`-th output of splitmix64 started at `seed`."""
+    z = seed + number * _STEP
+    z = (z ^ (z >> _S30)) * _M1
+    z = (z ^ (z >> _S27)) * _M2
+    return z ^ (z >> _S31)
+
+
+@compiled
+def uniform(bits: np.uint64) -> float:
+    """64 random bits as a number in (0, 1), never 0 and never 1."""
+    return (np.float64(bits >> _S11) + 0.5) * (1.0 / 9007199254740992.0)
+
+
+@compiled
+def cut_between(seed: np.uint64, dimension: int, low: np.float32, high: np.float32) -> np.float32:
+    """The cut of the gap from `low` to `high` (low < high): low <= cut < high."""
+    gap = (np.uint64(np.float32(low).view(np.uint32)) << _S32) | np.uint64(np.float32(high).view(np.uint32))
+    u = uniform(scrambled(seed ^ scrambled(gap, np.uint64(1)), np.uint64(dimension)))
+    cut = np.float32(np.float64(low) + u * (np.float64(high) - np.float64(low)))
+    return cut if cut < high else low
+
+
+@compiled
+def minimum(arrays: Arrays, tree: int, child: int, dimension: int) -> np.float32:
+    """Lower side of a child's box in one dimension."""
+    if child < 0:
+        return arrays.points[arrays.leaf_row[tree, ~child], dimension]
+    d = arrays.points.shape[1]
+    return arrays.nodes[(tree * (arrays.leaf_row.shape[1] - 1) + child) * (4 + 2 * d) + BOX + dimension]
+
+
+@compiled
+def maximum(arrays: Arrays, tree: int, child: int, dimension: int) -> np.float32:
+    """Upper side of a child's box in one dimension."""
+    if child < 0:
+        return arrays.points[arrays.leaf_row[tree, ~child], dimension]
+    d = arrays.points.shape[1]
+    return arrays.nodes[(tree * (arrays.leaf_row.shape[1] - 1) + child) * (4 + 2 * d) + BOX + d + dimension]
+
+
+@compiled
+def set_sides(nodes: NDArray[np.float32], base: int, dimensions: int) -> None:
+    """The sum of a box's sides, always added in the same order: a box has one sum, however it came to be."""
+    total = 0.0
+    for k in range(base + BOX, base + BOX + dimensions):
+        total += np.float64(nodes[k + dimensions]) - np.float64(nodes[k])
+    nodes[base + SIDES] = np.float32(total)
+
+
+@compiled
+def fit(arrays: Arrays, tree: int, node: int) -> bool:
+    """Box, sides and cut of a node from its children; True if the box has changed."""
+    nodes = arrays.nodes
+    dimensions = arrays.points.shape[1]
+    base = (tree * (arrays.leaf_row.shape[1] - 1) + node) * (4 + 2 * dimensions)
+    left, right = arrays.links[2 * base + LEFT], arrays.links[2 * base + RIGHT]
+    changed = False
+    for d in range(dimensions):
+        low = min(minimum(arrays, tree, left, d), minimum(arrays, tree, right, d))
+        high = max(maximum(arrays, tree, left, d), maximum(arrays, tree, right, d))
+        if low != nodes[base + BOX + d] or high != nodes[base + BOX + dimensions + d]:
+            nodes[base + BOX + d] = low
+            nodes[base + BOX + dimensions + d] = high
+            changed = True
+    d = arrays.links[2 * base + DIMENSION]
+    nodes[base + CUT] = cut_between(
+        arrays.seeds[tree], d, maximum(arrays, tree, left, d), minimum(arrays, tree, right, d)
+    )
+    if changed:
+        set_sides(nodes, base, dimensions)
+    return changed
+
+
+@compiled
+def insert(arrays: Arrays, tree: int, row: int) -> int:
+    """Put a row of `points` into the tree; returns its leaf.
+
+    From the root down: a random cut of the box that would hold the point too either separates the point
+    from the node (a new node is put there) or falls inside the box, and the point goes on down.
+    """
+    nodes, links, points = arrays.nodes, arrays.links, arrays.points
+    dimensions = points.shape[1]
+    words = 4 + 2 * dimensions
+    first = tree * (arrays.leaf_row.shape[1] - 1)
+    seed = arrays.seeds[tree]
+    state = scrambled(~seed, np.uint64(arrays.point_number[row]))
+    child = arrays.trees[tree, ROOT]
+    parent_link = -1
+    draws = 0
+    while child != EMPTY:
+        excess = 0.0
+        if child < 0:
+            twin = arrays.leaf_row[tree, ~child]
+            for d in range(dimensions):
+                excess += abs(np.float64(points[row, d]) - np.float64(points[twin, d]))
+            if excess == 0.0:
+                arrays.leaf_mass[tree, ~child] += 1
+                return ~child
+            sides = 0.0
+        else:
+            base = (first + child) * words
+            for d in range(dimensions):
+                x = np.float64(points[row, d])
+                excess += max(nodes[base + BOX + d] - x, x - nodes[base + BOX + dimensions + d], 0.0)
+            sides = np.float64(nodes[base + SIDES])
+        if excess > 0.0:
+            draws += 1
+            drawn = uniform(scrambled(state, np.uint64(draws))) * (sides + excess)
+            if child < 0 or drawn < excess:
+                break
+            for d in range(dimensions):
+                nodes[base + BOX + d] = min(nodes[base + BOX + d], points[row, d])
+                nodes[base + BOX + dimensions + d] = max(nodes[base + BOX + dimensions + d], points[row, d])
+            set_sides(nodes, base, dimensions)
+        d = links[2 * base + DIMENSION]
+        left, right = links[2 * base + LEFT], links[2 * base + RIGHT]
+        x32 = points[row, d]
+        if x32 <= nodes[base + CUT]:
+            if x32 > maximum(arrays, tree, left, d):
+                nodes[base + CUT] = cut_between(seed, d, x32, minimum(arrays, tree, right, d))
+            parent_link = 2 * base + LEFT
+        else:
+            if x32 < minimum(arrays, tree, right, d):
+                nodes[base + CUT] = cut_between(seed, d, maximum(arrays, tree, left, d), x32)
+            parent_link = 2 * base + RIGHT
+        child = np.int64(links[parent_link])
+
+    leaf = arrays.trees[tree, FREE_LEAF]
+    arrays.trees[tree, FREE_LEAF] = arrays.leaf_row[tree, leaf]
+    arrays.leaf_row[tree, leaf] = row
+    arrays.leaf_mass[tree, leaf] = 1
+    if child == EMPTY:
+        arrays.trees[tree, ROOT] = ~leaf
+        return leaf
+
+    # The dimension that separates: each in proportion to how far the point lies outside in it.
+    drawn = uniform(scrambled(state, np.uint64(draws + 1))) * excess
+    dimension = -1
+    above = False
+    for d in range(dimensions):
+        x = np.float64(points[row, d])
+        low, high = np.float64(minimum(arrays, tree, child, d)), np.float64(maximum(arrays, tree, child, d))
+        outside = max(low - x, x - high)
+        if outside > 0.0:
+            # The last dimension with an excess wins where rounding lets `drawn` outlast them all.
+            dimension = d
+            above = x > high
+            drawn -= outside
+            if drawn < 0.0:
+                break
+    node = arrays.trees[tree, FREE_NODE]
+    base = (first + node) * words
+    arrays.trees[tree, FREE_NODE] = links[2 * base + LEFT]
+    links[2 * base + LEFT] = child if above else ~leaf
+    links[2 * base + RIGHT] = ~leaf if above else child
+    links[2 * base + DIMENSION] = dimension
+    fit(arrays, tree, node)
+    set_sides(nodes, base, dimensions)
+    if parent_link < 0:
+        arrays.trees[tree, ROOT] = node
+    else:
+        links[parent_link] = node
+    return leaf
+
+
+@compiled
+def delete(arrays: Arrays, tree: int, leaf: int) -> None:
+    """Take one record out of a leaf, and the leaf out of the tree if that was its last."""
+    arrays.leaf_mass[tree, leaf] -= 1
+    if arrays.leaf_mass[tree, leaf] > 0:
+        return
+    nodes, links, points, path = arrays.nodes, arrays.links, arrays.points, arrays.path
+    words = 4 + 2 * points.shape[1]
+    first = tree * (arrays.leaf_row.shape[1] - 1)
+    row = arrays.leaf_row[tree, leaf]
+    child = np.int64(arrays.trees[tree, ROOT])
+    depth = 0
+    while child >= 0:
+        path[depth] = child
+        depth += 1
+        base = (first + child) * words
+        goes_left = points[row, links[2 * base + DIMENSION]] <= nodes[base + CUT]
+        child = np.int64(links[2 * base + (LEFT if goes_left else RIGHT)])
+
+    arrays.leaf_row[tree, leaf] = arrays.trees[tree, FREE_LEAF]
+    arrays.trees[tree, FREE_LEAF] = leaf
+    if depth == 0:
+        arrays.trees[tree, ROOT] = EMPTY
+        return
+    parent = path[depth - 1]
+    base = 2 * (first + parent) * words
+    sibling = links[base + RIGHT] if links[base + LEFT] == child else links[base + LEFT]
+    links[base + LEFT] = arrays.trees[tree, FREE_NODE]
+    arrays.trees[tree, FREE_NODE] = parent
+    if depth == 1:
+        arrays.trees[tree, ROOT] = sibling
+        return
+    base = 2 * (first + path[depth - 2]) * words
+    links[base + (LEFT if links[base + LEFT] == parent else RIGHT)] = sibling
+    for k in range(depth - 2, -1, -1):
+        if not fit(arrays, tree, path[k]):
+            return
