@@ -25,7 +25,8 @@ def client(service: str, endpoint: str | None, config: Config | None = None) -> 
     if endpoint is None:
         return boto3.client(service, config=config)
     key, secret = LOCAL_CREDENTIALS
-    local = Config(s3={"addressing_style": "path"})
+    # No proxy lies between this machine and itself, whatever the environment says.
+    local = Config(s3={"addressing_style": "path"}, proxies={})
     return boto3.client(
         service,
         endpoint_url=endpoint,

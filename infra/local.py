@@ -147,8 +147,13 @@ def remove(data: Path = DATA) -> tuple[int, ...]:
 @contextlib.contextmanager
 def lock(data: Path = DATA) -> Iterator[None]:
     """Let one command at a time change the emulator on `data`; the kernel frees it if its holder dies."""
-    data.parent.mkdir(parents=True, exist_ok=True)
-    with open(data.with_name(data.name + ".lock"), "w") as file:
+    path = data.with_name(data.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise LocalAwsError(f"{path.parent} must be a folder that can be written: {error}") from error
+    with file:
         deadline = time.monotonic() + _LOCK_SECONDS
         while True:
             try:
@@ -204,6 +209,9 @@ def _spawn(port: int, data: Path, with_parent: bool) -> None:
         "S3_DATA_DIR": str(data / "s3"),
         "STATE_DIR": str(data / "state"),
         "TMPDIR": str(data / "tmp"),
+        # For the Lambda functions: no proxy lies between this machine and itself.
+        "NO_PROXY": f"{HOST},localhost",
+        "no_proxy": f"{HOST},localhost",
     }
     log = data / "ministack.log"
     command = [sys.executable, "-m", "ministack"]

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import secrets
+import time
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -47,8 +48,8 @@ class Stack:
 
 STACKS = {
     "trades": Stack("trade-anomalies", _TEMPLATES / "trade_anomalies.yaml"),
-    # "ctr": Stack("ctr-anomaly", _TEMPLATES / "ctr_anomaly.yaml"),
-    # "sessions": Stack("sessionization", _TEMPLATES / "sessionization.yaml"),
+    "ctr": Stack("ctr-anomaly", _TEMPLATES / "ctr_anomaly.yaml"),
+    "sessions": Stack("sessionization", _TEMPLATES / "sessionization.yaml"),
 }
 
 
@@ -127,7 +128,7 @@ def delete(endpoint: str | None, labs: Iterable[str] = tuple(STACKS)) -> None:
     cloudformation = client("cloudformation", endpoint)
     for lab in labs:
         name = STACKS[lab].name
-        found = _describe(cloudformation, name)
+        found = _settled(cloudformation, name)
         if found is None:
             continue
         for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]:
@@ -150,7 +151,7 @@ def delete_code(endpoint: str | None) -> None:
 
 def _create_or_update(cloudformation: Any, stack: Stack, given: dict[str, str]) -> None:
     body = stack.template.read_text()
-    deployed = _describe(cloudformation, stack.name)
+    deployed = _settled(cloudformation, stack.name)
     if deployed is not None and deployed["StackStatus"] in _DEAD_ENDS:
         cloudformation.delete_stack(StackName=stack.name)
         _wait(cloudformation, "stack_delete_complete", deployed["StackId"], stack.name)
@@ -189,6 +190,16 @@ def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
             return None
         raise
     return next((stack for stack in found if stack["StackStatus"] != "DELETE_COMPLETE"), None)
+
+
+def _settled(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    """The stack once no operation is under way; one may be, where an earlier command was killed."""
+    deadline = time.monotonic() + _WAIT["Delay"] * _WAIT["MaxAttempts"]
+    while (stack := _describe(cloudformation, name)) and stack["StackStatus"].endswith("_IN_PROGRESS"):
+        if time.monotonic() > deadline:
+            raise StackError(f"stack {name} stays in {stack['StackStatus']}")
+        time.sleep(_WAIT["Delay"])
+    return stack
 
 
 def _wait(cloudformation: Any, waiter: str, stack_id: str, name: str) -> None:

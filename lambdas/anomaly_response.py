@@ -1,0 +1,106 @@
+"""Lambda function `CSEBeconAnomalyResponse`: tell people about click-through rates that are anomalous.
+
+A KDA application sends it rows with ``CTRPERCENT`` (%) and ``ANOMALY_SCORE``, and, where the job has them,
+``SITE``, ``WINDOW_START``, ``WINDOW_END`` and ``USUAL_CTR`` (%); names in any case. Each is published to the
+SNS topic that ``TOPIC_ARN`` names, from where e-mail and SMS go out.
+"""
+
+import base64
+import json
+import math
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+
+# SNS refuses a longer subject, control characters in it, and anything but ASCII.
+_SUBJECT_CHARACTERS = 100
+# The text of a column is a stranger's: what is longer than this is no site and no time.
+_TEXT_CHARACTERS = 200
+
+
+@cache
+def _client() -> Any:
+    return boto3.client("sns")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer, record by record, ``Ok`` or ``DeliveryFailed``; a bad record fails alone."""
+    return {
+        "records": [
+            {"recordId": record["recordId"], "result": _publish(record)} for record in event["records"]
+        ]
+    }
+
+
+def _publish(record: dict[str, Any]) -> str:
+    try:
+        subject, message = to_message(record["data"])
+        _client().publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=message)
+    except Exception as error:  # whatever is wrong with this record, the others go on
+        print(f"record {record['recordId']!r} not published: {type(error).__name__}: {error}")
+        return "DeliveryFailed"
+    return "Ok"
+
+
+def to_message(data: str) -> tuple[str, str]:
+    """Turn a record's data into a subject and a message.
+
+    Parameters
+    ----------
+    data : str
+        Base64 of one row, a JSON object.
+
+    Raises
+    ------
+    ValueError
+        It is no such object, or the rate or the score is missing or not finite.
+
+    Examples
+    --------
+    >>> row = b'{"CTRPERCENT": 400.0, "ANOMALY_SCORE": 2.75, "USUAL_CTR": 101.5, "SITE": "shop.example.com"}'
+    >>> subject, message = to_message(base64.b64encode(row).decode())
+    >>> print(subject)
+    Click-through rate 400.0 % on shop.example.com is anomalous
+    >>> print(message)
+    The click-through rate is anomalous: 400.0 % on shop.example.com.
+    It usually is about 101.5 %.
+    Anomaly score: 2.75 (about 1 is ordinary, higher is more anomalous).
+    """
+    row = json.loads(base64.b64decode(data, validate=True))
+    if not isinstance(row, dict):
+        raise ValueError(f"a record must be a JSON object, got {type(row).__name__}")
+    values = {name.upper(): value for name, value in row.items()}
+    rate = f"{_number(values, 'CTRPERCENT'):.1f} %"
+    score = f"{_number(values, 'ANOMALY_SCORE'):.2f}"
+    place = f" on {site}" if (site := _text(values, "SITE")) else ""
+    lines = [f"The click-through rate is anomalous: {rate}{place}."]
+    if values.get("USUAL_CTR") is not None:
+        lines.append(f"It usually is about {_number(values, 'USUAL_CTR'):.1f} %.")
+    lines.append(f"Anomaly score: {score} (about 1 is ordinary, higher is more anomalous).")
+    start, end = _text(values, "WINDOW_START"), _text(values, "WINDOW_END")
+    if start and end:
+        lines.append(f"Window: {start} to {end}.")
+    subject = f"Click-through rate {rate}{place} is anomalous".encode("ascii", "replace").decode()
+    return _shortened(subject, _SUBJECT_CHARACTERS), "\n".join(lines)
+
+
+def _number(values: dict[str, Any], name: str) -> float:
+    value = values.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return float(value)
+
+
+def _text(values: dict[str, Any], name: str) -> str:
+    """Return the column as one line without control characters; empty where it is absent."""
+    value = values.get(name)
+    if value is None:
+        return ""
+    printable = "".join(character if character.isprintable() else " " for character in str(value))
+    return _shortened(" ".join(printable.split()), _TEXT_CHARACTERS)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
