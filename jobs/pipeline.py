@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from connectors.kinesis import KinesisSource
 from jobs import sql
+from jobs.settings import Aws, Forest, Source
 from udfs.decoding import Column
-from udfs.flink_door import ForestOptions, decode_records, random_cut_forest
+from udfs.decode_function import decode_records
+from udfs.forest_function import ForestOptions, random_cut_forest
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table, TableResult
@@ -58,15 +61,13 @@ class Pipeline:
     def source(self, name: str, connector: RecordSource, **parameters: sql.type_of_value) -> None:
         """Read a stream's records into the typed columns of ``name.sql``; what does not fit goes to the error stream.
 
-        A column's COMMENT is its record path (``$.a.b``); without one it is ``$.name``. A WATERMARK clause in the
-        statement makes that column the rowtime; without one the rowtime is the time of arrival, in a column of that
-        name.
+        A column's COMMENT is its record path (``$.a.b``); without one it is ``$.name``. A column ``rowtime``, the time
+        of arrival, is added.
         """
         statement = self._bound(name, parameters)
         self.statements.append(statement)
-        columns, watermark = _declared(self.table_env, statement)
         records = connector.records(self.table_env, f"{name}_records")
-        decoded, errors = decode_records(self.table_env, records, columns, watermark)
+        decoded, errors = decode_records(self.table_env, records, _declared_columns(self.table_env, statement))
         self.table_env.create_temporary_view(name, decoded)
         self.errors(f"{name}_errors", errors)
 
@@ -120,18 +121,23 @@ class Pipeline:
         self._inserts.add_insert_sql(statement)
 
 
-def _declared(table_env: StreamTableEnvironment, statement: str) -> tuple[list[Column], tuple[str, str] | None]:
-    """The columns of a CREATE TABLE, and its watermark as (column, expression), as Flink itself reads them."""
+def record_source(source: Source, aws: Aws) -> RecordSource:
+    """The connector that a job's ``source`` group asks for."""
+    return KinesisSource(source.stream, aws.region, aws.endpoint, source.position, source.idle_timeout)
+
+
+def forest_options(forest: Forest) -> ForestOptions:
+    """The forest that a job's ``random_cut_forest`` group asks for."""
+    return ForestOptions(**forest.model_dump())
+
+
+def _declared_columns(table_env: StreamTableEnvironment, statement: str) -> list[Column]:
+    """The columns of a CREATE TABLE as Flink itself reads them; a comment is the record path."""
     operation: Any = table_env._j_tenv.getParser().parse(f"{statement}\nWITH ('connector' = 'none')").get(0)
-    schema = operation.getCatalogTable().getUnresolvedSchema()
     columns = []
-    for column in schema.getColumns():
-        path = column.getComment()
-        name = column.getName()
-        columns.append(
-            Column(name, column.getDataType().toString(), path.get() if path.isPresent() else f"$.{name}")
-        )
-    specs = schema.getWatermarkSpecs()
-    if specs.isEmpty():
-        return columns, None
-    return columns, (specs.get(0).getColumnName(), specs.get(0).getWatermarkExpression().asSummaryString())
+    for column in operation.getCatalogTable().getUnresolvedSchema().getColumns():
+        name, comment, type_ = column.getName(), column.getComment(), column.getDataType().toString()
+        required = type_.endswith(" NOT NULL")
+        path = comment.get() if comment.isPresent() else f"$.{name}"
+        columns.append(Column(name, type_.removesuffix(" NOT NULL"), path, required))
+    return columns

@@ -57,6 +57,8 @@ class Column:
         ``DOUBLE``, ``DECIMAL(p, s)`` or ``TIMESTAMP(p)``.
     path : str
         Where the value stands in the document, as ``$.name`` or ``$.outer.inner``.
+    required : bool
+        Whether a document without a value is an error; otherwise the column is None there, as in KDA.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class Column:
     name: str
     type: str
     path: str
+    required: bool = False
 
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path):
@@ -80,7 +83,7 @@ class RecordDecoder:
     Parameters
     ----------
     columns : sequence of Column
-        What to take from each document; a field that a document lacks becomes None, as in KDA.
+        What to take from each document.
 
     Examples
     --------
@@ -125,6 +128,8 @@ class RecordDecoder:
             for step in path:
                 value = value.get(step) if isinstance(value, dict) else None
             try:
+                if value is None and column.required:
+                    raise CoercionError("a value")
                 values.append(None if value is None else coerce(value))
             except CoercionError as e:
                 message = f"column {column.name} {column.type}: required {e}, got {_shown(value)}"
@@ -157,7 +162,7 @@ def _shown(value: Any) -> str:
 
 def _coercion(type_: str) -> Callable[[Any], Any]:
     """The function that turns a JSON value into a value of the SQL type."""
-    match = re.fullmatch(r"\s*(\w+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*(?:NOT NULL)?\s*", type_.upper())
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", type_.upper())
     name = match.group(1) if match else ""
     sizes = [int(n) for n in (match.groups()[1:] if match else ()) if n]
     if name in ("VARCHAR", "CHAR", "STRING"):

@@ -1,0 +1,176 @@
+"""Flink in this process: a mini-cluster that the jobs run on locally, with its state under ``.kda/flink``.
+
+Everything that differs between here and a deployed job is in this module: where the jars are, where checkpoints go,
+which port the web page has, and the S3 file system that a mini-cluster does not load by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.clients import LOCAL_CREDENTIALS
+from infra.paths import BUILD, ROOT, STATE
+
+CONFIGURATION = ROOT / "flink-conf"
+CONNECTORS = BUILD / "connectors.jar"
+PLUGINS = BUILD / "plugins"
+FLINK = STATE / "flink"
+#: Java versions that Flink 1.20 runs on and the managed service has.
+JAVA_VERSIONS = (11, 17)
+
+
+class FlinkError(RuntimeError):
+    """Flink can't run here; the message says what to do."""
+
+
+def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
+    """Set the environment that the JVM and its Python workers start with. Call it before Flink is imported.
+
+    Parameters
+    ----------
+    endpoint : str or None
+        Of the local AWS; its credentials go to every client in the JVM. None: the default credential chain.
+    folder : Path
+        Where logs go.
+
+    Raises
+    ------
+    FlinkError
+        When the connector jar is missing or no Java of a right version is found.
+    """
+    if not CONNECTORS.exists():
+        raise FlinkError(f"{CONNECTORS} is missing: run `make setup`")
+    import pyflink
+
+    (folder / "log").mkdir(parents=True, exist_ok=True)
+    os.environ |= {
+        # Unless it is set, PyFlink finds it by itself and then replaces the plugin folder by its own.
+        "FLINK_HOME": str(Path(pyflink.__file__).parent),
+        "FLINK_CONF_DIR": str(CONFIGURATION),
+        "FLINK_LOG_DIR": str(folder / "log"),
+        "FLINK_PLUGINS_DIR": str(PLUGINS),
+        "JAVA_HOME": str(java_home()),
+        # With CBOR, local emulators' arrival times come out as January 1970 and no window ever closes.
+        "AWS_CBOR_DISABLE": "1",
+        "CBOR_ENABLED": "false",
+    }
+    if endpoint:
+        os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
+        os.environ.pop("AWS_SESSION_TOKEN", None)
+
+
+def cluster(
+    job: str,
+    *,
+    folder: Path = FLINK,
+    rest_port: int = 0,
+    resume_from: str | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Return the mini-cluster's configuration for one job.
+
+    Parameters
+    ----------
+    job : str
+        The job's name: its checkpoints and savepoints have a folder of that name.
+    folder : Path
+        Where state goes.
+    rest_port : int
+        Port of the REST interface and the web page, on loopback; 0: any free one.
+    resume_from : str or None
+        A savepoint or retained checkpoint.
+    overrides : mapping or None
+        Configuration laid over all of this.
+    """
+    configuration = _flat(yaml.safe_load((CONFIGURATION / "config.yaml").read_text()))
+    configuration.pop("env.java.opts.all")
+    configuration |= {
+        "pipeline.name": job,
+        "pipeline.jars": CONNECTORS.as_uri(),
+        "execution.checkpointing.dir": (folder / "checkpoints" / job).as_uri(),
+        "execution.checkpointing.savepoint-dir": (folder / "savepoints" / job).as_uri(),
+        "io.tmp.dirs": str(folder / "tmp"),
+        "rest.bind-port": str(rest_port or "0"),
+        "rest.port": str(rest_port or "0"),
+    }
+    if resume_from:
+        configuration["execution.state-recovery.path"] = resume_from
+    return configuration | dict(overrides or {})
+
+
+def load_s3(endpoint: str | None) -> None:
+    """Load the S3 file system into the running gateway; a mini-cluster does not do so by itself."""
+    from pyflink.common import Configuration
+    from pyflink.java_gateway import get_gateway
+
+    configuration = Configuration()
+    if endpoint:
+        key, secret = LOCAL_CREDENTIALS
+        for option, value in {
+            "s3.endpoint": endpoint,
+            "s3.path.style.access": "true",
+            "s3.access-key": key,
+            "s3.secret-key": secret,
+        }.items():
+            configuration.set_string(option, value)
+    core = get_gateway().jvm.org.apache.flink.core
+    plugins = core.plugin.PluginUtils.createPluginManagerFromRootFolder(configuration._j_configuration)
+    core.fs.FileSystem.initialize(configuration._j_configuration, plugins)
+
+
+def last_state(job: str, folder: Path = FLINK) -> str | None:
+    """The newest complete savepoint or retained checkpoint of a job, or None."""
+    found = [p for kind in ("savepoints", "checkpoints") for p in (folder / kind / job).rglob("_metadata")]
+    newest = max(found, key=lambda p: p.stat().st_mtime, default=None)
+    return str(newest.parent) if newest else None
+
+
+def java_home() -> Path:
+    """The home of a Java that Flink runs on.
+
+    Raises
+    ------
+    FlinkError
+        When neither JAVA_HOME, nor the path, nor the usual folder of a Linux distribution has one.
+    """
+    candidates = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
+    if java := shutil.which("java"):
+        candidates.append(Path(java).resolve().parent.parent)
+    candidates += sorted(Path("/usr/lib/jvm").glob("*/"), reverse=True)
+    versions = []
+    for home in candidates:
+        version = _java_version(home)
+        if version in JAVA_VERSIONS:
+            return home
+        versions += [f"{version} at {home}"] if version else []
+    raise FlinkError(
+        f"Java {' or '.join(map(str, JAVA_VERSIONS))} is required, got {', '.join(versions) or 'none'}: "
+        "apt-get install openjdk-17-jdk-headless"
+    )
+
+
+def _java_version(home: Path) -> int | None:
+    try:
+        shown = subprocess.run(
+            [home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30
+        ).stderr
+    except OSError:
+        return None
+    match = re.search(r'version "(?:1\.)?(\d+)', shown)
+    return int(match.group(1)) if match else None
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
+    return flat

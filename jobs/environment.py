@@ -1,0 +1,36 @@
+"""The table environment a job runs in: the same settings everywhere, no knowledge of where that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment
+
+#: What the jobs' meaning depends on. All of it is on Managed Flink's list of keys that an application may set.
+JOB_CONFIGURATION = {
+    "table.local-time-zone": "UTC",
+    # Two-phase aggregation would count pre-aggregated rows, not records, as late.
+    "table.optimizer.agg-phase-strategy": "ONE_PHASE",
+}
+
+
+def table_environment(cluster: Mapping[str, str] | None = None) -> StreamTableEnvironment:
+    """Make the environment of one job.
+
+    Parameters
+    ----------
+    cluster : mapping or None
+        What a cluster's configuration file would say, when there is no cluster but this process's own. Deployed:
+        None, as there checkpoints, state and parallelism belong to the service.
+    """
+    from pyflink.common import Configuration
+    from pyflink.datastream import StreamExecutionEnvironment
+    from pyflink.table import StreamTableEnvironment
+
+    configuration = Configuration()
+    for key, value in (dict(cluster or {}) | JOB_CONFIGURATION).items():
+        configuration.set_string(key, value)
+    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    return StreamTableEnvironment.create(environment)

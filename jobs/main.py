@@ -1,0 +1,29 @@
+"""The entry point on a cluster: property groups in, a running job out.
+
+Managed Service for Apache Flink puts the groups at a fixed path. ``job.name`` among them says which job.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jobs.catalog import job
+from jobs.environment import table_environment
+from jobs.settings import SettingsError, read_groups
+
+#: Where the service puts the application's property groups.
+MANAGED_PROPERTIES = Path("/etc/flink/application_properties.json")
+
+
+def main() -> None:
+    """Run the job that the property groups name."""
+    groups = read_groups(Path(os.environ.get("APPLICATION_PROPERTIES", MANAGED_PROPERTIES)))
+    name = groups.get("job", {}).get("name")
+    if not name:
+        raise SettingsError("job.name is required, and not set")
+    job(name).pipeline(table_environment(), groups).execute()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Lab 3: trades that stand out by price and quantity."""
