@@ -29,6 +29,10 @@ SIZE = 1
 FREE_NODE = 2
 FREE_LEAF = 3
 
+#: Largest absolute value that is told apart from its neighbours: what lies beyond counts as this. Chosen so
+#: that the sides of a box of 900 dimensions (30 columns, shingles of 30) add up within float32.
+LARGEST = 2.0**116
+
 #: `trees[t, ROOT]` of a tree without points: no node and no leaf has this number.
 EMPTY = 1 << 20
 

@@ -10,15 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from udfs import forest_state
-from udfs.forest_layout import Arrays, empty_arrays
+from udfs.forest_layout import LARGEST, Arrays, empty_arrays
 from udfs.forest_state import ForestState, Parameters, StateError
 from udfs.forest_stream import attribution_of, keep_living_rows, stretch
 
 __all__ = ["Attribution", "RandomCutForest", "StateError", "warm_up"]
-
-#: Largest absolute value that is told apart from its neighbours: what lies beyond counts as this. Chosen so
-#: that the sides of a box of 900 dimensions (30 columns, shingles of 30) add up within float32.
-LARGEST = 2.0**116
 
 #: Points that go through one tree before the next: enough to pay for fetching the tree into the cache.
 _STRETCH = 256

@@ -1,0 +1,149 @@
+"""The shapes of a forest's trees as a row of small numbers, and back.
+
+A tree is written from the root down, left before right: a node as the dimension of its cut plus 1, a leaf as
+0, and apart from that the rows of `points` in the order in which the leaves come. Equal rows next to each other
+are one leaf. Boxes, cuts and keys follow from these (see forest_trees, forest_stream) and are computed anew.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.compiled import compiled
+from udfs.forest_layout import DIMENSION, FREE_LEAF, FREE_NODE, LEFT, RIGHT, ROOT, SIZE, Arrays
+from udfs.forest_stream import key_of, sift
+from udfs.forest_trees import fit, maximum, minimum, set_sides
+
+
+@compiled
+def write_shapes(arrays: Arrays, shapes: NDArray[np.uint16], rows: NDArray[np.int32]) -> int:
+    """Fill `shapes` and `rows` (both long enough) from all trees; returns how much of `shapes` is used."""
+    samples = arrays.slot_row.shape[1]
+    words = 2 * (4 + 2 * arrays.points.shape[1])
+    first_slot = np.empty(samples, np.int16)
+    next_slot = np.empty(samples, np.int16)
+    written = taken = 0
+    for tree in range(arrays.seeds.shape[0]):
+        size = arrays.trees[tree, SIZE]
+        first_slot[:] = -1
+        for slot in range(size):
+            leaf = arrays.slot_leaf[tree, slot]
+            next_slot[slot] = first_slot[leaf]
+            first_slot[leaf] = slot
+        child = np.int64(arrays.trees[tree, ROOT])
+        waiting = 0
+        while size > 0:
+            if child >= 0:
+                base = (tree * (samples - 1) + child) * words
+                shapes[written] = arrays.links[base + DIMENSION] + 1
+                arrays.path[waiting] = arrays.links[base + RIGHT]
+                waiting += 1
+                child = np.int64(arrays.links[base + LEFT])
+            else:
+                shapes[written] = 0
+                slot = first_slot[~child]
+                while slot >= 0:
+                    rows[taken] = arrays.slot_row[tree, slot]
+                    taken += 1
+                    slot = next_slot[slot]
+                if waiting == 0:
+                    written += 1
+                    break
+                waiting -= 1
+                child = np.int64(arrays.path[waiting])
+            written += 1
+    return written
+
+
+@compiled
+def equal_rows(points: NDArray[np.float32], one: int, other: int) -> bool:
+    """Whether two rows of `points` hold the same point."""
+    for d in range(points.shape[1]):
+        if points[one, d] != points[other, d]:
+            return False
+    return True
+
+
+@compiled
+def read_shape(arrays: Arrays, tree: int, shapes: NDArray[np.uint16], rows: NDArray[np.int32], used: int) -> int:
+    """Build one tree's nodes and leaves; returns how much of `shapes` it took, -1 if they are no tree of ours."""
+    samples = arrays.slot_row.shape[1]
+    words = 2 * (4 + 2 * arrays.points.shape[1])
+    first = tree * (samples - 1)
+    leaves = nodes = waiting = read = slot = 0
+    link = -1
+    while True:
+        if read == shapes.shape[0]:
+            return -1
+        code = np.int64(shapes[read])
+        read += 1
+        if code > 0:
+            if nodes == samples - 1 or code > arrays.points.shape[1]:
+                return -1
+            child = np.int64(nodes)
+            arrays.links[(first + nodes) * words + DIMENSION] = code - 1
+            nodes += 1
+        else:
+            if slot == rows.shape[0]:
+                return -1
+            child = ~np.int64(leaves)
+            arrays.leaf_row[tree, leaves] = rows[slot]
+            mass = 0
+            while slot < rows.shape[0] and equal_rows(arrays.points, rows[slot], arrays.leaf_row[tree, leaves]):
+                arrays.slot_row[tree, slot] = rows[slot]
+                arrays.slot_leaf[tree, slot] = leaves
+                slot += 1
+                mass += 1
+            arrays.leaf_mass[tree, leaves] = mass
+            leaves += 1
+        if link < 0:
+            arrays.trees[tree, ROOT] = child
+        else:
+            arrays.links[link] = child
+        if code > 0:
+            arrays.path[waiting] = child
+            waiting += 1
+            link = (first + child) * words + LEFT
+        elif waiting > 0:
+            waiting -= 1
+            link = (first + arrays.path[waiting]) * words + RIGHT
+        else:
+            break
+    if slot != rows.shape[0]:
+        return -1
+    arrays.trees[tree, SIZE] = slot
+    arrays.trees[tree, FREE_NODE] = nodes if nodes < samples - 1 else -1
+    arrays.trees[tree, FREE_LEAF] = leaves if leaves < samples else -1
+    # Children are numbered after their parents.
+    for node in range(nodes - 1, -1, -1):
+        base = (first + node) * words
+        d = arrays.links[base + DIMENSION]
+        left, right = np.int64(arrays.links[base + LEFT]), np.int64(arrays.links[base + RIGHT])
+        if not maximum(arrays, tree, left, d) < minimum(arrays, tree, right, d):
+            return -1
+        fit(arrays, tree, node)
+        set_sides(arrays.nodes, base // 2, arrays.points.shape[1])
+    return read
+
+
+@compiled
+def read_shapes(
+    arrays: Arrays, shapes: NDArray[np.uint16], rows: NDArray[np.int32], used: int, rate: float
+) -> bool:
+    """Build all trees of a fresh forest whose `points` are in place; False if the numbers are no forest."""
+    trees = arrays.seeds.shape[0]
+    size = rows.shape[0] // trees
+    for k in range(rows.shape[0]):
+        if not 0 <= rows[k] < used:
+            return False
+    read = 0
+    for tree in range(trees):
+        if size > 0:
+            taken = read_shape(arrays, tree, shapes[read:], rows[tree * size : (tree + 1) * size], used)
+            if taken < 0:
+                return False
+            read += taken
+        for slot in range(size):
+            number = arrays.point_number[arrays.slot_row[tree, slot]]
+            arrays.slot_key[tree, slot] = key_of(arrays.seeds[tree], number, rate)
+            sift(arrays, tree, slot, slot + 1)
+    return read == shapes.shape[0]
