@@ -4,10 +4,10 @@ A lane has one call in flight at a time, so rows arrive in order as long as noth
 wait apart, each call's with a back-off of their own, and never share a call with fresh rows: a poison record
 holds up nobody.
 
-A call that fails as a whole doesn't say which row is to blame. Its rows are sent again in halves until the
-culprit is alone, and only then it is the row's own failure, with growing back-off. After an outage that
-leaves many small calls to make, so a lane whose calls succeed lets rows travel together again, twice as many
-each time.
+A call that fails as a whole doesn't say which row is to blame. Its rows are sent again in quarters until the
+culprit is alone, and only then it is the row's own failure, with growing back-off; it stays alone from then
+on. Too many failed calls in a row are an outage, and nobody's fault: the lane rests between calls, and when one
+succeeds the rows that wait travel together again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from connectors.lambda_contract import Delivery
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
+#: Failed calls in a row that one bad row can't explain: to be alone it takes 8, in the largest batch.
+OUTAGE_CALLS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Lane:
         self._again: list[tuple[float, int, Delivery]] = []  # heap of (not before, sequence, row)
         self._rests_until = 0.0
         self._refusals_in_a_row = 0
-        self._run = 0  # rows delivered since a call last failed
+        self._failed_in_a_row = 0
         self._last_was_fresh = False
 
     def put(self, delivery: Delivery, now: float) -> None:
@@ -146,7 +148,7 @@ class Lane:
         while self._again and self._again[0][0] <= now:
             delivery = self._again[0][2]
             if delivery.company is not None:
-                allowed = min(allowed, max(delivery.company, self._run))
+                allowed = min(allowed, delivery.company)
             if batch and (len(batch) >= allowed or size + delivery.size > self.batch_bytes):
                 break
             heapq.heappop(self._again)
@@ -158,7 +160,10 @@ class Lane:
     def answered(self, batch: Sequence[Delivery], refused: Mapping[str, str], now: float) -> None:
         """The function answered; ``refused``: the records it did not take, with the reason."""
         self._refusals_in_a_row = 0
-        self._run += len(batch)
+        if self._failed_in_a_row >= OUTAGE_CALLS:
+            for _, _, delivery in self._again:
+                delivery.company = None
+        self._failed_in_a_row = 0
         for delivery in batch:
             reason = refused.get(delivery.record_id)
             if reason is None:
@@ -170,8 +175,11 @@ class Lane:
     def failed(self, batch: Sequence[Delivery], failure: Failure, now: float) -> None:
         """The call failed as a whole: an error in the function, a time-out."""
         self._refusals_in_a_row = 0
-        self._run = 0
-        company = max(1, len(batch) // 2)
+        self._failed_in_a_row += 1
+        # Rows that may be given up need each its own verdict, however long that takes; others can wait.
+        if self._failed_in_a_row >= OUTAGE_CALLS and self.max_retries is None:
+            self._rests_until = now + backoff(self._failed_in_a_row - OUTAGE_CALLS + 1, self.jitter)
+        company = max(1, len(batch) // 4)
         if len(batch) == 1:
             batch[0].company = company
             self._own_failure(batch[0], failure, now)
@@ -188,6 +196,7 @@ class Lane:
         self._rests_until = now + backoff(self._refusals_in_a_row, self.jitter)
         for delivery in batch:
             self._send_again(delivery, self._rests_until)
+        self._last_was_fresh = True  # so that they go first and stay in order
 
     def _own_failure(self, delivery: Delivery, failure: Failure, now: float) -> None:
         delivery.strikes += 1

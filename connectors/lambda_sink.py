@@ -249,7 +249,7 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         self._failed_counter.inc()
         message = f"{self._options.function}: {failure.message}"
         if delivery.retries:
-            message = f"{self._options.function}, sent {delivery.retries} times: {failure.message}"
+            message = f"{self._options.function}, sent {delivery.retries + 1} times: {failure.message}"
         rowtime = None if delivery.rowtime is None else Instant.of_epoch_milli(delivery.rowtime)
         # Cut before it becomes hex: a row may have megabytes.
         data_row = delivery.data[: DATA_ROW_LENGTH // 2].hex()
