@@ -36,8 +36,8 @@ def up(port: Port = 0) -> None:
 
     Example: kda local up --port 4566
     """
-    with _errors_in_one_line(), local.lock():
-        started = local.start(port)
+    with _errors_in_one_line(), local.lock(local.DATA):
+        started = local.start(port, local.DATA)
         if started.remains_ended:
             _out.print(
                 "Found the remains of a local AWS that was killed, and ended them (processes "
@@ -55,9 +55,9 @@ def status() -> None:
     Example: kda local status
     """
     with _errors_in_one_line():
-        endpoint = local.find()
+        endpoint = local.find(local.DATA)
         if endpoint is None:
-            remains = local.processes()
+            remains = local.processes(local.DATA)
             if remains:
                 _out.print(
                     f"The local AWS is dead, but its processes {sorted(remains)} are left: "
@@ -88,10 +88,10 @@ def reset(port: Port = 0) -> None:
 
     Example: kda local reset
     """
-    with _errors_in_one_line(), local.lock():
-        running = local.find()
-        local.remove()
-        started = local.start(port or (int(running.rpartition(":")[2]) if running else 0))
+    with _errors_in_one_line(), local.lock(local.DATA):
+        running = local.find(local.DATA)
+        local.remove(local.DATA)
+        started = local.start(port or (int(running.rpartition(":")[2]) if running else 0), local.DATA)
         stacks.deploy(started.endpoint, parameters=stacks.local_parameters())
         _out.print(f"The local AWS is empty and up at {started.endpoint}.")
 
@@ -102,6 +102,6 @@ def down() -> None:
 
     Example: kda local down
     """
-    with _errors_in_one_line(), local.lock():
-        ended = local.remove()
+    with _errors_in_one_line(), local.lock(local.DATA):
+        ended = local.remove(local.DATA)
         _out.print("The local AWS is down." if ended else "The local AWS did not run; nothing is left of it.")

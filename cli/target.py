@@ -27,7 +27,7 @@ def choose(endpoint: str | None, aws: bool) -> str | None:
         raise typer.BadParameter("name either --endpoint or --aws, not both")
     if aws:
         return None
-    found = endpoint or local.find()
+    found = endpoint or local.find(local.DATA)
     if found is None:
         raise typer.BadParameter(
             "no local AWS runs: start it with `kda local up`, or name --endpoint or --aws"

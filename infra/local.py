@@ -30,6 +30,7 @@ HOST = "127.0.0.1"
 
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
 _LOCK_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 # Another process may take a free port between its choice and its use.
@@ -187,12 +188,11 @@ def _endpoint(port: int) -> str:
 
 
 def _make_folders(data: Path) -> None:
+    # Left by an emulator that was killed: the unpacked code of its Lambda workers.
+    shutil.rmtree(data / "tmp", ignore_errors=True)
     try:
         for name in ("s3", "state", "tmp"):
             (data / name).mkdir(parents=True, exist_ok=True)
-        # Left by an emulator that was killed: unpacked code of its Lambda workers.
-        for left in (data / "tmp").iterdir():
-            shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         raise LocalAwsError(f"{data} must be a folder that can be written: {error}") from error
 
@@ -244,7 +244,7 @@ def _answers(data: Path, port: int) -> bool:
     """Whether the emulator on `data`, and not another one at that port, is healthy."""
     if not _listens(processes(data), port):
         return False
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", "/_ministack/health")
         return connection.getresponse().status == 200

@@ -34,8 +34,8 @@ def handler(event: dict[str, Any], context: Any) -> None:
         else:
             _put(properties)
     except Exception as error:  # CloudFormation must hear of any failure, or it waits for an hour
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-        answer |= {"Status": "FAILED", "Reason": f"the user was not set up: {type(error).__name__} {code}"}
+        reason = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        answer |= {"Status": "FAILED", "Reason": f"the user was not set up: {reason}"}
         if event["RequestType"] == "Delete":
             answer["PhysicalResourceId"] = event["PhysicalResourceId"]
     request = urllib.request.Request(  # noqa: S310

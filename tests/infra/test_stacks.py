@@ -1,0 +1,274 @@
+"""The labs' templates by themselves, and the stacks as they are deployed, changed and deleted."""
+
+import io
+import json
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+from cfnlint.api import lint_file
+
+from infra import clients, local, stacks
+
+TEMPLATES = sorted((Path(stacks.__file__).parent / "templates").glob("*.yaml"))
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short functions, such as !Ref, as what they are applied to."""
+
+
+_Loader.add_multi_constructor(
+    "!",
+    lambda loader, name, node: (
+        loader.construct_sequence(node) if isinstance(node, yaml.SequenceNode) else node.value
+    ),
+)
+
+
+def resources(template: Path, kind: str) -> dict[str, dict]:
+    document = yaml.load(template.read_text(), _Loader)
+    return {
+        name: resource["Properties"]
+        for name, resource in document["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def each(kind: str) -> list:
+    return [
+        pytest.param(properties, id=f"{template.stem}-{name}")
+        for template in TEMPLATES
+        for name, properties in resources(template, kind).items()
+    ]
+
+
+def test_every_lab_has_its_template() -> None:
+    assert [stack.template for stack in stacks.STACKS.values()] == [
+        path for name in ("trade", "ctr", "session") for path in TEMPLATES if path.stem.startswith(name)
+    ]
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_templates_are_lint_clean(template: Path) -> None:
+    assert lint_file(template) == []
+
+
+@pytest.mark.parametrize("role", each("AWS::IAM::Role"))
+def test_roles_name_their_actions_and_resources(role: dict) -> None:
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            assert not [action for action in actions if "*" in action]
+            if statement["Resource"] == "*":
+                assert all(":List" in action for action in actions), "only lists know no resource"
+
+
+@pytest.mark.parametrize("function", each("AWS::Lambda::Function"))
+def test_functions_handlers_exist(function: dict) -> None:
+    module, _, name = function["Handler"].rpartition(".")
+    assert callable(getattr(__import__(module, fromlist=[name]), name))
+
+
+@pytest.mark.parametrize("bucket", each("AWS::S3::Bucket"))
+def test_buckets_are_private_and_unnamed(bucket: dict) -> None:
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "BucketName" not in bucket, "a bucket's name must be free in all the world"
+
+
+def test_the_zip_depends_on_the_code_alone() -> None:
+    assert stacks._zip_lambdas() == stacks._zip_lambdas()
+
+
+# ---- deployed ----
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(stacks._WAIT, "Delay", 0.1)
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An emulator of its own: these tests delete what they find."""
+    with local.running_local_aws(tmp_path_factory.mktemp("stacks") / "aws") as endpoint:
+        yield endpoint
+
+
+def everything(endpoint: str) -> dict[str, list]:
+    lists = {
+        "s3": ("list_buckets", "Buckets", {}),
+        "kinesis": ("list_streams", "StreamNames", {}),
+        "firehose": ("list_delivery_streams", "DeliveryStreamNames", {}),
+        "lambda": ("list_functions", "Functions", {}),
+        "sns": ("list_topics", "Topics", {}),
+        "sqs": ("list_queues", "QueueUrls", {}),
+        "iam": ("list_roles", "Roles", {}),
+        "logs": ("describe_log_groups", "logGroups", {}),
+        "dynamodb": ("list_tables", "TableNames", {}),
+        "cognito-idp": ("list_user_pools", "UserPools", {"MaxResults": 10}),
+        "cognito-identity": ("list_identity_pools", "IdentityPools", {"MaxResults": 10}),
+        "cloudformation": ("describe_stacks", "Stacks", {}),
+    }
+    return {
+        service: getattr(clients.client(service, endpoint), call)(**arguments).get(key, [])
+        for service, (call, key, arguments) in lists.items()
+    }
+
+
+@pytest.mark.aws
+def test_all_stacks_are_made_changed_and_deleted_without_a_trace(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stacks.deploy(endpoint, parameters=stacks.local_parameters())
+    assert all(everything(endpoint).values())
+
+    # The same again: nothing changes, the buckets' invented names neither.
+    assert stacks.deploy(endpoint) == made
+    assert stacks.deploy(endpoint, parameters=stacks.local_parameters()) == made
+
+    # New code reaches the functions.
+    function = clients.client("lambda", endpoint)
+    before = function.get_function(FunctionName="lab-function")["Configuration"]["CodeSha256"]
+    zipped = stacks._zip_lambdas()
+    monkeypatch.setattr(stacks, "_zip_lambdas", lambda: zipped + b" ")
+    stacks.deploy(endpoint, ["sessions"])
+    assert function.get_function(FunctionName="lab-function")["Configuration"]["CodeSha256"] != before
+
+    s3 = clients.client("s3", endpoint)
+    bucket = made["trades"]["AnomalyBucketName"]
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket=bucket, Key="x", Body=body)
+    s3.delete_object(Bucket=bucket, Key="x")
+    stacks.delete(endpoint)
+    stacks.delete_code(endpoint)
+    assert {service: found for service, found in everything(endpoint).items() if found} == {}
+    # A second time does no harm.
+    stacks.delete(endpoint)
+    stacks.delete_code(endpoint)
+    with pytest.raises(stacks.StackError, match="sessionization is not deployed"):
+        stacks.outputs(endpoint, "sessions")
+
+
+@pytest.mark.aws
+def test_a_failure_names_the_resource_and_the_reason_and_is_repaired(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = stacks.local_parameters()
+    broken = io.BytesIO()
+    with zipfile.ZipFile(broken, "w") as copy, zipfile.ZipFile(io.BytesIO(stacks._zip_lambdas())) as archive:
+        for name in archive.namelist():
+            code = archive.read(name).replace(
+                b"            _put(properties)", b"            raise ValueError(properties)"
+            )
+            copy.writestr(name, code)
+    with monkeypatch.context() as patched:
+        patched.setattr(stacks, "_zip_lambdas", broken.getvalue)
+        with pytest.raises(stacks.StackError) as failed:
+            stacks.deploy(endpoint, ["ctr"], parameters)
+    assert str(failed.value) == "stack ctr-anomaly: User: the user was not set up: ValueError"
+    # What the failure left is replaced.
+    assert stacks.deploy(endpoint, ["ctr"], parameters)["ctr"]["ClickStreamName"] == "ctr-clickstream"
+    stacks.delete(endpoint, ["ctr"])
+
+
+@pytest.mark.aws
+def test_parameters_reach_the_resources(endpoint: str) -> None:
+    stacks.deploy(endpoint, ["trades"], {"trades": {"ShardCount": "3", "RetentionHours": "168", "Seed": "7"}})
+    stacks.deploy(endpoint, ["trades"], {"trades": {"Rounds": "2"}})
+    summary = clients.client("kinesis", endpoint).describe_stream_summary(StreamName="Demo-samples")
+    assert summary["StreamDescriptionSummary"]["OpenShardCount"] == 3
+    assert summary["StreamDescriptionSummary"]["RetentionPeriodHours"] == 168
+    producer = clients.client("lambda", endpoint).get_function_configuration(
+        FunctionName="stock_trades_producer"
+    )
+    assert (producer["Environment"]["Variables"]["SEED"], producer["Timeout"]) == ("7", 900)
+    assert producer["Environment"]["Variables"]["ROUNDS"] == "2"
+    stacks.delete(endpoint, ["trades"])
+
+
+@pytest.mark.aws
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMS", "555-0100"),
+        ("Password", "short1A"),
+        ("Password", "nouppercase1"),
+        ("Password", "With space1"),
+        ("Email", "nobody"),
+    ],
+)
+def test_wrong_parameters_are_refused(endpoint: str, name: str, value: str) -> None:
+    parameters = stacks.local_parameters()["ctr"] | {name: value}
+    with pytest.raises(stacks.StackError, match=name) as refused:
+        stacks.deploy(endpoint, ["ctr"], {"ctr": parameters})
+    if name == "Password":
+        assert value not in str(refused.value)
+
+
+@pytest.mark.aws
+def test_the_password_works_and_is_shown_nowhere(
+    endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    parameters = stacks.local_parameters()
+    password = parameters["ctr"]["Password"]
+    outputs = stacks.deploy(endpoint, ["ctr"], parameters)["ctr"]
+    url = outputs["KinesisDataGeneratorUrl"]
+    pool = url.partition("upid=")[2].partition("&")[0]
+    cognito = clients.client("cognito-idp", endpoint)
+    # A client that takes a password as it is; the generator's own never sends it.
+    client_id = cognito.create_user_pool_client(
+        UserPoolId=pool, ClientName="test", ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+
+    def sign_in(username: str, password: str) -> dict:
+        return cognito.admin_initiate_auth(
+            UserPoolId=pool,
+            ClientId=client_id,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": username, "PASSWORD": password},
+        )["AuthenticationResult"]
+
+    assert sign_in("generator", password)["IdToken"]
+    with pytest.raises(ClientError, match="NotAuthorized"):
+        sign_in("generator", password + "x")
+    # Another name makes another user and deletes the old one; the password stays as it was.
+    stacks.deploy(endpoint, ["ctr"], {"ctr": {"Username": "someone.else"}})
+    assert sign_in("someone.else", password)["IdToken"]
+    assert [user["Username"] for user in cognito.list_users(UserPoolId=pool)["Users"]] == ["someone.else"]
+
+    cloudformation = clients.client("cloudformation", endpoint)
+    told = [
+        cloudformation.describe_stacks(StackName="ctr-anomaly"),
+        cloudformation.describe_stack_events(StackName="ctr-anomaly"),
+        cloudformation.describe_stack_resources(StackName="ctr-anomaly"),
+        cloudformation.get_template(StackName="ctr-anomaly"),
+    ]
+    assert password not in json.dumps(told, default=str)
+    files = subprocess.run(
+        ["grep", "-rlaF", password, str(tmp_path_factory.getbasetemp())], capture_output=True, text=True
+    )
+    assert files.stdout == ""
+    stacks.delete(endpoint, ["ctr"])
+
+
+@pytest.mark.aws
+def test_people_and_the_queue_are_subscribed(endpoint: str) -> None:
+    parameters = stacks.local_parameters()
+    topic = stacks.deploy(endpoint, ["ctr"], parameters)["ctr"]["TopicArn"]
+    sns = clients.client("sns", endpoint)
+    subscribed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert sorted(subscription["Protocol"] for subscription in subscribed) == ["email", "sms", "sqs"]
+
+    # By default, as in a real account, there is no queue.
+    stacks.delete(endpoint, ["ctr"])
+    del parameters["ctr"]["MessageQueue"]
+    outputs = stacks.deploy(endpoint, ["ctr"], parameters)["ctr"]
+    assert "MessageQueueUrl" not in outputs
+    subscribed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert sorted(subscription["Protocol"] for subscription in subscribed) == ["email", "sms"]
+    stacks.delete(endpoint, ["ctr"])
