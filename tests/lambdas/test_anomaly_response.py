@@ -1,0 +1,136 @@
+"""The anomaly response: the message, its limits, and the whole of it on the local AWS."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas import anomaly_response
+from lambdas.anomaly_response import to_message
+from tests.lambdas.contract import RUBBISH, event
+
+ROW = {
+    "CTRPERCENT": 398.76,
+    "ANOMALY_SCORE": 2.345,
+    "USUAL_CTR": 100.04,
+    "SITE": "shop.example.com",
+    "WINDOW_START": "2026-05-04 10:00:00",
+    "WINDOW_END": "2026-05-04 10:00:10",
+}
+
+
+def message(row: Any) -> tuple[str, str]:
+    return to_message(event(row)["records"][0]["data"])
+
+
+class Sns:
+    def __init__(self, *failures: Exception | None) -> None:
+        self.failures = list(failures)
+        self.published: list[dict[str, str]] = []
+
+    def publish(self, **message: str) -> None:
+        failure = self.failures.pop(0) if self.failures else None
+        if failure:
+            raise failure
+        self.published.append(message)
+
+
+@pytest.fixture
+def sns(monkeypatch: pytest.MonkeyPatch) -> Sns:
+    topic = Sns()
+    monkeypatch.setattr(anomaly_response, "_client", lambda: topic)
+    monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:000000000000:topic")
+    return topic
+
+
+def results(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(record["recordId"], record["result"]) for record in answer["records"]]
+
+
+def test_everything_that_is_known_is_told() -> None:
+    assert message(ROW) == (
+        "Click-through rate 398.8 % on shop.example.com is anomalous",
+        "The click-through rate is anomalous: 398.8 % on shop.example.com.\n"
+        "It usually is about 100.0 %.\n"
+        "Anomaly score: 2.35 (about 1 is ordinary, higher is more anomalous).\n"
+        "Window: 2026-05-04 10:00:00 to 2026-05-04 10:00:10.",
+    )
+
+
+def test_names_are_taken_in_any_case() -> None:
+    assert message({name.lower(): value for name, value in ROW.items()}) == message(ROW)
+
+
+def test_the_labs_own_two_columns_are_enough() -> None:
+    assert message({"CTRPERCENT": 400, "ANOMALY_SCORE": 3, "SITE": None, "USUAL_CTR": None}) == (
+        "Click-through rate 400.0 % is anomalous",
+        "The click-through rate is anomalous: 400.0 %.\n"
+        "Anomaly score: 3.00 (about 1 is ordinary, higher is more anomalous).",
+    )
+
+
+@given(site=st.text(max_size=400), rate=st.floats(allow_nan=False, allow_infinity=False))
+def test_the_subject_is_one_that_sns_takes(site: str, rate: float) -> None:
+    subject, text = message(ROW | {"SITE": site, "CTRPERCENT": rate})
+    assert 0 < len(subject) <= 100
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert subject[0].isalpha()
+    assert len(text.splitlines()) == 4, "a site must not add lines of its own"
+    assert len(text.encode()) < 10_000
+
+
+@pytest.mark.parametrize("name", ["CTRPERCENT", "ANOMALY_SCORE"])
+@pytest.mark.parametrize("value", [None, "400", True, [], {}])
+def test_a_number_that_is_none_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be a finite number"):
+        message(ROW | {name: value})
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+def test_a_number_that_is_not_finite_is_refused(number: bytes) -> None:
+    with pytest.raises(ValueError, match="CTRPERCENT must be a finite number"):
+        message(b'{"CTRPERCENT": ' + number + b', "ANOMALY_SCORE": 3}')
+
+
+def test_bad_records_fail_alone(sns: Sns) -> None:
+    answer = anomaly_response.handler(event(ROW, *RUBBISH, ROW), None)
+    last = len(RUBBISH) + 1
+    failed = [(str(index), "DeliveryFailed") for index in range(1, last)]
+    assert results(answer) == [("0", "Ok"), *failed, (str(last), "Ok")]
+    assert len(sns.published) == 2
+
+
+def test_data_that_is_missing_or_no_base64_fails_alone(sns: Sns) -> None:
+    sent = event(ROW, ROW, ROW)
+    del sent["records"][0]["data"]
+    sent["records"][1]["data"] = "*" + base64.b64encode(b"{}").decode()
+    assert [result for _, result in results(anomaly_response.handler(sent, None))] == [
+        "DeliveryFailed",
+        "DeliveryFailed",
+        "Ok",
+    ]
+
+
+def test_a_message_that_sns_refuses_fails_alone(sns: Sns) -> None:
+    sns.failures = [None, RuntimeError("throttled"), None]
+    answer = anomaly_response.handler(event(ROW, ROW, ROW), None)
+    assert results(answer) == [("0", "Ok"), ("1", "DeliveryFailed"), ("2", "Ok")]
+
+
+@pytest.mark.aws
+def test_deployed_it_reaches_the_queue(local_aws: Any) -> None:
+    outputs = local_aws.outputs["ctr"]
+    answer = local_aws.client("lambda").invoke(
+        FunctionName=outputs["FunctionName"], Payload=json.dumps(event({**ROW, "SITE": "deployed"}, b"{"))
+    )
+    assert results(json.loads(answer["Payload"].read())) == [("0", "Ok"), ("1", "DeliveryFailed")]
+    sqs, queue = local_aws.client("sqs"), outputs["MessageQueueUrl"]
+    got = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10, MaxNumberOfMessages=10)["Messages"]
+    bodies = [json.loads(one["Body"]) for one in got]
+    assert [body["Subject"] for body in bodies] == ["Click-through rate 398.8 % on deployed is anomalous"]
+    for one in got:
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
