@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import local, produce, shards
+from cli import generate, items, local, produce, run, shards
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,7 +12,12 @@ app = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.add_typer(produce.app, name="produce")
+app.command("list")(run.list_jobs)
+app.command("run")(run.run)
+app.command("sql")(run.sql)
+app.command("generate")(generate.generate)
 app.command("shards")(shards.shards)
+app.command("items")(items.items)
 
 if __name__ == "__main__":
     app()
