@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from connectors.check import require
+
 
 @dataclass(frozen=True)
 class FirehoseSink:
@@ -44,3 +46,11 @@ class FirehoseSink:
             # Flink's Firehose sink talks HTTP/2 by itself; a plain-HTTP endpoint has only HTTP/1.1.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
         return options
+
+    def check(self) -> None:
+        """Raise :class:`~connectors.check.ConnectorError` unless the delivery stream is there."""
+        what = f"Firehose delivery stream {self.delivery_stream}"
+        name = self.delivery_stream
+        require(
+            "firehose", self.region, self.endpoint, what, "describe_delivery_stream", DeliveryStreamName=name
+        )

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from connectors.check import require
+from connectors.quiet import close_when_quiet
+
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
@@ -35,8 +38,9 @@ class KinesisSource:
         ``LATEST``, ``TRIM_HORIZON`` or an ISO time with offset. Only the first start looks at it; a restored job goes
         on from its savepoint.
     idle_timeout : timedelta
-        After it a shard without records stops holding the watermark back. More than 10 s, the interval of shard
-        discovery: a closed parent shard must hold the watermark until its children are found.
+        After it a shard without records stops holding the watermark back, and a stream without records closes its
+        windows. More than 10 s, the interval of shard discovery: a closed parent shard must hold the watermark until
+        its children are found.
 
     Raises
     ------
@@ -72,15 +76,23 @@ class KinesisSource:
         if self.position not in ("LATEST", "TRIM_HORIZON"):
             moment = datetime.fromisoformat(self.position).astimezone(UTC)
             options["scan.stream.initpos"] = "AT_TIMESTAMP"
-            options["scan.stream.initpos-timestamp"] = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+            options["scan.stream.initpos-timestamp"] = (
+                f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+            )
             options["scan.stream.initpos-timestamp-format"] = "yyyy-MM-dd'T'HH:mm:ss.SSSX"
         return options
+
+    def check(self) -> None:
+        """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
+        _check(self.stream, self.region, self.endpoint)
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """The stream's records: ``data BYTES``, ``rowtime TIMESTAMP_LTZ(3)`` (arrival time, with watermarks)."""
         from pyflink.table import Schema
 
-        with_clause = ", ".join(f"'{k}' = '{v.replace(chr(39), chr(39) * 2)}'" for k, v in self.options().items())
+        with_clause = ", ".join(
+            f"'{k}' = '{v.replace(chr(39), chr(39) * 2)}'" for k, v in self.options().items()
+        )
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE `{name}` (`data` BYTES,"
             f" `arrival` TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL) WITH ({with_clause})"
@@ -95,7 +107,8 @@ class KinesisSource:
             .watermark("rowtime", "SOURCE_WATERMARK()")
             .build()
         )
-        return table_env.from_data_stream(stream, schema)
+        records = table_env.from_data_stream(stream, schema)
+        return close_when_quiet(table_env, records, f"{name}_clock", self.idle_timeout)
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,14 @@ class KinesisSink:
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
-        return _common(self.stream, self.region, self.endpoint) | {"format": "json", "json.timestamp-format.standard": "SQL"}
+        return _common(self.stream, self.region, self.endpoint) | {
+            "format": "json",
+            "json.timestamp-format.standard": "SQL",
+        }
+
+    def check(self) -> None:
+        """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
+        _check(self.stream, self.region, self.endpoint)
 
 
 def _common(stream: str, region: str, endpoint: str | None) -> dict[str, str]:
@@ -124,6 +144,12 @@ def _common(stream: str, region: str, endpoint: str | None) -> dict[str, str]:
     if endpoint:
         options["aws.endpoint"] = endpoint
     return options
+
+
+def _check(stream: str, region: str, endpoint: str | None) -> None:
+    require(
+        "kinesis", region, endpoint, f"Kinesis stream {stream}", "describe_stream_summary", StreamName=stream
+    )
 
 
 def _watermark_per_shard(stream: object, time_column: str) -> None:

@@ -8,6 +8,9 @@ the job goes on from the one before.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from connectors.check import require
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,11 @@ class S3Sink:
     path : str
         ``s3://bucket/prefix/``; any other scheme that Flink knows serves as well, ``file:///folder/`` for one.
 
+    region : str
+        Of the bucket.
+    endpoint : str or None
+        Another address for S3, used by :meth:`check` alone: Flink's file system is configured with the cluster.
+
     Raises
     ------
     ValueError
@@ -26,6 +34,8 @@ class S3Sink:
     """
 
     path: str
+    region: str
+    endpoint: str | None = None
 
     def __post_init__(self) -> None:
         if "://" not in self.path:
@@ -41,3 +51,11 @@ class S3Sink:
             "sink.rolling-policy.rollover-interval": "1 min",
             "sink.rolling-policy.check-interval": "10 s",
         }
+
+    def check(self) -> None:
+        """Raise :class:`~connectors.check.ConnectorError` unless the bucket is there."""
+        url = urlsplit(self.path)
+        if url.scheme.startswith("s3"):
+            require(
+                "s3", self.region, self.endpoint, f"S3 bucket {url.netloc}", "head_bucket", Bucket=url.netloc
+            )

@@ -6,11 +6,16 @@ which port the web page has, and the S3 file system that a mini-cluster does not
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+import urllib.request
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +36,25 @@ class FlinkError(RuntimeError):
     """Flink can't run here; the message says what to do."""
 
 
+@dataclass(frozen=True)
+class Running:
+    """A job that runs on this machine.
+
+    Attributes
+    ----------
+    pid : int
+        Process that holds the mini-cluster.
+    rest : str
+        URL of Flink's REST interface and web page.
+    job_id : str
+        Flink's id of the job.
+    """
+
+    pid: int
+    rest: str
+    job_id: str
+
+
 def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     """Set the environment that the JVM and its Python workers start with. Call it before Flink is imported.
 
@@ -48,6 +72,8 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     """
     if not CONNECTORS.exists():
         raise FlinkError(f"{CONNECTORS} is missing: run `make setup`")
+    # Of apache-beam, at every import; nothing a user could do about it.
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     import pyflink
 
     (folder / "log").mkdir(parents=True, exist_ok=True)
@@ -131,6 +157,60 @@ def last_state(job: str, folder: Path = FLINK) -> str | None:
     found = [p for kind in ("savepoints", "checkpoints") for p in (folder / kind / job).rglob("_metadata")]
     newest = max(found, key=lambda p: p.stat().st_mtime, default=None)
     return str(newest.parent) if newest else None
+
+
+def savepoint_folder(job: str, folder: Path = FLINK) -> str:
+    """Where a job's savepoints go, as a URI."""
+    return (folder / "savepoints" / job).as_uri()
+
+
+@contextlib.contextmanager
+def registered(job: str, port: int, job_id: str, folder: Path = FLINK) -> Iterator[None]:
+    """Let other commands find the running job for as long as the block lasts."""
+    path = folder / "running" / f"{job}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"pid": os.getpid(), "rest": f"http://127.0.0.1:{port}", "job_id": job_id}))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def running(job: str, folder: Path = FLINK) -> Running | None:
+    """The job that `kda run` runs at the moment, or None."""
+    path = folder / "running" / f"{job}.json"
+    with contextlib.suppress(OSError, ValueError):
+        found = Running(**json.loads(path.read_text()))
+        urllib.request.urlopen(f"{found.rest}/jobs/{found.job_id}", timeout=5).close()  # noqa: S310
+        return found
+    return None
+
+
+def root_cause(rest: str, job_id: str) -> str:
+    """Why a job failed, in the last line of its Python traceback or of Java's chain of causes."""
+    with contextlib.suppress(OSError, ValueError, LookupError):
+        with urllib.request.urlopen(f"{rest}/jobs/{job_id}/exceptions", timeout=5) as answer:  # noqa: S310
+            entries = json.load(answer)["exceptionHistory"]["entries"]
+        return cause(entries[0]["stacktrace"])
+    return "see the log under .kda/flink/log"
+
+
+def cause(stacktrace: str) -> str:
+    """The line of a Java stack trace that a person needs.
+
+    Examples
+    --------
+    >>> cause("Failed\\n at x\\nCaused by: E: Traceback (most recent call last):\\n  File f\\nKeyError: 'price'\\n\\n at y")
+    "KeyError: 'price'"
+    """
+    lines = stacktrace.splitlines()
+    python = [i for i, line in enumerate(lines) if "Traceback (most recent call last)" in line]
+    for start in reversed(python):
+        for line in lines[start + 1 :]:
+            if line and not line.startswith((" ", "\t")):
+                return line
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    return (causes[-1].removeprefix("Caused by: ") if causes else lines[0]) if lines else "no reason given"
 
 
 def java_home() -> Path:

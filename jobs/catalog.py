@@ -40,7 +40,9 @@ class Job:
         model: type[JobSettings] = self._module().Settings
         return model
 
-    def pipeline(self, table_env: StreamTableEnvironment, groups: Mapping[str, Mapping[str, str]]) -> Pipeline:
+    def pipeline(
+        self, table_env: StreamTableEnvironment, groups: Mapping[str, Mapping[str, str]]
+    ) -> Pipeline:
         """Compose the job in a table environment; nothing runs yet."""
         from jobs.pipeline import Pipeline
 
@@ -54,7 +56,11 @@ class Job:
 
 
 JOBS = (
-    Job("trade_anomalies", "trades", "anomalous trades: random cut forest over price and quantity → Firehose → S3"),
+    Job(
+        "trade_anomalies",
+        "trades",
+        "anomalous trades: random cut forest over price and quantity → Firehose → S3",
+    ),
 )
 
 

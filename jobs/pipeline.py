@@ -5,7 +5,7 @@ A job reads top to bottom as calls to a :class:`Pipeline`; each makes one named 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,12 +27,14 @@ class RecordSource(Protocol):
     """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks."""
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table: ...
+    def check(self) -> None: ...
 
 
 class Sink(Protocol):
     """What a sink connector gives: the WITH options of its table."""
 
     def options(self) -> dict[str, str]: ...
+    def check(self) -> None: ...
 
 
 class Pipeline:
@@ -56,6 +58,7 @@ class Pipeline:
         self.statements: list[str] = []
         self._folder = folder
         self._errors: list[str] = []
+        self._checks: list[Callable[[], None]] = []
         self._inserts = table_env.create_statement_set()
 
     def source(self, name: str, connector: RecordSource, **parameters: sql.type_of_value) -> None:
@@ -66,8 +69,11 @@ class Pipeline:
         """
         statement = self._bound(name, parameters)
         self.statements.append(statement)
+        self._checks.append(connector.check)
         records = connector.records(self.table_env, f"{name}_records")
-        decoded, errors = decode_records(self.table_env, records, _declared_columns(self.table_env, statement))
+        decoded, errors = decode_records(
+            self.table_env, records, _declared_columns(self.table_env, statement)
+        )
         self.table_env.create_temporary_view(name, decoded)
         self.errors(f"{name}_errors", errors)
 
@@ -86,27 +92,33 @@ class Pipeline:
         self.table_env.create_temporary_view(name, table)
         self._errors.append(name)
 
-    def insert(self, name: str, connector: Sink, source: str, partition_by: str = "") -> None:
+    def insert(self, name: str, connector: Sink, source: str) -> None:
         """Write relation ``source`` to the table that ``name.sql`` creates, columns by position."""
-        self._sink(self._bound(name, {}), connector, partition_by)
+        self._sink(self._bound(name, {}), connector)
         self._insert(f"INSERT INTO {name}\nSELECT * FROM {source}")
 
     def insert_errors(self, connector: Sink) -> None:
         """Write every error so far to the error stream."""
         self._sink(sql.load(SHARED / "error_stream.sql"), connector)
         union = "\nUNION ALL\n".join(
-            f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM {name}" for name in self._errors
+            f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM {name}"
+            for name in self._errors
         )
         self._execute(sql.load(SHARED / "all_errors.sql").replace("/* relations */", union))
         self._insert("INSERT INTO error_stream\nSELECT * FROM all_errors")
+
+    def check(self) -> None:
+        """Ask every connector whether what it needs is there; raises the first connector's error."""
+        for check in self._checks:
+            check()
 
     def execute(self) -> TableResult:
         """Start everything that was inserted, as one Flink job."""
         return self._inserts.execute()
 
-    def _sink(self, statement: str, connector: Sink, partition_by: str = "") -> None:
-        partitions = f"PARTITIONED BY ({partition_by})\n" if partition_by else ""
-        self._execute(f"{statement}\n{partitions}{sql.with_options(connector.options())}")
+    def _sink(self, statement: str, connector: Sink) -> None:
+        self._checks.append(connector.check)
+        self._execute(f"{statement}\n{sql.with_options(connector.options())}")
 
     def _bound(self, name: str, parameters: Mapping[str, sql.type_of_value]) -> str:
         path = self._folder / f"{name}.sql"

@@ -51,14 +51,21 @@ class Aws(Group):
 class Source(Group):
     """The stream that the job reads."""
 
-    type: Literal["kinesis", "firehose"] = Field("kinesis", description="a stream, or a Firehose's S3 landing")
+    type: Literal["kinesis", "firehose"] = Field(
+        "kinesis", description="a stream, or a Firehose's S3 landing"
+    )
     stream: str = Field(description="name of the Kinesis stream")
     position: str = Field(
-        "LATEST", description="where the first start reads from: LATEST, TRIM_HORIZON, or a time like 2024-01-31T12:00:00Z"
+        "LATEST",
+        description="where the first start reads from: LATEST, TRIM_HORIZON, or a time like 2024-01-31T12:00:00Z",
     )
-    path: str | None = Field(None, description="with type firehose: the S3 folder of the landing, s3://bucket/prefix/")
+    path: str | None = Field(
+        None, description="with type firehose: the S3 folder of the landing, s3://bucket/prefix/"
+    )
     idle_timeout: Seconds = Field(
-        timedelta(seconds=15), gt=timedelta(seconds=10), description="seconds after which a silent shard stops holding others back"
+        timedelta(seconds=15),
+        gt=timedelta(seconds=10),
+        description="seconds after which a silent shard stops holding others back",
     )
 
 
@@ -67,13 +74,23 @@ class Forest(Group):
 
     columns: Names = Field(description="numeric columns to score, comma separated, 1-30")
     number_of_trees: int = Field(100, ge=1, le=1000, description="trees in the forest")
-    sub_sample_size: int = Field(256, ge=10, le=1000, description="records each tree holds; the score is 0 until then")
-    time_decay: int = Field(100_000, ge=1, le=2_147_483_647, description="how many of the most recent records matter")
+    sub_sample_size: int = Field(
+        256, ge=10, le=1000, description="records each tree holds; the score is 0 until then"
+    )
+    time_decay: int = Field(
+        100_000, ge=1, le=2_147_483_647, description="how many of the most recent records matter"
+    )
     shingle_size: int = Field(1, ge=1, le=30, description="consecutive records that are scored together")
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="of the random generator: the same seed gives the same scores")
-    partition_by: str | None = Field(None, description="column with a forest for each of its values; none: one forest")
+    seed: int = Field(
+        0, ge=0, le=2**63 - 1, description="of the random generator: the same seed gives the same scores"
+    )
+    partition_by: str | None = Field(
+        None, description="column with a forest for each of its values; none: one forest"
+    )
     idle_expiry: Seconds = Field(
-        timedelta(0), ge=timedelta(0), description="seconds after which an unused forest is forgotten; 0: never"
+        timedelta(0),
+        ge=timedelta(0),
+        description="seconds after which an unused forest is forgotten; 0: never",
     )
     explain: bool = Field(False, description="add ANOMALY_EXPLANATION, as RANDOM_CUT_FOREST_WITH_EXPLANATION")
 
@@ -102,14 +119,18 @@ def read_groups(path: Path) -> dict[str, dict[str, str]]:
         groups = json.loads(path.read_text(encoding="utf-8"))
         return {g["PropertyGroupId"]: dict(g["PropertyMap"]) for g in groups}
     except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file; required: property groups as Managed Flink writes them") from None
+        raise SettingsError(
+            f"{path}: no such file; required: property groups as Managed Flink writes them"
+        ) from None
     except (ValueError, KeyError, TypeError) as e:
         raise SettingsError(
             f'{path}: required [{{"PropertyGroupId": …, "PropertyMap": {{…}}}}, …], got something else ({e!r})'
         ) from None
 
 
-def override(groups: Mapping[str, Mapping[str, str]], assignments: Iterable[str]) -> dict[str, dict[str, str]]:
+def override(
+    groups: Mapping[str, Mapping[str, str]], assignments: Iterable[str]
+) -> dict[str, dict[str, str]]:
     """Groups with ``group.key=value`` assignments laid over them.
 
     Examples
@@ -135,7 +156,11 @@ def settings(model: type[SettingsT], groups: Mapping[str, Mapping[str, str]]) ->
         Naming each property that is missing, unknown or out of range, what was required and what came.
     """
     # An empty value means "not set": the service's console can't leave a key out once it is there.
-    given = {g: {k: v for k, v in values.items() if v != ""} for g, values in groups.items() if g not in SERVICE_GROUPS}
+    given = {
+        g: {k: v for k, v in values.items() if v != ""}
+        for g, values in groups.items()
+        if g not in SERVICE_GROUPS
+    }
     try:
         return model.model_validate(given)
     except ValidationError as e:

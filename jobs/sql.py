@@ -16,7 +16,9 @@ from pathlib import Path
 type_of_value = str | bool | int | float | Decimal | timedelta
 
 # Strings, quoted identifiers and comments are skipped; only the last alternative captures a name.
-_TOKENS = re.compile(r"'(?:[^']|'')*'|`(?:[^`]|``)*`|--[^\n]*|/\*.*?\*/|(?<![:\w]):([a-z_][a-z0-9_]*)", re.DOTALL)
+_TOKENS = re.compile(
+    r"'(?:[^']|'')*'|`(?:[^`]|``)*`|--[^\n]*|/\*.*?\*/|(?<![:\w]):([a-z_][a-z0-9_]*)", re.DOTALL
+)
 
 
 def load(path: Path) -> str:
@@ -54,7 +56,9 @@ def bind(statement: str, parameters: Mapping[str, type_of_value], where: str = "
             return match.group(0)
         used.add(name)
         if name not in parameters:
-            raise ValueError(f"{where}: parameter :{name} has no value; given: {sorted(parameters) or 'none'}")
+            raise ValueError(
+                f"{where}: parameter :{name} has no value; given: {sorted(parameters) or 'none'}"
+            )
         return literal(parameters[name])
 
     bound = _TOKENS.sub(replace, statement)
@@ -108,5 +112,9 @@ def _interval(value: timedelta) -> str:
         return f"INTERVAL '{seconds}.{rest:03d}' SECOND(5, 3)"
     for unit, size in (("DAY", 86400), ("HOUR", 3600), ("MINUTE", 60)):
         if seconds and seconds % size == 0:
-            return f"INTERVAL '{seconds // size}' {unit}(5)" if unit == "DAY" else f"INTERVAL '{seconds // size}' {unit}"
+            return (
+                f"INTERVAL '{seconds // size}' {unit}(5)"
+                if unit == "DAY"
+                else f"INTERVAL '{seconds // size}' {unit}"
+            )
     return f"INTERVAL '{seconds}' SECOND(5)" if seconds > 99 else f"INTERVAL '{seconds}' SECOND"

@@ -73,7 +73,9 @@ class Column:
 
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path):
-            raise ValueError(f"column {self.name}: the record path must look like $.a or $.a.b, got {self.path!r}")
+            raise ValueError(
+                f"column {self.name}: the record path must look like $.a or $.a.b, got {self.path!r}"
+            )
         _coercion(self.type)
 
 
@@ -99,12 +101,17 @@ class RecordDecoder:
         self._scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 
     def decode(self, data: bytes | None) -> Iterator[Decoded]:
-        """Yield one row for each document in ``data``; an undecodable rest is one error row."""
-        data = data or b""
+        """Yield one row for each document in ``data``; an undecodable rest is one error row; nothing for None."""
+        if data is None:
+            return
         try:
             text = bytes(data).decode("utf-8")
         except UnicodeDecodeError as e:
-            yield _error("INVALID_UTF8", f"record: required UTF-8, got byte {e.object[e.start]:#04x} at {e.start}", data)
+            yield _error(
+                "INVALID_UTF8",
+                f"record: required UTF-8, got byte {e.object[e.start]:#04x} at {e.start}",
+                data,
+            )
             return
         start, end = _skip_blanks(text, 0), len(text)
         if start == end:
@@ -114,14 +121,20 @@ class RecordDecoder:
                 document, stop = self._scan(text, start)
             except (ValueError, RecursionError) as e:
                 reason = "nested too deeply" if isinstance(e, RecursionError) else str(e)
-                yield _error("INVALID_JSON", f"record: required a JSON object, got {text[start:start+40]!r}: {reason}", data)
+                yield _error(
+                    "INVALID_JSON",
+                    f"record: required a JSON object, got {text[start : start + 40]!r}: {reason}",
+                    data,
+                )
                 return
             yield self._row(document, data)
             start = _skip_blanks(text, stop)
 
     def _row(self, document: Any, data: bytes) -> Decoded:
         if not isinstance(document, dict):
-            return _error("INVALID_JSON", f"record: required a JSON object, got {type(document).__name__}", data)
+            return _error(
+                "INVALID_JSON", f"record: required a JSON object, got {type(document).__name__}", data
+            )
         values = []
         for column, path, coerce in self._columns:
             value: Any = document
@@ -140,7 +153,7 @@ class RecordDecoder:
 def _error(name: str, message: str, data: bytes) -> Decoded:
     raw = bytes(data[: MAX_DATA_ROW // 2]).hex()
     if len(data) * 2 > MAX_DATA_ROW:
-        message = f"{message[:MAX_MESSAGE - 80]} (record of {len(data)} bytes, cut to {MAX_DATA_ROW // 2})"
+        message = f"{message[: MAX_MESSAGE - 80]} (record of {len(data)} bytes, cut to {MAX_DATA_ROW // 2})"
     return Decoded(None, name, message[:MAX_MESSAGE], raw)
 
 
@@ -177,12 +190,16 @@ def _coercion(type_: str) -> Callable[[Any], Any]:
         return _boolean
     if name.startswith("TIMESTAMP"):
         return _timestamp
-    raise ValueError(f"type {type_}: required VARCHAR, BOOLEAN, an integer, FLOAT, DOUBLE, DECIMAL or TIMESTAMP")
+    raise ValueError(
+        f"type {type_}: required VARCHAR, BOOLEAN, an integer, FLOAT, DOUBLE, DECIMAL or TIMESTAMP"
+    )
 
 
 def _text(length: int | None) -> Callable[[Any], str]:
     def coerce(value: Any) -> str:
-        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        text = (
+            value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        )
         try:
             # A lone surrogate ("\ud800") is legal in JSON text but no character: it can't leave as UTF-8.
             text.encode("utf-8")

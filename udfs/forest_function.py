@@ -151,7 +151,11 @@ def random_cut_forest(
     _check(columns, options)
     name = f"forest_{id(table):x}"
     table_env.create_temporary_view(f"{name}_input", table)
-    key = f"COALESCE(CAST(`{options.partition_by}` AS STRING), '')" if options.partition_by else "CAST('' AS STRING)"
+    key = (
+        f"COALESCE(CAST(`{options.partition_by}` AS STRING), '')"
+        if options.partition_by
+        else "CAST('' AS STRING)"
+    )
     fields = ", ".join(_outbound(c, t) for c, t in columns.items())
     keyed = table_env.to_data_stream(
         table_env.sql_query(f"SELECT {key} AS `key`, ROW({fields}) AS `row`, `{rowtime}` FROM {name}_input")  # noqa: S608
@@ -210,7 +214,9 @@ def _resolved(table: Table) -> tuple[dict[str, str], str]:
 
 def _check(columns: dict[str, str], options: ForestOptions) -> None:
     if not 1 <= len(options.columns) <= MAX_COLUMNS:
-        raise ValueError(f"random_cut_forest.columns must be 1 to {MAX_COLUMNS} columns, got {len(options.columns)}")
+        raise ValueError(
+            f"random_cut_forest.columns must be 1 to {MAX_COLUMNS} columns, got {len(options.columns)}"
+        )
     for column in options.columns:
         if columns.get(column, "").partition("(")[0] not in _NUMERIC:
             raise ValueError(
@@ -218,7 +224,9 @@ def _check(columns: dict[str, str], options: ForestOptions) -> None:
                 f"got {column} {columns.get(column, '')}"
             )
     if options.partition_by and options.partition_by not in columns:
-        raise ValueError(f"random_cut_forest.partition_by must be one of {sorted(columns)}, got {options.partition_by}")
+        raise ValueError(
+            f"random_cut_forest.partition_by must be one of {sorted(columns)}, got {options.partition_by}"
+        )
 
 
 # Timestamps without zone have no type that Python's data streams carry: they travel as instants (the session's time
@@ -248,12 +256,16 @@ def _row_type(columns: dict[str, str]) -> TypeInformation:
     }
     for column, type_ in columns.items():
         if type_.partition("(")[0].split()[0] not in types:
-            raise ValueError(f"random_cut_forest: column {column} has type {type_}, which can't pass; leave it out")
+            raise ValueError(
+                f"random_cut_forest: column {column} has type {type_}, which can't pass; leave it out"
+            )
     names = list(columns)
     return Types.ROW_NAMED(names, [types[columns[n].partition("(")[0].split()[0]]() for n in names])
 
 
-def _process_keyed(stream: Any, function: KeyedProcessFunction, row: TypeInformation, result: TypeInformation) -> Any:
+def _process_keyed(
+    stream: Any, function: KeyedProcessFunction, row: TypeInformation, result: TypeInformation
+) -> Any:
     """Key a stream of (key, row, rowtime) by its first field and process it.
 
     PyFlink's own ``key_by`` puts a second Python operator in front, only to compute the key; here SQL has done so,
@@ -270,13 +282,22 @@ def _process_keyed(stream: Any, function: KeyedProcessFunction, row: TypeInforma
         gateway.jvm.KeyByKeySelector(), Types.ROW([Types.STRING()]).get_java_type_info()
     )
     configuration = get_j_env_configuration(keyed.getExecutionEnvironment())
-    threads = configuration.getString(_jvm().org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"
-    operator = gateway.jvm.EmbeddedPythonKeyedProcessOperator if threads else gateway.jvm.ExternalPythonKeyedProcessOperator
+    threads = (
+        configuration.getString(_jvm().org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE)
+        == "thread"
+    )
+    operator = (
+        gateway.jvm.EmbeddedPythonKeyedProcessOperator
+        if threads
+        else gateway.jvm.ExternalPythonKeyedProcessOperator
+    )
     info = _create_j_data_stream_python_function_info(function, UserDefinedDataStreamFunction.KEYED_PROCESS)
     element = Types.ROW_NAMED(["key", "row", "rowtime"], [Types.STRING(), row, Types.INSTANT()])
     out = result.get_java_type_info()
     return DataStream(
-        keyed.transform("RANDOM_CUT_FOREST", out, operator(configuration, info, element.get_java_type_info(), out))
+        keyed.transform(
+            "RANDOM_CUT_FOREST", out, operator(configuration, info, element.get_java_type_info(), out)
+        )
     )
 
 

@@ -20,7 +20,9 @@ class Anomalies(Group):
 class Sink(Group):
     """Where anomalous trades go."""
 
-    type: Literal["firehose", "s3"] = Field("firehose", description="a delivery stream, or files written by Flink")
+    type: Literal["firehose", "s3"] = Field(
+        "firehose", description="a delivery stream, or files written by Flink"
+    )
     delivery_stream: str = Field("anomalous_stock_trades_firehose_stream", description="with type firehose")
     path: str | None = Field(None, description="with type s3: the folder, s3://bucket/prefix/")
 
@@ -48,5 +50,9 @@ def build(pipeline: Pipeline, settings: Settings) -> None:
         pipeline.insert("anomalous_trades_sink", sink, "destination_sql_stream")
     else:
         pipeline.view("destination_by_hour")
-        pipeline.insert("anomalous_trades_files", S3Sink(settings.sink.path or ""), "destination_by_hour")
+        pipeline.insert(
+            "anomalous_trades_files",
+            S3Sink(settings.sink.path or "", aws.region, aws.endpoint),
+            "destination_by_hour",
+        )
     pipeline.insert_errors(KinesisSink(settings.errors.stream, aws.region, aws.endpoint))

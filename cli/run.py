@@ -1,0 +1,187 @@
+"""`kda run`, `kda sql`, `kda list`: the jobs on this machine's mini-cluster."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli import target
+from connectors.check import ConnectorError
+from infra import flink
+from infra.paths import ROOT
+from jobs.catalog import JOBS, Job, job
+from jobs.settings import SettingsError, override, read_groups
+
+_out = Console(soft_wrap=True)
+_err = Console(stderr=True, soft_wrap=True)
+
+Name = Annotated[str, typer.Argument(metavar="JOB", help=f"One of {', '.join(j.short for j in JOBS)}.")]
+Properties = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--property", "-p", metavar="GROUP.KEY=VALUE", help="A property laid over the file's; repeatable."
+    ),
+]
+PropertiesFile = Annotated[
+    Path | None, typer.Option("--properties", help="Property groups. Default: the job's under flink-conf/.")
+]
+
+
+def list_jobs() -> None:
+    """Show the jobs.
+
+    Example: kda list
+    """
+    table = Table("job", "what it does")
+    for j in JOBS:
+        table.add_row(j.short, j.title)
+    _out.print(table)
+
+
+def sql(
+    name: Name,
+    properties: Properties = None,
+    properties_file: PropertiesFile = None,
+    endpoint: target.Endpoint = None,
+    aws: target.RealAws = False,
+) -> None:
+    """Print every statement of a job as it would run.
+
+    Example: kda sql trades -p anomalies.threshold=1.5
+    """
+    try:
+        # No service is asked anything, so any endpoint will do to print.
+        pipeline = _pipeline(job(name), _groups(job(name), properties_file, properties, endpoint, aws), {})
+    except (SettingsError, ConnectorError, flink.FlinkError, ValueError) as e:
+        raise _refused(e) from e
+    typer.echo(";\n\n".join(pipeline.statements) + ";")
+
+
+def run(
+    name: Name,
+    properties: Properties = None,
+    properties_file: PropertiesFile = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last savepoint or checkpoint.")
+    ] = False,
+    rest_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of Flink's web page; 0: any free one.")
+    ] = 0,
+    endpoint: target.Endpoint = None,
+    aws: target.RealAws = False,
+) -> None:
+    """Run a job until Ctrl-C, which takes a savepoint first.
+
+    Example: kda run trades --resume -p source.position=TRIM_HORIZON
+    """
+    try:
+        chosen = job(name)
+        where = None if aws else target.choose(endpoint, aws)
+        groups = _groups(chosen, properties_file, properties, where, aws)
+        state = flink.last_state(chosen.name) if resume else None
+        if resume and state is None:
+            _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts afresh.")
+        port = rest_port or _free_port()
+        pipeline = _pipeline(chosen, groups, flink.cluster(chosen.name, rest_port=port, resume_from=state))
+        pipeline.check()
+    except (SettingsError, ConnectorError, flink.FlinkError, ValueError) as e:
+        raise _refused(e) from e
+    stop = _Stop()
+    client = pipeline.execute().get_job_client()
+    _announce(chosen, port, client, state)
+    with flink.registered(chosen.name, port, str(client.get_job_id())):
+        raise typer.Exit(_watch(chosen, client, port, stop))
+
+
+def _pipeline(chosen: Job, groups: dict[str, dict[str, str]], cluster: dict[str, str]) -> Any:
+    endpoint = groups.get("aws", {}).get("endpoint")
+    flink.prepare(endpoint)
+    from jobs.environment import table_environment
+
+    table_env = table_environment(cluster or flink.cluster(chosen.name))
+    flink.load_s3(endpoint)
+    return chosen.pipeline(table_env, groups)
+
+
+def _groups(
+    chosen: Job, file: Path | None, properties: list[str] | None, endpoint: str | None, aws: bool
+) -> dict[str, dict[str, str]]:
+    given = read_groups(file or ROOT / "flink-conf" / chosen.name / "application_properties.json")
+    where = [] if aws or not endpoint else [f"aws.endpoint={endpoint}"]
+    return override(given, [*where, *(properties or [])])
+
+
+def _watch(chosen: Job, client: Any, port: int, stop: "_Stop") -> int:
+    """Follow the job to its end; return the exit code."""
+    shown = ""
+    while True:
+        status = client.get_job_status().result().name
+        if status in ("FAILED", "RESTARTING") and status != shown:
+            _err.print(
+                Text(
+                    f"{chosen.short}: {status.lower()}: {flink.root_cause(f'http://127.0.0.1:{port}', str(client.get_job_id()))}",
+                    style="red",
+                )
+            )
+        elif status != shown:
+            _out.print(f"{chosen.short}: {status.lower()}")
+        shown = status
+        if status in ("FAILED", "FINISHED", "CANCELED"):
+            return 0 if status == "FINISHED" else 1
+        if stop.asked:
+            return _stop_with_savepoint(chosen, client)
+        time.sleep(0.3)
+
+
+def _stop_with_savepoint(chosen: Job, client: Any) -> int:
+    _out.print(f"{chosen.short}: stopping with a savepoint …")
+    folder = flink.savepoint_folder(chosen.name)
+    try:
+        path = client.stop_with_savepoint(False, folder).result()
+    except Exception as e:
+        _err.print(
+            Text(f"{chosen.short}: no savepoint could be taken: {str(e).splitlines()[0]}", style="red")
+        )
+        client.cancel().result()
+        return 1
+    _out.print(f"{chosen.short}: stopped; savepoint {path}. Go on from there with --resume.")
+    return 0
+
+
+def _announce(chosen: Job, port: int, client: Any, state: str | None) -> None:
+    started = f"resumed from {state}" if state else "started"
+    _out.print(
+        f"{chosen.short}: {started}; Flink's page: http://127.0.0.1:{port}. Ctrl-C stops it with a savepoint."
+    )
+
+
+class _Stop:
+    """Whether Ctrl-C or SIGTERM came."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self.asked = True
+
+
+def _refused(error: Exception) -> typer.Exit:
+    for line in str(error).splitlines():
+        _err.print(Text(f"kda: {line}", style="red"))
+    return typer.Exit(2)
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])

@@ -1,0 +1,57 @@
+"""Is what a connector needs there? Asked once, before a job starts, so that a mistake is one line and not a restart loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+_CONFIG = Config(
+    connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}
+)
+_ABSENT = ("ResourceNotFoundException", "NoSuchBucket", "404")
+
+
+class ConnectorError(RuntimeError):
+    """A service, or what the job needs there, can't be reached; the message says which and what to do."""
+
+
+def require(
+    service: str, region: str, endpoint: str | None, what: str, operation: str, **arguments: Any
+) -> dict[str, Any]:
+    """Call a describing operation and return its answer.
+
+    Parameters
+    ----------
+    service, region : str
+        Which service, as boto3 calls it, and where.
+    endpoint : str or None
+        Another address for it.
+    what : str
+        What is looked for, in words, such as ``"Kinesis stream Demo-samples"``.
+    operation : str
+        Name of the client's method.
+
+    Raises
+    ------
+    ConnectorError
+        When it is not there, may not be seen, or the service does not answer.
+    """
+    where = f"in {region}" + (f" at {endpoint}" if endpoint else "")
+    try:
+        client = boto3.client(service, region_name=region, endpoint_url=endpoint, config=_CONFIG)
+        answer: dict[str, Any] = getattr(client, operation)(**arguments)
+    except ClientError as e:
+        code = e.response["Error"]["Code"]
+        if code in _ABSENT:
+            raise ConnectorError(
+                f"{what}: none of that name {where}; create it, or correct the property"
+            ) from None
+        raise ConnectorError(
+            f"{what}: {service} {where} answered {code}: {e.response['Error']['Message']}"
+        ) from None
+    except BotoCoreError as e:
+        raise ConnectorError(f"{what}: {service} {where} can't be reached: {e}") from None
+    return answer
