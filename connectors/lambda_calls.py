@@ -17,6 +17,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from connectors.check import ConnectorError, require
 from connectors.lambda_contract import Delivery, event, refusals
 from connectors.lambda_lane import Failure
 from connectors.lambda_options import LambdaSinkOptions
@@ -34,10 +35,6 @@ class CallRefused(Exception):
     """Lambda did not take the call: throttled, out of order, out of reach. The rows are not to blame."""
 
 
-class LambdaSinkError(Exception):
-    """The sink can't work as it is set up: no such function, no permission. One line for the user."""
-
-
 def lambda_client(options: LambdaSinkOptions) -> Any:
     """A client that tries once: the lane does the rest. Credentials come from the default chain."""
     config = Config(
@@ -50,21 +47,24 @@ def lambda_client(options: LambdaSinkOptions) -> Any:
     return boto3.client("lambda", region_name=options.region, endpoint_url=options.endpoint, config=config)
 
 
-def check_function(options: LambdaSinkOptions, client: Any = None) -> None:
+def check_function(options: LambdaSinkOptions) -> None:
     """Ask before the job starts whether the function is there and answers in time.
 
     Raises
     ------
-    LambdaSinkError
+    ConnectorError
         When it is missing, may not be looked at, or may run longer than the sink waits.
     """
-    client = client or lambda_client(options)
-    try:
-        found = client.get_function_configuration(FunctionName=options.function)
-    except (ClientError, BotoCoreError) as e:
-        raise _unusable(options, e) from None
+    found = require(
+        "lambda",
+        options.region,
+        options.endpoint,
+        f"Lambda function {options.function}",
+        "get_function_configuration",
+        FunctionName=options.function,
+    )
     if found["Timeout"] >= options.timeout_seconds:
-        raise LambdaSinkError(
+        raise ConnectorError(
             f"lambda_sink.timeout_seconds must be more than the {found['Timeout']} s that function "
             f"{options.function} may run, got {options.timeout_seconds:g}"
         )
@@ -75,7 +75,7 @@ def call(client: Any, options: LambdaSinkOptions, batch: Sequence[Delivery]) -> 
 
     Raises
     ------
-    CallFailed, CallRefused, LambdaSinkError
+    CallFailed, CallRefused, ConnectorError
         See there.
     """
     try:
@@ -109,13 +109,7 @@ def call(client: Any, options: LambdaSinkOptions, batch: Sequence[Delivery]) -> 
     return refusals(payload, batch)
 
 
-def _unusable(options: LambdaSinkOptions, error: Exception) -> LambdaSinkError:
-    where = f"function {options.function} in {options.region}" + (
-        f" at {options.endpoint}" if options.endpoint else ""
-    )
-    if (
-        isinstance(error, ClientError)
-        and error.response.get("Error", {}).get("Code") == "ResourceNotFoundException"
-    ):
-        return LambdaSinkError(f"lambda_sink.function must exist: there is no {where}")
-    return LambdaSinkError(f"lambda_sink: {where} can't be used: {error}")
+def _unusable(options: LambdaSinkOptions, error: Exception) -> ConnectorError:
+    where = f"Lambda function {options.function} in {options.region}"
+    where += f" at {options.endpoint}" if options.endpoint else ""
+    return ConnectorError(f"{where} can't be used: {error}")

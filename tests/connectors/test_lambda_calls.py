@@ -13,10 +13,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from connectors import lambda_calls
+from connectors.check import ConnectorError
 from connectors.lambda_calls import (
     CallFailed,
     CallRefused,
-    LambdaSinkError,
     call,
     check_function,
     lambda_client,
@@ -44,16 +45,10 @@ class FakeClient:
             raise self.payload
         return {**self.answer, "Payload": io.BytesIO(self.payload)}
 
-    def get_function_configuration(self, **arguments: Any) -> dict[str, Any]:
-        self.calls.append(arguments)
-        if isinstance(self.payload, Exception):
-            raise self.payload
-        return self.answer
-
 
 def refusal(code: str, status: int) -> ClientError:
     return ClientError(
-        {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}},
         "Invoke",
     )
 
@@ -117,23 +112,24 @@ def test_a_call_that_lambda_does_not_take_is_refused(error: Exception) -> None:
     [
         (
             refusal("ResourceNotFoundException", 404),
-            "lambda_sink.function must exist: there is no function f in eu-west-1 at http://127.0.0.1:1",
+            "Lambda function f in eu-west-1 at http://127.0.0.1:1 can't be used: .*ResourceNotFoundException",
         ),
         (refusal("AccessDeniedException", 403), "can't be used: .*AccessDeniedException"),
         (NoCredentialsError(), "can't be used: Unable to locate credentials"),
     ],
 )
 def test_what_waiting_can_not_help_is_one_clear_line(error: Exception, message: str) -> None:
-    for use in (call, lambda client, options, _: check_function(options, client)):
-        with pytest.raises(LambdaSinkError, match=message) as raised:
-            use(FakeClient(error), OPTIONS, BATCH)
-        assert "\n" not in str(raised.value)
+    with pytest.raises(ConnectorError, match=message) as raised:
+        call(FakeClient(error), OPTIONS, BATCH)
+    assert "\n" not in str(raised.value)
 
 
-def test_a_function_may_not_run_longer_than_the_sink_waits() -> None:
-    check_function(OPTIONS, FakeClient(b"", Timeout=29))
-    with pytest.raises(LambdaSinkError, match="must be more than the 30 s that function f may run, got 30"):
-        check_function(OPTIONS, FakeClient(b"", Timeout=30))
+def test_a_function_may_not_run_longer_than_the_sink_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lambda_calls, "require", lambda *_, **__: {"Timeout": 29})
+    check_function(OPTIONS)
+    monkeypatch.setattr(lambda_calls, "require", lambda *_, **__: {"Timeout": 30})
+    with pytest.raises(ConnectorError, match="must be more than the 30 s that function f may run, got 30"):
+        check_function(OPTIONS)
 
 
 def test_the_client_tries_once_and_waits_as_told() -> None:
@@ -145,5 +141,5 @@ def test_the_client_tries_once_and_waits_as_told() -> None:
 def test_nobody_there_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with pytest.raises(LambdaSinkError, match="can't be used: Could not connect"):
+    with pytest.raises(ConnectorError, match=r"Lambda function f: .* can't be reached"):
         check_function(OPTIONS)

@@ -13,7 +13,8 @@ import pytest
 from pyflink.common import Row
 
 from connectors import lambda_sink as module
-from connectors.lambda_calls import LambdaSinkError
+from connectors.check import ConnectorError
+from connectors.lambda_contract import Delivery
 from connectors.lambda_options import LambdaSinkOptions
 from connectors.lambda_sink import END_OF_INPUT, NO_TIMESTAMP, LambdaSink, RowToJson
 
@@ -178,9 +179,9 @@ def test_what_was_not_acknowledged_before_a_crash_is_sent_again() -> None:
     release = threading.Event()
 
     class Stuck(FakeFunction):
-        def invoke(self, **arguments: Any) -> dict[str, Any]:
+        def invoke(self, Payload: bytes, **_: Any) -> dict[str, Any]:
             release.wait(10)
-            return super().invoke(**arguments)
+            return super().invoke(Payload)
 
     run = Harness(Stuck())
     for n in range(3):
@@ -203,7 +204,7 @@ def test_a_clock_that_jumps_back_overwrites_no_pending_row(monkeypatch: pytest.M
     run.send({"n": 0})
     run.state.commit()
     run.operator.close()
-    monkeypatch.setattr(module.time, "time_ns", lambda: 5)
+    monkeypatch.setattr(time, "time_ns", lambda: 5)
     restored = Harness(FakeFunction(), backend=run.state.backend)
     for n in (1, 2):
         restored.send({"n": n})
@@ -247,7 +248,7 @@ def test_one_row_more_than_a_call_can_carry_is_an_error_at_once(missing: int, de
     """base64 makes four bytes of three, so the largest row has about 4.7 MB."""
     function = FakeFunction()
     run = Harness(function)
-    probe = module.Delivery(1, f"0-{time.time_ns()}", b"")
+    probe = Delivery(1, f"0-{time.time_ns()}", b"")
     largest = (run.operator._room - probe.size) // 4 * 3
     run.send({"a": "x" * (largest - len('{"a": ""}') - missing)})
     assert [error[0] for error in run.errors] == ["RecordTooLarge"] * (1 - delivered)
@@ -259,13 +260,13 @@ def test_one_row_more_than_a_call_can_carry_is_an_error_at_once(missing: int, de
 def test_a_missing_function_fails_the_job_with_the_line() -> None:
     class Missing:
         def invoke(self, **_: Any) -> Any:
-            raise LambdaSinkError("lambda_sink.function must exist: there is no function f")
+            raise ConnectorError("there is no function f")
 
     run = Harness(Missing())
     run.send({"n": 1})
-    with pytest.raises(LambdaSinkError, match="there is no function f"):
+    with pytest.raises(ConnectorError, match="there is no function f"):
         run.until(lambda: False)
-    with pytest.raises(LambdaSinkError, match="there is no function f"):
+    with pytest.raises(ConnectorError, match="there is no function f"):
         run.end()
 
 
@@ -296,8 +297,8 @@ def test_a_slow_function_does_not_hold_up_the_input_or_other_buckets() -> None:
     release = threading.Event()
 
     class SlowForZero(FakeFunction):
-        def invoke(self, **arguments: Any) -> dict[str, Any]:
-            answer = super().invoke(**arguments)
+        def invoke(self, Payload: bytes, **_: Any) -> dict[str, Any]:
+            answer = super().invoke(Payload)
             if self.sent[-1][0]["n"] == 0:
                 release.wait(10)
             return answer
