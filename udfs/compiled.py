@@ -67,10 +67,11 @@ CACHED = bool(numba.config.CACHE_DIR)
 
 
 def compiled(function: AnyFunction) -> AnyFunction:
-    """Compile to machine code on first call; without fast-math, so that a sum is the same on every machine."""
-    return numba.njit(cache=CACHED, error_model="numpy", boundscheck=False)(function)  # type: ignore[no-any-return]
+    """Compile to machine code on first call.
 
-
-def inlined(function: AnyFunction) -> AnyFunction:
-    """A small helper that is only called from compiled functions."""
-    return numba.njit(inline="never", error_model="numpy", boundscheck=False)(function)  # type: ignore[no-any-return]
+    Without fast-math, so that a sum is the same on every machine; and without numba's reference counting
+    (`_nrt`), which costs several times the arithmetic itself where arrays are passed from function to function.
+    So a compiled function gets all its arrays from outside and can't make one.
+    """
+    options = {"cache": CACHED, "error_model": "numpy", "boundscheck": False, "_nrt": False}
+    return numba.njit(**options)(function)  # type: ignore[no-any-return]

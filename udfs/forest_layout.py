@@ -4,12 +4,17 @@ A tree holds a sample of at most M points. Its nodes and leaves are numbered apa
 an int16: c >= 0 is node c, c < 0 is leaf ~c. What a node needs on the way down lies side by side in
 `nodes`, 4 + 2 D words of 32 bits:
 
-    cut | sum of the box's sides | left, right (int16) | dimension of the cut (int16), unused | D minima | D maxima
+    cut | sum of the box's sides | left, right (int16) | dimension of the cut (int16), unused | box
+
+A box is written as its D minima and then its D maxima with the sign changed, and the point that is asked for
+likewise as x and -x. So the union of boxes is the smaller of each of 2 D numbers, and a point lies outside
+of a box by the sum of max(box - point, 0).
 
 A leaf names a row of `points`, the store that all trees share. Every sampled record is a *slot* of its tree;
 slots form a heap whose root has the largest key, the next one to be evicted.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +38,12 @@ FREE_LEAF = 3
 #: that the sides of a box of 900 dimensions (30 columns, shingles of 30) add up within float32.
 LARGEST = 2.0**116
 
+#: Points that go through one tree before the next: enough to pay for fetching the tree into the cache.
+STRETCH = 256
+
+#: Walks down a tree that are under way at once, so that one can compute while another waits for memory.
+LANES = 64
+
 #: `trees[t, ROOT]` of a tree without points: no node and no leaf has this number.
 EMPTY = 1 << 20
 
@@ -55,8 +66,22 @@ class Arrays(NamedTuple):
     point_number: NDArray[np.int64]  # (rows,): how many points came before this one
     weights: NDArray[np.float64]  # (M + 1,): 1 / (depth + 1)
     logarithms: NDArray[np.float64]  # (M + 1,): log2(mass + 1)
-    path: NDArray[np.int16]  # (M,): scratch
-    box: NDArray[np.float32]  # (2 D,): scratch
+
+
+class Scratch(NamedTuple):
+    """Room to work in; what is in it means nothing between two calls."""
+
+    query: NDArray[np.float32]  # (STRETCH, 2 D): points as x and -x
+    tree: NDArray[np.int64]  # (LANES,): what is to be scored where: the tree,
+    row: NDArray[np.int64]  # (LANES,): and the row of `query`
+    child: NDArray[np.int64]  # (LANES,): where a walk has come to,
+    depth: NDArray[np.int64]  # (LANES,): how deep that is,
+    path: NDArray[np.int16]  # (LANES, M): and the nodes above
+    walking: NDArray[np.int64]  # (LANES,): walks that have not reached a leaf
+    score: NDArray[np.float64]  # (LANES,)
+    side_path: NDArray[np.int16]  # (M,)
+    box: NDArray[np.float32]  # (2 D,)
+    share: NDArray[np.float64]  # (2 D,): attribution to x too low, and to x too high
 
 
 def mix(value: int) -> int:
@@ -75,7 +100,9 @@ def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int
     links.reshape(trees, samples - 1, 2 * words)[:, :, LEFT] = np.r_[1 : samples - 1, -1]
     leaf_row = np.tile(np.r_[1:samples, -1].astype(np.int32), (trees, 1))
     heads = np.tile(np.array([EMPTY, 0, 0, 0], np.int32), (trees, 1))
-    seeds = np.array([mix((seed + 0x9E3779B97F4A7C15 * (t + 1)) & 0xFFFFFFFFFFFFFFFF) for t in range(trees)], np.uint64)
+    seeds = np.array(
+        [mix((seed + 0x9E3779B97F4A7C15 * (t + 1)) & 0xFFFFFFFFFFFFFFFF) for t in range(trees)], np.uint64
+    )
     counts = np.arange(samples + 1)
     return Arrays(
         nodes=nodes,
@@ -94,6 +121,22 @@ def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int
         weights=1.0 / (counts + 1.0),
         # Rounded, so that mathematical libraries that differ in the last bit give one table.
         logarithms=np.round(np.log2(counts + 1.0), 12),
-        path=np.zeros(samples, np.int16),
+    )
+
+
+@lru_cache(maxsize=16)
+def scratch(samples: int, dimensions: int) -> Scratch:
+    """Room to work in, shared by all forests of one size: a compiled call keeps the interpreter's lock."""
+    return Scratch(
+        query=np.zeros((STRETCH, 2 * dimensions), np.float32),
+        tree=np.zeros(LANES, np.int64),
+        row=np.zeros(LANES, np.int64),
+        child=np.zeros(LANES, np.int64),
+        depth=np.zeros(LANES, np.int64),
+        path=np.zeros((LANES, samples), np.int16),
+        walking=np.zeros(LANES, np.int64),
+        score=np.zeros(LANES),
+        side_path=np.zeros(samples, np.int16),
         box=np.zeros(2 * dimensions, np.float32),
+        share=np.zeros(2 * dimensions),
     )

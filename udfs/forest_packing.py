@@ -9,18 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.compiled import compiled
-from udfs.forest_layout import DIMENSION, FREE_LEAF, FREE_NODE, LEFT, RIGHT, ROOT, SIZE, Arrays
+from udfs.forest_layout import DIMENSION, FREE_LEAF, FREE_NODE, LEFT, RIGHT, ROOT, SIZE, Arrays, Scratch
 from udfs.forest_stream import key_of, sift
-from udfs.forest_trees import fit, maximum, minimum, set_sides
+from udfs.forest_trees import fit, side
 
 
 @compiled
-def write_shapes(arrays: Arrays, shapes: NDArray[np.uint16], rows: NDArray[np.int32]) -> int:
+def write_shapes(
+    arrays: Arrays, scratch: Scratch, shapes: NDArray[np.uint16], rows: NDArray[np.int32]
+) -> int:
     """Fill `shapes` and `rows` (both long enough) from all trees; returns how much of `shapes` is used."""
     samples = arrays.slot_row.shape[1]
     words = 2 * (4 + 2 * arrays.points.shape[1])
-    first_slot = np.empty(samples, np.int16)
-    next_slot = np.empty(samples, np.int16)
+    waits, first_slot, next_slot = scratch.path[0], scratch.path[1], scratch.path[2]
     written = taken = 0
     for tree in range(arrays.seeds.shape[0]):
         size = arrays.trees[tree, SIZE]
@@ -35,7 +36,7 @@ def write_shapes(arrays: Arrays, shapes: NDArray[np.uint16], rows: NDArray[np.in
             if child >= 0:
                 base = (tree * (samples - 1) + child) * words
                 shapes[written] = arrays.links[base + DIMENSION] + 1
-                arrays.path[waiting] = arrays.links[base + RIGHT]
+                waits[waiting] = arrays.links[base + RIGHT]
                 waiting += 1
                 child = np.int64(arrays.links[base + LEFT])
             else:
@@ -49,7 +50,7 @@ def write_shapes(arrays: Arrays, shapes: NDArray[np.uint16], rows: NDArray[np.in
                     written += 1
                     break
                 waiting -= 1
-                child = np.int64(arrays.path[waiting])
+                child = np.int64(waits[waiting])
             written += 1
     return written
 
@@ -64,11 +65,14 @@ def equal_rows(points: NDArray[np.float32], one: int, other: int) -> bool:
 
 
 @compiled
-def read_shape(arrays: Arrays, tree: int, shapes: NDArray[np.uint16], rows: NDArray[np.int32], used: int) -> int:
+def read_shape(
+    arrays: Arrays, scratch: Scratch, tree: int, shapes: NDArray[np.uint16], rows: NDArray[np.int32]
+) -> int:
     """Build one tree's nodes and leaves; returns how much of `shapes` it took, -1 if they are no tree of ours."""
     samples = arrays.slot_row.shape[1]
     words = 2 * (4 + 2 * arrays.points.shape[1])
     first = tree * (samples - 1)
+    waits = scratch.side_path
     leaves = nodes = waiting = read = slot = 0
     link = -1
     while True:
@@ -88,7 +92,9 @@ def read_shape(arrays: Arrays, tree: int, shapes: NDArray[np.uint16], rows: NDAr
             child = ~np.int64(leaves)
             arrays.leaf_row[tree, leaves] = rows[slot]
             mass = 0
-            while slot < rows.shape[0] and equal_rows(arrays.points, rows[slot], arrays.leaf_row[tree, leaves]):
+            while slot < rows.shape[0] and equal_rows(
+                arrays.points, rows[slot], arrays.leaf_row[tree, leaves]
+            ):
                 arrays.slot_row[tree, slot] = rows[slot]
                 arrays.slot_leaf[tree, slot] = leaves
                 slot += 1
@@ -100,12 +106,12 @@ def read_shape(arrays: Arrays, tree: int, shapes: NDArray[np.uint16], rows: NDAr
         else:
             arrays.links[link] = child
         if code > 0:
-            arrays.path[waiting] = child
+            waits[waiting] = child
             waiting += 1
             link = (first + child) * words + LEFT
         elif waiting > 0:
             waiting -= 1
-            link = (first + arrays.path[waiting]) * words + RIGHT
+            link = (first + waits[waiting]) * words + RIGHT
         else:
             break
     if slot != rows.shape[0]:
@@ -114,20 +120,25 @@ def read_shape(arrays: Arrays, tree: int, shapes: NDArray[np.uint16], rows: NDAr
     arrays.trees[tree, FREE_NODE] = nodes if nodes < samples - 1 else -1
     arrays.trees[tree, FREE_LEAF] = leaves if leaves < samples else -1
     # Children are numbered after their parents.
+    dimensions = arrays.points.shape[1]
     for node in range(nodes - 1, -1, -1):
         base = (first + node) * words
-        d = arrays.links[base + DIMENSION]
+        d = np.int64(arrays.links[base + DIMENSION])
         left, right = np.int64(arrays.links[base + LEFT]), np.int64(arrays.links[base + RIGHT])
-        if not maximum(arrays, tree, left, d) < minimum(arrays, tree, right, d):
+        if not -side(arrays, tree, left, dimensions + d) < side(arrays, tree, right, d):
             return -1
-        fit(arrays, tree, node)
-        set_sides(arrays.nodes, base // 2, arrays.points.shape[1])
+        fit(arrays, tree, base // 2)
     return read
 
 
 @compiled
 def read_shapes(
-    arrays: Arrays, shapes: NDArray[np.uint16], rows: NDArray[np.int32], used: int, rate: float
+    arrays: Arrays,
+    scratch: Scratch,
+    shapes: NDArray[np.uint16],
+    rows: NDArray[np.int32],
+    used: int,
+    rate: float,
 ) -> bool:
     """Build all trees of a fresh forest whose `points` are in place; False if the numbers are no forest."""
     trees = arrays.seeds.shape[0]
@@ -138,7 +149,7 @@ def read_shapes(
     read = 0
     for tree in range(trees):
         if size > 0:
-            taken = read_shape(arrays, tree, shapes[read:], rows[tree * size : (tree + 1) * size], used)
+            taken = read_shape(arrays, scratch, tree, shapes[read:], rows[tree * size : (tree + 1) * size])
             if taken < 0:
                 return False
             read += taken

@@ -6,7 +6,8 @@ k scores 1 / (k + 1), so the tree's score is the sum over the path of
 
     p_k / (k + 1) * product of (1 - p_j) over the nodes j above k
 
-with p = 1 at a leaf that differs from the point. A leaf of mass m equal to the point scores
+with p = 1 at a leaf that differs from the point; going up, s becomes s + p (1 / (k + 1) - s), and above the
+first box that holds the point nothing changes any more. A leaf of mass m equal to the point scores
 1 / (depth + log2(m + 1)), but a single one is taken as if it were not in the tree (as KDA did).
 """
 
@@ -14,193 +15,184 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.compiled import compiled
-from udfs.forest_layout import BOX, CUT, DIMENSION, LEFT, RIGHT, ROOT, SIDES, Arrays
-from udfs.forest_trees import maximum, minimum
+from udfs.forest_layout import BOX, CUT, DIMENSION, LEFT, RIGHT, ROOT, SIDES, Arrays, Scratch
+from udfs.forest_trees import outside, side
 
 
 @compiled
-def descend(arrays: Arrays, tree: int, row: int, child: int, depth: int) -> tuple[float, int, int]:
-    """Score of a row of `points` in the subtree `child` at `depth`; with the leaf it ends in and its depth.
+def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
+    """Score of a row of `query` in a tree, before the factor log2(M + 1), for each of the first `lanes` lanes.
 
-    A row equal to that leaf scores exactly 0 here: no box on its way excludes it.
+    All lanes go down one level after the other, so that no step waits for the one before it; then each goes
+    up by itself.
     """
     nodes, links, points, weights = arrays.nodes, arrays.links, arrays.points, arrays.weights
+    query, path, walking, child, depth = (
+        scratch.query,
+        scratch.path,
+        scratch.walking,
+        scratch.child,
+        scratch.depth,
+    )
     dimensions = points.shape[1]
     words = 4 + 2 * dimensions
-    first = tree * (arrays.leaf_row.shape[1] - 1)
-    score = 0.0
-    rest = 1.0
-    while child >= 0:
-        base = (first + child) * words
-        excess = 0.0
+    nodes_of_tree = arrays.leaf_row.shape[1] - 1
+    still = 0
+    for lane in range(lanes):
+        child[lane] = arrays.trees[scratch.tree[lane], ROOT]
+        depth[lane] = 0
+        walking[still] = lane
+        still += np.int64(child[lane] >= 0)
+    level = 0
+    while still > 0:
+        going = still
+        still = 0
+        for k in range(going):
+            lane = walking[k]
+            path[lane, level] = child[lane]
+            depth[lane] = level + 1
+            base = (scratch.tree[lane] * nodes_of_tree + child[lane]) * words
+            right = np.int64(query[scratch.row[lane], links[2 * base + DIMENSION]] > nodes[base + CUT])
+            below = np.int64(links[2 * base + LEFT + right])
+            child[lane] = below
+            # No branch: whoever has come to a leaf is overwritten by the next.
+            walking[still] = lane
+            still += np.int64(below >= 0)
+        level += 1
+    for lane in range(lanes):
+        tree, row, k = scratch.tree[lane], scratch.row[lane], depth[lane]
+        leaf = ~child[lane]
+        twin = arrays.leaf_row[tree, leaf]
+        equal = True
         for d in range(dimensions):
-            x = np.float64(points[row, d])
-            excess += max(nodes[base + BOX + d] - x, x - nodes[base + BOX + dimensions + d], 0.0)
-        sides = np.float64(nodes[base + SIDES])
-        separated = rest * (excess / (sides + excess))
-        score += separated * weights[depth]
-        rest -= separated
-        left, right = np.int64(links[2 * base + LEFT]), np.int64(links[2 * base + RIGHT])
-        child = left if points[row, links[2 * base + DIMENSION]] <= nodes[base + CUT] else right
-        depth += 1
-    twin = arrays.leaf_row[tree, ~child]
-    for d in range(dimensions):
-        if points[row, d] != points[twin, d]:
-            score += rest * weights[depth]
-            break
-    return score, ~child, depth
+            equal &= points[twin, d] == query[row, d]
+        if equal:
+            scratch.score[lane] = score_of_equal(arrays, scratch, tree, row, leaf, path[lane], k)
+            continue
+        score = weights[k]
+        while k > 0:
+            k -= 1
+            base = (tree * nodes_of_tree + path[lane, k]) * words
+            excess = outside(nodes, base + BOX, query, row)
+            if excess == 0.0:
+                break
+            score += excess / (np.float64(nodes[base + SIDES]) + excess) * (weights[k] - score)
+        scratch.score[lane] = score
 
 
 @compiled
-def path_to(arrays: Arrays, tree: int, row: int) -> None:
-    """The nodes on the way to a row's leaf, into the scratch array `path`."""
+def score_of_equal(
+    arrays: Arrays, scratch: Scratch, tree: int, row: int, leaf: int, path: NDArray[np.int16], depth: int
+) -> float:
+    """Score of a point equal to the leaf at the end of `path`."""
+    mass = arrays.leaf_mass[tree, leaf]
+    if mass == 1:
+        return share_without(arrays, scratch, tree, row, leaf, path, depth)
+    return 1.0 / (depth + arrays.logarithms[mass])
+
+
+@compiled
+def share_out(arrays: Arrays, scratch: Scratch, tree: int, row: int, child: int, portion: float) -> None:
+    """Add `portion` to the scratch `share`, in proportion to how far the point is outside on each side."""
+    excess = 0.0
+    for k in range(scratch.share.shape[0]):
+        excess += max(np.float64(side(arrays, tree, child, k)) - np.float64(scratch.query[row, k]), 0.0)
+    for k in range(scratch.share.shape[0]):
+        gap = max(np.float64(side(arrays, tree, child, k)) - np.float64(scratch.query[row, k]), 0.0)
+        scratch.share[k] += portion * (gap / excess)
+
+
+@compiled
+def share_below(
+    arrays: Arrays, scratch: Scratch, tree: int, row: int, child: int, depth: int, path: NDArray[np.int16]
+) -> tuple[float, int, int]:
+    """Score in the subtree `child` at `depth`, shared out; with the leaf at its end, and the leaf's depth.
+
+    The nodes passed are written to `path`. A point equal to the leaf has score 0 here.
+    """
+    nodes, links, query = arrays.nodes, arrays.links, scratch.query
     words = 4 + 2 * arrays.points.shape[1]
     first = tree * (arrays.leaf_row.shape[1] - 1)
-    child = np.int64(arrays.trees[tree, ROOT])
-    depth = 0
+    score = 0.0
+    rest = 1.0
     while child >= 0:
-        arrays.path[depth] = child
-        depth += 1
+        path[depth] = child
         base = (first + child) * words
-        goes_left = arrays.points[row, arrays.links[2 * base + DIMENSION]] <= arrays.nodes[base + CUT]
-        child = np.int64(arrays.links[2 * base + (LEFT if goes_left else RIGHT)])
+        excess = outside(nodes, base + BOX, query, row)
+        if excess > 0.0:
+            separated = rest * (excess / (np.float64(nodes[base + SIDES]) + excess))
+            score += separated * arrays.weights[depth]
+            rest -= separated
+            share_out(arrays, scratch, tree, row, child, separated * arrays.weights[depth])
+        right = np.int64(query[row, links[2 * base + DIMENSION]] > nodes[base + CUT])
+        child = np.int64(links[2 * base + LEFT + right])
+        depth += 1
+    for d in range(arrays.points.shape[1]):
+        if side(arrays, tree, child, d) != query[row, d]:
+            share_out(arrays, scratch, tree, row, child, rest * arrays.weights[depth])
+            return score + rest * arrays.weights[depth], ~child, depth
+    return 0.0, ~child, depth
 
 
 @compiled
-def sibling_of(arrays: Arrays, tree: int, depth: int, child: int) -> int:
-    """The other child of the path's node at `depth`."""
-    base = 2 * (tree * (arrays.leaf_row.shape[1] - 1) + arrays.path[depth]) * (4 + 2 * arrays.points.shape[1])
-    left, right = np.int64(arrays.links[base + LEFT]), np.int64(arrays.links[base + RIGHT])
-    return right if left == child else left
+def share_without(
+    arrays: Arrays, scratch: Scratch, tree: int, row: int, leaf: int, path: NDArray[np.int16], depth: int
+) -> float:
+    """Score, shared out, of a point equal to a leaf at `depth` > 0, as if that leaf were not in the tree.
 
-
-@compiled
-def widen(arrays: Arrays, tree: int, child: int, row: int) -> tuple[float, float]:
-    """Add a child's box to the scratch `box`; excess of the row over it, and its sides."""
+    The leaf's sibling then has its parent's place, and each box further up is the union of those beside the path.
+    """
+    links, box, query = arrays.links, scratch.box, scratch.query
     dimensions = arrays.points.shape[1]
-    box = arrays.box
-    excess = sides = 0.0
-    for d in range(dimensions):
-        box[d] = min(box[d], minimum(arrays, tree, child, d))
-        box[dimensions + d] = max(box[dimensions + d], maximum(arrays, tree, child, d))
-        x = np.float64(arrays.points[row, d])
-        excess += max(box[d] - x, x - box[dimensions + d], 0.0)
-        sides += np.float64(box[dimensions + d]) - np.float64(box[d])
-    return excess, sides
-
-
-@compiled
-def score_without(arrays: Arrays, tree: int, row: int, leaf: int, depth: int) -> float:
-    """Score of a row equal to a leaf at `depth` > 0, as if that leaf were not in the tree."""
-    path_to(arrays, tree, row)
+    words = 2 * (4 + 2 * dimensions)
+    first = tree * (arrays.leaf_row.shape[1] - 1)
+    scratch.share[:] = 0.0
+    score = 0.0
     child = ~leaf
-    sibling = sibling_of(arrays, tree, depth - 1, child)
-    score = descend(arrays, tree, row, sibling, depth - 1)[0]
-    arrays.box[: arrays.points.shape[1]] = np.inf
-    arrays.box[arrays.points.shape[1] :] = -np.inf
-    widen(arrays, tree, sibling, row)
-    for k in range(depth - 2, -1, -1):
-        child = np.int64(arrays.path[k + 1])
-        excess, sides = widen(arrays, tree, sibling_of(arrays, tree, k, child), row)
+    for level in range(depth - 1, -1, -1):
+        base = (first + path[level]) * words
+        left, right = np.int64(links[base + LEFT]), np.int64(links[base + RIGHT])
+        beside = right if left == child else left
+        child = np.int64(path[level])
+        if level == depth - 1:
+            score = share_below(arrays, scratch, tree, row, beside, level, scratch.side_path)[0]
+            for k in range(2 * dimensions):
+                box[k] = side(arrays, tree, beside, k)
+            continue
+        excess = sides = 0.0
+        for k in range(2 * dimensions):
+            box[k] = min(box[k], side(arrays, tree, beside, k))
+            sides -= np.float64(box[k])
+            excess += max(np.float64(box[k]) - np.float64(query[row, k]), 0.0)
         if excess == 0.0:
             break
-        p = excess / (sides + excess)
-        score = p * arrays.weights[k] + (1.0 - p) * score
+        separated = excess / (sides + excess)
+        score += separated * (arrays.weights[level] - score)
+        for k in range(2 * dimensions):
+            gap = max(np.float64(box[k]) - np.float64(query[row, k]), 0.0)
+            scratch.share[k] += separated * (arrays.weights[level] * gap / excess - scratch.share[k])
     return score
 
 
 @compiled
-def score_in(arrays: Arrays, tree: int, row: int) -> float:
-    """Score of a row of `points` in one tree, before the factor log2(M + 1)."""
-    score, leaf, depth = descend(arrays, tree, row, np.int64(arrays.trees[tree, ROOT]), 0)
-    if score == 0.0:
-        mass = arrays.leaf_mass[tree, leaf]
-        if mass == 1:
-            return score_without(arrays, tree, row, leaf, depth)
-        return 1.0 / (depth + arrays.logarithms[mass])
-    return score
+def add_attribution(arrays: Arrays, scratch: Scratch, row: int, shares: NDArray[np.float64]) -> None:
+    """Add to `shares` (2 D: too low, too high) what makes up the score of a row of `query`, over all trees.
 
-
-@compiled
-def spread(high: NDArray[np.float64], low: NDArray[np.float64], factor: float) -> None:
-    """Multiply an attribution by a factor."""
-    for d in range(high.shape[0]):
-        high[d] *= factor
-        low[d] *= factor
-
-
-@compiled
-def attribute(
-    arrays: Arrays, tree: int, row: int, child: int, depth: int, high: NDArray[np.float64], low: NDArray[np.float64]
-) -> tuple[float, int, int]:
-    """As `descend`, adding each dimension's share of the score to `high` (point above the box) and `low`."""
-    nodes, links, points = arrays.nodes, arrays.links, arrays.points
-    dimensions = points.shape[1]
-    words = 4 + 2 * dimensions
-    first = tree * (arrays.leaf_row.shape[1] - 1)
-    rest = 1.0
-    score = 0.0
-    while True:
-        excess = 0.0
-        for d in range(dimensions):
-            x = np.float64(points[row, d])
-            excess += max(minimum(arrays, tree, child, d) - x, x - maximum(arrays, tree, child, d), 0.0)
-        base = (first + child) * words
-        if excess > 0.0:
-            sides = np.float64(nodes[base + SIDES]) if child >= 0 else 0.0
-            separated = rest * (excess / (sides + excess))
-            score += separated * arrays.weights[depth]
-            unit = separated * arrays.weights[depth] / excess
-            for d in range(dimensions):
-                x = np.float64(points[row, d])
-                high[d] += unit * max(x - maximum(arrays, tree, child, d), 0.0)
-                low[d] += unit * max(minimum(arrays, tree, child, d) - x, 0.0)
-            rest -= separated
-        if child < 0:
-            return score, ~child, depth
-        left, right = np.int64(links[2 * base + LEFT]), np.int64(links[2 * base + RIGHT])
-        child = left if points[row, links[2 * base + DIMENSION]] <= nodes[base + CUT] else right
-        depth += 1
-
-
-@compiled
-def attribution_in(
-    arrays: Arrays, tree: int, row: int, high: NDArray[np.float64], low: NDArray[np.float64]
-) -> None:
-    """Attribution of a row's score in one tree, into `high` and `low`.
-
-    A row equal to a leaf lies outside of nothing; its score is shared out as that of the same row in the
+    A point equal to a leaf lies outside of nothing; its score is shared out as that of the same point in the
     tree without this leaf, and evenly where the tree has no other.
     """
-    dimensions = arrays.points.shape[1]
-    high[:] = 0.0
-    low[:] = 0.0
-    score, leaf, depth = attribute(arrays, tree, row, np.int64(arrays.trees[tree, ROOT]), 0, high, low)
-    if score > 0.0:
-        return
-    mass = arrays.leaf_mass[tree, leaf]
-    if depth == 0:
-        high[:] = low[:] = 0.5 / dimensions / arrays.logarithms[mass]
-        return
-    path_to(arrays, tree, row)
-    child = ~leaf
-    sibling = sibling_of(arrays, tree, depth - 1, child)
-    score = attribute(arrays, tree, row, sibling, depth - 1, high, low)[0]
-    arrays.box[:dimensions] = np.inf
-    arrays.box[dimensions:] = -np.inf
-    widen(arrays, tree, sibling, row)
-    for k in range(depth - 2, -1, -1):
-        child = np.int64(arrays.path[k + 1])
-        excess, sides = widen(arrays, tree, sibling_of(arrays, tree, k, child), row)
-        if excess == 0.0:
-            break
-        p = excess / (sides + excess)
-        spread(high, low, 1.0 - p)
-        score = p * arrays.weights[k] + (1.0 - p) * score
-        unit = p * arrays.weights[k] / excess
-        for d in range(dimensions):
-            x = np.float64(arrays.points[row, d])
-            high[d] += unit * max(x - arrays.box[dimensions + d], 0.0)
-            low[d] += unit * max(arrays.box[d] - x, 0.0)
-    if mass > 1:
-        spread(high, low, 1.0 / (depth + arrays.logarithms[mass]) / score)
+    share = scratch.share
+    for tree in range(arrays.seeds.shape[0]):
+        share[:] = 0.0
+        path = scratch.path[0]
+        root = np.int64(arrays.trees[tree, ROOT])
+        score, leaf, depth = share_below(arrays, scratch, tree, row, root, 0, path)
+        factor = 1.0
+        if score == 0.0:
+            score = score_of_equal(arrays, scratch, tree, row, leaf, path, depth)
+            if depth == 0:
+                share[:] = score / share.shape[0]
+            else:
+                factor = score / share_without(arrays, scratch, tree, row, leaf, path, depth)
+        for k in range(share.shape[0]):
+            shares[k] += factor * share[k]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.forest_layout import LARGEST, Arrays, empty_arrays
+from udfs.forest_layout import LARGEST, Arrays, empty_arrays, scratch
 from udfs.forest_packing import read_shapes, write_shapes
 
 _MAGIC = b"KRCF"
@@ -84,7 +84,7 @@ def pack(state: ForestState) -> bytes:
     size = min(state.learned, p.sub_sample_size)
     shapes = np.empty(p.number_of_trees * 2 * p.sub_sample_size, np.uint16)
     rows = np.empty(p.number_of_trees * size, np.int32)
-    shapes = shapes[: write_shapes(arrays, shapes, rows)]
+    shapes = shapes[: write_shapes(arrays, scratch(p.sub_sample_size, arrays.points.shape[1]), shapes, rows)]
     body = b"".join(
         [
             _COUNTS.pack(*astuple(p), state.learned, len(state.recent), state.used, len(shapes)),
@@ -101,7 +101,9 @@ def pack(state: ForestState) -> bytes:
 def unpack(data: bytes) -> ForestState:
     """The state that `pack` packed; StateError for any other bytes."""
     if len(data) < _START.size + _COUNTS.size:
-        raise StateError(f"saved forest must have at least {_START.size + _COUNTS.size} bytes, got {len(data)}")
+        raise StateError(
+            f"saved forest must have at least {_START.size + _COUNTS.size} bytes, got {len(data)}"
+        )
     magic, version, checksum = _START.unpack_from(data)
     if magic != _MAGIC:
         raise StateError(f"saved forest must begin with {_MAGIC!r}, got {magic!r}")
@@ -124,13 +126,18 @@ def unpack(data: bytes) -> ForestState:
     reader.end()
     _require(kept <= p.shingle_size - 1, "more recent records than a shingle needs")
     _require(learned < 2**62, "more points than can be counted")
-    _require(bool((np.abs(recent) <= LARGEST).all() and (np.abs(points) <= LARGEST).all()), "a number out of range")
+    _require(
+        bool((np.abs(recent) <= LARGEST).all() and (np.abs(points) <= LARGEST).all()), "a number out of range"
+    )
     _require(used == 0 or bool((np.diff(point_number) > 0).all()), "points out of order")
-    _require(used == 0 or bool(0 <= point_number[0] and point_number[-1] < learned), "a point from the future")
+    _require(
+        used == 0 or bool(point_number[0] >= 0 and point_number[-1] < learned), "a point from the future"
+    )
     arrays = empty_arrays(p.number_of_trees, p.sub_sample_size, columns, used + used // 2 + 1, p.seed)
     arrays.points[:used] = points
     arrays.point_number[:used] = point_number
-    _require(read_shapes(arrays, shapes, rows, used, 1.0 / p.time_decay), "a tree that can't be")
+    room = scratch(p.sub_sample_size, columns)
+    _require(read_shapes(arrays, room, shapes, rows, used, 1.0 / p.time_decay), "a tree that can't be")
     return ForestState(p, learned, recent, arrays, used)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.compiled import compiled
-from udfs.forest_layout import ROOT, SIZE, Arrays
-from udfs.forest_scores import attribution_in, score_in
+from udfs.forest_layout import LANES, SIZE, Arrays, Scratch
+from udfs.forest_scores import add_attribution, score_lanes
 from udfs.forest_trees import delete, insert, scrambled, uniform
 
 #: For how many points ahead a tree's gate is computed at most.
@@ -59,12 +59,13 @@ def sift(arrays: Arrays, tree: int, slot: int, size: int) -> None:
 
 
 @compiled
-def evict(arrays: Arrays, tree: int) -> None:
+def evict(arrays: Arrays, scratch: Scratch, tree: int) -> None:
     """Take the record with the largest key (slot 0) out of the tree; its slot is then to be filled anew."""
     leaf = arrays.slot_leaf[tree, 0]
     row = arrays.slot_row[tree, 0]
-    delete(arrays, tree, leaf)
+    delete(arrays, tree, leaf, scratch.side_path)
     if arrays.leaf_mass[tree, leaf] > 0 and arrays.leaf_row[tree, leaf] == row:
+        # The leaf lives on, but this row may not: another of its records stands for it.
         for slot in range(1, arrays.slot_leaf.shape[1]):
             if arrays.slot_leaf[tree, slot] == leaf:
                 arrays.leaf_row[tree, leaf] = arrays.slot_row[tree, slot]
@@ -72,75 +73,140 @@ def evict(arrays: Arrays, tree: int) -> None:
 
 
 @compiled
-def learn(arrays: Arrays, tree: int, row: int, rate: float) -> bool:
-    """Offer a row of `points` to a tree's sample; True if it was taken."""
+def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, asked: int, rate: float) -> bool:
+    """Offer a row of `points` (row `asked` of `query`) to a tree's sample; True if it was taken."""
     samples = arrays.slot_key.shape[1]
     number = arrays.point_number[row]
     size = arrays.trees[tree, SIZE]
     key = key_of(arrays.seeds[tree], number, rate)
+    slot = np.int64(0)
     if size < samples:
-        slot = size
+        slot = np.int64(size)
         size += 1
         arrays.trees[tree, SIZE] = size
     elif key < arrays.slot_key[tree, 0]:
-        evict(arrays, tree)
-        slot = np.int32(0)
+        evict(arrays, scratch, tree)
     else:
         return False
     arrays.slot_key[tree, slot] = key
     arrays.slot_row[tree, slot] = row
-    arrays.slot_leaf[tree, slot] = insert(arrays, tree, row)
+    arrays.slot_leaf[tree, slot] = insert(arrays, tree, row, scratch.query, asked)
     sift(arrays, tree, slot, size)
     arrays.gate_until[tree] = -1
     return True
 
 
 @compiled
+def next_candidate(arrays: Arrays, tree: int, number: int, end: int, rate: float) -> int:
+    """The first point from `number` on that may get into the tree's sample; `end` if none before."""
+    if arrays.trees[tree, SIZE] < arrays.slot_key.shape[1]:
+        return number
+    seed = arrays.seeds[tree]
+    while number < end:
+        if number > arrays.gate_until[tree]:
+            ahead = number + max(1, min(_HORIZON, np.int64(0.1 / rate)))
+            arrays.gate_until[tree] = ahead
+            arrays.gates[tree] = gate(arrays.slot_key[tree, 0], ahead, rate)
+        here = min(end, arrays.gate_until[tree] + 1)
+        shut = arrays.gates[tree]
+        while number < here:
+            if scrambled(seed, np.uint64(number)) >= shut:
+                return number
+            number += 1
+    return end
+
+
+@compiled
+def ask(arrays: Arrays, scratch: Scratch, first: int, count: int) -> None:
+    """Copy rows of `points` to `query`."""
+    dimensions = arrays.points.shape[1]
+    for k in range(count):
+        for d in range(dimensions):
+            scratch.query[k, d] = arrays.points[first + k, d]
+            scratch.query[k, dimensions + d] = -arrays.points[first + k, d]
+
+
+@compiled
+def score_one(arrays: Arrays, scratch: Scratch, first: int) -> float:
+    """Sum over the trees of a row's scores: many trees side by side."""
+    ask(arrays, scratch, first, 1)
+    trees = arrays.seeds.shape[0]
+    total = 0.0
+    for start in range(0, trees, LANES):
+        lanes = min(LANES, trees - start)
+        for lane in range(lanes):
+            scratch.tree[lane] = start + lane
+            scratch.row[lane] = 0
+        score_lanes(arrays, scratch, lanes)
+        for lane in range(lanes):
+            total += scratch.score[lane]
+    return total
+
+
+@compiled
+def score_stretch(
+    arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: NDArray[np.float64]
+) -> None:
+    """Add one tree's scores of rows `start` to `end` of `query` to `scores`: many rows side by side."""
+    for block in range(start, end, LANES):
+        lanes = min(LANES, end - block)
+        for lane in range(lanes):
+            scratch.tree[lane] = tree
+            scratch.row[lane] = block + lane
+        score_lanes(arrays, scratch, lanes)
+        for lane in range(lanes):
+            scores[block + lane] += scratch.score[lane]
+
+
+@compiled
 def stretch(
-    arrays: Arrays, first: int, count: int, rate: float, scoring: bool, learning: bool, scores: NDArray[np.float64]
+    arrays: Arrays,
+    scratch: Scratch,
+    first: int,
+    count: int,
+    rate: float,
+    scoring: bool,
+    scores: NDArray[np.float64],
 ) -> int:
-    """Score, then learn, each of `count` rows of `points` from row `first` on.
+    """Score if asked, then learn, each of `count` rows of `points` from row `first` on.
 
     Adds to `scores`, and returns the row after the last one that some tree has taken.
     """
     samples = arrays.slot_key.shape[1]
     number = arrays.point_number[first]
-    horizon = max(1, min(_HORIZON, np.int64(0.1 / rate)))
     taken = first
+    ask(arrays, scratch, first, count)
+    alone = scoring and count == 1
+    if alone and number >= samples:
+        scores[0] = score_one(arrays, scratch, first)
+    # Before this row a score is 0.
+    silent = count if alone or not scoring else min(max(samples - number, 0), count)
     for tree in range(arrays.seeds.shape[0]):
-        seed = arrays.seeds[tree]
-        for k in range(count):
-            row = first + k
-            if scoring and number + k >= samples:
-                scores[k] += score_in(arrays, tree, row)
-            if learning:
-                if number + k >= samples:
-                    if number + k > arrays.gate_until[tree]:
-                        arrays.gate_until[tree] = number + k + horizon
-                        arrays.gates[tree] = gate(arrays.slot_key[tree, 0], number + k + horizon, rate)
-                    if scrambled(seed, np.uint64(number + k)) < arrays.gates[tree]:
-                        continue
-                if learn(arrays, tree, row, rate):
-                    taken = max(taken, row + 1)
+        start = 0
+        while start < count:
+            asked = next_candidate(arrays, tree, number + start, number + count, rate) - number
+            end = min(asked + 1, count)
+            if end > silent:
+                score_stretch(arrays, scratch, tree, max(start, silent), end, scores)
+            if asked < count and learn(arrays, scratch, tree, first + asked, asked, rate):
+                taken = max(taken, first + asked + 1)
+            start = end
     return taken
 
 
 @compiled
-def attribution_of(arrays: Arrays, row: int, high: NDArray[np.float64], low: NDArray[np.float64]) -> None:
-    """Sum over the trees of a row's attribution, into `high` and `low`."""
-    one_high, one_low = np.empty_like(high), np.empty_like(low)
-    high[:] = 0.0
-    low[:] = 0.0
-    for tree in range(arrays.seeds.shape[0]):
-        attribution_in(arrays, tree, row, one_high, one_low)
-        high += one_high
-        low += one_low
+def attribution_of(arrays: Arrays, scratch: Scratch, row: int, shares: NDArray[np.float64]) -> None:
+    """Sum over the trees of the attribution of a row of `points` (2 D: too low, too high)."""
+    ask(arrays, scratch, row, 1)
+    add_attribution(arrays, scratch, 0, shares)
 
 
 @compiled
-def keep_living_rows(arrays: Arrays, used: int) -> int:
-    """Move the rows of `points` that some tree still holds to the front, in order; returns how many."""
-    new_row = np.full(used, -1, np.int32)
+def keep_living_rows(arrays: Arrays, used: int, new_row: NDArray[np.int32]) -> int:
+    """Move the rows of `points` that some tree still holds to the front, in order; returns how many.
+
+    `new_row` is room for `used` numbers, all -1.
+    """
     for tree in range(arrays.seeds.shape[0]):
         for slot in range(arrays.trees[tree, SIZE]):
             new_row[arrays.slot_row[tree, slot]] = 0
@@ -148,7 +214,8 @@ def keep_living_rows(arrays: Arrays, used: int) -> int:
     for row in range(used):
         if new_row[row] == 0:
             new_row[row] = living
-            arrays.points[living] = arrays.points[row]
+            for d in range(arrays.points.shape[1]):
+                arrays.points[living, d] = arrays.points[row, d]
             arrays.point_number[living] = arrays.point_number[row]
             living += 1
     for tree in range(arrays.seeds.shape[0]):

@@ -57,21 +57,23 @@ def cut_between(seed: np.uint64, dimension: int, low: np.float32, high: np.float
 
 
 @compiled
-def minimum(arrays: Arrays, tree: int, child: int, dimension: int) -> np.float32:
-    """Lower side of a child's box in one dimension."""
-    if child < 0:
-        return arrays.points[arrays.leaf_row[tree, ~child], dimension]
-    d = arrays.points.shape[1]
-    return arrays.nodes[(tree * (arrays.leaf_row.shape[1] - 1) + child) * (4 + 2 * d) + BOX + dimension]
+def side(arrays: Arrays, tree: int, child: int, k: int) -> np.float32:
+    """Number `k` of the 2 D that make a child's box."""
+    dimensions = arrays.points.shape[1]
+    if child >= 0:
+        return arrays.nodes[(tree * (arrays.leaf_row.shape[1] - 1) + child) * (4 + 2 * dimensions) + BOX + k]
+    row = arrays.leaf_row[tree, ~child]
+    return arrays.points[row, k] if k < dimensions else -arrays.points[row, k - dimensions]
 
 
 @compiled
-def maximum(arrays: Arrays, tree: int, child: int, dimension: int) -> np.float32:
-    """Upper side of a child's box in one dimension."""
-    if child < 0:
-        return arrays.points[arrays.leaf_row[tree, ~child], dimension]
-    d = arrays.points.shape[1]
-    return arrays.nodes[(tree * (arrays.leaf_row.shape[1] - 1) + child) * (4 + 2 * d) + BOX + d + dimension]
+def outside(nodes: NDArray[np.float32], box: int, query: NDArray[np.float32], row: int) -> float:
+    """How far a point (a row of `query`) lies outside the box at `nodes[box]`, summed over dimensions."""
+    excess = np.float32(0.0)
+    for k in range(query.shape[1]):
+        gap = nodes[box + k] - query[row, k]
+        excess += gap if gap > np.float32(0.0) else np.float32(0.0)
+    return np.float64(excess)
 
 
 @compiled
@@ -79,118 +81,104 @@ def set_sides(nodes: NDArray[np.float32], base: int, dimensions: int) -> None:
     """The sum of a box's sides, always added in the same order: a box has one sum, however it came to be."""
     total = 0.0
     for k in range(base + BOX, base + BOX + dimensions):
-        total += np.float64(nodes[k + dimensions]) - np.float64(nodes[k])
+        total -= np.float64(nodes[k + dimensions]) + np.float64(nodes[k])
     nodes[base + SIDES] = np.float32(total)
 
 
 @compiled
-def fit(arrays: Arrays, tree: int, node: int) -> bool:
-    """Box, sides and cut of a node from its children; True if the box has changed."""
-    nodes = arrays.nodes
+def fit(arrays: Arrays, tree: int, base: int) -> bool:
+    """Box, sides and cut of the node at `base` from its children; True if the box has changed."""
+    nodes, links = arrays.nodes, arrays.links
     dimensions = arrays.points.shape[1]
-    base = (tree * (arrays.leaf_row.shape[1] - 1) + node) * (4 + 2 * dimensions)
-    left, right = arrays.links[2 * base + LEFT], arrays.links[2 * base + RIGHT]
+    left, right = np.int64(links[2 * base + LEFT]), np.int64(links[2 * base + RIGHT])
     changed = False
-    for d in range(dimensions):
-        low = min(minimum(arrays, tree, left, d), minimum(arrays, tree, right, d))
-        high = max(maximum(arrays, tree, left, d), maximum(arrays, tree, right, d))
-        if low != nodes[base + BOX + d] or high != nodes[base + BOX + dimensions + d]:
-            nodes[base + BOX + d] = low
-            nodes[base + BOX + dimensions + d] = high
-            changed = True
-    d = arrays.links[2 * base + DIMENSION]
-    nodes[base + CUT] = cut_between(
-        arrays.seeds[tree], d, maximum(arrays, tree, left, d), minimum(arrays, tree, right, d)
-    )
+    for k in range(2 * dimensions):
+        one, other = side(arrays, tree, left, k), side(arrays, tree, right, k)
+        least = one if one < other else other
+        changed |= least != nodes[base + BOX + k]
+        nodes[base + BOX + k] = least
     if changed:
         set_sides(nodes, base, dimensions)
+    d = np.int64(links[2 * base + DIMENSION])
+    low, high = -side(arrays, tree, left, dimensions + d), side(arrays, tree, right, d)
+    nodes[base + CUT] = cut_between(arrays.seeds[tree], d, low, high)
     return changed
 
 
 @compiled
-def insert(arrays: Arrays, tree: int, row: int) -> int:
-    """Put a row of `points` into the tree; returns its leaf.
+def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], asked: int) -> int:
+    """Put a row of `points`, which is row `asked` of `query`, into the tree; returns its leaf.
 
     From the root down: a random cut of the box that would hold the point too either separates the point
     from the node (a new node is put there) or falls inside the box, and the point goes on down.
     """
-    nodes, links, points = arrays.nodes, arrays.links, arrays.points
-    dimensions = points.shape[1]
+    nodes, links = arrays.nodes, arrays.links
+    dimensions = arrays.points.shape[1]
     words = 4 + 2 * dimensions
     first = tree * (arrays.leaf_row.shape[1] - 1)
     seed = arrays.seeds[tree]
     state = scrambled(~seed, np.uint64(arrays.point_number[row]))
-    child = arrays.trees[tree, ROOT]
+    child = np.int64(arrays.trees[tree, ROOT])
     parent_link = -1
     draws = 0
-    while child != EMPTY:
-        excess = 0.0
-        if child < 0:
-            twin = arrays.leaf_row[tree, ~child]
-            for d in range(dimensions):
-                excess += abs(np.float64(points[row, d]) - np.float64(points[twin, d]))
-            if excess == 0.0:
-                arrays.leaf_mass[tree, ~child] += 1
-                return ~child
-            sides = 0.0
-        else:
-            base = (first + child) * words
-            for d in range(dimensions):
-                x = np.float64(points[row, d])
-                excess += max(nodes[base + BOX + d] - x, x - nodes[base + BOX + dimensions + d], 0.0)
-            sides = np.float64(nodes[base + SIDES])
+    while 0 <= child < EMPTY:
+        base = (first + child) * words
+        excess = outside(nodes, base + BOX, query, asked)
         if excess > 0.0:
             draws += 1
-            drawn = uniform(scrambled(state, np.uint64(draws))) * (sides + excess)
-            if child < 0 or drawn < excess:
+            drawn = uniform(scrambled(state, np.uint64(draws))) * (np.float64(nodes[base + SIDES]) + excess)
+            if drawn < excess:
                 break
-            for d in range(dimensions):
-                nodes[base + BOX + d] = min(nodes[base + BOX + d], points[row, d])
-                nodes[base + BOX + dimensions + d] = max(nodes[base + BOX + dimensions + d], points[row, d])
+            for k in range(2 * dimensions):
+                if query[asked, k] < nodes[base + BOX + k]:
+                    nodes[base + BOX + k] = query[asked, k]
             set_sides(nodes, base, dimensions)
-        d = links[2 * base + DIMENSION]
-        left, right = links[2 * base + LEFT], links[2 * base + RIGHT]
-        x32 = points[row, d]
-        if x32 <= nodes[base + CUT]:
-            if x32 > maximum(arrays, tree, left, d):
-                nodes[base + CUT] = cut_between(seed, d, x32, minimum(arrays, tree, right, d))
-            parent_link = 2 * base + LEFT
-        else:
-            if x32 < minimum(arrays, tree, right, d):
-                nodes[base + CUT] = cut_between(seed, d, maximum(arrays, tree, left, d), x32)
-            parent_link = 2 * base + RIGHT
-        child = np.int64(links[parent_link])
+        d = np.int64(links[2 * base + DIMENSION])
+        left, right = np.int64(links[2 * base + LEFT]), np.int64(links[2 * base + RIGHT])
+        x = query[asked, d]
+        low, high = -side(arrays, tree, left, dimensions + d), side(arrays, tree, right, d)
+        goes_left = x <= nodes[base + CUT]
+        if low < x < high:
+            nodes[base + CUT] = cut_between(seed, d, x if goes_left else low, high if goes_left else x)
+        parent_link = 2 * base + (LEFT if goes_left else RIGHT)
+        child = left if goes_left else right
 
-    leaf = arrays.trees[tree, FREE_LEAF]
+    # The dimension that separates: each in proportion to how far the point lies outside in it.
+    dimension = -1
+    above = False
+    if child != EMPTY:
+        excess = 0.0
+        for k in range(2 * dimensions):
+            excess += max(np.float64(side(arrays, tree, child, k)) - np.float64(query[asked, k]), 0.0)
+        drawn = uniform(scrambled(~state, np.uint64(draws))) * excess
+        for k in range(2 * dimensions):
+            gap = np.float64(side(arrays, tree, child, k)) - np.float64(query[asked, k])
+            if gap > 0.0:
+                # The last one wins where rounding lets `drawn` outlast them all.
+                dimension = k % dimensions
+                above = k >= dimensions
+                drawn -= gap
+                if drawn < 0.0:
+                    break
+        if dimension < 0:
+            # Outside of nothing: equal to the leaf.
+            arrays.leaf_mass[tree, ~child] += 1
+            return ~child
+
+    leaf = np.int64(arrays.trees[tree, FREE_LEAF])
     arrays.trees[tree, FREE_LEAF] = arrays.leaf_row[tree, leaf]
     arrays.leaf_row[tree, leaf] = row
     arrays.leaf_mass[tree, leaf] = 1
     if child == EMPTY:
         arrays.trees[tree, ROOT] = ~leaf
         return leaf
-
-    # The dimension that separates: each in proportion to how far the point lies outside in it.
-    drawn = uniform(scrambled(state, np.uint64(draws + 1))) * excess
-    dimension = -1
-    above = False
-    for d in range(dimensions):
-        x = np.float64(points[row, d])
-        low, high = np.float64(minimum(arrays, tree, child, d)), np.float64(maximum(arrays, tree, child, d))
-        outside = max(low - x, x - high)
-        if outside > 0.0:
-            # The last dimension with an excess wins where rounding lets `drawn` outlast them all.
-            dimension = d
-            above = x > high
-            drawn -= outside
-            if drawn < 0.0:
-                break
-    node = arrays.trees[tree, FREE_NODE]
+    node = np.int64(arrays.trees[tree, FREE_NODE])
     base = (first + node) * words
     arrays.trees[tree, FREE_NODE] = links[2 * base + LEFT]
     links[2 * base + LEFT] = child if above else ~leaf
     links[2 * base + RIGHT] = ~leaf if above else child
     links[2 * base + DIMENSION] = dimension
-    fit(arrays, tree, node)
+    fit(arrays, tree, base)
     set_sides(nodes, base, dimensions)
     if parent_link < 0:
         arrays.trees[tree, ROOT] = node
@@ -200,12 +188,12 @@ def insert(arrays: Arrays, tree: int, row: int) -> int:
 
 
 @compiled
-def delete(arrays: Arrays, tree: int, leaf: int) -> None:
+def delete(arrays: Arrays, tree: int, leaf: int, path: NDArray[np.int16]) -> None:
     """Take one record out of a leaf, and the leaf out of the tree if that was its last."""
     arrays.leaf_mass[tree, leaf] -= 1
     if arrays.leaf_mass[tree, leaf] > 0:
         return
-    nodes, links, points, path = arrays.nodes, arrays.links, arrays.points, arrays.path
+    nodes, links, points = arrays.nodes, arrays.links, arrays.points
     words = 4 + 2 * points.shape[1]
     first = tree * (arrays.leaf_row.shape[1] - 1)
     row = arrays.leaf_row[tree, leaf]
@@ -234,5 +222,5 @@ def delete(arrays: Arrays, tree: int, leaf: int) -> None:
     base = 2 * (first + path[depth - 2]) * words
     links[base + (LEFT if links[base + LEFT] == parent else RIGHT)] = sibling
     for k in range(depth - 2, -1, -1):
-        if not fit(arrays, tree, path[k]):
+        if not fit(arrays, tree, (first + path[k]) * words):
             return

@@ -10,14 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from udfs import forest_state
-from udfs.forest_layout import LARGEST, Arrays, empty_arrays
+from udfs.forest_layout import LARGEST, STRETCH, Arrays, Scratch, empty_arrays, scratch
 from udfs.forest_state import ForestState, Parameters, StateError
-from udfs.forest_stream import attribution_of, keep_living_rows, stretch
+from udfs.forest_stream import attribution_of, keep_living_rows, score_one, stretch
 
 __all__ = ["Attribution", "RandomCutForest", "StateError", "warm_up"]
-
-#: Points that go through one tree before the next: enough to pay for fetching the tree into the cache.
-_STRETCH = 256
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,9 @@ class RandomCutForest:
         ).checked()
         p = self.parameters
         size = p.dimensions * p.shingle_size
-        self._arrays: Arrays = empty_arrays(p.number_of_trees, p.sub_sample_size, size, p.sub_sample_size, p.seed)
+        self._arrays: Arrays = empty_arrays(
+            p.number_of_trees, p.sub_sample_size, size, p.sub_sample_size, p.seed
+        )
         self._used = 0
         self._learned = 0
         self._recent = np.zeros((0, p.dimensions), np.float32)
@@ -113,7 +112,10 @@ class RandomCutForest:
     def score(self, point: ArrayLike) -> float:
         """Anomaly score of a record, as if it came next; changes nothing."""
         row = self._shingles(self._records(point, 1))
-        return float(self._through(row, scoring=True, learning=False)[0]) if len(row) else 0.0
+        if not len(row) or self._learned < self.parameters.sub_sample_size:
+            return 0.0
+        self._store(row)
+        return score_one(self._arrays, self._scratch, self._used) * self._scale
 
     def update(self, point: ArrayLike) -> None:
         """Learn a record."""
@@ -130,12 +132,12 @@ class RandomCutForest:
         """Which columns a record's score comes from; the positions of a column in a shingle are added up."""
         row = self._shingles(self._records(point, 1))
         p = self.parameters
-        shape = (p.shingle_size, p.dimensions)
-        high, low = np.zeros(shape), np.zeros(shape)
+        shares = np.zeros((2, p.shingle_size, p.dimensions))
         if len(row) and self._learned >= p.sub_sample_size:
             self._store(row)
-            attribution_of(self._arrays, self._used, high.reshape(-1), low.reshape(-1))
-        return Attribution(high.sum(axis=0) * self._scale, low.sum(axis=0) * self._scale)
+            attribution_of(self._arrays, self._scratch, self._used, shares.reshape(-1))
+        low, high = shares.sum(axis=1) * self._scale
+        return Attribution(high, low)
 
     def explain(
         self, point: ArrayLike, with_directionality: bool = True, columns: Sequence[str] | None = None
@@ -177,8 +179,10 @@ class RandomCutForest:
 
     def to_bytes(self) -> bytes:
         """Everything that later scores depend on, packed."""
-        self._used = keep_living_rows(self._arrays, self._used)
-        return forest_state.pack(ForestState(self.parameters, self._learned, self._recent, self._arrays, self._used))
+        self._drop_dead_rows()
+        return forest_state.pack(
+            ForestState(self.parameters, self._learned, self._recent, self._arrays, self._used)
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "RandomCutForest":
@@ -205,6 +209,10 @@ class RandomCutForest:
         return f"RandomCutForest({self.parameters}, learned={self._learned})"
 
     @property
+    def _scratch(self) -> Scratch:
+        return scratch(self.parameters.sub_sample_size, self._arrays.points.shape[1])
+
+    @property
     def _scale(self) -> float:
         """From a sum over trees to a score."""
         return float(self._arrays.logarithms[-1]) / self.parameters.number_of_trees
@@ -217,12 +225,16 @@ class RandomCutForest:
             return np.zeros((0, dimensions), np.float32)
         shape = "(dimensions,)" if axes == 1 else "(n, dimensions)"
         if array.ndim != axes or array.shape[-1] != dimensions:
-            raise ValueError(f"points must have shape {shape} with dimensions {dimensions}, got shape {array.shape}")
+            raise ValueError(
+                f"points must have shape {shape} with dimensions {dimensions}, got shape {array.shape}"
+            )
         if array.dtype.kind not in "biuf":
             # Python integers beyond 64 bits are numbers too.
             if array.dtype.kind != "O" or not all(isinstance(x, Real) for x in array.flat):
                 raise ValueError(f"points must be numbers, got {points!r:.200}")
-            array = np.array([min(max(x, -LARGEST), LARGEST) if x == x else x for x in array.flat]).reshape(array.shape)
+            array = np.array([min(max(x, -LARGEST), LARGEST) if x == x else x for x in array.flat]).reshape(
+                array.shape
+            )
         array = array.astype(np.float64).reshape(-1, dimensions)
         if not np.isfinite(array).all():
             bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
@@ -245,22 +257,20 @@ class RandomCutForest:
         rows = self._shingles(records)
         scores = np.zeros(len(records))
         late = len(records) - len(rows)
-        for first in range(0, len(rows), _STRETCH):
-            part = rows[first : first + _STRETCH]
-            scores[late + first : late + first + len(part)] = self._through(part, scoring=scoring, learning=True)
+        for first in range(0, len(rows), STRETCH):
+            part = rows[first : first + STRETCH]
+            scores[late + first : late + first + len(part)] = self._through(part, scoring=scoring)
         if self.parameters.shingle_size > 1:
             self._recent = np.concatenate([self._recent, records])[1 - self.parameters.shingle_size :]
         return scores
 
-    def _through(self, rows: NDArray[np.float32], *, scoring: bool, learning: bool) -> NDArray[np.float64]:
+    def _through(self, rows: NDArray[np.float32], *, scoring: bool) -> NDArray[np.float64]:
         """A stretch of points through all trees."""
         scores = np.zeros(len(rows))
         self._store(rows)
         rate = 1.0 / self.parameters.time_decay
-        used = stretch(self._arrays, self._used, len(rows), rate, scoring, learning, scores)
-        if learning:
-            self._used = used
-            self._learned += len(rows)
+        self._used = stretch(self._arrays, self._scratch, self._used, len(rows), rate, scoring, scores)
+        self._learned += len(rows)
         return scores * self._scale
 
     def _store(self, rows: NDArray[np.float32]) -> None:
@@ -272,8 +282,11 @@ class RandomCutForest:
             self._learned, self._learned + len(rows)
         )
 
+    def _drop_dead_rows(self) -> None:
+        self._used = keep_living_rows(self._arrays, self._used, np.full(self._used, -1, np.int32))
+
     def _make_room(self, count: int) -> None:
-        self._used = keep_living_rows(self._arrays, self._used)
+        self._drop_dead_rows()
         arrays = self._arrays
         # At least half as much again, so that rows are seldom moved.
         wanted = (self._used + count) * 3 // 2
