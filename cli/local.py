@@ -43,7 +43,12 @@ def up(port: Port = 0) -> None:
                 "Found the remains of a local AWS that was killed, and ended them (processes "
                 f"{', '.join(map(str, started.remains_ended))}). Its S3 objects are kept, its streams not."
             )
-        deployed = stacks.deploy(started.endpoint, parameters=stacks.local_parameters())
+        try:
+            deployed = stacks.deploy(started.endpoint, parameters=stacks.local_parameters())
+        except KeyboardInterrupt:
+            if not started.already_running:
+                local.end(local.DATA)
+            raise
         state = "runs already" if started.already_running else "is up"
         _out.print(f"The local AWS {state} at {started.endpoint} with the stacks of {', '.join(deployed)}.")
 
