@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -276,6 +277,39 @@ def test_to_the_local_aws(local_aws):
         assert sent == got.total()
     finally:
         kinesis.delete_stream(StreamName="generator-test")
+
+
+@pytest.mark.aws
+def test_to_a_delivery_stream_of_the_local_aws(local_aws):
+    """Firehose lands every record, each with its newline."""
+    s3, firehose = local_aws.client("s3"), local_aws.client("firehose")
+    s3.create_bucket(Bucket="generator-test")
+    firehose.create_delivery_stream(
+        DeliveryStreamName="generator-test",
+        DeliveryStreamType="DirectPut",
+        ExtendedS3DestinationConfiguration={
+            "RoleARN": "arn:aws:iam::000000000000:role/generator-test",
+            "BucketARN": "arn:aws:s3:::generator-test",
+        },
+    )
+    keys = []
+    try:
+        chosen = scenario.load("clickstream").changed(count=20)
+        sink = sinks.firehose(firehose, "generator-test")
+        assert runner.run(chosen, sink, speed=float("inf")).sent == 20
+        lines, deadline = [], time.monotonic() + 30
+        while len(lines) < 20 and time.monotonic() < deadline:
+            keys = [item["Key"] for item in s3.list_objects_v2(Bucket="generator-test").get("Contents", [])]
+            bodies = [s3.get_object(Bucket="generator-test", Key=key)["Body"].read() for key in keys]
+            lines = b"".join(bodies).splitlines()
+            time.sleep(0.05)
+        stamps = [int(json.loads(line)["event_timestamp"]) for line in lines]
+        assert sorted(t - min(stamps) for t in stamps) == [2000 * n for n in range(20)]
+    finally:
+        firehose.delete_delivery_stream(DeliveryStreamName="generator-test")
+        for key in keys:
+            s3.delete_object(Bucket="generator-test", Key=key)
+        s3.delete_bucket(Bucket="generator-test")
 
 
 @pytest.mark.aws
