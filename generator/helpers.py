@@ -37,16 +37,6 @@ def faked(method: str, **options: Any) -> Maker:
     return maker
 
 
-def company_word(words: str, place: int) -> Maker:
-    """Return a maker of one part of Faker's catch phrases or business slang."""
-
-    def maker(source: Source, _: Any) -> Callable[[], object]:
-        choices = getattr(source.faker.provider("company"), words)[place]
-        return lambda: source.random.choice(choices)
-
-    return maker
-
-
 def counted(default: int, make: Callable[[Source, int], object]) -> Maker:
     """Return a maker whose argument is a count from 0 to 10,000."""
 

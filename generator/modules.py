@@ -6,13 +6,14 @@ that isn't here is an error of the template: "Invalid module" or "Invalid method
 
 from datetime import UTC
 
+from faker.providers.company.en_US import Provider as CompanyWords
+
 from generator import moments, words
 from generator.helpers import (
     alphanumeric,
     amount,
     array_element,
     chosen,
-    company_word,
     counted,
     date_name,
     date_near,
@@ -115,12 +116,12 @@ MODULES: Modules = {
         "suffixes": lambda source, _: lambda: words.COMPANY_SUFFIXES,
         "catchPhrase": faked("catch_phrase"),
         "bs": faked("bs"),
-        "catchPhraseAdjective": company_word("catch_phrase_words", 0),
-        "catchPhraseDescriptor": company_word("catch_phrase_words", 1),
-        "catchPhraseNoun": company_word("catch_phrase_words", 2),
-        "bsBuzz": company_word("bsWords", 0),
-        "bsAdjective": company_word("bsWords", 1),
-        "bsNoun": company_word("bsWords", 2),
+        "catchPhraseAdjective": chosen(CompanyWords.catch_phrase_words[0]),
+        "catchPhraseDescriptor": chosen(CompanyWords.catch_phrase_words[1]),
+        "catchPhraseNoun": chosen(CompanyWords.catch_phrase_words[2]),
+        "bsBuzz": chosen(CompanyWords.bsWords[0]),
+        "bsAdjective": chosen(CompanyWords.bsWords[1]),
+        "bsNoun": chosen(CompanyWords.bsWords[2]),
     },
     "image": {
         "image": image(None),
