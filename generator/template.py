@@ -139,7 +139,17 @@ class Template:
             make = self._modules[module][method](self._source, _parsed(raw))
         except TemplateError as error:
             raise TemplateError(f"{module}.{method} {error}, got {raw[:80]!r}") from None
-        return lambda: text_of(make())
+        except OverflowError:
+            raise TemplateError(f"{module}.{method} needs smaller numbers, got {raw[:80]!r}") from None
+
+        def value() -> str:
+            try:
+                return text_of(make())
+            except RecursionError:
+                message = f"{module}.{method} takes no value nested that deeply, got {raw[:80]!r}"
+                raise TemplateError(message) from None
+
+        return value
 
 
 class _Tag:
