@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import generate, items, local, produce, run, shards
+from cli import demo, generate, items, local, produce, run, shards
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,6 +12,7 @@ app = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.add_typer(produce.app, name="produce")
+app.command("demo")(demo.demo)
 app.command("list")(run.list_jobs)
 app.command("run")(run.run)
 app.command("sql")(run.sql)

@@ -1,0 +1,30 @@
+# Two commands on a fresh machine: make demo, make test. Each does its own set-up, once.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check bench bench-forest package torture console clean
+KDA := .venv/bin/kda
+
+help: ## show this
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: ## tools, packages, connector jar: once, from lock files
+	@sh infra/setup.sh
+
+demo: setup ## local AWS, the labs end to end, what was found (LAB=trades|ctr|sessions for one)
+	@$(KDA) demo $(LAB)
+
+test: setup ## every test
+	@.venv/bin/pytest
+
+test-fast: setup ## the tests that need neither Java nor the local AWS
+	@.venv/bin/pytest -m "not flink and not aws"
+
+check: setup ## format, lint, types, SQL
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
+
+bench-forest: setup ## the forest against AWS's Java library and krcf: ratios
+	@.venv/bin/python -m bench.forest
+
+clean: ## undo everything that make and kda made in this clone
+	@if [ -x $(KDA) ]; then $(KDA) local down; fi
+	@rm -rf .venv .kda build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/*/target
+	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,122 @@
+"""A lab's job as a process of the demo: started, watched, and ended with it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra import flink
+from infra.flink_rest import JobState, job_state
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+_START_SECONDS = 120.0
+_STOP_SECONDS = 60.0
+
+
+class DemoError(RuntimeError):
+    """The demo can't go on; the message says why and where to look."""
+
+
+@dataclass
+class DemoJob:
+    """A running job.
+
+    Attributes
+    ----------
+    name : str
+        Short name, as ``kda run`` takes it.
+    folder : Path
+        Its state and log.
+    """
+
+    name: str
+    folder: Path
+    process: subprocess.Popen[bytes]
+    job_name: str
+
+    @property
+    def log(self) -> Path:
+        """What ``kda run`` prints."""
+        return self.folder / f"{self.name}.log"
+
+    def state(self) -> JobState | None:
+        """The job at this moment; None while the cluster starts.
+
+        Raises
+        ------
+        DemoError
+            When the job has ended.
+        """
+        if self.process.poll() is not None:
+            last = "\n".join(self.log.read_text(errors="replace").strip().splitlines()[-5:])
+            raise DemoError(f"the job {self.name} ended with exit code {self.process.returncode}:\n{last}")
+        found = flink.running(self.job_name, self.folder / "flink")
+        return job_state(found.rest, found.job_id) if found else None
+
+    def wait_until_running(self) -> None:
+        """Return when every part of the job has started."""
+        deadline = time.monotonic() + _START_SECONDS
+        while (state := self.state()) is None or state.state != "RUNNING" or not state.checkpoints:
+            if time.monotonic() > deadline:
+                raise DemoError(
+                    f"the job {self.name} did not start within {_START_SECONDS:.0f} s: see {self.log}"
+                )
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """Stop it as Ctrl-C does: with a savepoint."""
+        self.process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def running_job(name: str, endpoint: str, folder: Path, properties: Mapping[str, str]) -> Iterator[DemoJob]:
+    """Run a job in a process of its own for as long as the block lasts.
+
+    Parameters
+    ----------
+    name : str
+        Short name of the job.
+    endpoint : str
+        Of the local AWS.
+    folder : Path
+        For its state and log.
+    properties : mapping
+        ``group.key`` to value, laid over the job's file.
+    """
+    from jobs.catalog import job
+
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "cli.main", "run", name, "--endpoint", endpoint]
+    for key, value in properties.items():
+        command += ["-p", f"{key}={value}"]
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"KDA_STATE": str(folder)},
+            # Out of the terminal's group: Ctrl-C reaches the demo, which then ends the job in order.
+            start_new_session=True,
+            preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
+        )
+    running = DemoJob(name, folder, process, job(name).name)
+    try:
+        yield running
+    finally:
+        if process.poll() is None:
+            running.stop()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
