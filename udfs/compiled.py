@@ -26,6 +26,11 @@ def _mend_print() -> None:
 _mend_print()
 
 import numba  # noqa: E402
+import numpy as np  # noqa: E402
+
+#: Marks an index as not negative. Where numba sees a signed index it adds code that lets -1 mean the last
+#: element; in the walks down the trees that took more time than the walk.
+at = np.uint64
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 

@@ -71,15 +71,18 @@ class Arrays(NamedTuple):
 class Scratch(NamedTuple):
     """Room to work in; what is in it means nothing between two calls."""
 
-    query: NDArray[np.float32]  # (STRETCH, 2 D): points as x and -x
+    query: NDArray[np.float32]  # (STRETCH * 2 D,): points as x and -x
     tree: NDArray[np.int64]  # (LANES,): what is to be scored where: the tree,
-    row: NDArray[np.int64]  # (LANES,): and the row of `query`
+    root: NDArray[np.int64]  # (LANES,): where in `nodes` its first node lies,
+    point: NDArray[np.int64]  # (LANES,): and where in `query` the point
     child: NDArray[np.int64]  # (LANES,): where a walk has come to,
-    depth: NDArray[np.int64]  # (LANES,): how deep that is,
-    path: NDArray[np.int16]  # (LANES, M): and the nodes above
-    walking: NDArray[np.int64]  # (LANES,): walks that have not reached a leaf
+    depth: NDArray[np.int64]  # (LANES,): how many nodes that are,
+    path: NDArray[np.int32]  # (M, LANES): and where in `nodes` they lie
+    walking: NDArray[np.int64]  # (LANES,): the walks that have not ended
     score: NDArray[np.float64]  # (LANES,)
-    side_path: NDArray[np.int16]  # (M,)
+    own_path: NDArray[np.int16]  # (M,): the nodes of one walk
+    side_path: NDArray[np.int16]  # (M,): and of another
+    waiting: NDArray[np.int16]  # (M,)
     box: NDArray[np.float32]  # (2 D,)
     share: NDArray[np.float64]  # (2 D,): attribution to x too low, and to x too high
 
@@ -128,15 +131,18 @@ def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int
 def scratch(samples: int, dimensions: int) -> Scratch:
     """Room to work in, shared by all forests of one size: a compiled call keeps the interpreter's lock."""
     return Scratch(
-        query=np.zeros((STRETCH, 2 * dimensions), np.float32),
+        query=np.zeros(STRETCH * 2 * dimensions, np.float32),
         tree=np.zeros(LANES, np.int64),
-        row=np.zeros(LANES, np.int64),
+        root=np.zeros(LANES, np.int64),
+        point=np.zeros(LANES, np.int64),
         child=np.zeros(LANES, np.int64),
         depth=np.zeros(LANES, np.int64),
-        path=np.zeros((LANES, samples), np.int16),
+        path=np.zeros((samples, LANES), np.int32),
         walking=np.zeros(LANES, np.int64),
         score=np.zeros(LANES),
+        own_path=np.zeros(samples, np.int16),
         side_path=np.zeros(samples, np.int16),
+        waiting=np.zeros(samples, np.int16),
         box=np.zeros(2 * dimensions, np.float32),
         share=np.zeros(2 * dimensions),
     )

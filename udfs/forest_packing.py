@@ -21,7 +21,7 @@ def write_shapes(
     """Fill `shapes` and `rows` (both long enough) from all trees; returns how much of `shapes` is used."""
     samples = arrays.slot_row.shape[1]
     words = 2 * (4 + 2 * arrays.points.shape[1])
-    waits, first_slot, next_slot = scratch.path[0], scratch.path[1], scratch.path[2]
+    waits, first_slot, next_slot = scratch.waiting, scratch.own_path, scratch.side_path
     written = taken = 0
     for tree in range(arrays.seeds.shape[0]):
         size = arrays.trees[tree, SIZE]
@@ -72,7 +72,7 @@ def read_shape(
     samples = arrays.slot_row.shape[1]
     words = 2 * (4 + 2 * arrays.points.shape[1])
     first = tree * (samples - 1)
-    waits = scratch.side_path
+    waits = scratch.waiting
     leaves = nodes = waiting = read = slot = 0
     link = -1
     while True:

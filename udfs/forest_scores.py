@@ -14,97 +14,118 @@ first box that holds the point nothing changes any more. A leaf of mass m equal 
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.compiled import compiled
+from udfs.compiled import at, compiled
 from udfs.forest_layout import BOX, CUT, DIMENSION, LEFT, RIGHT, ROOT, SIDES, Arrays, Scratch
 from udfs.forest_trees import outside, side
 
 
 @compiled
 def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
-    """Score of a row of `query` in a tree, before the factor log2(M + 1), for each of the first `lanes` lanes.
+    """Score of a point in a tree, before the factor log2(M + 1), for each of the first `lanes` lanes.
 
-    All lanes go down one level after the other, so that no step waits for the one before it; then each goes
-    up by itself.
+    All lanes go down together one level at a time, and then up again, so that no step waits for the one
+    before it. There are no branches to guess wrong: a lane that has ended is overwritten by the next in the list.
     """
-    nodes, links, points, weights = arrays.nodes, arrays.links, arrays.points, arrays.weights
-    query, path, walking, child, depth = (
+    nodes, links, points, weights, query = (
+        arrays.nodes,
+        arrays.links,
+        arrays.points,
+        arrays.weights,
         scratch.query,
-        scratch.path,
-        scratch.walking,
+    )
+    child, depth, path, walking, score = (
         scratch.child,
         scratch.depth,
+        scratch.path,
+        scratch.walking,
+        scratch.score,
     )
     dimensions = points.shape[1]
     words = 4 + 2 * dimensions
-    nodes_of_tree = arrays.leaf_row.shape[1] - 1
-    still = 0
+    count = 0
     for lane in range(lanes):
-        child[lane] = arrays.trees[scratch.tree[lane], ROOT]
-        depth[lane] = 0
-        walking[still] = lane
-        still += np.int64(child[lane] >= 0)
+        child[at(lane)] = arrays.trees[at(scratch.tree[at(lane)]), at(ROOT)]
+        depth[at(lane)] = 0
+        walking[at(count)] = lane
+        count += np.int64(child[at(lane)] >= 0)
     level = 0
-    while still > 0:
-        going = still
-        still = 0
+    while count > 0:
+        going = count
+        count = 0
         for k in range(going):
-            lane = walking[k]
-            path[lane, level] = child[lane]
-            depth[lane] = level + 1
-            base = (scratch.tree[lane] * nodes_of_tree + child[lane]) * words
-            right = np.int64(query[scratch.row[lane], links[2 * base + DIMENSION]] > nodes[base + CUT])
-            below = np.int64(links[2 * base + LEFT + right])
-            child[lane] = below
-            # No branch: whoever has come to a leaf is overwritten by the next.
-            walking[still] = lane
-            still += np.int64(below >= 0)
+            lane = walking[at(k)]
+            base = scratch.root[at(lane)] + child[at(lane)] * words
+            path[at(level), at(lane)] = base
+            depth[at(lane)] = level + 1
+            d = np.int64(links[at(2 * base + DIMENSION)])
+            right = np.int64(query[at(scratch.point[at(lane)] + d)] > nodes[at(base + CUT)])
+            below = np.int64(links[at(2 * base + LEFT + right)])
+            child[at(lane)] = below
+            walking[at(count)] = lane
+            count += np.int64(below >= 0)
         level += 1
+
     for lane in range(lanes):
-        tree, row, k = scratch.tree[lane], scratch.row[lane], depth[lane]
-        leaf = ~child[lane]
-        twin = arrays.leaf_row[tree, leaf]
+        twin = arrays.leaf_row[at(scratch.tree[at(lane)]), at(~child[at(lane)])]
         equal = True
         for d in range(dimensions):
-            equal &= points[twin, d] == query[row, d]
+            equal &= points[at(twin), at(d)] == query[at(scratch.point[at(lane)] + d)]
         if equal:
-            scratch.score[lane] = score_of_equal(arrays, scratch, tree, row, leaf, path[lane], k)
-            continue
-        score = weights[k]
-        while k > 0:
-            k -= 1
-            base = (tree * nodes_of_tree + path[lane, k]) * words
-            excess = outside(nodes, base + BOX, query, row)
-            if excess == 0.0:
-                break
-            score += excess / (np.float64(nodes[base + SIDES]) + excess) * (weights[k] - score)
-        scratch.score[lane] = score
+            score[at(lane)] = score_of_equal_lane(arrays, scratch, lane)
+        else:
+            score[at(lane)] = weights[at(depth[at(lane)])]
+            walking[at(count)] = lane
+            count += np.int64(depth[at(lane)] > 0)
+    while count > 0:
+        going = count
+        count = 0
+        for k in range(going):
+            lane = walking[at(k)]
+            level = depth[at(lane)] - 1
+            depth[at(lane)] = level
+            base = np.int64(path[at(level), at(lane)])
+            excess = outside(nodes, base + BOX, query, scratch.point[at(lane)], dimensions)
+            separated = excess / (np.float64(nodes[at(base + SIDES)]) + excess)
+            score[at(lane)] += separated * (weights[at(level)] - score[at(lane)])
+            walking[at(count)] = lane
+            count += np.int64((excess > 0.0) & (level > 0))
 
 
 @compiled
-def score_of_equal(
-    arrays: Arrays, scratch: Scratch, tree: int, row: int, leaf: int, path: NDArray[np.int16], depth: int
-) -> float:
-    """Score of a point equal to the leaf at the end of `path`."""
+def score_of_equal_lane(arrays: Arrays, scratch: Scratch, lane: int) -> float:
+    """Score of the point of a lane that has come down to a leaf equal to it."""
+    words = 4 + 2 * arrays.points.shape[1]
+    depth = scratch.depth[lane]
+    for level in range(depth):
+        scratch.own_path[level] = (scratch.path[level, lane] - scratch.root[lane]) // words
+    return score_of_equal(
+        arrays, scratch, scratch.tree[lane], scratch.point[lane], ~scratch.child[lane], depth
+    )
+
+
+@compiled
+def score_of_equal(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf: int, depth: int) -> float:
+    """Score of a point equal to the leaf at the end of the scratch `own_path`."""
     mass = arrays.leaf_mass[tree, leaf]
     if mass == 1:
-        return share_without(arrays, scratch, tree, row, leaf, path, depth)
+        return share_without(arrays, scratch, tree, point, leaf, depth)
     return 1.0 / (depth + arrays.logarithms[mass])
 
 
 @compiled
-def share_out(arrays: Arrays, scratch: Scratch, tree: int, row: int, child: int, portion: float) -> None:
+def share_out(arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, portion: float) -> None:
     """Add `portion` to the scratch `share`, in proportion to how far the point is outside on each side."""
     excess = 0.0
     for k in range(scratch.share.shape[0]):
-        excess += max(np.float64(side(arrays, tree, child, k)) - np.float64(scratch.query[row, k]), 0.0)
+        excess += max(np.float64(side(arrays, tree, child, k)) - np.float64(scratch.query[point + k]), 0.0)
     for k in range(scratch.share.shape[0]):
-        gap = max(np.float64(side(arrays, tree, child, k)) - np.float64(scratch.query[row, k]), 0.0)
+        gap = max(np.float64(side(arrays, tree, child, k)) - np.float64(scratch.query[point + k]), 0.0)
         scratch.share[k] += portion * (gap / excess)
 
 
 @compiled
 def share_below(
-    arrays: Arrays, scratch: Scratch, tree: int, row: int, child: int, depth: int, path: NDArray[np.int16]
+    arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, depth: int, path: NDArray[np.int16]
 ) -> tuple[float, int, int]:
     """Score in the subtree `child` at `depth`, shared out; with the leaf at its end, and the leaf's depth.
 
@@ -118,31 +139,29 @@ def share_below(
     while child >= 0:
         path[depth] = child
         base = (first + child) * words
-        excess = outside(nodes, base + BOX, query, row)
+        excess = outside(nodes, base + BOX, query, point, arrays.points.shape[1])
         if excess > 0.0:
             separated = rest * (excess / (np.float64(nodes[base + SIDES]) + excess))
             score += separated * arrays.weights[depth]
             rest -= separated
-            share_out(arrays, scratch, tree, row, child, separated * arrays.weights[depth])
-        right = np.int64(query[row, links[2 * base + DIMENSION]] > nodes[base + CUT])
+            share_out(arrays, scratch, tree, point, child, separated * arrays.weights[depth])
+        right = np.int64(query[point + links[2 * base + DIMENSION]] > nodes[base + CUT])
         child = np.int64(links[2 * base + LEFT + right])
         depth += 1
     for d in range(arrays.points.shape[1]):
-        if side(arrays, tree, child, d) != query[row, d]:
-            share_out(arrays, scratch, tree, row, child, rest * arrays.weights[depth])
+        if side(arrays, tree, child, d) != query[point + d]:
+            share_out(arrays, scratch, tree, point, child, rest * arrays.weights[depth])
             return score + rest * arrays.weights[depth], ~child, depth
     return 0.0, ~child, depth
 
 
 @compiled
-def share_without(
-    arrays: Arrays, scratch: Scratch, tree: int, row: int, leaf: int, path: NDArray[np.int16], depth: int
-) -> float:
+def share_without(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf: int, depth: int) -> float:
     """Score, shared out, of a point equal to a leaf at `depth` > 0, as if that leaf were not in the tree.
 
     The leaf's sibling then has its parent's place, and each box further up is the union of those beside the path.
     """
-    links, box, query = arrays.links, scratch.box, scratch.query
+    links, box, query, path = arrays.links, scratch.box, scratch.query, scratch.own_path
     dimensions = arrays.points.shape[1]
     words = 2 * (4 + 2 * dimensions)
     first = tree * (arrays.leaf_row.shape[1] - 1)
@@ -155,7 +174,7 @@ def share_without(
         beside = right if left == child else left
         child = np.int64(path[level])
         if level == depth - 1:
-            score = share_below(arrays, scratch, tree, row, beside, level, scratch.side_path)[0]
+            score = share_below(arrays, scratch, tree, point, beside, level, scratch.side_path)[0]
             for k in range(2 * dimensions):
                 box[k] = side(arrays, tree, beside, k)
             continue
@@ -163,20 +182,20 @@ def share_without(
         for k in range(2 * dimensions):
             box[k] = min(box[k], side(arrays, tree, beside, k))
             sides -= np.float64(box[k])
-            excess += max(np.float64(box[k]) - np.float64(query[row, k]), 0.0)
+            excess += max(np.float64(box[k]) - np.float64(query[point + k]), 0.0)
         if excess == 0.0:
             break
         separated = excess / (sides + excess)
         score += separated * (arrays.weights[level] - score)
         for k in range(2 * dimensions):
-            gap = max(np.float64(box[k]) - np.float64(query[row, k]), 0.0)
+            gap = max(np.float64(box[k]) - np.float64(query[point + k]), 0.0)
             scratch.share[k] += separated * (arrays.weights[level] * gap / excess - scratch.share[k])
     return score
 
 
 @compiled
-def add_attribution(arrays: Arrays, scratch: Scratch, row: int, shares: NDArray[np.float64]) -> None:
-    """Add to `shares` (2 D: too low, too high) what makes up the score of a row of `query`, over all trees.
+def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: NDArray[np.float64]) -> None:
+    """Add to `shares` (2 D: too low, too high) what makes up the score of a point, over all trees.
 
     A point equal to a leaf lies outside of nothing; its score is shared out as that of the same point in the
     tree without this leaf, and evenly where the tree has no other.
@@ -184,15 +203,14 @@ def add_attribution(arrays: Arrays, scratch: Scratch, row: int, shares: NDArray[
     share = scratch.share
     for tree in range(arrays.seeds.shape[0]):
         share[:] = 0.0
-        path = scratch.path[0]
         root = np.int64(arrays.trees[tree, ROOT])
-        score, leaf, depth = share_below(arrays, scratch, tree, row, root, 0, path)
+        score, leaf, depth = share_below(arrays, scratch, tree, point, root, 0, scratch.own_path)
         factor = 1.0
         if score == 0.0:
-            score = score_of_equal(arrays, scratch, tree, row, leaf, path, depth)
+            score = score_of_equal(arrays, scratch, tree, point, leaf, depth)
             if depth == 0:
                 share[:] = score / share.shape[0]
             else:
-                factor = score / share_without(arrays, scratch, tree, row, leaf, path, depth)
+                factor = score / share_without(arrays, scratch, tree, point, leaf, depth)
         for k in range(share.shape[0]):
             shares[k] += factor * share[k]

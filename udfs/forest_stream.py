@@ -90,7 +90,9 @@ def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, asked: int, rat
         return False
     arrays.slot_key[tree, slot] = key
     arrays.slot_row[tree, slot] = row
-    arrays.slot_leaf[tree, slot] = insert(arrays, tree, row, scratch.query, asked)
+    arrays.slot_leaf[tree, slot] = insert(
+        arrays, tree, row, scratch.query, 2 * asked * arrays.points.shape[1]
+    )
     sift(arrays, tree, slot, size)
     arrays.gate_until[tree] = -1
     return True
@@ -122,8 +124,17 @@ def ask(arrays: Arrays, scratch: Scratch, first: int, count: int) -> None:
     dimensions = arrays.points.shape[1]
     for k in range(count):
         for d in range(dimensions):
-            scratch.query[k, d] = arrays.points[first + k, d]
-            scratch.query[k, dimensions + d] = -arrays.points[first + k, d]
+            scratch.query[(2 * k) * dimensions + d] = arrays.points[first + k, d]
+            scratch.query[(2 * k + 1) * dimensions + d] = -arrays.points[first + k, d]
+
+
+@compiled
+def set_lane(arrays: Arrays, scratch: Scratch, lane: int, tree: int, asked: int) -> None:
+    """Give a lane its task: score row `asked` of `query` in a tree."""
+    dimensions = arrays.points.shape[1]
+    scratch.tree[lane] = tree
+    scratch.root[lane] = tree * (arrays.leaf_row.shape[1] - 1) * (4 + 2 * dimensions)
+    scratch.point[lane] = 2 * asked * dimensions
 
 
 @compiled
@@ -135,8 +146,7 @@ def score_one(arrays: Arrays, scratch: Scratch, first: int) -> float:
     for start in range(0, trees, LANES):
         lanes = min(LANES, trees - start)
         for lane in range(lanes):
-            scratch.tree[lane] = start + lane
-            scratch.row[lane] = 0
+            set_lane(arrays, scratch, lane, start + lane, 0)
         score_lanes(arrays, scratch, lanes)
         for lane in range(lanes):
             total += scratch.score[lane]
@@ -151,8 +161,7 @@ def score_stretch(
     for block in range(start, end, LANES):
         lanes = min(LANES, end - block)
         for lane in range(lanes):
-            scratch.tree[lane] = tree
-            scratch.row[lane] = block + lane
+            set_lane(arrays, scratch, lane, tree, block + lane)
         score_lanes(arrays, scratch, lanes)
         for lane in range(lanes):
             scores[block + lane] += scratch.score[lane]

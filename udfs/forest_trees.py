@@ -11,7 +11,7 @@ All randomness is a function of (seed of the tree, number of the point): there i
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.compiled import compiled
+from udfs.compiled import at, compiled
 from udfs.forest_layout import (
     BOX,
     CUT,
@@ -61,19 +61,27 @@ def side(arrays: Arrays, tree: int, child: int, k: int) -> np.float32:
     """Number `k` of the 2 D that make a child's box."""
     dimensions = arrays.points.shape[1]
     if child >= 0:
-        return arrays.nodes[(tree * (arrays.leaf_row.shape[1] - 1) + child) * (4 + 2 * dimensions) + BOX + k]
-    row = arrays.leaf_row[tree, ~child]
-    return arrays.points[row, k] if k < dimensions else -arrays.points[row, k - dimensions]
+        return arrays.nodes[
+            at((tree * (arrays.leaf_row.shape[1] - 1) + child) * (4 + 2 * dimensions) + BOX + k)
+        ]
+    row = arrays.leaf_row[at(tree), at(~child)]
+    return arrays.points[at(row), at(k)] if k < dimensions else -arrays.points[at(row), at(k - dimensions)]
 
 
 @compiled
-def outside(nodes: NDArray[np.float32], box: int, query: NDArray[np.float32], row: int) -> float:
-    """How far a point (a row of `query`) lies outside the box at `nodes[box]`, summed over dimensions."""
-    excess = np.float32(0.0)
-    for k in range(query.shape[1]):
-        gap = nodes[box + k] - query[row, k]
-        excess += gap if gap > np.float32(0.0) else np.float32(0.0)
-    return np.float64(excess)
+def outside(
+    nodes: NDArray[np.float32], box: int, query: NDArray[np.float32], point: int, dimensions: int
+) -> float:
+    """How far the point at `query[point]` lies outside the box at `nodes[box]`, summed over dimensions."""
+    # Two sums of their own: neither waits for the other.
+    low = np.float32(0.0)
+    high = np.float32(0.0)
+    for d in range(dimensions):
+        below = nodes[at(box + d)] - query[at(point + d)]
+        above = nodes[at(box + dimensions + d)] - query[at(point + dimensions + d)]
+        low += below if below > np.float32(0.0) else np.float32(0.0)
+        high += above if above > np.float32(0.0) else np.float32(0.0)
+    return np.float64(low + high)
 
 
 @compiled
@@ -81,8 +89,8 @@ def set_sides(nodes: NDArray[np.float32], base: int, dimensions: int) -> None:
     """The sum of a box's sides, always added in the same order: a box has one sum, however it came to be."""
     total = 0.0
     for k in range(base + BOX, base + BOX + dimensions):
-        total -= np.float64(nodes[k + dimensions]) + np.float64(nodes[k])
-    nodes[base + SIDES] = np.float32(total)
+        total -= np.float64(nodes[at(k + dimensions)]) + np.float64(nodes[at(k)])
+    nodes[at(base + SIDES)] = np.float32(total)
 
 
 @compiled
@@ -90,24 +98,24 @@ def fit(arrays: Arrays, tree: int, base: int) -> bool:
     """Box, sides and cut of the node at `base` from its children; True if the box has changed."""
     nodes, links = arrays.nodes, arrays.links
     dimensions = arrays.points.shape[1]
-    left, right = np.int64(links[2 * base + LEFT]), np.int64(links[2 * base + RIGHT])
+    left, right = np.int64(links[at(2 * base + LEFT)]), np.int64(links[at(2 * base + RIGHT)])
     changed = False
     for k in range(2 * dimensions):
         one, other = side(arrays, tree, left, k), side(arrays, tree, right, k)
         least = one if one < other else other
-        changed |= least != nodes[base + BOX + k]
-        nodes[base + BOX + k] = least
+        changed |= least != nodes[at(base + BOX + k)]
+        nodes[at(base + BOX + k)] = least
     if changed:
         set_sides(nodes, base, dimensions)
-    d = np.int64(links[2 * base + DIMENSION])
+    d = np.int64(links[at(2 * base + DIMENSION)])
     low, high = -side(arrays, tree, left, dimensions + d), side(arrays, tree, right, d)
-    nodes[base + CUT] = cut_between(arrays.seeds[tree], d, low, high)
+    nodes[at(base + CUT)] = cut_between(arrays.seeds[tree], d, low, high)
     return changed
 
 
 @compiled
-def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], asked: int) -> int:
-    """Put a row of `points`, which is row `asked` of `query`, into the tree; returns its leaf.
+def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], point: int) -> int:
+    """Put a row of `points`, which is also at `query[point]`, into the tree; returns its leaf.
 
     From the root down: a random cut of the box that would hold the point too either separates the point
     from the node (a new node is put there) or falls inside the box, and the point goes on down.
@@ -123,23 +131,25 @@ def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], aske
     draws = 0
     while 0 <= child < EMPTY:
         base = (first + child) * words
-        excess = outside(nodes, base + BOX, query, asked)
+        excess = outside(nodes, base + BOX, query, point, dimensions)
         if excess > 0.0:
             draws += 1
-            drawn = uniform(scrambled(state, np.uint64(draws))) * (np.float64(nodes[base + SIDES]) + excess)
+            drawn = uniform(scrambled(state, np.uint64(draws))) * (
+                np.float64(nodes[at(base + SIDES)]) + excess
+            )
             if drawn < excess:
                 break
             for k in range(2 * dimensions):
-                if query[asked, k] < nodes[base + BOX + k]:
-                    nodes[base + BOX + k] = query[asked, k]
+                if query[at(point + k)] < nodes[at(base + BOX + k)]:
+                    nodes[at(base + BOX + k)] = query[at(point + k)]
             set_sides(nodes, base, dimensions)
-        d = np.int64(links[2 * base + DIMENSION])
-        left, right = np.int64(links[2 * base + LEFT]), np.int64(links[2 * base + RIGHT])
-        x = query[asked, d]
+        d = np.int64(links[at(2 * base + DIMENSION)])
+        left, right = np.int64(links[at(2 * base + LEFT)]), np.int64(links[at(2 * base + RIGHT)])
+        x = query[at(point + d)]
         low, high = -side(arrays, tree, left, dimensions + d), side(arrays, tree, right, d)
-        goes_left = x <= nodes[base + CUT]
+        goes_left = x <= nodes[at(base + CUT)]
         if low < x < high:
-            nodes[base + CUT] = cut_between(seed, d, x if goes_left else low, high if goes_left else x)
+            nodes[at(base + CUT)] = cut_between(seed, d, x if goes_left else low, high if goes_left else x)
         parent_link = 2 * base + (LEFT if goes_left else RIGHT)
         child = left if goes_left else right
 
@@ -149,10 +159,10 @@ def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], aske
     if child != EMPTY:
         excess = 0.0
         for k in range(2 * dimensions):
-            excess += max(np.float64(side(arrays, tree, child, k)) - np.float64(query[asked, k]), 0.0)
+            excess += max(np.float64(side(arrays, tree, child, k)) - np.float64(query[at(point + k)]), 0.0)
         drawn = uniform(scrambled(~state, np.uint64(draws))) * excess
         for k in range(2 * dimensions):
-            gap = np.float64(side(arrays, tree, child, k)) - np.float64(query[asked, k])
+            gap = np.float64(side(arrays, tree, child, k)) - np.float64(query[at(point + k)])
             if gap > 0.0:
                 # The last one wins where rounding lets `drawn` outlast them all.
                 dimension = k % dimensions
@@ -174,10 +184,10 @@ def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], aske
         return leaf
     node = np.int64(arrays.trees[tree, FREE_NODE])
     base = (first + node) * words
-    arrays.trees[tree, FREE_NODE] = links[2 * base + LEFT]
-    links[2 * base + LEFT] = child if above else ~leaf
-    links[2 * base + RIGHT] = ~leaf if above else child
-    links[2 * base + DIMENSION] = dimension
+    arrays.trees[tree, FREE_NODE] = links[at(2 * base + LEFT)]
+    links[at(2 * base + LEFT)] = child if above else ~leaf
+    links[at(2 * base + RIGHT)] = ~leaf if above else child
+    links[at(2 * base + DIMENSION)] = dimension
     fit(arrays, tree, base)
     set_sides(nodes, base, dimensions)
     if parent_link < 0:
@@ -203,8 +213,8 @@ def delete(arrays: Arrays, tree: int, leaf: int, path: NDArray[np.int16]) -> Non
         path[depth] = child
         depth += 1
         base = (first + child) * words
-        goes_left = points[row, links[2 * base + DIMENSION]] <= nodes[base + CUT]
-        child = np.int64(links[2 * base + (LEFT if goes_left else RIGHT)])
+        goes_left = points[row, links[at(2 * base + DIMENSION)]] <= nodes[at(base + CUT)]
+        child = np.int64(links[at(2 * base + (LEFT if goes_left else RIGHT))])
 
     arrays.leaf_row[tree, leaf] = arrays.trees[tree, FREE_LEAF]
     arrays.trees[tree, FREE_LEAF] = leaf
