@@ -39,7 +39,7 @@ FREE_LEAF = 3
 LARGEST = 2.0**116
 
 #: Points that go through one tree before the next: enough to pay for fetching the tree into the cache.
-STRETCH = 256
+STRETCH = 512
 
 #: Walks down a tree that are under way at once, so that one can compute while another waits for memory.
 LANES = 64

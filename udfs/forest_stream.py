@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.compiled import compiled
+from udfs.compiled import at, compiled
 from udfs.forest_layout import LANES, SIZE, Arrays, Scratch
 from udfs.forest_scores import add_attribution, score_lanes
 from udfs.forest_trees import delete, insert, scrambled, uniform
@@ -43,19 +43,19 @@ def sift(arrays: Arrays, tree: int, slot: int, size: int) -> None:
     """Restore the heap (largest key first) where only `slot` may be out of place."""
     keys, rows, leaves = arrays.slot_key[tree], arrays.slot_row[tree], arrays.slot_leaf[tree]
     key, row, leaf = keys[slot], rows[slot], leaves[slot]
-    while slot > 0 and keys[(slot - 1) // 2] < key:
-        above = (slot - 1) // 2
-        keys[slot], rows[slot], leaves[slot] = keys[above], rows[above], leaves[above]
+    while slot > 0 and keys[at((slot - 1) >> 1)] < key:
+        above = (slot - 1) >> 1
+        keys[at(slot)], rows[at(slot)], leaves[at(slot)] = keys[at(above)], rows[at(above)], leaves[at(above)]
         slot = above
     while 2 * slot + 1 < size:
         below = 2 * slot + 1
-        if below + 1 < size and keys[below + 1] > keys[below]:
+        if below + 1 < size and keys[at(below + 1)] > keys[at(below)]:
             below += 1
-        if keys[below] <= key:
+        if keys[at(below)] <= key:
             break
-        keys[slot], rows[slot], leaves[slot] = keys[below], rows[below], leaves[below]
+        keys[at(slot)], rows[at(slot)], leaves[at(slot)] = keys[at(below)], rows[at(below)], leaves[at(below)]
         slot = below
-    keys[slot], rows[slot], leaves[slot] = key, row, leaf
+    keys[at(slot)], rows[at(slot)], leaves[at(slot)] = key, row, leaf
 
 
 @compiled
@@ -124,17 +124,18 @@ def ask(arrays: Arrays, scratch: Scratch, first: int, count: int) -> None:
     dimensions = arrays.points.shape[1]
     for k in range(count):
         for d in range(dimensions):
-            scratch.query[(2 * k) * dimensions + d] = arrays.points[first + k, d]
-            scratch.query[(2 * k + 1) * dimensions + d] = -arrays.points[first + k, d]
+            x = arrays.points[at(first + k), at(d)]
+            scratch.query[at(2 * k * dimensions + d)] = x
+            scratch.query[at((2 * k + 1) * dimensions + d)] = -x
 
 
 @compiled
 def set_lane(arrays: Arrays, scratch: Scratch, lane: int, tree: int, asked: int) -> None:
     """Give a lane its task: score row `asked` of `query` in a tree."""
     dimensions = arrays.points.shape[1]
-    scratch.tree[lane] = tree
-    scratch.root[lane] = tree * (arrays.leaf_row.shape[1] - 1) * (4 + 2 * dimensions)
-    scratch.point[lane] = 2 * asked * dimensions
+    scratch.tree[at(lane)] = tree
+    scratch.root[at(lane)] = tree * (arrays.leaf_row.shape[1] - 1) * (4 + 2 * dimensions)
+    scratch.point[at(lane)] = 2 * asked * dimensions
 
 
 @compiled
@@ -149,7 +150,7 @@ def score_one(arrays: Arrays, scratch: Scratch, first: int) -> float:
             set_lane(arrays, scratch, lane, start + lane, 0)
         score_lanes(arrays, scratch, lanes)
         for lane in range(lanes):
-            total += scratch.score[lane]
+            total += scratch.score[at(lane)]
     return total
 
 
@@ -164,7 +165,7 @@ def score_stretch(
             set_lane(arrays, scratch, lane, tree, block + lane)
         score_lanes(arrays, scratch, lanes)
         for lane in range(lanes):
-            scores[block + lane] += scratch.score[lane]
+            scores[at(block + lane)] += scratch.score[at(lane)]
 
 
 @compiled

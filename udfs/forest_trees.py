@@ -210,10 +210,10 @@ def delete(arrays: Arrays, tree: int, leaf: int, path: NDArray[np.int16]) -> Non
     child = np.int64(arrays.trees[tree, ROOT])
     depth = 0
     while child >= 0:
-        path[depth] = child
+        path[at(depth)] = child
         depth += 1
         base = (first + child) * words
-        goes_left = points[row, links[at(2 * base + DIMENSION)]] <= nodes[at(base + CUT)]
+        goes_left = points[at(row), at(links[at(2 * base + DIMENSION)])] <= nodes[at(base + CUT)]
         child = np.int64(links[at(2 * base + (LEFT if goes_left else RIGHT))])
 
     arrays.leaf_row[tree, leaf] = arrays.trees[tree, FREE_LEAF]
