@@ -27,6 +27,7 @@ from pyflink.datastream.state import MapStateDescriptor
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table
 from pyflink.table.types import BinaryType, DayTimeIntervalType, VarBinaryType, YearMonthIntervalType
 
+from connectors.check import ConnectorError
 from connectors.lambda_calls import call, check_function, lambda_client
 from connectors.lambda_contract import Delivery, room_for_records
 from connectors.lambda_courier import Courier
@@ -39,6 +40,9 @@ __all__ = ["LambdaSinkOptions", "check_function", "lambda_sink"]
 #: How long each row waits once ``max_buffered`` is reached. Holding the input back altogether would hold back
 #: checkpoints with it for as long as the function fails; 20 rows a second let them pass and grow slowly.
 FULL_WAIT_SECONDS = 0.05
+#: How long the end of a bounded input waits for a function that takes nothing. No checkpoint passes meanwhile, and
+#: this is when Flink would give up on one.
+END_WAIT_SECONDS = 600
 #: Bytes of rows without acknowledgement that count as full, too.
 FULL_BYTES = 64 * 1024 * 1024
 #: Acknowledged rows leave the state at least this often.
@@ -201,12 +205,23 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         bucket = ctx.get_current_key()
         courier = self._courier(bucket)
         if timestamp == END_OF_INPUT:
-            # No timer comes after this one: nothing may be left.
-            while not courier.drain(seconds=1.0):
-                self._raise_error()
+            self._drain(courier)
         yield from self._collect(courier)
         if courier.lane.held or courier.lane.settled:
             self._tick(bucket, ctx)
+
+    def _drain(self, courier: Courier) -> None:
+        """Wait until all is settled, for no timer comes after the end of the input."""
+        held, last_progress = courier.lane.held, time.monotonic()
+        while not courier.drain(seconds=1.0):
+            self._raise_error()
+            if courier.lane.held < held:
+                held, last_progress = courier.lane.held, time.monotonic()
+            elif time.monotonic() - last_progress > END_WAIT_SECONDS:
+                raise ConnectorError(
+                    f"Lambda function {self._options.function} took none of the last {held} rows for "
+                    f"{END_WAIT_SECONDS} s; they are in the checkpoint that the job goes back to"
+                )
 
     def _tick(self, bucket: int, ctx: KeyedProcessFunction.Context) -> None:
         """Come back at the next full second. Setting a timer twice is setting it once."""

@@ -227,6 +227,17 @@ def test_the_end_of_input_delivers_everything_first() -> None:
     assert run.metrics.counts == {"delivered": 6, "failed": 0, "retried": 4}
 
 
+def test_the_end_of_input_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "END_WAIT_SECONDS", 1)
+    run = Harness(FakeFunction(lambda row: "DeliveryFailed" if row["n"] else "Ok"))
+    for n in range(3):
+        run.send({"n": n})
+    with pytest.raises(ConnectorError, match="Lambda function f took none of the last 2 rows for 1 s"):
+        run.end()
+    assert run.pending() == 3
+    run.operator.close()
+
+
 def test_a_row_that_is_given_up_goes_to_the_errors_with_all_that_is_known() -> None:
     function = FakeFunction(lambda row: "DeliveryFailed" if row["n"] == 1 else "Ok")
     run = Harness(function, LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02, max_retries=1))
