@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from connectors.kinesis import KinesisSource
 from jobs import sql
 from jobs.settings import Aws, Forest, Source
-from udfs.decoding import Column
 from udfs.decode_function import decode_records
-from udfs.forest_function import ForestOptions, random_cut_forest
+from udfs.decoding import Column
+from udfs.forest_function import ForestOptions
+from udfs.forest_table import random_cut_forest
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table, TableResult
@@ -100,8 +101,8 @@ class Pipeline:
     def insert_errors(self, connector: Sink) -> None:
         """Write every error so far to the error stream."""
         self._sink(sql.load(SHARED / "error_stream.sql"), connector)
-        union = "\nUNION ALL\n".join(
-            f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM {name}"
+        union = "\nUNION ALL\n".join(  # noqa: S608
+            f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM {name}"  # noqa: S608
             for name in self._errors
         )
         self._execute(sql.load(SHARED / "all_errors.sql").replace("/* relations */", union))

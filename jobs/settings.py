@@ -40,6 +40,11 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 #: Seconds, as a number.
 Seconds = Annotated[timedelta, BeforeValidator(lambda v: v if isinstance(v, timedelta) else float(v))]
 
+#: Milliseconds, as a number.
+Milliseconds = Annotated[
+    timedelta, BeforeValidator(lambda v: v if isinstance(v, timedelta) else timedelta(milliseconds=float(v)))
+]
+
 
 class Aws(Group):
     """Where AWS is."""
@@ -91,6 +96,12 @@ class Forest(Group):
         timedelta(0),
         ge=timedelta(0),
         description="seconds after which an unused forest is forgotten; 0: never",
+    )
+    micro_batch: Milliseconds = Field(
+        timedelta(0),
+        ge=timedelta(0),
+        le=timedelta(seconds=1),
+        description="milliseconds of rows scored in one call, a divisor of 1000; 0: each row as it comes",
     )
     explain: bool = Field(False, description="add ANOMALY_EXPLANATION, as RANDOM_CUT_FOREST_WITH_EXPLANATION")
 
