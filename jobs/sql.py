@@ -74,7 +74,7 @@ def literal(value: type_of_value) -> str:
     Examples
     --------
     >>> literal(timedelta(minutes=1, milliseconds=5))
-    "INTERVAL '60.005' SECOND(5, 3)"
+    "INTERVAL '0 00:01:00.005' DAY TO SECOND(3)"
     """
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
@@ -105,16 +105,9 @@ def with_options(options: Mapping[str, str]) -> str:
 
 
 def _interval(value: timedelta) -> str:
-    milliseconds = value // timedelta(milliseconds=1)
-    seconds, rest = divmod(milliseconds, 1000)
-    # Flink bounds the leading precision of SECOND; larger units carry the longer intervals.
-    if rest:
-        return f"INTERVAL '{seconds}.{rest:03d}' SECOND(5, 3)"
-    for unit, size in (("DAY", 86400), ("HOUR", 3600), ("MINUTE", 60)):
-        if seconds and seconds % size == 0:
-            return (
-                f"INTERVAL '{seconds // size}' {unit}(5)"
-                if unit == "DAY"
-                else f"INTERVAL '{seconds // size}' {unit}"
-            )
-    return f"INTERVAL '{seconds}' SECOND(5)" if seconds > 99 else f"INTERVAL '{seconds}' SECOND"
+    # The one form that Flink takes in windows, OVER ranges and arithmetic alike, with milliseconds.
+    if not timedelta(0) <= value < timedelta(days=100):
+        raise ValueError(f"literal: required an interval of 0 to 99 days, got {value}")
+    seconds, microseconds = value.seconds, value.microseconds
+    clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{microseconds // 1000:03d}"
+    return f"INTERVAL '{value.days} {clock}' DAY TO SECOND(3)"
