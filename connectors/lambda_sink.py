@@ -9,8 +9,8 @@ nothing fails; a row that is sent again may be overtaken. Batches: once in ``bat
 that is too large for a call. Calls that Lambda does not take (throttling, 5xx, no connection) wait and don't
 count. A missing function or permission fails the job with one line.
 
-Back-pressure: a subtask that holds ``max_buffered`` rows lets in a trickle, so that checkpoint barriers still
-pass.
+Back-pressure: a subtask that holds ``max_buffered`` rows lets in the fewer the more it holds, but never none,
+so that checkpoint barriers still pass.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from connectors.row_json import object_json, value_json
 
 __all__ = ["LambdaSinkOptions", "check_function", "lambda_sink"]
 
-#: How long each row waits once ``max_buffered`` is reached. Holding the input back altogether would hold back
-#: checkpoints with it for as long as the function fails; 20 rows a second let them pass and grow slowly.
-FULL_WAIT_SECONDS = 0.05
+#: How long each row waits once ``max_buffered`` is reached; twice as long at twice that many, and so on. Holding the
+#: input back altogether would hold back checkpoint barriers with it, for as long as the function fails.
+FULL_WAIT_SECONDS = 0.01
 #: How long the end of a bounded input waits for a function that takes nothing. No checkpoint passes meanwhile, and
 #: this is when Flink would give up on one.
 END_WAIT_SECONDS = 600
@@ -271,16 +271,17 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         return Row(failure.name, message[:MESSAGE_LENGTH], rowtime, data_row)
 
     def _wait_for_room(self) -> None:
-        until = time.monotonic() + FULL_WAIT_SECONDS
-        while self._full() and time.monotonic() < until:
+        start = time.monotonic()
+        while (fullness := self._fullness()) >= 1 and time.monotonic() < start + FULL_WAIT_SECONDS * fullness:
             self._raise_error()
             time.sleep(0.002)
 
-    def _full(self) -> bool:
+    def _fullness(self) -> float:
+        """What is held, as a share of what may be held before the input slows down."""
         lanes = [courier.lane for courier in self._couriers.values()]
-        return (
-            sum(lane.held for lane in lanes) >= self._options.max_buffered
-            or sum(lane.held_bytes for lane in lanes) >= FULL_BYTES
+        return max(
+            sum(lane.held for lane in lanes) / self._options.max_buffered,
+            sum(lane.held_bytes for lane in lanes) / FULL_BYTES,
         )
 
     def _raise_error(self) -> None:
