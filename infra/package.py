@@ -1,0 +1,235 @@
+"""One zip that runs on Managed Service for Apache Flink and on any Flink cluster of that version.
+
+::
+
+    main.py              the entry point: jobs/main.py
+    lib/connectors.jar   the one connector jar
+    packages/            our packages, and the Python libraries that the service lacks, unpacked
+
+``packages/`` is a folder and no archive within the archive: Python can't import compiled modules from a zip. Flink
+puts it on the path of the process that builds the job and of every Python worker (``pyFiles``).
+
+The same files give the same bytes: entries are sorted, and have one time and one mode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from infra.paths import BUILD, ROOT
+
+PACKAGE = BUILD / "kda-on-flink.zip"
+WHEELS = BUILD / "wheels"
+CONNECTORS = BUILD / "connectors.jar"
+LOCK = ROOT / "requirements.lock"
+
+#: The property group that tells the service what is where in the zip.
+RUN_OPTIONS = {"python": "main.py", "jarfile": "lib/connectors.jar", "pyFiles": "packages/"}
+#: Our packages that a running job imports.
+OURS = ("connectors", "jobs", "udfs")
+#: What the service has, with everything that these need.
+PROVIDED = ("apache-flink", "numpy", "pandas", "pyarrow")
+#: What our dependencies need beyond that, in the lock file's versions.
+BUNDLED = (
+    "annotated-types",
+    "boto3",
+    "botocore",
+    "jmespath",
+    "llvmlite",
+    "numba",
+    "pydantic",
+    "pydantic-core",
+    "python-dateutil",
+    "s3transfer",
+    "six",
+    "typing-extensions",
+    "typing-inspection",
+    "urllib3",
+)
+#: The service's limit of a zip, in bytes.
+LIMIT = 512 * 1024**2
+#: The oldest C library that compiled wheels may ask for (glibc 2.17), as the service's is not known.
+PLATFORM = "manylinux2014_x86_64"
+
+_TIME = (1980, 1, 1, 0, 0, 0)
+_PACKED_ALREADY = (".jar", ".gz")
+_UNWANTED = re.compile(
+    r"(^|/)(tests?|__pycache__|\.[^/]*)(/|$)|\.(pyc|pem|key|p12)$|(^|/)(credentials|application_properties\.json)$"
+    # Documentation of botocore, with private keys as examples.
+    r"|(^|/)examples-\d+\.json$"
+)
+# A list of public certificate authorities, which is what the suffix is for as well.
+_WANTED = ("packages/botocore/cacert.pem",)
+_PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_ACCESS_KEY = re.compile(rb"\b(AKIA|ASIA)[A-Z0-9]{16}\b")
+
+
+class PackageError(RuntimeError):
+    """The package can't be built or is not fit to be deployed; the message says why."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a package holds.
+
+    Attributes
+    ----------
+    path : Path
+    size : int
+        Of the zip, in bytes.
+    parts : dict
+        Bytes in the zip by part: ``main.py``, the jar, each folder or module of ``packages/``.
+    """
+
+    path: Path
+    size: int
+    parts: dict[str, int]
+
+
+def build(path: Path = PACKAGE) -> Contents:
+    """Build the package and check it.
+
+    Wheels that are not in ``build/wheels`` yet are downloaded; afterwards no network is needed.
+
+    Raises
+    ------
+    PackageError
+        The connector jar is missing, a wheel can't be had, or :func:`check` refuses the result.
+    """
+    if not CONNECTORS.exists():
+        raise PackageError(f"{CONNECTORS} is missing: run `make setup`")
+    entries = {
+        "main.py": (ROOT / "jobs" / "main.py").read_bytes(),
+        "lib/connectors.jar": CONNECTORS.read_bytes(),
+    }
+    for package in OURS:
+        for file in sorted((ROOT / package).rglob("*")):
+            if file.suffix in (".py", ".sql"):
+                entries[f"packages/{file.relative_to(ROOT).as_posix()}"] = file.read_bytes()
+    for wheel in wheels():
+        entries |= dict(_unpacked(wheel))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    with zipfile.ZipFile(unfinished, "w") as archive:
+        for name in sorted(entries):
+            info = zipfile.ZipInfo(name, _TIME)
+            info.external_attr = 0o644 << 16
+            packed = name.endswith(_PACKED_ALREADY)
+            info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+            archive.writestr(info, entries[name])
+    contents = check(unfinished)
+    unfinished.replace(path)
+    return Contents(path, contents.size, contents.parts)
+
+
+def check(path: Path) -> Contents:
+    """Look at everything in a package.
+
+    Raises
+    ------
+    PackageError
+        It is too large, or holds what it must not: tests, secrets, what the service has, or another jar.
+    """
+    size = path.stat().st_size
+    if size > LIMIT:
+        raise PackageError(f"{path.name} must be at most {LIMIT:,} bytes, got {size:,}")
+    parts: dict[str, int] = {}
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            name = info.filename
+            problem = _problem(name, archive.read(info))
+            if problem:
+                raise PackageError(f"{path.name}: {name}: {problem}")
+            folders = PurePosixPath(name).parts
+            part = "/".join(folders[:2]) if folders[0] == "packages" else name
+            parts[part] = parts.get(part, 0) + info.compress_size
+    for required in (RUN_OPTIONS["python"], RUN_OPTIONS["jarfile"]):
+        if required not in parts:
+            raise PackageError(f"{path.name}: {required} is missing")
+    return Contents(path, size, parts)
+
+
+def wheels() -> list[Path]:
+    """The wheels of :data:`BUNDLED`, each with a hash that the lock file names; downloaded where missing.
+
+    Raises
+    ------
+    PackageError
+        A package is not in the lock file, or its version has no wheel for the service's platform.
+    """
+    locked = _locked()
+    missing = [name for name in BUNDLED if name not in locked]
+    if missing:
+        raise PackageError(f"{LOCK.name} must name {', '.join(missing)}")
+    WHEELS.mkdir(parents=True, exist_ok=True)
+    found = _found(locked)
+    absent = [name for name in BUNDLED if name not in found]
+    if absent:
+        _download([locked[name] for name in absent])
+        found = _found(locked)
+    return [found[name] for name in BUNDLED]
+
+
+def _locked() -> dict[str, str]:
+    """The lock file's requirements by name, each with its hashes."""
+    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", LOCK.read_text())
+    return {block.split("==")[0]: block for block in blocks if "==" in block}
+
+
+def _found(locked: dict[str, str]) -> dict[str, Path]:
+    found = {}
+    for wheel in sorted(WHEELS.glob("*.whl")):
+        name = wheel.name.split("-")[0].replace("_", "-").lower()
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        if name in BUNDLED and f"sha256:{digest}" in locked[name]:
+            found[name] = wheel
+    return found
+
+
+def _download(requirements: list[str]) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("".join(requirements))
+        file.flush()
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        command += ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--platform", PLATFORM]
+        command += ["--implementation", "cp", "--python-version", "3.11"]
+        command += ["--requirement", file.name, "--dest", str(WHEELS)]
+        ended = subprocess.run(command, capture_output=True, text=True)
+    if ended.returncode:
+        names = ", ".join(requirement.split(" ")[0] for requirement in requirements)
+        last = (ended.stderr.strip() or "no reason given").splitlines()[-1]
+        raise PackageError(f"no wheel of {names} for {PLATFORM} and Python 3.11: {last}")
+
+
+def _unpacked(wheel: Path) -> Iterator[tuple[str, bytes]]:
+    """A wheel's files as they are installed, without its tests, scripts and list of files."""
+    with zipfile.ZipFile(wheel) as archive:
+        for info in archive.infolist():
+            name = f"packages/{info.filename}"
+            installed = not re.match(r"[^/]+\.(data/|dist-info/RECORD)", info.filename)
+            if not info.is_dir() and installed and (name in _WANTED or not _UNWANTED.search(name)):
+                yield name, archive.read(info)
+
+
+def _problem(name: str, content: bytes) -> str | None:
+    """Why this file must not be in the package, or None."""
+    first, *rest = PurePosixPath(name).parts
+    if _UNWANTED.search(name) and name not in _WANTED:
+        return "tests, caches, keys and local settings don't belong into the package"
+    if name.endswith(".jar") and name != RUN_OPTIONS["jarfile"]:
+        return "the connector jar is the only jar"
+    if first == "packages" and rest[0] in ("pyflink", "numpy", "pandas", "pyarrow"):
+        return "the service has it"
+    if _PRIVATE.search(content):
+        return "a private key"
+    if rest[:1] and rest[0] in OURS and _ACCESS_KEY.search(content):
+        return "an access key"
+    return None

@@ -1,0 +1,204 @@
+"""A standalone Flink cluster of real processes, from the pyflink wheel, that knows nothing of this repository."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+import venv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from packaging.requirements import Requirement
+
+from infra import flink
+
+Found = TypeVar("Found")
+
+
+def closure(*names: str) -> set[str]:
+    """The installed distributions that these need, themselves included, by normalized name."""
+    seen: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop().lower().replace("_", "-").replace(".", "-")
+        if name in seen:
+            continue
+        seen.add(name)
+        for text in distribution(name).requires or []:
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                todo.append(requirement.name)
+    return seen
+
+
+def managed_runtime(folder: Path) -> Path:
+    """Make a virtual environment that has only what the managed service has; return its Python.
+
+    Its packages are the locked ones of this project's environment, as hard links: the same bytes as from a download
+    of a gigabyte.
+    """
+    venv.create(folder, with_pip=False, symlinks=True)
+    site = folder / "lib" / "python3.11" / "site-packages"
+    for name in closure("apache-flink"):
+        _link(distribution(name), site)
+    return folder / "bin" / "python"
+
+
+def _link(installed: Distribution, site: Path) -> None:
+    for file in installed.files or []:
+        # Scripts would start the other environment's Python; caches belong to the other environment's paths.
+        if ".." in file.parts or file.suffix == ".pyc":
+            continue
+        source, target = Path(str(installed.locate_file(file))), site / file
+        if not source.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:  # another file system
+            target.write_bytes(source.read_bytes())
+            target.chmod(source.stat().st_mode)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster.
+
+    Attributes
+    ----------
+    home : Path
+        FLINK_HOME.
+    folder : Path
+        Everything it writes: configuration, logs, temporary files, checkpoints.
+    rest : str
+        URL of its REST interface.
+    environment : dict
+        What its processes were started with.
+    """
+
+    home: Path
+    folder: Path
+    rest: str
+    environment: dict[str, str]
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self.rest}{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def flink(self, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line client, as a person or a deployment tool does."""
+        return subprocess.run(
+            [self.home / "bin" / "flink", *arguments],
+            cwd=cwd,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+
+    def why(self) -> str:
+        """The ends of the logs."""
+        logs = sorted((self.folder / "log").glob("*.out")) + sorted((self.folder / "log").glob("*.log"))
+        return "\n".join(f"== {p.name}\n{p.read_text(errors='replace')[-3000:]}" for p in logs)
+
+
+@contextlib.contextmanager
+def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Iterator[Cluster]:
+    """A JobManager and TaskManagers of one slot each, for as long as the block lasts."""
+    home = python.parent.parent / "lib" / "python3.11" / "site-packages" / "pyflink"
+    for name in ("conf", "log", "pid", "tmp"):
+        (folder / name).mkdir(parents=True)
+    for path in (home / "conf").iterdir():
+        (folder / "conf" / path.name).write_bytes(path.read_bytes())
+    rpc, rest = _free_ports(2)
+    configuration = yaml.safe_load((home / "conf" / "config.yaml").read_text())
+    configuration["env"]["java"]["opts"]["all"] += f" -Djava.io.tmpdir={folder / 'tmp'}"
+    configuration["jobmanager"]["rpc"]["port"] = rpc
+    configuration |= {
+        # What the managed service sets itself.
+        "rest.port": rest,
+        "rest.bind-port": rest,
+        "io.tmp.dirs": str(folder / "tmp"),
+        "parallelism.default": task_managers,
+        "execution.checkpointing.interval": "5 s",
+        "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
+        # There it would restart for ever; here a failure must show.
+        "restart-strategy.type": "none",
+    }
+    (folder / "conf" / "config.yaml").write_text(yaml.safe_dump(configuration))
+    java = flink.java_home()
+    environment = {
+        # `python` is the runtime's, for the client as for the workers.
+        "PATH": f"{python.parent}:{java / 'bin'}:/usr/bin:/bin",
+        "JAVA_HOME": str(java),
+        "HOME": "/nonexistent",
+        "TMPDIR": str(folder / "tmp"),
+        "LANG": "C.UTF-8",
+        "FLINK_HOME": str(home),
+        "FLINK_CONF_DIR": str(folder / "conf"),
+        "FLINK_LOG_DIR": str(folder / "log"),
+        "FLINK_PID_DIR": str(folder / "pid"),
+        # Of the local AWS alone; on the service there are neither of these.
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CBOR_DISABLE": "1",
+        "CBOR_ENABLED": "false",
+    }
+    cluster = Cluster(home, folder, f"http://localhost:{rest}", environment)
+    with contextlib.ExitStack() as processes:
+        for name in ["jobmanager"] + ["taskmanager"] * task_managers:
+            log = processes.enter_context(open(folder / "log" / f"{name}.{time.monotonic_ns()}.out", "w"))
+            # In the foreground the script becomes the JVM itself.
+            process = subprocess.Popen(
+                [home / "bin" / f"{name}.sh", "start-foreground"],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            processes.callback(_end, process)
+
+        def registered() -> bool:
+            with contextlib.suppress(OSError):
+                return int(cluster.get("/overview")["taskmanagers"]) == task_managers
+            return False
+
+        try:
+            wait_for(registered, 90, "TaskManagers")
+        except TimeoutError as e:
+            raise TimeoutError(f"{e}\n{cluster.why()}") from None
+        yield cluster
+
+
+def wait_for(look: Callable[[], Found], seconds: float, what: str) -> Found:
+    """What `look` returns as soon as it is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.5)
+    raise TimeoutError(f"no {what} within {seconds} s")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free, all different."""
+    with contextlib.ExitStack() as sockets:
+        taken = [sockets.enter_context(socket.socket()) for _ in range(count)]
+        for s in taken:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in taken]

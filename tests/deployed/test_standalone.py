@@ -1,0 +1,104 @@
+"""The package itself, outside the repository, on a cluster of real processes that has only what the service has."""
+
+import json
+import random
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra import package
+from lambdas.stock_trades_producer import make_trades
+from tests.conftest import LocalAws
+from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, wait_for
+
+pytestmark = [pytest.mark.flink, pytest.mark.aws]
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip in an empty folder, which nobody may write to."""
+    folder = tmp_path_factory.mktemp("code")
+    with zipfile.ZipFile(package.build(folder / "package.zip").path) as archive:
+        archive.extractall(folder)
+    (folder / "package.zip").unlink()
+    subprocess.run(["chmod", "-R", "a-w", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return managed_runtime(tmp_path_factory.mktemp("runtime") / "venv")
+
+
+@pytest.fixture(scope="module")
+def cluster(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running_cluster(runtime, tmp_path_factory.mktemp("cluster") / "flink") as cluster:
+        yield cluster
+
+
+def anomalies(aws: LocalAws) -> dict[int, float]:
+    """The ids that arrived in the anomaly bucket, with their scores."""
+    s3, bucket = aws.client("s3"), aws.outputs["trades"]["AnomalyBucketName"]
+    rows = {}
+    for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+        text = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode().strip()
+        for line in text.splitlines():
+            row = {key.lower(): value for key, value in json.loads(line).items()}
+            rows[row["id"]] = row["anomaly_score"]
+    return rows
+
+
+def test_lab_3_finds_its_anomalies(
+    unpacked: Path, cluster: Cluster, local_aws: LocalAws, tmp_path: Path
+) -> None:
+    groups = {
+        "kinesis.analytics.flink.run.options": package.RUN_OPTIONS,
+        "job": {"name": "trade_anomalies"},
+        "aws": {"endpoint": local_aws.endpoint},
+        "source": {"stream": "Demo-samples", "position": "TRIM_HORIZON"},
+    }
+    properties = tmp_path / "application_properties.json"
+    properties.write_text(
+        json.dumps([{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()])
+    )
+    trades = make_trades(random.Random(8), first_id=0, count=600, anomaly_share=0.02, anomaly_size=20)
+    injected = {trade["id"] for trade, anomalous in trades if anomalous and trade["id"] >= 300}
+    assert len(injected) >= 3
+    for start in range(0, 600, 300):
+        local_aws.client("kinesis").put_records(
+            StreamName="Demo-samples",
+            Records=[
+                {"Data": json.dumps(trade).encode(), "PartitionKey": str(trade["id"])}
+                for trade, _ in trades[start : start + 300]
+            ],
+        )
+
+    submitted = cluster.flink(
+        "run",
+        "--detached",
+        "--python",
+        package.RUN_OPTIONS["python"],
+        "--jarfile",
+        package.RUN_OPTIONS["jarfile"],
+        "--pyFiles",
+        package.RUN_OPTIONS["pyFiles"],
+        cwd=unpacked,
+        APPLICATION_PROPERTIES=str(properties),
+    )
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    assert "JobID" in submitted.stdout
+
+    def found() -> bool:
+        (job,) = cluster.get("/jobs/overview")["jobs"]
+        if job["state"] not in ("RUNNING", "CREATED", "INITIALIZING"):
+            raise AssertionError(cluster.get(f"/jobs/{job['jid']}/exceptions"))
+        return injected <= set(anomalies(local_aws))
+
+    wait_for(found, 180, "anomalies")
+    scores = anomalies(local_aws)
+    assert all(score > 1 for score in scores.values())
+    # Few of the ordinary trades score above the threshold as well.
+    assert len(set(scores) - injected) < 30
