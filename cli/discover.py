@@ -1,0 +1,120 @@
+"""`kda discover`: the schema of a live stream, from a sample of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli import target
+from cli.shown import plain
+from infra.clients import client
+from infra.discovery import DiscoveryError, Schema, discover
+from infra.discovery_output import as_text, create_table, input_schema
+from infra.stream_reader import READ_SECONDS, StreamError, StreamReader, StreamRecord
+
+_out = Console()
+_err = Console(stderr=True, soft_wrap=True)
+#: Wider tables of sampled rows are shown in pieces.
+_ROW_COLUMNS = 8
+
+
+def discover_stream(
+    stream: Annotated[str, typer.Argument(help="Kinesis stream.")],
+    records: Annotated[int, typer.Option(min=1, max=10_000, help="Sample so many records at most.")] = 100,
+    seconds: Annotated[float, typer.Option(min=0.1, max=900, help="Wait so long for them at most.")] = 10,
+    since: Annotated[
+        float, typer.Option(min=0, max=365 * 86400, help="Take those of the last so many seconds too.")
+    ] = 300,
+    rows: Annotated[int, typer.Option(min=0, max=1000, help="Sampled rows to show.")] = 5,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.sql", dir_okay=False, help="Write the CREATE TABLE of a job's source."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what the DiscoverInputSchema call answers.")
+    ] = False,
+    endpoint: target.Endpoint = None,
+    aws: target.RealAws = False,
+) -> None:
+    """Infer a stream's columns, types and record paths, and show them with the sampled rows.
+
+    Example: kda discover Demo-samples --records 200 --save source_sql_stream.sql
+    """
+    kinesis = client("kinesis", target.choose(endpoint, aws))
+    start = datetime.now(UTC) - timedelta(seconds=since)
+    try:
+        sampled = _sample(StreamReader(kinesis, stream, start), records, seconds)
+        if not sampled:
+            raise DiscoveryError(
+                f"stream {stream}: no record came within {seconds:g} s, and none in the {since:g} s before: "
+                "send some, or look further back with --since"
+            )
+        schema = discover([record.data for record in sampled])
+        if save:
+            save.write_text(create_table(schema, _relation(save), stream), encoding="utf-8")
+    except (StreamError, DiscoveryError, OSError) as error:
+        _err.print(plain(f"kda discover: {error}", 1000), style="red")
+        raise typer.Exit(1) from None
+    if as_json:
+        answer = input_schema(schema, [record.data for record in sampled])
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    _show(schema, sampled, rows)
+    if save:
+        _out.print(f"saved: {save}", soft_wrap=True, highlight=False)
+
+
+def _sample(reader: StreamReader, records: int, seconds: float) -> list[StreamRecord]:
+    found: list[StreamRecord] = []
+    deadline = time.monotonic() + seconds
+    while True:
+        found += reader.read(records)
+        if len(found) >= records or time.monotonic() >= deadline:
+            return found[-records:]
+        time.sleep(READ_SECONDS)
+
+
+def _relation(path: Path) -> str:
+    name = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in path.stem.lower())
+    return name if name[:1].isalpha() else f"source_{name}"
+
+
+def _show(schema: Schema, sampled: list[StreamRecord], rows: int) -> None:
+    took = f"{(sampled[-1].arrival - sampled[0].arrival).total_seconds():.1f} s"
+    kind = "JSON" if schema.format == "JSON" else f"values separated by {schema.delimiter!r}"
+    _out.print(f"{kind}: {len(sampled):,} records of {took}, {len(schema.rows):,} rows", highlight=False)
+    table = Table("column", "type", "record path", "samples", "of another form", "note")
+    for column in schema.columns:
+        below = column.others_below
+        table.add_row(
+            plain(column.name),
+            column.type,
+            plain(column.path),
+            f"{column.present:,} of {column.records:,}",
+            f"below {below:.1%}" if below < 1 else "unknown",
+            plain(column.note),
+        )
+    _out.print(table)
+    for first in range(0, len(schema.columns) if rows else 0, _ROW_COLUMNS):
+        part = schema.columns[first : first + _ROW_COLUMNS]
+        table = Table()
+        for column in part:
+            table.add_column(plain(column.name, 30))
+        for row in schema.rows[-rows:]:
+            table.add_row(*(plain(as_text(row.get(column.name)), 40) for column in part))
+        _out.print(table)
+    for reason in schema.left_out:
+        _out.print(plain(f"left out: {reason}"), style="yellow")
+    if schema.refused:
+        reason, record = schema.refused[0]
+        _out.print(
+            plain(f"{len(schema.refused):,} records don't fit; the first: {reason}: {record[:60]!r}"),
+            style="yellow",
+        )

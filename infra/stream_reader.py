@@ -1,0 +1,150 @@
+"""Read a Kinesis stream's newest records, all shards, for a person to look at.
+
+Not the way the jobs read: it keeps no position beyond its own life. Split and merged shards are followed, a shard's
+end is met, a throttled or broken call is tried again at the next :meth:`StreamReader.read`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+#: Kinesis takes at most five reads a second of one shard, by all its consumers.
+READ_SECONDS = 0.25
+_SHARDS_SECONDS = 10.0
+#: Errors after which another call may well succeed.
+_PASSING = (
+    "ProvisionedThroughputExceededException",
+    "LimitExceededException",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "ThrottlingException",
+)
+
+
+class StreamError(RuntimeError):
+    """A stream can't be read; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class StreamRecord:
+    """One record.
+
+    Attributes
+    ----------
+    data : bytes
+    arrival : datetime
+        With offset.
+    shard, key : str
+        Id of its shard, and its partition key.
+    """
+
+    data: bytes
+    arrival: datetime
+    shard: str
+    key: str
+
+
+class StreamReader:
+    """Reads one stream from a moment on.
+
+    Parameters
+    ----------
+    kinesis : boto3 client
+        Where the stream is.
+    stream : str
+        Its name.
+    since : datetime or None
+        Records that arrived from then on; None: all there are.
+
+    Attributes
+    ----------
+    behind_seconds : float
+        How far the newest read was from the stream's end, by the service's own account.
+    """
+
+    def __init__(self, kinesis: Any, stream: str, since: datetime | None) -> None:
+        self._kinesis = kinesis
+        self._stream = stream
+        self._start: dict[str, Any] = (
+            {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": since}
+            if since
+            else {"ShardIteratorType": "TRIM_HORIZON"}
+        )
+        self._iterators: dict[str, str] = {}
+        self._positions: dict[str, str] = {}
+        self._ended: set[str] = set()
+        self._shards_known_until = 0.0
+        self.behind_seconds = 0.0
+
+    def read(self, limit: int = 1000) -> list[StreamRecord]:
+        """Return what is new, oldest first, at most `limit` records of each shard. It does not wait.
+
+        Raises
+        ------
+        StreamError
+            The stream isn't there, may not be read, or the service doesn't answer.
+        """
+        records: list[StreamRecord] = []
+        try:
+            if time.monotonic() >= self._shards_known_until:
+                self._find_shards()
+            behind = 0.0
+            for shard in list(self._iterators):
+                found, shard_behind = self._read_shard(shard, limit)
+                records += found
+                behind = max(behind, shard_behind)
+            self.behind_seconds = behind
+        except ClientError as error:
+            code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+            if code in _PASSING:
+                return records
+            raise StreamError(f"stream {self._stream}: {code}: {message}") from None
+        except BotoCoreError as error:
+            raise StreamError(f"stream {self._stream}: {error}") from None
+        return sorted(records, key=lambda record: record.arrival)
+
+    def _find_shards(self) -> None:
+        for page in self._kinesis.get_paginator("list_shards").paginate(StreamName=self._stream):
+            for shard in page["Shards"]:
+                name = shard["ShardId"]
+                if name not in self._iterators and name not in self._ended:
+                    self._iterators[name] = self._iterator(name)
+        self._shards_known_until = time.monotonic() + _SHARDS_SECONDS
+
+    def _iterator(self, shard: str) -> str:
+        position = self._positions.get(shard)
+        start = (
+            {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
+            if position
+            else self._start
+        )
+        answer = self._kinesis.get_shard_iterator(StreamName=self._stream, ShardId=shard, **start)
+        return str(answer["ShardIterator"])
+
+    def _read_shard(self, shard: str, limit: int) -> tuple[list[StreamRecord], float]:
+        try:
+            answer = self._kinesis.get_records(ShardIterator=self._iterators[shard], Limit=limit)
+        except ClientError as error:
+            # An iterator lives five minutes; a laptop may sleep longer.
+            if error.response["Error"]["Code"] != "ExpiredIteratorException":
+                raise
+            self._iterators[shard] = self._iterator(shard)
+            return [], 0.0
+        if answer["Records"]:
+            self._positions[shard] = answer["Records"][-1]["SequenceNumber"]
+        if following := answer.get("NextShardIterator"):
+            self._iterators[shard] = following
+        else:
+            del self._iterators[shard]
+            self._ended.add(shard)
+            self._shards_known_until = 0.0  # its children are there by now
+        records = [
+            StreamRecord(r["Data"], r["ApproximateArrivalTimestamp"], shard, r["PartitionKey"])
+            for r in answer["Records"]
+        ]
+        return records, answer.get("MillisBehindLatest", 0) / 1000

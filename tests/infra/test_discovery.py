@@ -1,0 +1,192 @@
+"""Schema discovery: what is proposed, and that a job's decoder takes every sampled row of it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.discovery import DiscoveryError, Schema, discover
+from infra.discovery_output import create_table, input_schema
+from udfs import decoding
+
+
+def of(*documents: Any) -> Schema:
+    return discover([json.dumps(document).encode() for document in documents])
+
+
+def types(schema: Schema) -> dict[str, str]:
+    return {column.name: column.type for column in schema.columns}
+
+
+def one(*values: Any) -> tuple[str, str]:
+    (column,) = of(*({"x": value} for value in values)).columns
+    return column.type, column.note
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        (["a", "b"], "STRING"),
+        ([1.5, 2], "DOUBLE"),
+        ([True, False], "BOOLEAN"),
+        ([1, True, 2.5], "DOUBLE"),
+        (list(range(20)), "BIGINT"),
+        (list(range(19)), "DOUBLE"),  # too few to believe that fractions never come
+        ([2**53] * 3, "BIGINT"),  # DOUBLE would lose digits
+        ([2**63] * 30, "DECIMAL(38, 0)"),
+        ([10**40] * 30, "STRING"),
+        (["01234", "12345"], "STRING"),
+        (["1700000000000", "1700000000001"], "BIGINT"),
+        ([1, "2", 3.5], "DOUBLE"),
+        ([1, "n/a"], "STRING"),
+        ([[1], [2, 3]], "STRING"),
+        ([{}, 3], "STRING"),
+        ([None, None], "STRING"),
+        (["2024-01-31T12:00:00Z", "2024-01-31 12:00"], "TIMESTAMP(3)"),
+        (["2024-01-31T12:00:00.123456+02:00"], "TIMESTAMP(6)"),
+        (["2024-02-30T12:00:00Z"], "STRING"),  # looks like a time, is none
+        (["31/Jan/2024:12:00:00 +0000"], "STRING"),
+    ],
+)
+def test_proposes_the_wider_type(values: list[Any], type_: str) -> None:
+    assert one(*values)[0] == type_
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        (list(range(20)), "INTEGER would fit the sample, by chance perhaps"),
+        ([1, 2], "whole numbers in only 2 samples: DOUBLE takes fractions too"),
+        ([1_700_000_000_000] * 30, "looks like epoch milliseconds: TO_TIMESTAMP_LTZ(…, 3) in a view"),
+        (["1700000000"] * 30, "as text; looks like epoch seconds: TO_TIMESTAMP_LTZ(… * 1000, 3) in a view"),
+        (["13/02/2024 10:00:00"], ""),  # no form of ours: day 13 is no month
+        (["02/13/2024 10:00:00"], "a time: TO_TIMESTAMP(…, 'MM/dd/yyyy HH:mm:ss') in a view"),
+        (["Wed, 31 Jan 2024 12:00:00 GMT"], "a time as in mail headers (RFC 5322)"),
+        ([1, 2, "n/a"], "mixed: 2 numbers, 1 texts; as text"),
+    ],
+)
+def test_says_what_to_know(values: list[Any], note: str) -> None:
+    assert one(*values)[1] == note
+
+
+def test_nested_optional_and_mixed_fields() -> None:
+    schema = of(
+        {"userId": "a", "geo": {"lat": 1.5, "lon": 2.5}, "tags": ["x"], "either": {"a": 1}},
+        {"userId": "b", "geo": {"lat": 1}, "either": "none", "gone": None},
+    )
+    found = {c.name: (c.path, c.type, c.present) for c in schema.columns}
+    assert found == {
+        "user_id": ("$.userId", "STRING", 2),
+        "geo_lat": ("$.geo.lat", "DOUBLE", 2),
+        "geo_lon": ("$.geo.lon", "DOUBLE", 1),
+        "tags": ("$.tags", "STRING", 1),
+        "either": ("$.either", "STRING", 2),
+        "gone": ("$.gone", "STRING", 0),
+    }
+
+
+def test_confidence_falls_with_the_sample() -> None:
+    assert of(*[{"x": 1.5}] * 100).columns[0].others_below == pytest.approx(0.0295, abs=1e-3)
+    assert of({"x": None}).columns[0].others_below == 1.0
+
+
+def test_names_are_unique_and_never_the_jobs_own() -> None:
+    schema = of({"a": {"b": 1}, "a_b": 2, "A_B": 3, "ROWTIME": 4, "1": 5, "é": 6})
+    names = [c.name for c in schema.columns]
+    assert names == ["a_b", "a_b_2", "a_b_3", "rowtime_2", "col_1", "col"]
+    assert [c.json_name for c in schema.columns] == ["COL_a_b", "a_b", "A_B_2", "ROWTIME_2", "COL_1", "COL__"]
+
+
+def test_paths_that_no_column_can_have_are_told() -> None:
+    schema = of({"a.b": 1, "ok": 2})
+    assert [c.name for c in schema.columns] == ["ok"]
+    assert schema.left_out == ("a.b: its name holds a dot or bracket",)
+
+
+def test_some_bad_records_are_counted_and_most_are_an_error() -> None:
+    good = [b'{"x": 1}\n{"x": 2}', b'{"x": 3}']
+    schema = discover([*good, b"\xff", b"NaN"])
+    assert len(schema.rows) == 3
+    assert [record for _, record in schema.refused] == [b"\xff", b"NaN"]
+    with pytest.raises(DiscoveryError, match="required JSON objects, or lines"):
+        discover([*good, b"x", b"y", b"z"])
+    with pytest.raises(DiscoveryError, match="got none"):
+        discover([])
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_separated_values(delimiter: str) -> None:
+    lines = [["AMZN", "1.5", "01234", "true", '"a b"', ""]] * 2 + [["X", "2", "1", "false", "c", ""]]
+    schema = discover(["\n".join(delimiter.join(line) for line in lines).encode()])
+    assert schema.delimiter == delimiter
+    assert types(schema) == {
+        "col_0": "STRING",
+        "col_1": "DOUBLE",
+        "col_2": "STRING",
+        "col_3": "BOOLEAN",
+        "col_4": "STRING",
+        "col_5": "STRING",
+    }
+    answer = input_schema(schema, [])["InputSchema"]
+    assert (
+        answer["RecordFormat"]["MappingParameters"]["CSVMappingParameters"]["RecordColumnDelimiter"]
+        == delimiter
+    )
+    assert "Mapping" not in answer["RecordColumns"][0]
+
+
+def test_the_answer_of_discover_input_schema() -> None:
+    record = b'{"user name": "ab", "n": 1, "t": "2024-01-31T12:00:00Z"}'
+    assert input_schema(discover([record]), [record]) == {
+        "InputSchema": {
+            "RecordFormat": {
+                "RecordFormatType": "JSON",
+                "MappingParameters": {"JSONMappingParameters": {"RecordRowPath": "$"}},
+            },
+            "RecordEncoding": "UTF-8",
+            "RecordColumns": [
+                {"Name": "COL_user_name", "SqlType": "VARCHAR(64)", "Mapping": "$.user name"},
+                {"Name": "n", "SqlType": "DOUBLE", "Mapping": "$.n"},
+                {"Name": "t", "SqlType": "TIMESTAMP", "Mapping": "$.t"},
+            ],
+        },
+        "ParsedInputRecords": [["ab", "1", "2024-01-31T12:00:00Z"]],
+        "RawInputRecords": [record.decode()],
+    }
+
+
+def test_the_statement_is_one_whatever_the_records_hold() -> None:
+    hostile = {"it's`; DROP": 1, "x'); --": 2, "new\nline": 3}
+    text = create_table(of(hostile), "source_sql_stream", "s\nDROP TABLE x")
+    assert "COMMENT '$.it''s`; DROP'" in text
+    assert all(line.startswith(("--", "CREATE TABLE", "  `", ")")) for line in text.splitlines())
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8"))
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab.é 1", max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.lists(st.dictionaries(st.text("ab.é 1", max_size=3), VALUES, max_size=4), min_size=1, max_size=6))
+def test_a_jobs_decoder_takes_every_sampled_record(documents: list[dict[str, Any]]) -> None:
+    schema = of(*documents)
+    columns = [decoding.Column(c.name, c.type, c.path) for c in schema.columns]
+    decoder = decoding.RecordDecoder(columns)
+    for document in documents:
+        (row,) = decoder.decode(json.dumps(document).encode())
+        assert row.message is None
+        for column, value in zip(schema.columns, row.values or (), strict=True):
+            assert (value is not None) <= (column.present > 0)
