@@ -10,8 +10,15 @@ Source: see :class:`FirehoseLanding`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from connectors.check import require
+from connectors.files import check_folder, read_lines
+from connectors.quiet import follow_the_clock
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
 
 
 @dataclass(frozen=True)
@@ -54,3 +61,87 @@ class FirehoseSink:
         require(
             "firehose", self.region, self.endpoint, what, "describe_delivery_stream", DeliveryStreamName=name
         )
+
+
+@dataclass(frozen=True)
+class FirehoseLanding:
+    """The objects that a delivery stream lands in S3, for producers that reach Firehose only.
+
+    Delivery: exactly once into Flink's state (which objects were read is checkpointed, and how far); Firehose itself
+    delivers at least once, so a record may come twice. An object counts by its name: one that is overwritten is not
+    read again. Order: none, over objects. Rows: the lines of all objects under the path, as they come, with the
+    object's time of writing as rowtime: Firehose tells no record's time of arrival, so the records of one object share
+    a window. Records without newline between them are one row of several documents; a record that holds newlines
+    itself is several rows, which the decoder refuses with a reason.
+
+    Delay: Firehose's buffering (60 s in the labs' stacks), then up to a third of ``idle_timeout`` until the object is
+    found, then once ``idle_timeout`` until its window may close.
+
+    Time: objects are found in any order, a backlog's above all. So time does not follow them, it follows the clock: it
+    goes on to T - ``idle_timeout`` when all that was read in the ``idle_timeout`` before T had been written less than
+    ``idle_timeout`` before it was read, and stands still while older objects still come. Windows so close when the
+    stream is quiet as well. The clocks of S3 and of the cluster must agree within half of ``idle_timeout``.
+
+    Limits: plain objects, and gzip by name (``.gz``), in folders of any depth; names that begin with ``.`` or ``_`` are
+    left out. The path is listed each time and the names are kept in state: give it a prefix that is cleared at times.
+
+    Parameters
+    ----------
+    path : str
+        ``s3://bucket/prefix/``; any other scheme that Flink knows serves as well.
+    region : str
+        Of the bucket.
+    endpoint : str or None
+        Another address for S3, used by :meth:`check` alone: Flink's file system is configured with the cluster.
+    position : str
+        ``TRIM_HORIZON``, every object that is there, or an ISO time with offset, those written since. Not ``LATEST``:
+        what was written while a job was stopped would be lost at its restart.
+    idle_timeout : timedelta
+        3 s or more.
+
+    Raises
+    ------
+    ValueError
+        For a path without scheme or a position of another form.
+    """
+
+    path: str
+    region: str
+    endpoint: str | None = None
+    position: str = "TRIM_HORIZON"
+    idle_timeout: timedelta = timedelta(seconds=15)
+
+    def __post_init__(self) -> None:
+        if "://" not in self.path:
+            raise ValueError(f"source.path must look like s3://bucket/prefix/, got {self.path!r}")
+        if self.idle_timeout < timedelta(seconds=3):
+            raise ValueError(f"source.idle_timeout must be at least 3 s, got {self.idle_timeout}")
+        self._since()
+
+    def check(self) -> None:
+        """Raise :class:`~connectors.check.ConnectorError` unless the bucket is there."""
+        check_folder(self.path, self.region, self.endpoint)
+
+    def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
+        """The lines: ``data BYTES``, ``rowtime TIMESTAMP_LTZ(3)`` (when the object was written, with watermarks)."""
+        lines = read_lines(table_env, name, self.path, self.idle_timeout / 3)
+        table_env.create_temporary_view(f"{name}_written", lines)
+        since = table_env.sql_query(
+            f"SELECT * FROM {name}_written WHERE rowtime >= TO_TIMESTAMP_LTZ({self._since()}, 3)"  # noqa: S608
+        )
+        return follow_the_clock(table_env, since, f"{name}_clock", self.idle_timeout)
+
+    def _since(self) -> int:
+        """Epoch milliseconds of the position."""
+        if self.position == "TRIM_HORIZON":
+            return 0
+        try:
+            moment = datetime.fromisoformat(self.position)
+        except ValueError:
+            moment = datetime.min
+        if moment.tzinfo is None:
+            raise ValueError(
+                "source.position of a Firehose landing must be TRIM_HORIZON or a time with offset like "
+                f"2024-01-31T12:00:00Z, got {self.position!r}"
+            )
+        return int(moment.timestamp() * 1000)

@@ -61,6 +61,16 @@ JOBS = (
         "trades",
         "anomalous trades: random cut forest over price and quantity → Firehose → S3",
     ),
+    Job(
+        "ctr_anomaly",
+        "ctr",
+        "anomalous click-through rates: clicks and impressions by window, random cut forest → Lambda → e-mail and SMS",
+    ),
+    Job(
+        "sessionization",
+        "sessions",
+        "sessions of a clickstream: each user's pauses in event time → Lambda → DynamoDB",
+    ),
 )
 
 

@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from connectors.kinesis import KinesisSource
+from connectors.firehose import FirehoseLanding
+from connectors.kinesis import KinesisSink, KinesisSource
+from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
+from connectors.recording import Recording, in_order_of_time
 from jobs import sql
-from jobs.settings import Aws, Forest, Source
+from jobs.settings import Aws, Forest, SettingsError, Source, Tap
 from udfs.decode_function import decode_records
 from udfs.decoding import Column
 from udfs.forest_function import ForestOptions
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 SHARED = Path(__file__).parent
 ERROR_COLUMNS = "error_name, message, data_rowtime, data_row"
+#: Column of a recording's own time, while its records are put in order.
+EVENT_TIME = "recorded_event_time"
 
 
 class RecordSource(Protocol):
@@ -72,11 +77,47 @@ class Pipeline:
         self.statements.append(statement)
         self._checks.append(connector.check)
         records = connector.records(self.table_env, f"{name}_records")
-        decoded, errors = decode_records(
-            self.table_env, records, _declared_columns(self.table_env, statement)
-        )
+        columns = _declared_columns(self.table_env, statement)
+        if isinstance(connector, Recording):
+            event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
+            decoded, errors = decode_records(self.table_env, records, [*columns, event_time])
+            decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
+        else:
+            decoded, errors = decode_records(self.table_env, records, columns)
         self.table_env.create_temporary_view(name, decoded)
         self.errors(f"{name}_errors", errors)
+        # Rows without data say that the stream is quiet; a recording never is.
+        self.table_env.create_temporary_view(f"{name}_all_records", records)
+        quiet = f"{name} WHERE FALSE" if isinstance(connector, Recording) else f"{name}_all_records WHERE `data` IS NULL"
+        self.table_env.create_temporary_view(
+            f"{name}_quiet",
+            self.table_env.sql_query(f"SELECT rowtime FROM {quiet}"),  # noqa: S608
+        )
+
+    def rowtime(self, name: str, source: str, time: str, watermark: str | None = None) -> None:
+        """Give a relation another time: ``name`` has the columns of ``source``, and ``rowtime``.
+
+        Parameters
+        ----------
+        name, source : str
+            The new relation and the one it is made from.
+        time : str
+            Column that becomes ``rowtime``; TIMESTAMP_LTZ(3), never NULL.
+        watermark : str or None
+            Column with the watermark after each row, TIMESTAMP_LTZ(3). None: the watermarks stay as they are; no row's
+            time may be at or before them.
+        """
+        from pyflink.table import Schema
+
+        table = self.table_env.from_path(source)
+        schema = Schema.new_builder()
+        # Types in Java's words: PyFlink's own forget the precision of a time.
+        for column in table._j_table.getResolvedSchema().getColumns():
+            schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
+        schema.column_by_expression("rowtime", f"`{time}`")
+        schema.watermark("rowtime", f"`{watermark}`" if watermark else "SOURCE_WATERMARK()")
+        stream = self.table_env.to_data_stream(table)
+        self.table_env.create_temporary_view(name, self.table_env.from_data_stream(stream, schema.build()))
 
     def view(self, name: str, **parameters: sql.type_of_value) -> None:
         """Run ``name.sql``, which creates the view ``name``."""
@@ -97,6 +138,20 @@ class Pipeline:
         """Write relation ``source`` to the table that ``name.sql`` creates, columns by position."""
         self._sink(self._bound(name, {}), connector)
         self._insert(f"INSERT INTO {name}\nSELECT * FROM {source}")
+
+    def invoke(self, source: str, options: LambdaSinkOptions) -> None:
+        """Hand the rows of relation ``source`` to a function; what it does not take goes to the error stream."""
+        self._checks.append(lambda: check_function(options))
+        undelivered = lambda_sink(self.table_env, self.table_env.from_path(source), options)
+        self.errors(f"{source}_errors", undelivered)
+
+    def tap(self, connector: Sink | None, *relations: str) -> None:
+        """Write each row of some relations to a stream too, as JSON with the relation's name; None: don't."""
+        if connector is None:
+            return
+        self._sink(sql.load(SHARED / "tap.sql"), connector)
+        rows = "\nUNION ALL\n".join(_tapped(self.table_env, name) for name in relations)
+        self._insert(f"INSERT INTO tap\n{rows}")
 
     def insert_errors(self, connector: Sink) -> None:
         """Write every error so far to the error stream."""
@@ -136,12 +191,38 @@ class Pipeline:
 
 def record_source(source: Source, aws: Aws) -> RecordSource:
     """The connector that a job's ``source`` group asks for."""
-    return KinesisSource(source.stream, aws.region, aws.endpoint, source.position, source.idle_timeout)
+    if source.type == "kinesis":
+        stream = _required("stream", source.stream, source.type)
+        return KinesisSource(stream, aws.region, aws.endpoint, source.position, source.idle_timeout)
+    path = _required("path", source.path, source.type)
+    if source.type == "firehose":
+        # LATEST is a stream's default; a landing has no end to begin at.
+        position = source.position if "position" in source.model_fields_set else "TRIM_HORIZON"
+        return FirehoseLanding(path, aws.region, aws.endpoint, position, source.idle_timeout)
+    return Recording(path, aws.region, aws.endpoint, source.event_time)
+
+
+def tap_sink(tap: Tap, aws: Aws) -> KinesisSink | None:
+    """Where a job's ``tap`` group wants the copy."""
+    return KinesisSink(tap.stream, aws.region, aws.endpoint) if tap.stream else None
 
 
 def forest_options(forest: Forest) -> ForestOptions:
     """The forest that a job's ``random_cut_forest`` group asks for."""
     return ForestOptions(**forest.model_dump())
+
+
+def _required(key: str, value: str | None, source_type: str) -> str:
+    if not value:
+        raise SettingsError(f"source.{key} is required with source.type {source_type}, and not set")
+    return value
+
+
+def _tapped(table_env: StreamTableEnvironment, relation: str) -> str:
+    names = table_env.from_path(relation).get_schema().get_field_names()
+    time = "CAST(rowtime AS TIMESTAMP(3))" if "rowtime" in names else "CAST(NULL AS TIMESTAMP(3))"
+    pairs = ", ".join(f"KEY '{n}' VALUE `{n}`" for n in names if n != "rowtime")
+    return f"SELECT '{relation}', {time}, JSON_OBJECT({pairs}) FROM {relation}"  # noqa: S608
 
 
 def _declared_columns(table_env: StreamTableEnvironment, statement: str) -> list[Column]:

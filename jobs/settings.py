@@ -56,16 +56,20 @@ class Aws(Group):
 class Source(Group):
     """The stream that the job reads."""
 
-    type: Literal["kinesis", "firehose"] = Field(
-        "kinesis", description="a stream, or a Firehose's S3 landing"
+    type: Literal["kinesis", "firehose", "recording"] = Field(
+        "kinesis", description="a stream, a Firehose's S3 landing, or files of recorded records, read once"
     )
-    stream: str = Field(description="name of the Kinesis stream")
+    stream: str | None = Field(None, description="with type kinesis: name of the stream")
     position: str = Field(
         "LATEST",
         description="where the first start reads from: LATEST, TRIM_HORIZON, or a time like 2024-01-31T12:00:00Z",
     )
     path: str | None = Field(
-        None, description="with type firehose: the S3 folder of the landing, s3://bucket/prefix/"
+        None, description="with type firehose or recording: the folder, s3://bucket/prefix/ or file:///folder/"
+    )
+    event_time: str = Field(
+        "$.event_time",
+        description="with type recording: record path of a record's time, ISO 8601; UTC where it has no offset",
     )
     idle_timeout: Seconds = Field(
         timedelta(seconds=15),
@@ -112,10 +116,17 @@ class Errors(Group):
     stream: str = Field(description="name of the Kinesis stream that takes the error stream")
 
 
+class Tap(Group):
+    """A copy of the rows of the job's relations, to look at."""
+
+    stream: str | None = Field(None, description="name of the Kinesis stream that takes it; none: no copy is made")
+
+
 class JobSettings(Group):
     """What every job has; a job adds its own groups."""
 
     aws: Aws = Aws()
+    tap: Tap = Tap()
 
 
 def read_groups(path: Path) -> dict[str, dict[str, str]]:

@@ -1,0 +1,1 @@
+"""Lab 1: click-through rates that stand out."""
