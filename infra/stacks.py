@@ -87,7 +87,6 @@ def deploy(
     StackError
         CloudFormation refused the template or could not make a resource.
     """
-    cloudformation = client("cloudformation", endpoint)
     code: dict[str, str] = {}
     labs = tuple(labs)
     for lab in labs:
@@ -95,11 +94,22 @@ def deploy(
         if stack.has_code and not code:
             code = _upload_code(endpoint)
         given = dict((parameters or {}).get(lab, {})) | (code if stack.has_code else {})
-        try:
-            _create_or_update(cloudformation, stack, given)
-        except ClientError as error:
-            raise StackError(f"stack {stack.name}: {error.response['Error']['Message']}") from error
+        deploy_template(endpoint, stack.name, stack.template.read_text(), given)
     return {lab: outputs(endpoint, lab) for lab in labs}
+
+
+def deploy_template(endpoint: str | None, name: str, template: str, parameters: Mapping[str, str]) -> None:
+    """Create a stack from a template's text, or bring it up to date.
+
+    Raises
+    ------
+    StackError
+        CloudFormation refused the template or could not make a resource.
+    """
+    try:
+        _create_or_update(client("cloudformation", endpoint), name, template, parameters)
+    except ClientError as error:
+        raise StackError(f"stack {name}: {error.response['Error']['Message']}") from error
 
 
 def outputs(endpoint: str | None, lab: str) -> dict[str, str]:
@@ -125,17 +135,27 @@ def delete(endpoint: str | None, labs: Iterable[str] = tuple(STACKS)) -> None:
     StackError
         A resource could not be deleted.
     """
-    cloudformation = client("cloudformation", endpoint)
     for lab in labs:
-        name = STACKS[lab].name
-        found = _settled(cloudformation, name)
-        if found is None:
-            continue
-        for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]:
-            if resource["ResourceType"] == "AWS::S3::Bucket" and resource.get("PhysicalResourceId"):
-                _empty_bucket(endpoint, resource["PhysicalResourceId"])
-        cloudformation.delete_stack(StackName=name)
-        _wait(cloudformation, "stack_delete_complete", found["StackId"], name)
+        delete_stack(endpoint, STACKS[lab].name)
+
+
+def delete_stack(endpoint: str | None, name: str) -> None:
+    """Empty the buckets of a stack and delete it; its absence is no error.
+
+    Raises
+    ------
+    StackError
+        A resource could not be deleted.
+    """
+    cloudformation = client("cloudformation", endpoint)
+    found = _settled(cloudformation, name)
+    if found is None:
+        return
+    for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]:
+        if resource["ResourceType"] == "AWS::S3::Bucket" and resource.get("PhysicalResourceId"):
+            _empty_bucket(endpoint, resource["PhysicalResourceId"])
+    cloudformation.delete_stack(StackName=name)
+    _wait(cloudformation, "stack_delete_complete", found["StackId"], name)
 
 
 def delete_code(endpoint: str | None) -> None:
@@ -149,21 +169,20 @@ def delete_code(endpoint: str | None) -> None:
             raise
 
 
-def _create_or_update(cloudformation: Any, stack: Stack, given: dict[str, str]) -> None:
-    body = stack.template.read_text()
-    deployed = _settled(cloudformation, stack.name)
+def _create_or_update(cloudformation: Any, name: str, body: str, given: Mapping[str, str]) -> None:
+    deployed = _settled(cloudformation, name)
     if deployed is not None and deployed["StackStatus"] in _DEAD_ENDS:
-        cloudformation.delete_stack(StackName=stack.name)
-        _wait(cloudformation, "stack_delete_complete", deployed["StackId"], stack.name)
+        cloudformation.delete_stack(StackName=name)
+        _wait(cloudformation, "stack_delete_complete", deployed["StackId"], name)
         deployed = None
     values: list[dict[str, Any]] = [
         {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
     ]
     if deployed is None:
         cloudformation.create_stack(
-            StackName=stack.name, TemplateBody=body, Parameters=values, Capabilities=["CAPABILITY_NAMED_IAM"]
+            StackName=name, TemplateBody=body, Parameters=values, Capabilities=["CAPABILITY_NAMED_IAM"]
         )
-        _wait(cloudformation, "stack_create_complete", stack.name, stack.name)
+        _wait(cloudformation, "stack_create_complete", name, name)
         return
     known = {parameter["ParameterKey"] for parameter in deployed.get("Parameters", [])}
     declared = {
@@ -173,13 +192,13 @@ def _create_or_update(cloudformation: Any, stack: Stack, given: dict[str, str]) 
     values += [{"ParameterKey": key, "UsePreviousValue": True} for key in (known & declared) - given.keys()]
     try:
         cloudformation.update_stack(
-            StackName=stack.name, TemplateBody=body, Parameters=values, Capabilities=["CAPABILITY_NAMED_IAM"]
+            StackName=name, TemplateBody=body, Parameters=values, Capabilities=["CAPABILITY_NAMED_IAM"]
         )
     except ClientError as error:
         if "No updates are to be performed" in error.response["Error"]["Message"]:
             return
         raise
-    _wait(cloudformation, "stack_update_complete", stack.name, stack.name)
+    _wait(cloudformation, "stack_update_complete", name, name)
 
 
 def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
@@ -239,9 +258,19 @@ def _empty_bucket(endpoint: str | None, bucket: str) -> None:
 
 
 def _upload_code(endpoint: str | None) -> dict[str, str]:
-    """Put the zip of the lambdas folder in the code bucket, under a key that changes with the code."""
-    zipped = _zip_lambdas()
-    bucket, key = _code_bucket(endpoint), f"lambdas-{hashlib.sha256(zipped).hexdigest()[:16]}.zip"
+    """Put the zip of the lambdas folder in the code bucket."""
+    return upload(endpoint, "lambdas", _zip_lambdas())
+
+
+def upload(endpoint: str | None, name: str, zipped: bytes) -> dict[str, str]:
+    """Put a zip in the code bucket, under a key that changes with its bytes.
+
+    Returns
+    -------
+    dict
+        ``CodeBucket`` and ``CodeKey``, as the templates' parameters are called.
+    """
+    bucket, key = _code_bucket(endpoint), f"{name}-{hashlib.sha256(zipped).hexdigest()[:16]}.zip"
     s3 = client("s3", endpoint)
     region = s3.meta.region_name
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
