@@ -80,7 +80,9 @@ class DemoJob:
 
 
 @contextlib.contextmanager
-def running_job(name: str, endpoint: str, folder: Path, properties: Mapping[str, str]) -> Iterator[DemoJob]:
+def running_job(
+    name: str, endpoint: str, folder: Path, properties: Mapping[str, str], *, resume: bool = False
+) -> Iterator[DemoJob]:
     """Run a job in a process of its own for as long as the block lasts.
 
     Parameters
@@ -93,11 +95,15 @@ def running_job(name: str, endpoint: str, folder: Path, properties: Mapping[str,
         For its state and log.
     properties : mapping
         ``group.key`` to value, laid over the job's file.
+    resume : bool
+        Go on from the last savepoint or checkpoint in the folder.
     """
     from jobs.catalog import job
 
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "cli.main", "run", name, "--endpoint", endpoint]
+    if resume:
+        command.append("--resume")
     for key, value in properties.items():
         command += ["-p", f"{key}={value}"]
     with (folder / f"{name}.log").open("wb") as log:

@@ -1,7 +1,7 @@
 """S3 through Flink's file system: JSON files under date folders.
 
 Sink. Delivery: exactly once; a file appears when a checkpoint has completed after it was closed. Order: as written,
-within a file. Files close after a minute or at 128 MB. Nothing is dropped: a refused upload fails the checkpoint, and
+within a file. Files close after a minute, after 10 s without rows, or at 128 MB. Nothing is dropped: a refused upload fails the checkpoint, and
 the job goes on from the one before.
 """
 
@@ -49,7 +49,8 @@ class S3Sink:
             "format": "json",
             "json.timestamp-format.standard": "SQL",
             "sink.rolling-policy.rollover-interval": "1 min",
-            "sink.rolling-policy.check-interval": "10 s",
+            "sink.rolling-policy.inactivity-interval": "10 s",
+            "sink.rolling-policy.check-interval": "5 s",
         }
 
     def check(self) -> None:

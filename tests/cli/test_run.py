@@ -1,0 +1,126 @@
+"""`kda run` as its user runs it: a process, Kinesis in, S3 out, stopped and resumed; and its refusals."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cli.demo_job import DemoJob, running_job
+from cli.demo_trades import json_documents
+from tests.conftest import LocalAws
+from udfs.random_cut_forest import RandomCutForest
+
+FOREST = {"sub_sample_size": 64, "number_of_trees": 30}
+PROPERTIES = {
+    "source.stream": "run-test",
+    "source.position": "TRIM_HORIZON",
+    "source.idle_timeout": "10.5",
+    "random_cut_forest.sub_sample_size": "64",
+    "random_cut_forest.number_of_trees": "30",
+    "sink.type": "s3",
+}
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
+        time.sleep(0.3)
+    return found
+
+
+@pytest.fixture
+def bucket(local_aws: LocalAws) -> Iterator[str]:
+    local_aws.client("kinesis").create_stream(StreamName="run-test", ShardCount=1)
+    local_aws.client("s3").create_bucket(Bucket="run-test")
+    yield "run-test"
+    local_aws.client("kinesis").delete_stream(StreamName="run-test")
+
+
+def put(aws: LocalAws, trades: list[dict[str, Any]]) -> None:
+    for start in range(0, len(trades), 100):
+        records = [{"Data": json.dumps(t).encode(), "PartitionKey": "1"} for t in trades[start : start + 100]]
+        aws.client("kinesis").put_records(StreamName="run-test", Records=records)
+
+
+def landed(aws: LocalAws) -> list[dict[str, Any]]:
+    s3, rows = aws.client("s3"), []
+    for item in s3.list_objects_v2(Bucket="run-test").get("Contents", []):
+        body = s3.get_object(Bucket="run-test", Key=item["Key"])["Body"].read().decode()
+        rows += list(json_documents(body))
+    return rows
+
+
+@pytest.mark.flink
+@pytest.mark.aws
+def test_stopped_and_resumed_the_scores_are_those_of_an_unbroken_run(
+    local_aws: LocalAws, bucket: str, tmp_path: Path
+) -> None:
+    rng = random.Random(2)
+    trades = [
+        {
+            "tickerSymbol": "IBM",
+            "tradeType": "BUY",
+            "price": rng.gauss(100, 5) * (6 if i % 20 == 7 else 1),
+            "quantity": rng.randint(40, 60) * (5 if i % 20 == 7 else 1),
+            "id": i,
+        }
+        for i in range(400)
+    ]
+    scores = RandomCutForest(2, **FOREST).score_many(np.array([[t["price"], t["quantity"]] for t in trades]))
+    expected = {t["id"]: s for t, s in zip(trades, scores.tolist(), strict=True) if s > 1}
+    properties = PROPERTIES | {"sink.path": f"s3://{bucket}/"}
+
+    def scored(job: DemoJob) -> int:
+        state = job.state()
+        return state.read("RANDOM_CUT_FOREST") if state else 0
+
+    put(local_aws, trades[:250])
+    with running_job("trades", local_aws.endpoint, tmp_path, properties) as job:
+        wait_for(lambda: scored(job) == 250, 90, "250 scored trades")
+        job.stop()
+        assert job.process.returncode == 0, job.log.read_text()
+        assert "savepoint" in job.log.read_text()
+    put(local_aws, trades[250:])
+    with running_job("trades", local_aws.endpoint, tmp_path, properties, resume=True) as job:
+        wait_for(lambda: scored(job) == 150, 90, "150 more scored trades")
+        rows = wait_for(lambda: len(r := landed(local_aws)) >= len(expected) and r, 90, "anomalies in S3")
+    assert sorted(row["id"] for row in rows) == sorted(expected)
+    assert {row["id"]: row["anomaly_score"] for row in rows} == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["tades"], "job must be one of trades"),
+        (["trades", "-p", "source.colour=red"], "source.colour is no property of this job"),
+        (["trades", "-p", "x"], "property: required group.key=value, got 'x'"),
+        (
+            ["trades", "-p", "source.position=yesterday"],
+            "source.position must be LATEST, TRIM_HORIZON or a time",
+        ),
+        (
+            ["trades"],
+            "Kinesis stream Demo-samples: kinesis in us-east-1 at http://127.0.0.1:1 can't be reached",
+        ),
+    ],
+)
+@pytest.mark.flink
+def test_a_mistake_is_one_line_before_the_job_starts(arguments: list[str], line: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "run", *arguments, "--endpoint", "http://127.0.0.1:1"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (said,) = [text for text in done.stderr.splitlines() if text.strip()]
+    assert line in said
