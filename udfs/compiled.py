@@ -1,8 +1,8 @@
 """The one door to numba: how functions are compiled and where the machine code is kept.
 
 Import numba only through here. Inside PyFlink's process-mode workers `builtins.print` has been replaced by a
-function whose module has no attribute `print`, and numba's import, which looks `print` up in that module,
-fails; `_mend_print` makes the look-up succeed before numba is imported.
+method that its module does not have, and numba's import, which looks `print` up by module and name, fails;
+`_mend_print` makes that look-up succeed before numba is imported.
 """
 
 import builtins
@@ -19,8 +19,9 @@ HERE = Path(__file__).resolve().parent
 
 def _mend_print() -> None:
     module = sys.modules.get(builtins.print.__module__)
-    if module is not None and not hasattr(module, "print"):
-        module.print = builtins.print  # type: ignore[attr-defined]
+    name = builtins.print.__name__
+    if module is not None and getattr(module, name, None) is not builtins.print:
+        setattr(module, name, builtins.print)
 
 
 _mend_print()

@@ -219,7 +219,10 @@ class RandomCutForest:
 
     def _records(self, points: ArrayLike, axes: int) -> NDArray[np.float32]:
         """Checked input as float32 (n, dimensions)."""
-        array = np.asarray(points)
+        try:
+            array = np.asarray(points)
+        except ValueError as error:
+            raise ValueError(f"points must be rows of equal length, got {points!r:.200}") from error
         dimensions = self.parameters.dimensions
         if axes == 2 and array.size == 0:
             return np.zeros((0, dimensions), np.float32)

@@ -104,3 +104,13 @@ def test_the_sample_weighs_points_by_their_age(decay: int) -> None:
         ours, theirs = (ages < below).sum(axis=1), (drawn < below).sum(axis=1)
         error = np.sqrt((ours.var() + theirs.var()) / trees)
         assert abs(ours.mean() - theirs.mean()) < 4 * error + 1e-9
+
+
+@pytest.mark.parametrize("decay", [11, 200, 10**5])
+def test_no_point_that_belongs_in_a_sample_is_passed_over(decay: int) -> None:
+    """Most points are turned away by a bound computed ahead; the sample must be as if each had been judged."""
+    forest = RandomCutForest(1, 3, 10, time_decay=decay, seed=2)
+    rng = np.random.default_rng(1)
+    for n in (1, 700, 1, 5000):
+        forest.score_many(rng.normal(size=(n, 1)))
+    check(forest)
