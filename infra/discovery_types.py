@@ -106,7 +106,7 @@ def _of_numbers(found: Sequence[Any]) -> Proposal:
         notes.append(f"whole numbers in only {len(numbers)} samples: DOUBLE takes fractions too")
         return Proposal("DOUBLE", len(found), note="; ".join(notes))
     if largest < 2**31:
-        notes.append("INTEGER would fit the sample, by chance perhaps")
+        notes.append("INTEGER would do, by chance perhaps")
     return Proposal("BIGINT", len(found), note="; ".join(notes))
 
 

@@ -57,7 +57,7 @@ def test_proposes_the_wider_type(values: list[Any], type_: str) -> None:
 @pytest.mark.parametrize(
     ("values", "note"),
     [
-        (list(range(20)), "INTEGER would fit the sample, by chance perhaps"),
+        (list(range(20)), "INTEGER would do, by chance perhaps"),
         ([1, 2], "whole numbers in only 2 samples: DOUBLE takes fractions too"),
         ([1_700_000_000_000] * 30, "looks like epoch milliseconds: TO_TIMESTAMP_LTZ(…, 3) in a view"),
         (["1700000000"] * 30, "as text; looks like epoch seconds: TO_TIMESTAMP_LTZ(… * 1000, 3) in a view"),
