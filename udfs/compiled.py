@@ -31,7 +31,10 @@ import numpy as np  # noqa: E402
 
 #: Marks an index as not negative. Where numba sees a signed index it adds code that lets -1 mean the last
 #: element; in the walks down the trees that took more time than the walk.
-at = np.uint64
+at: Any = np.uint64
+#: In compiled functions all numbers have machine types, which mypy takes for unequal to Python's.
+whole: Any = np.int64
+real: Any = np.float64
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 

@@ -15,7 +15,7 @@ slots form a heap whose root has the largest key, the next one to be evicted.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,43 +48,47 @@ LANES = 64
 EMPTY = 1 << 20
 
 
+#: An array whose numbers mypy takes for any number; its type is in the comment.
+Array = NDArray[Any]
+
+
 class Arrays(NamedTuple):
     """All of a forest's numbers (T trees of M points in D dimensions)."""
 
-    nodes: NDArray[np.float32]  # (T * (M - 1) * (4 + 2 D),)
+    nodes: Array  # float32 (T * (M - 1) * (4 + 2 D),)
     links: NDArray[np.int16]  # the same memory as `nodes`
-    trees: NDArray[np.int32]  # (T, 4): root, size, heads of the lists of free nodes and free leaves
-    leaf_row: NDArray[np.int32]  # (T, M): row of `points`; for a free leaf the next free one
-    leaf_mass: NDArray[np.int16]  # (T, M): how many sampled records are equal to this point
-    slot_key: NDArray[np.float64]  # (T, M): heap
-    slot_row: NDArray[np.int32]  # (T, M)
-    slot_leaf: NDArray[np.int16]  # (T, M)
-    seeds: NDArray[np.uint64]  # (T,)
-    gates: NDArray[np.uint64]  # (T,): no record up to `gate_until` whose random number is below gets in
-    gate_until: NDArray[np.int64]  # (T,)
-    points: NDArray[np.float32]  # (rows, D)
-    point_number: NDArray[np.int64]  # (rows,): how many points came before this one
-    weights: NDArray[np.float64]  # (M + 1,): 1 / (depth + 1)
-    logarithms: NDArray[np.float64]  # (M + 1,): log2(mass + 1)
+    trees: Array  # int32 (T, 4): root, size, heads of the lists of free nodes and free leaves
+    leaf_row: Array  # int32 (T, M): row of `points`; for a free leaf the next free one
+    leaf_mass: Array  # int16 (T, M): how many sampled records are equal to this point
+    slot_key: Array  # float64 (T, M): heap
+    slot_row: Array  # int32 (T, M)
+    slot_leaf: Array  # int16 (T, M)
+    seeds: Array  # uint64 (T,)
+    gates: Array  # uint64 (T,): no record up to `gate_until` whose random number is below gets in
+    gate_until: Array  # int64 (T,)
+    points: Array  # float32 (rows, D)
+    point_number: Array  # int64 (rows,): how many points came before this one
+    weights: Array  # float64 (M + 1,): 1 / (depth + 1)
+    logarithms: Array  # float64 (M + 1,): log2(mass + 1)
 
 
 class Scratch(NamedTuple):
     """Room to work in; what is in it means nothing between two calls."""
 
-    query: NDArray[np.float32]  # (STRETCH * 2 D,): points as x and -x
-    tree: NDArray[np.int64]  # (LANES,): what is to be scored where: the tree,
-    root: NDArray[np.int64]  # (LANES,): where in `nodes` its first node lies,
-    point: NDArray[np.int64]  # (LANES,): and where in `query` the point
-    child: NDArray[np.int64]  # (LANES,): where a walk has come to,
-    depth: NDArray[np.int64]  # (LANES,): how many nodes that are,
-    path: NDArray[np.int32]  # (M, LANES): and where in `nodes` they lie
-    walking: NDArray[np.int64]  # (LANES,): the walks that have not ended
-    score: NDArray[np.float64]  # (LANES,)
-    own_path: NDArray[np.int16]  # (M,): the nodes of one walk
-    side_path: NDArray[np.int16]  # (M,): and of another
-    waiting: NDArray[np.int16]  # (M,)
-    box: NDArray[np.float32]  # (2 D,)
-    share: NDArray[np.float64]  # (2 D,): attribution to x too low, and to x too high
+    query: Array  # float32 (STRETCH * 2 D,): points as x and -x
+    tree: Array  # int64 (LANES,): what is to be scored where: the tree,
+    root: Array  # int64 (LANES,): where in `nodes` its first node lies,
+    point: Array  # int64 (LANES,): and where in `query` the point
+    child: Array  # int64 (LANES,): where a walk has come to,
+    depth: Array  # int64 (LANES,): how many nodes that are,
+    path: Array  # int32 (M, LANES): and where in `nodes` they lie
+    walking: Array  # int64 (LANES,): the walks that have not ended
+    score: Array  # float64 (LANES,)
+    own_path: Array  # int16 (M,): the nodes of one walk
+    side_path: Array  # int16 (M,): and of another
+    waiting: Array  # int16 (M,)
+    box: Array  # float32 (2 D,)
+    share: Array  # float64 (2 D,): attribution to x too low, and to x too high
 
 
 def mix(value: int) -> int:

@@ -5,19 +5,25 @@ A tree is written from the root down, left before right: a node as the dimension
 are one leaf. Boxes, cuts and keys follow from these (see forest_trees, forest_stream) and are computed anew.
 """
 
-import numpy as np
-from numpy.typing import NDArray
-
-from udfs.compiled import compiled
-from udfs.forest_layout import DIMENSION, FREE_LEAF, FREE_NODE, LEFT, RIGHT, ROOT, SIZE, Arrays, Scratch
+from udfs.compiled import compiled, whole
+from udfs.forest_layout import (
+    DIMENSION,
+    FREE_LEAF,
+    FREE_NODE,
+    LEFT,
+    RIGHT,
+    ROOT,
+    SIZE,
+    Array,
+    Arrays,
+    Scratch,
+)
 from udfs.forest_stream import key_of, sift
 from udfs.forest_trees import fit, side
 
 
 @compiled
-def write_shapes(
-    arrays: Arrays, scratch: Scratch, shapes: NDArray[np.uint16], rows: NDArray[np.int32]
-) -> int:
+def write_shapes(arrays: Arrays, scratch: Scratch, shapes: Array, rows: Array) -> int:
     """Fill `shapes` and `rows` (both long enough) from all trees; returns how much of `shapes` is used."""
     samples = arrays.slot_row.shape[1]
     words = 2 * (4 + 2 * arrays.points.shape[1])
@@ -30,7 +36,7 @@ def write_shapes(
             leaf = arrays.slot_leaf[tree, slot]
             next_slot[slot] = first_slot[leaf]
             first_slot[leaf] = slot
-        child = np.int64(arrays.trees[tree, ROOT])
+        child = whole(arrays.trees[tree, ROOT])
         waiting = 0
         while size > 0:
             if child >= 0:
@@ -38,7 +44,7 @@ def write_shapes(
                 shapes[written] = arrays.links[base + DIMENSION] + 1
                 waits[waiting] = arrays.links[base + RIGHT]
                 waiting += 1
-                child = np.int64(arrays.links[base + LEFT])
+                child = whole(arrays.links[base + LEFT])
             else:
                 shapes[written] = 0
                 slot = first_slot[~child]
@@ -50,24 +56,22 @@ def write_shapes(
                     written += 1
                     break
                 waiting -= 1
-                child = np.int64(waits[waiting])
+                child = whole(waits[waiting])
             written += 1
     return written
 
 
 @compiled
-def equal_rows(points: NDArray[np.float32], one: int, other: int) -> bool:
+def equal_rows(points: Array, one: int, other: int) -> bool:
     """Whether two rows of `points` hold the same point."""
-    for d in range(points.shape[1]):
+    for d in range(points.shape[1]):  # noqa: SIM110 (numba knows no generators)
         if points[one, d] != points[other, d]:
             return False
     return True
 
 
 @compiled
-def read_shape(
-    arrays: Arrays, scratch: Scratch, tree: int, shapes: NDArray[np.uint16], rows: NDArray[np.int32]
-) -> int:
+def read_shape(arrays: Arrays, scratch: Scratch, tree: int, shapes: Array, rows: Array) -> int:
     """Build one tree's nodes and leaves; returns how much of `shapes` it took, -1 if they are no tree of ours."""
     samples = arrays.slot_row.shape[1]
     words = 2 * (4 + 2 * arrays.points.shape[1])
@@ -78,18 +82,18 @@ def read_shape(
     while True:
         if read == shapes.shape[0]:
             return -1
-        code = np.int64(shapes[read])
+        code = whole(shapes[read])
         read += 1
         if code > 0:
             if nodes == samples - 1 or code > arrays.points.shape[1]:
                 return -1
-            child = np.int64(nodes)
+            child = whole(nodes)
             arrays.links[(first + nodes) * words + DIMENSION] = code - 1
             nodes += 1
         else:
             if slot == rows.shape[0]:
                 return -1
-            child = ~np.int64(leaves)
+            child = ~whole(leaves)
             arrays.leaf_row[tree, leaves] = rows[slot]
             mass = 0
             while slot < rows.shape[0] and equal_rows(
@@ -123,8 +127,8 @@ def read_shape(
     dimensions = arrays.points.shape[1]
     for node in range(nodes - 1, -1, -1):
         base = (first + node) * words
-        d = np.int64(arrays.links[base + DIMENSION])
-        left, right = np.int64(arrays.links[base + LEFT]), np.int64(arrays.links[base + RIGHT])
+        d = whole(arrays.links[base + DIMENSION])
+        left, right = whole(arrays.links[base + LEFT]), whole(arrays.links[base + RIGHT])
         if not -side(arrays, tree, left, dimensions + d) < side(arrays, tree, right, d):
             return -1
         fit(arrays, tree, base // 2)
@@ -135,8 +139,8 @@ def read_shape(
 def read_shapes(
     arrays: Arrays,
     scratch: Scratch,
-    shapes: NDArray[np.uint16],
-    rows: NDArray[np.int32],
+    shapes: Array,
+    rows: Array,
     used: int,
     rate: float,
 ) -> bool:

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """How far out a point lies in one tree, and in which dimensions.
 
 On the way down, a random cut separates the point from a node's box with probability p = excess / (sides +
@@ -11,11 +12,8 @@ first box that holds the point nothing changes any more. A leaf of mass m equal 
 1 / (depth + log2(m + 1)), but a single one is taken as if it were not in the tree (as KDA did).
 """
 
-import numpy as np
-from numpy.typing import NDArray
-
-from udfs.compiled import at, compiled
-from udfs.forest_layout import BOX, CUT, DIMENSION, LEFT, RIGHT, ROOT, SIDES, Arrays, Scratch
+from udfs.compiled import at, compiled, real, whole
+from udfs.forest_layout import BOX, CUT, DIMENSION, LEFT, RIGHT, ROOT, SIDES, Array, Arrays, Scratch
 from udfs.forest_trees import outside, side
 
 
@@ -47,7 +45,7 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
         child[at(lane)] = arrays.trees[at(scratch.tree[at(lane)]), at(ROOT)]
         depth[at(lane)] = 0
         walking[at(count)] = lane
-        count += np.int64(child[at(lane)] >= 0)
+        count += whole(child[at(lane)] >= 0)
     level = 0
     while count > 0:
         going = count
@@ -57,12 +55,12 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
             base = scratch.root[at(lane)] + child[at(lane)] * words
             path[at(level), at(lane)] = base
             depth[at(lane)] = level + 1
-            d = np.int64(links[at(2 * base + DIMENSION)])
-            right = np.int64(query[at(scratch.point[at(lane)] + d)] > nodes[at(base + CUT)])
-            below = np.int64(links[at(2 * base + LEFT + right)])
+            d = whole(links[at(2 * base + DIMENSION)])
+            right = whole(query[at(scratch.point[at(lane)] + d)] > nodes[at(base + CUT)])
+            below = whole(links[at(2 * base + LEFT + right)])
             child[at(lane)] = below
             walking[at(count)] = lane
-            count += np.int64(below >= 0)
+            count += whole(below >= 0)
         level += 1
 
     for lane in range(lanes):
@@ -75,7 +73,7 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
         else:
             score[at(lane)] = weights[at(depth[at(lane)])]
             walking[at(count)] = lane
-            count += np.int64(depth[at(lane)] > 0)
+            count += whole(depth[at(lane)] > 0)
     while count > 0:
         going = count
         count = 0
@@ -83,12 +81,12 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
             lane = walking[at(k)]
             level = depth[at(lane)] - 1
             depth[at(lane)] = level
-            base = np.int64(path[at(level), at(lane)])
+            base = whole(path[at(level), at(lane)])
             excess = outside(nodes, base + BOX, query, scratch.point[at(lane)], dimensions)
-            separated = excess / (np.float64(nodes[at(base + SIDES)]) + excess)
+            separated = excess / (real(nodes[at(base + SIDES)]) + excess)
             score[at(lane)] += separated * (weights[at(level)] - score[at(lane)])
             walking[at(count)] = lane
-            count += np.int64((excess > 0.0) & (level > 0))
+            count += whole((excess > 0.0) & (level > 0))
 
 
 @compiled
@@ -117,15 +115,15 @@ def share_out(arrays: Arrays, scratch: Scratch, tree: int, point: int, child: in
     """Add `portion` to the scratch `share`, in proportion to how far the point is outside on each side."""
     excess = 0.0
     for k in range(scratch.share.shape[0]):
-        excess += max(np.float64(side(arrays, tree, child, k)) - np.float64(scratch.query[point + k]), 0.0)
+        excess += max(real(side(arrays, tree, child, k)) - real(scratch.query[point + k]), 0.0)
     for k in range(scratch.share.shape[0]):
-        gap = max(np.float64(side(arrays, tree, child, k)) - np.float64(scratch.query[point + k]), 0.0)
+        gap = max(real(side(arrays, tree, child, k)) - real(scratch.query[point + k]), 0.0)
         scratch.share[k] += portion * (gap / excess)
 
 
 @compiled
 def share_below(
-    arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, depth: int, path: NDArray[np.int16]
+    arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, depth: int, path: Array
 ) -> tuple[float, int, int]:
     """Score in the subtree `child` at `depth`, shared out; with the leaf at its end, and the leaf's depth.
 
@@ -141,12 +139,12 @@ def share_below(
         base = (first + child) * words
         excess = outside(nodes, base + BOX, query, point, arrays.points.shape[1])
         if excess > 0.0:
-            separated = rest * (excess / (np.float64(nodes[base + SIDES]) + excess))
+            separated = rest * (excess / (real(nodes[base + SIDES]) + excess))
             score += separated * arrays.weights[depth]
             rest -= separated
             share_out(arrays, scratch, tree, point, child, separated * arrays.weights[depth])
-        right = np.int64(query[point + links[2 * base + DIMENSION]] > nodes[base + CUT])
-        child = np.int64(links[2 * base + LEFT + right])
+        right = whole(query[point + links[2 * base + DIMENSION]] > nodes[base + CUT])
+        child = whole(links[2 * base + LEFT + right])
         depth += 1
     for d in range(arrays.points.shape[1]):
         if side(arrays, tree, child, d) != query[point + d]:
@@ -170,9 +168,9 @@ def share_without(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf:
     child = ~leaf
     for level in range(depth - 1, -1, -1):
         base = (first + path[level]) * words
-        left, right = np.int64(links[base + LEFT]), np.int64(links[base + RIGHT])
+        left, right = whole(links[base + LEFT]), whole(links[base + RIGHT])
         beside = right if left == child else left
-        child = np.int64(path[level])
+        child = whole(path[level])
         if level == depth - 1:
             score = share_below(arrays, scratch, tree, point, beside, level, scratch.side_path)[0]
             for k in range(2 * dimensions):
@@ -181,20 +179,20 @@ def share_without(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf:
         excess = sides = 0.0
         for k in range(2 * dimensions):
             box[k] = min(box[k], side(arrays, tree, beside, k))
-            sides -= np.float64(box[k])
-            excess += max(np.float64(box[k]) - np.float64(query[point + k]), 0.0)
+            sides -= real(box[k])
+            excess += max(real(box[k]) - real(query[point + k]), 0.0)
         if excess == 0.0:
             break
         separated = excess / (sides + excess)
         score += separated * (arrays.weights[level] - score)
         for k in range(2 * dimensions):
-            gap = max(np.float64(box[k]) - np.float64(query[point + k]), 0.0)
+            gap = max(real(box[k]) - real(query[point + k]), 0.0)
             scratch.share[k] += separated * (arrays.weights[level] * gap / excess - scratch.share[k])
     return score
 
 
 @compiled
-def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: NDArray[np.float64]) -> None:
+def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: Array) -> None:
     """Add to `shares` (2 D: too low, too high) what makes up the score of a point, over all trees.
 
     A point equal to a leaf lies outside of nothing; its score is shared out as that of the same point in the
@@ -203,7 +201,7 @@ def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: NDArra
     share = scratch.share
     for tree in range(arrays.seeds.shape[0]):
         share[:] = 0.0
-        root = np.int64(arrays.trees[tree, ROOT])
+        root = whole(arrays.trees[tree, ROOT])
         score, leaf, depth = share_below(arrays, scratch, tree, point, root, 0, scratch.own_path)
         factor = 1.0
         if score == 0.0:

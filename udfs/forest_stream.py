@@ -11,10 +11,9 @@ replacement with weights that fall by e every `time_decay` points (Efraimidis an
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from udfs.compiled import at, compiled
-from udfs.forest_layout import LANES, SIZE, Arrays, Scratch
+from udfs.compiled import at, compiled, whole
+from udfs.forest_layout import LANES, SIZE, Array, Arrays, Scratch
 from udfs.forest_scores import add_attribution, score_lanes
 from udfs.forest_trees import delete, insert, scrambled, uniform
 
@@ -79,9 +78,9 @@ def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, asked: int, rat
     number = arrays.point_number[row]
     size = arrays.trees[tree, SIZE]
     key = key_of(arrays.seeds[tree], number, rate)
-    slot = np.int64(0)
+    slot = whole(0)
     if size < samples:
-        slot = np.int64(size)
+        slot = whole(size)
         size += 1
         arrays.trees[tree, SIZE] = size
     elif key < arrays.slot_key[tree, 0]:
@@ -106,7 +105,7 @@ def next_candidate(arrays: Arrays, tree: int, number: int, end: int, rate: float
     seed = arrays.seeds[tree]
     while number < end:
         if number > arrays.gate_until[tree]:
-            ahead = number + max(1, min(_HORIZON, np.int64(0.1 / rate)))
+            ahead = number + max(1, min(_HORIZON, whole(0.1 / rate)))
             arrays.gate_until[tree] = ahead
             arrays.gates[tree] = gate(arrays.slot_key[tree, 0], ahead, rate)
         here = min(end, arrays.gate_until[tree] + 1)
@@ -155,9 +154,7 @@ def score_one(arrays: Arrays, scratch: Scratch, first: int) -> float:
 
 
 @compiled
-def score_stretch(
-    arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: NDArray[np.float64]
-) -> None:
+def score_stretch(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
     """Add one tree's scores of rows `start` to `end` of `query` to `scores`: many rows side by side."""
     for block in range(start, end, LANES):
         lanes = min(LANES, end - block)
@@ -176,7 +173,7 @@ def stretch(
     count: int,
     rate: float,
     scoring: bool,
-    scores: NDArray[np.float64],
+    scores: Array,
 ) -> int:
     """Score if asked, then learn, each of `count` rows of `points` from row `first` on.
 
@@ -205,14 +202,14 @@ def stretch(
 
 
 @compiled
-def attribution_of(arrays: Arrays, scratch: Scratch, row: int, shares: NDArray[np.float64]) -> None:
+def attribution_of(arrays: Arrays, scratch: Scratch, row: int, shares: Array) -> None:
     """Sum over the trees of the attribution of a row of `points` (2 D: too low, too high)."""
     ask(arrays, scratch, row, 1)
     add_attribution(arrays, scratch, 0, shares)
 
 
 @compiled
-def keep_living_rows(arrays: Arrays, used: int, new_row: NDArray[np.int32]) -> int:
+def keep_living_rows(arrays: Arrays, used: int, new_row: Array) -> int:
     """Move the rows of `points` that some tree still holds to the front, in order; returns how many.
 
     `new_row` is room for `used` numbers, all -1.

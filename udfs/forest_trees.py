@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """One random cut tree: a point goes in, a point goes out.
 
 Three things are never stored but follow from what is: a box from the points below it, the sum of its sides
@@ -9,9 +10,8 @@ All randomness is a function of (seed of the tree, number of the point): there i
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from udfs.compiled import at, compiled
+from udfs.compiled import at, compiled, real, whole
 from udfs.forest_layout import (
     BOX,
     CUT,
@@ -23,6 +23,7 @@ from udfs.forest_layout import (
     RIGHT,
     ROOT,
     SIDES,
+    Array,
     Arrays,
 )
 
@@ -44,7 +45,7 @@ def scrambled(seed: np.uint64, number: np.uint64) -> np.uint64:
 @compiled
 def uniform(bits: np.uint64) -> float:
     """64 random bits as a number in (0, 1), never 0 and never 1."""
-    return (np.float64(bits >> _S11) + 0.5) * (1.0 / 9007199254740992.0)
+    return (real(bits >> _S11) + 0.5) * (1.0 / 9007199254740992.0)
 
 
 @compiled
@@ -52,7 +53,7 @@ def cut_between(seed: np.uint64, dimension: int, low: np.float32, high: np.float
     """The cut of the gap from `low` to `high` (low < high): low <= cut < high."""
     gap = (np.uint64(np.float32(low).view(np.uint32)) << _S32) | np.uint64(np.float32(high).view(np.uint32))
     u = uniform(scrambled(seed ^ scrambled(gap, np.uint64(1)), np.uint64(dimension)))
-    cut = np.float32(np.float64(low) + u * (np.float64(high) - np.float64(low)))
+    cut = np.float32(real(low) + u * (real(high) - real(low)))
     return cut if cut < high else low
 
 
@@ -69,9 +70,7 @@ def side(arrays: Arrays, tree: int, child: int, k: int) -> np.float32:
 
 
 @compiled
-def outside(
-    nodes: NDArray[np.float32], box: int, query: NDArray[np.float32], point: int, dimensions: int
-) -> float:
+def outside(nodes: Array, box: int, query: Array, point: int, dimensions: int) -> float:
     """How far the point at `query[point]` lies outside the box at `nodes[box]`, summed over dimensions."""
     # Two sums of their own: neither waits for the other.
     low = np.float32(0.0)
@@ -81,15 +80,15 @@ def outside(
         above = nodes[at(box + dimensions + d)] - query[at(point + dimensions + d)]
         low += below if below > np.float32(0.0) else np.float32(0.0)
         high += above if above > np.float32(0.0) else np.float32(0.0)
-    return np.float64(low + high)
+    return real(low + high)
 
 
 @compiled
-def set_sides(nodes: NDArray[np.float32], base: int, dimensions: int) -> None:
+def set_sides(nodes: Array, base: int, dimensions: int) -> None:
     """The sum of a box's sides, always added in the same order: a box has one sum, however it came to be."""
     total = 0.0
     for k in range(base + BOX, base + BOX + dimensions):
-        total -= np.float64(nodes[at(k + dimensions)]) + np.float64(nodes[at(k)])
+        total -= real(nodes[at(k + dimensions)]) + real(nodes[at(k)])
     nodes[at(base + SIDES)] = np.float32(total)
 
 
@@ -98,7 +97,7 @@ def fit(arrays: Arrays, tree: int, base: int) -> bool:
     """Box, sides and cut of the node at `base` from its children; True if the box has changed."""
     nodes, links = arrays.nodes, arrays.links
     dimensions = arrays.points.shape[1]
-    left, right = np.int64(links[at(2 * base + LEFT)]), np.int64(links[at(2 * base + RIGHT)])
+    left, right = whole(links[at(2 * base + LEFT)]), whole(links[at(2 * base + RIGHT)])
     changed = False
     for k in range(2 * dimensions):
         one, other = side(arrays, tree, left, k), side(arrays, tree, right, k)
@@ -107,14 +106,14 @@ def fit(arrays: Arrays, tree: int, base: int) -> bool:
         nodes[at(base + BOX + k)] = least
     if changed:
         set_sides(nodes, base, dimensions)
-    d = np.int64(links[at(2 * base + DIMENSION)])
+    d = whole(links[at(2 * base + DIMENSION)])
     low, high = -side(arrays, tree, left, dimensions + d), side(arrays, tree, right, d)
     nodes[at(base + CUT)] = cut_between(arrays.seeds[tree], d, low, high)
     return changed
 
 
 @compiled
-def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], point: int) -> int:
+def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int:
     """Put a row of `points`, which is also at `query[point]`, into the tree; returns its leaf.
 
     From the root down: a random cut of the box that would hold the point too either separates the point
@@ -126,7 +125,7 @@ def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], poin
     first = tree * (arrays.leaf_row.shape[1] - 1)
     seed = arrays.seeds[tree]
     state = scrambled(~seed, np.uint64(arrays.point_number[row]))
-    child = np.int64(arrays.trees[tree, ROOT])
+    child = whole(arrays.trees[tree, ROOT])
     parent_link = -1
     draws = 0
     while 0 <= child < EMPTY:
@@ -134,17 +133,15 @@ def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], poin
         excess = outside(nodes, base + BOX, query, point, dimensions)
         if excess > 0.0:
             draws += 1
-            drawn = uniform(scrambled(state, np.uint64(draws))) * (
-                np.float64(nodes[at(base + SIDES)]) + excess
-            )
+            drawn = uniform(scrambled(state, np.uint64(draws))) * (real(nodes[at(base + SIDES)]) + excess)
             if drawn < excess:
                 break
             for k in range(2 * dimensions):
                 if query[at(point + k)] < nodes[at(base + BOX + k)]:
                     nodes[at(base + BOX + k)] = query[at(point + k)]
             set_sides(nodes, base, dimensions)
-        d = np.int64(links[at(2 * base + DIMENSION)])
-        left, right = np.int64(links[at(2 * base + LEFT)]), np.int64(links[at(2 * base + RIGHT)])
+        d = whole(links[at(2 * base + DIMENSION)])
+        left, right = whole(links[at(2 * base + LEFT)]), whole(links[at(2 * base + RIGHT)])
         x = query[at(point + d)]
         low, high = -side(arrays, tree, left, dimensions + d), side(arrays, tree, right, d)
         goes_left = x <= nodes[at(base + CUT)]
@@ -159,10 +156,10 @@ def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], poin
     if child != EMPTY:
         excess = 0.0
         for k in range(2 * dimensions):
-            excess += max(np.float64(side(arrays, tree, child, k)) - np.float64(query[at(point + k)]), 0.0)
+            excess += max(real(side(arrays, tree, child, k)) - real(query[at(point + k)]), 0.0)
         drawn = uniform(scrambled(~state, np.uint64(draws))) * excess
         for k in range(2 * dimensions):
-            gap = np.float64(side(arrays, tree, child, k)) - np.float64(query[at(point + k)])
+            gap = real(side(arrays, tree, child, k)) - real(query[at(point + k)])
             if gap > 0.0:
                 # The last one wins where rounding lets `drawn` outlast them all.
                 dimension = k % dimensions
@@ -175,14 +172,14 @@ def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], poin
             arrays.leaf_mass[tree, ~child] += 1
             return ~child
 
-    leaf = np.int64(arrays.trees[tree, FREE_LEAF])
+    leaf = whole(arrays.trees[tree, FREE_LEAF])
     arrays.trees[tree, FREE_LEAF] = arrays.leaf_row[tree, leaf]
     arrays.leaf_row[tree, leaf] = row
     arrays.leaf_mass[tree, leaf] = 1
     if child == EMPTY:
         arrays.trees[tree, ROOT] = ~leaf
         return leaf
-    node = np.int64(arrays.trees[tree, FREE_NODE])
+    node = whole(arrays.trees[tree, FREE_NODE])
     base = (first + node) * words
     arrays.trees[tree, FREE_NODE] = links[at(2 * base + LEFT)]
     links[at(2 * base + LEFT)] = child if above else ~leaf
@@ -198,7 +195,7 @@ def insert(arrays: Arrays, tree: int, row: int, query: NDArray[np.float32], poin
 
 
 @compiled
-def delete(arrays: Arrays, tree: int, leaf: int, path: NDArray[np.int16]) -> None:
+def delete(arrays: Arrays, tree: int, leaf: int, path: Array) -> None:
     """Take one record out of a leaf, and the leaf out of the tree if that was its last."""
     arrays.leaf_mass[tree, leaf] -= 1
     if arrays.leaf_mass[tree, leaf] > 0:
@@ -207,14 +204,14 @@ def delete(arrays: Arrays, tree: int, leaf: int, path: NDArray[np.int16]) -> Non
     words = 4 + 2 * points.shape[1]
     first = tree * (arrays.leaf_row.shape[1] - 1)
     row = arrays.leaf_row[tree, leaf]
-    child = np.int64(arrays.trees[tree, ROOT])
+    child = whole(arrays.trees[tree, ROOT])
     depth = 0
     while child >= 0:
         path[at(depth)] = child
         depth += 1
         base = (first + child) * words
         goes_left = points[at(row), at(links[at(2 * base + DIMENSION)])] <= nodes[at(base + CUT)]
-        child = np.int64(links[at(2 * base + (LEFT if goes_left else RIGHT))])
+        child = whole(links[at(2 * base + (LEFT if goes_left else RIGHT))])
 
     arrays.leaf_row[tree, leaf] = arrays.trees[tree, FREE_LEAF]
     arrays.trees[tree, FREE_LEAF] = leaf
