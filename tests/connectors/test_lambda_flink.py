@@ -1,5 +1,6 @@
 """The Lambda sink on a mini-cluster, with a real handler on the local AWS."""
 
+import dataclasses
 import io
 import json
 import os
@@ -45,6 +46,7 @@ HANDLER = textwrap.dedent(
     """
 )
 ERRORS = "error_name STRING, message STRING, data_rowtime TIMESTAMP_LTZ(3), data_row STRING"
+BLACKHOLE = "'connector' = 'blackhole'"
 
 
 class Function:
@@ -99,17 +101,17 @@ def function(local_aws: LocalAws, tmp_path: Path, request: pytest.FixtureRequest
     made.client.delete_function(FunctionName=name)
 
 
-def start(table_env: Any, rows: int, per_second: int, options: LambdaSinkOptions, errors: Path) -> Any:
+def start(
+    table_env: Any, rows: int, per_second: int, options: LambdaSinkOptions, errors: Path | None = None
+) -> Any:
     """Rows with id 1..n into the function, what could not be delivered as JSON lines into a folder."""
     table_env.execute_sql(
         f"""CREATE TABLE source (id BIGINT, rowtime AS TO_TIMESTAMP_LTZ(id, 3), WATERMARK FOR rowtime AS rowtime)
         WITH ('connector' = 'datagen', 'rows-per-second' = '{per_second}', 'fields.id.kind' = 'sequence',
               'fields.id.start' = '1', 'fields.id.end' = '{rows}')"""
     )
-    table_env.execute_sql(
-        f"CREATE TABLE errors ({ERRORS}) WITH"
-        f" ('connector' = 'filesystem', 'path' = '{errors.as_uri()}', 'format' = 'json')"
-    )
+    folder = f"'connector' = 'filesystem', 'path' = '{errors.as_uri()}', 'format' = 'json'" if errors else ""
+    table_env.execute_sql(f"CREATE TABLE errors ({ERRORS}) WITH ({folder or BLACKHOLE})")
     source = table_env.sql_query(
         "SELECT id, CASE id WHEN 7 THEN 'raise' WHEN 9 THEN 'fail' WHEN 11 THEN 'once' ELSE 'ok' END AS fate, rowtime"
         " FROM source"
@@ -154,7 +156,7 @@ def test_a_worker_killed_between_call_and_acknowledgement_loses_nothing(
         restart_strategy__fixed_delay__attempts="10",
         restart_strategy__fixed_delay__delay="100 ms",
     )
-    result = start(table_env, 300, 50, function.options, tmp_path / "errors")
+    result = start(table_env, 300, 50, function.options)
     unanswered: set[int] = set()
     for killed_after in (20, 100):
         # Calls are in flight and not answered; the source has gone on past their rows in a checkpoint.
@@ -176,15 +178,32 @@ def test_a_worker_killed_between_call_and_acknowledgement_loses_nothing(
     assert ids[300] == 1
 
 
+def test_a_savepoint_keeps_what_is_not_acknowledged_for_fewer_subtasks_and_lanes(
+    environment: Callable[..., Any], function: Function, tmp_path: Path
+) -> None:
+    function.hold_path.touch()
+    job = start(environment(), 200, 50, function.options).get_job_client()
+    wait_until(lambda: len(function.ids()) > 50)
+    savepoint = job.stop_with_savepoint(False, str(tmp_path / "savepoint")).result()
+    unanswered = set(function.ids())
+    function.hold_path.unlink()
+    fewer = dataclasses.replace(function.options, concurrency=1)
+    table_env = environment(parallelism__default="1", execution__state_recovery__path=savepoint)
+    start(table_env, 200, 50, fewer).wait()
+    ids = function.ids()
+    assert sorted(ids) == list(range(1, 201))
+    assert min(ids[id_] for id_ in unanswered) >= 2
+
+
 def test_a_missing_function_fails_early_with_one_line(
-    environment: Callable[..., Any], local_aws: LocalAws, tmp_path: Path
+    environment: Callable[..., Any], local_aws: LocalAws
 ) -> None:
     options = LambdaSinkOptions("nobody", "us-east-1", local_aws.endpoint)
     with pytest.raises(ConnectorError, match="Lambda function nobody: none of that name") as early:
         check_function(options)
     assert "\n" not in str(early.value)
     with pytest.raises(Exception, match=r"Lambda function nobody in us-east-1 at .* can't be used"):
-        start(environment(), 10, 1000, options, tmp_path / "errors").wait()
+        start(environment(), 10, 1000, options).wait()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
