@@ -17,12 +17,12 @@ EPOCH = datetime.datetime(2024, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 
 @dataclass(frozen=True)
 class MemorySource:
-    """A bounded source: records as (seconds after EPOCH, bytes), in the order given.
+    """A bounded source: records as (seconds after EPOCH, bytes), in the order given; None for bytes: a quiet stream.
 
     Watermarks follow the records like those of one shard: nothing may come earlier than the record before it.
     """
 
-    rows: Sequence[tuple[float, bytes]]
+    rows: Sequence[tuple[float, bytes | None]]
 
     def check(self) -> None:
         pass
@@ -30,8 +30,10 @@ class MemorySource:
     def records(self, table_env: Any, name: str) -> Any:
         from pyflink.table import DataTypes
 
-        rows = [(bytearray(d), int(s * 1000)) for s, d in self.rows]
-        row = DataTypes.ROW([DataTypes.FIELD("data", DataTypes.BYTES()), DataTypes.FIELD("ms", DataTypes.BIGINT())])
+        rows = [(None if d is None else bytearray(d), round(s * 1000)) for s, d in self.rows]
+        row = DataTypes.ROW(
+            [DataTypes.FIELD("data", DataTypes.BYTES()), DataTypes.FIELD("ms", DataTypes.BIGINT())]
+        )
         table_env.create_temporary_view(f"{name}_rows", table_env.from_elements(rows, row))
         start = int(EPOCH.timestamp() * 1000)
         timed = table_env.sql_query(

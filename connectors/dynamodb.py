@@ -1,0 +1,57 @@
+"""Amazon DynamoDB tables, as sink.
+
+Delivery: at least once; a row that comes twice leaves one item, as the key is the same. Order: within a key the newest
+row of a batch wins; batches go out side by side, so two rows of one key in different batches may overtake each other.
+Batches: 25 items. An item that DynamoDB leaves unprocessed, or a call that fails, is sent again until it is taken, with
+back-pressure meanwhile; an item that it calls invalid (a key that is empty or over 2,048 bytes, an item over 400 kB)
+fails the job. NULL leaves its attribute out of the item.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connectors.check import ConnectorError, require
+
+
+@dataclass(frozen=True)
+class DynamoDbSink:
+    """A table to put rows into.
+
+    Parameters
+    ----------
+    table : str
+        Its name.
+    key : str
+        Its partition key, a string; the rows' column of that name. The sink's statement has it in PARTITIONED BY.
+    region : str
+        AWS region.
+    endpoint : str or None
+        Another address for DynamoDB; the only difference between a local AWS and the real one.
+    """
+
+    table: str
+    key: str
+    region: str
+    endpoint: str | None = None
+
+    def options(self) -> dict[str, str]:
+        """The options of the table connector."""
+        options = {
+            "connector": "dynamodb",
+            "table-name": self.table,
+            "aws.region": self.region,
+            # Rows wait at most this long for a batch to fill.
+            "sink.flush-buffer.timeout": "500",
+        }
+        if self.endpoint:
+            options["aws.endpoint"] = self.endpoint
+        return options
+
+    def check(self) -> None:
+        """Raise :class:`~connectors.check.ConnectorError` unless the table is there and has that key."""
+        what = f"DynamoDB table {self.table}"
+        answer = require("dynamodb", self.region, self.endpoint, what, "describe_table", TableName=self.table)
+        found = [k["AttributeName"] for k in answer["Table"]["KeySchema"]]
+        if found != [self.key]:
+            raise ConnectorError(f"{what}: its key must be {self.key} alone, got {', '.join(found)}")

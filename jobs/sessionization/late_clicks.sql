@@ -1,0 +1,15 @@
+-- Errors: one row a click that comes more than the allowed disorder after a newer one, when it arrives.
+CREATE TEMPORARY VIEW late_clicks AS
+SELECT
+  'LATE_EVENT' AS error_name,
+  'event_timestamp: required at most ' || :disorder_text || ' s behind the newest event, got '
+    || CAST((clock_ms - event_timestamp) / 1000.0 AS STRING) || ' s behind, for user ' || user_id AS message,
+  TO_TIMESTAMP_LTZ(arrival_ms, 3) AS data_rowtime,
+  LOWER(HEX(JSON_OBJECT(
+    KEY 'user_id' VALUE user_id,
+    KEY 'event_timestamp' VALUE event_timestamp,
+    KEY 'event_name' VALUE event_name,
+    KEY 'device_type' VALUE device_type
+  ))) AS data_row
+FROM events
+WHERE event_timestamp < clock_ms - :disorder_ms
