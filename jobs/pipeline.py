@@ -5,9 +5,9 @@ A job reads top to bottom as calls to a :class:`Pipeline`; each makes one named 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSink, KinesisSource
@@ -43,6 +43,13 @@ class Sink(Protocol):
     def check(self) -> None: ...
 
 
+class TapSink(NamedTuple):
+    """Where a copy of the relations' rows goes, and how many rows a second of each."""
+
+    sink: Sink
+    rate: float
+
+
 class Pipeline:
     """One job's relations, in a table environment.
 
@@ -66,6 +73,7 @@ class Pipeline:
         self._errors: list[str] = []
         self._checks: list[Callable[[], None]] = []
         self._inserts = table_env.create_statement_set()
+        self._tap: tuple[TapSink, tuple[str, ...]] | None = None
 
     def source(self, name: str, connector: RecordSource, **parameters: sql.type_of_value) -> None:
         """Read a stream's records into the typed columns of ``name.sql``; what does not fit goes to the error stream.
@@ -88,7 +96,11 @@ class Pipeline:
         self.errors(f"{name}_errors", errors)
         # Rows without data say that the stream is quiet; a recording never is.
         self.table_env.create_temporary_view(f"{name}_all_records", records)
-        quiet = f"{name} WHERE FALSE" if isinstance(connector, Recording) else f"{name}_all_records WHERE `data` IS NULL"
+        quiet = (
+            f"{name} WHERE FALSE"
+            if isinstance(connector, Recording)
+            else f"{name}_all_records WHERE `data` IS NULL"
+        )
         self.table_env.create_temporary_view(
             f"{name}_quiet",
             self.table_env.sql_query(f"SELECT rowtime FROM {quiet}"),  # noqa: S608
@@ -145,13 +157,10 @@ class Pipeline:
         undelivered = lambda_sink(self.table_env, self.table_env.from_path(source), options)
         self.errors(f"{source}_errors", undelivered)
 
-    def tap(self, connector: Sink | None, *relations: str) -> None:
-        """Write each row of some relations to a stream too, as JSON with the relation's name; None: don't."""
-        if connector is None:
-            return
-        self._sink(sql.load(SHARED / "tap.sql"), connector)
-        rows = "\nUNION ALL\n".join(_tapped(self.table_env, name) for name in relations)
-        self._insert(f"INSERT INTO tap\n{rows}")
+    def tap(self, tap: TapSink | None, *relations: str) -> None:
+        """Write each row of some relations and of the error stream to a stream too, to look at; None: don't."""
+        if tap is not None:
+            self._tap = (tap, relations)
 
     def insert_errors(self, connector: Sink) -> None:
         """Write every error so far to the error stream."""
@@ -162,6 +171,8 @@ class Pipeline:
         )
         self._execute(sql.load(SHARED / "all_errors.sql").replace("/* relations */", union))
         self._insert("INSERT INTO error_stream\nSELECT * FROM all_errors")
+        if self._tap is not None:
+            self._insert_tapped(*self._tap)
 
     def check(self) -> None:
         """Ask every connector whether what it needs is there; raises the first connector's error."""
@@ -171,6 +182,16 @@ class Pipeline:
     def execute(self) -> TableResult:
         """Start everything that was inserted, as one Flink job."""
         return self._inserts.execute()
+
+    def _insert_tapped(self, tap: TapSink, relations: Iterable[str]) -> None:
+        rows = [tapped(self.table_env, name) for name in relations]
+        rows.append(tapped(self.table_env, "all_errors").replace("'all_errors'", "'error_stream'", 1))
+        statement = sql.bind(
+            sql.load(SHARED / "tapped_rows.sql"), {"rate": tap.rate}, where="tapped_rows.sql"
+        )
+        self._execute(statement.replace("/* relations */", "\nUNION ALL\n".join(rows)))
+        self._sink(sql.load(SHARED / "tap.sql"), tap.sink)
+        self._insert("INSERT INTO tap\nSELECT * FROM tapped_rows")
 
     def _sink(self, statement: str, connector: Sink) -> None:
         self._checks.append(connector.check)
@@ -202,9 +223,9 @@ def record_source(source: Source, aws: Aws) -> RecordSource:
     return Recording(path, aws.region, aws.endpoint, source.event_time)
 
 
-def tap_sink(tap: Tap, aws: Aws) -> KinesisSink | None:
+def tap_sink(tap: Tap, aws: Aws) -> TapSink | None:
     """Where a job's ``tap`` group wants the copy."""
-    return KinesisSink(tap.stream, aws.region, aws.endpoint) if tap.stream else None
+    return TapSink(KinesisSink(tap.stream, aws.region, aws.endpoint), tap.rate) if tap.stream else None
 
 
 def forest_options(forest: Forest) -> ForestOptions:
@@ -218,7 +239,8 @@ def _required(key: str, value: str | None, source_type: str) -> str:
     return value
 
 
-def _tapped(table_env: StreamTableEnvironment, relation: str) -> str:
+def tapped(table_env: StreamTableEnvironment, relation: str) -> str:
+    """The query that gives a relation's rows as they go to a tap: relation, rowtime, the row as JSON."""
     names = table_env.from_path(relation).get_schema().get_field_names()
     time = "CAST(rowtime AS TIMESTAMP(3))" if "rowtime" in names else "CAST(NULL AS TIMESTAMP(3))"
     pairs = ", ".join(f"KEY '{n}' VALUE `{n}`" for n in names if n != "rowtime")

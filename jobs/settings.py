@@ -65,7 +65,8 @@ class Source(Group):
         description="where the first start reads from: LATEST, TRIM_HORIZON, or a time like 2024-01-31T12:00:00Z",
     )
     path: str | None = Field(
-        None, description="with type firehose or recording: the folder, s3://bucket/prefix/ or file:///folder/"
+        None,
+        description="with type firehose or recording: the folder, s3://bucket/prefix/ or file:///folder/",
     )
     event_time: str = Field(
         "$.event_time",
@@ -119,7 +120,12 @@ class Errors(Group):
 class Tap(Group):
     """A copy of the rows of the job's relations, to look at."""
 
-    stream: str | None = Field(None, description="name of the Kinesis stream that takes it; none: no copy is made")
+    stream: str | None = Field(
+        None, description="name of the Kinesis stream that takes it; none: no copy is made"
+    )
+    rate: float = Field(
+        50.0, gt=0, le=1000, description="rows a second above which a relation is sampled, to this rate"
+    )
 
 
 class JobSettings(Group):

@@ -91,7 +91,14 @@ def build(pipeline: Pipeline, settings: Settings) -> None:
     else:
         sink = S3Sink(settings.sink.path or "", aws.region, aws.endpoint)
         pipeline.insert("anomalies_files", sink, "destination_sql_stream")
-    taps = ("clickstream", "impressionstream", "ctrstream", "scores", "destination_sql_stream")
+    taps = (
+        "source_sql_stream",
+        "clickstream",
+        "impressionstream",
+        "ctrstream",
+        "scores",
+        "destination_sql_stream",
+    )
     pipeline.tap(tap_sink(settings.tap, aws), *taps)
     pipeline.insert_errors(KinesisSink(settings.errors.stream, aws.region, aws.endpoint))
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
 from connectors.s3 import S3Sink
-from jobs.pipeline import Pipeline, forest_options, record_source
+from jobs.pipeline import Pipeline, forest_options, record_source, tap_sink
 from jobs.settings import Errors, Forest, Group, JobSettings, Source
 
 
@@ -55,4 +55,6 @@ def build(pipeline: Pipeline, settings: Settings) -> None:
             S3Sink(settings.sink.path or "", aws.region, aws.endpoint),
             "destination_by_hour",
         )
+    taps = ("source_sql_stream", "temp_stream", "anomalous_trades", "destination_sql_stream")
+    pipeline.tap(tap_sink(settings.tap, aws), *taps)
     pipeline.insert_errors(KinesisSink(settings.errors.stream, aws.region, aws.endpoint))
