@@ -157,6 +157,12 @@ def check(path: Path) -> Contents:
     return Contents(path, size, parts)
 
 
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def wheels() -> list[Path]:
     """The wheels of :data:`BUNDLED`, each with a hash that the lock file names; downloaded where missing.
 
@@ -188,8 +194,7 @@ def _found(locked: dict[str, str]) -> dict[str, Path]:
     found = {}
     for wheel in sorted(WHEELS.glob("*.whl")):
         name = wheel.name.split("-")[0].replace("_", "-").lower()
-        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        if name in BUNDLED and f"sha256:{digest}" in locked[name]:
+        if name in BUNDLED and f"sha256:{digest(wheel)}" in locked[name]:
             found[name] = wheel
     return found
 

@@ -1,0 +1,31 @@
+"""`kda package`: the zip that Managed Flink, or any Flink cluster, runs."""
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from infra import package as packaging
+
+_out = Console(soft_wrap=True)
+_err = Console(stderr=True, soft_wrap=True)
+
+
+def package() -> None:
+    """Build the deployable package under build/, check it, and show what is in it.
+
+    Example: kda package
+    """
+    try:
+        contents = packaging.build()
+    except packaging.PackageError as error:
+        _err.print(Text(f"kda package: {error}", style="red"))
+        raise typer.Exit(1) from error
+    table = Table("in the package")
+    table.add_column("kB, compressed", justify="right")
+    for part, packed in sorted(contents.parts.items(), key=lambda item: -item[1]):
+        table.add_row(part, f"{packed / 1000:,.0f}")
+    _out.print(table)
+    size, limit = contents.size / 1000**2, packaging.LIMIT / 1000**2
+    _out.print(f"{contents.path}: {size:.0f} MB of the {limit:.0f} MB that Managed Flink takes")
+    _out.print(f"sha256 {packaging.digest(contents.path)}")

@@ -1,0 +1,97 @@
+"""Why a job failed, out of the log that Managed Service for Apache Flink keeps of it in CloudWatch.
+
+The service's own word for a failed Python job is "Python process exits with code: 1". Its log has the traceback, taken
+apart: what Python prints comes as one event a line, among other events; a failure on a Python worker comes as one event
+with Java's stack trace around Python's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from infra import flink
+from infra.clients import client
+
+_PYTHON_LOGGER = "org.apache.flink.client.python.PythonDriver"
+_LINES = 20
+# Of the log, at most: a job that restarts over and over fills it quickly.
+_EVENTS = 20_000
+
+
+def failure(endpoint: str | None, name: str, since: datetime) -> list[str]:
+    """The first lines of the newest Python traceback in the application's log; empty where it tells of no failure.
+
+    Parameters
+    ----------
+    since : datetime
+        Aware. What was logged before is left out.
+    """
+    logs = client("logs", endpoint)
+    query = {"logGroupName": f"/aws/kinesis-analytics/{name}", "startTime": int(since.timestamp() * 1000)}
+    messages: list[str] = []
+    try:
+        for page in logs.get_paginator("filter_log_events").paginate(**query):
+            events = sorted(page["events"], key=lambda event: int(event["timestamp"]))
+            messages += [event["message"] for event in events]
+            if len(messages) > _EVENTS:
+                break
+    except logs.exceptions.ResourceNotFoundException:
+        return []
+    return reason(messages)
+
+
+def reason(messages: Iterable[str]) -> list[str]:
+    """The lines that say why a job failed, out of the events of its log.
+
+    Examples
+    --------
+    >>> lines = ["Traceback (most recent call last):", "  File 'main.py'", "KeyError: 'job'"]
+    >>> events = [{"logger": "org.apache.flink.client.python.PythonDriver", "message": line} for line in lines]
+    >>> reason(json.dumps(event) for event in events) == lines
+    True
+    """
+    printed: list[str] = []
+    told: list[str] = []
+    java = ""
+    for message in messages:
+        logger, text, thrown = _event(message)
+        if logger == _PYTHON_LOGGER and not thrown:
+            if "Python Process Started" in text:
+                printed = []
+            elif "Python Process Exited" not in text:
+                printed += text.splitlines()
+            told = _traceback(printed) or told
+        elif found := _traceback(f"{text}\n{thrown}".splitlines()):
+            told = found
+        elif thrown:
+            java = flink.cause(thrown)
+    return told or ([java] if java else [])
+
+
+def _event(message: str) -> tuple[str, str, str]:
+    """Logger, text and stack trace of one event; the service writes them as JSON."""
+    try:
+        event = json.loads(message)
+        thrown = event.get("throwableInformation") or ""
+        text = str(event.get("message", ""))
+    except (ValueError, AttributeError):
+        return "", message, ""
+    return event.get("logger", ""), text, "\n".join(thrown) if isinstance(thrown, list) else str(thrown)
+
+
+def _traceback(lines: list[str]) -> list[str]:
+    """The last Python traceback of these lines: its header, frames and error; long ones without their middle."""
+    starts = [i for i, line in enumerate(lines) if "Traceback (most recent call last)" in line]
+    if not starts:
+        return []
+    found = ["Traceback (most recent call last):"]
+    for line in lines[starts[-1] + 1 :]:
+        over = not found[-1].startswith("  ") and len(found) > 1
+        if line.startswith("\tat ") or (over and (not line.strip() or line.startswith("Caused by: "))):
+            break
+        found.append(line)
+    if len(found) > _LINES:
+        found = [*found[:3], "  …", *found[4 - _LINES :]]
+    return found

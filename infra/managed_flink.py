@@ -1,0 +1,276 @@
+"""A job as an application of Managed Service for Apache Flink: deployed, started, stopped, looked at, deleted.
+
+The application, its role, log and alarms are one CloudFormation stack; what happens to it afterwards goes through the
+service's own API. Stopping takes a snapshot, starting goes on from the newest one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra import stacks
+from infra.application_log import failure
+from infra.clients import client
+
+_TEMPLATE = Path(__file__).parent / "templates" / "managed_flink.yaml"
+_MARK = "            # (property groups of the job)\n"
+_POLL_SECONDS = 2.0
+# Starting takes the service one to three minutes, a large snapshot longer.
+_PATIENCE_SECONDS = 1800.0
+
+
+class ApplicationError(RuntimeError):
+    """The service refused something or a job failed; the message has the reason, the job's traceback included."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """An application as it is.
+
+    Attributes
+    ----------
+    name, status : str
+        The service's name of it and word for its state, such as ``RUNNING``.
+    version : int
+        Rises with each update.
+    parallelism : int
+    snapshots : tuple of str
+        Names, newest last.
+    """
+
+    name: str
+    status: str
+    version: int
+    parallelism: int
+    snapshots: tuple[str, ...]
+
+
+def application_name(job: str) -> str:
+    """What a job's application and stack are called.
+
+    Examples
+    --------
+    >>> application_name("trade_anomalies")
+    'kda-trade-anomalies'
+    """
+    return f"kda-{job.replace('_', '-')}"
+
+
+def template(groups: Mapping[str, Mapping[str, str]]) -> str:
+    """The CloudFormation template of an application with these property groups.
+
+    Raises
+    ------
+    ApplicationError
+        For a value that the service does not take.
+    """
+    lines = []
+    for group, values in groups.items():
+        # The service refuses empty values; to a job they mean the same as none.
+        given = {key: value for key, value in values.items() if value != ""}
+        for key, value in given.items():
+            if len(value) > 2048:
+                raise ApplicationError(f"{group}.{key} must have at most 2048 characters, got {len(value)}")
+        if given:
+            # JSON is YAML too.
+            lines.append(f"            - {json.dumps({'PropertyGroupId': group, 'PropertyMap': given})}\n")
+    return _TEMPLATE.read_text().replace(_MARK, "".join(lines))
+
+
+def parameters() -> tuple[str, ...]:
+    """The names of the template's parameters."""
+    section = _TEMPLATE.read_text().partition("\nParameters:\n")[2].partition("\nConditions:\n")[0]
+    return tuple(re.findall(r"(?m)^  (\w+):$", section))
+
+
+def deploy(
+    endpoint: str | None,
+    name: str,
+    groups: Mapping[str, Mapping[str, str]],
+    parameters: Mapping[str, str],
+    package: bytes,
+    progress: Callable[[str], None] = lambda status: None,
+) -> Status:
+    """Create the application, or update it; a running one restarts from a snapshot that is taken first.
+
+    Parameters
+    ----------
+    endpoint : str or None
+        URL of the local AWS; None for the real one.
+    name : str
+        From :func:`application_name`.
+    groups : mapping
+        Property groups by name; ``kinesis.analytics.flink.run.options`` is added.
+    parameters : mapping
+        Of the template; one that is not given keeps its value, or takes its default.
+    package : bytes
+        What ``infra.package`` built.
+    progress : callable
+        Is told each new status.
+
+    Raises
+    ------
+    ApplicationError, StackError
+    """
+    began = datetime.now(UTC)
+    before = status(endpoint, name)
+    code = stacks.upload(endpoint, "kda-on-flink", package)
+    given = {"ApplicationName": name} | dict(parameters) | code
+    try:
+        stacks.deploy_template(endpoint, name, template(groups), given)
+    except stacks.StackError as error:
+        raise ApplicationError("\n".join([str(error), *failure(endpoint, name, began)])) from error
+    if before and before.status == "RUNNING":
+        return _wait(endpoint, name, "RUNNING", began, progress)
+    return _required(endpoint, name)
+
+
+def start(
+    endpoint: str | None,
+    name: str,
+    *,
+    from_snapshot: bool = True,
+    progress: Callable[[str], None] = lambda status: None,
+) -> Status:
+    """Start the application and wait until it runs.
+
+    Parameters
+    ----------
+    endpoint, name
+        As for :func:`deploy`.
+    from_snapshot : bool
+        Go on from the newest snapshot, where there is one; else without state.
+    progress : callable
+        Is told each new status.
+
+    Raises
+    ------
+    ApplicationError
+        It did not come up: with the first lines of the Python traceback that its log holds.
+    """
+    began = datetime.now(UTC)
+    restore = "RESTORE_FROM_LATEST_SNAPSHOT" if from_snapshot else "SKIP_RESTORE_FROM_SNAPSHOT"
+    _call(
+        endpoint,
+        "start_application",
+        ApplicationName=name,
+        RunConfiguration={"ApplicationRestoreConfiguration": {"ApplicationRestoreType": restore}},
+    )
+    return _wait(endpoint, name, "RUNNING", began, progress)
+
+
+def stop(
+    endpoint: str | None,
+    name: str,
+    *,
+    force: bool = False,
+    progress: Callable[[str], None] = lambda status: None,
+) -> Status:
+    """Stop the application and wait until it has stopped.
+
+    Parameters
+    ----------
+    force : bool
+        At once and without a snapshot: the only way where the job fails over and over.
+
+    Raises
+    ------
+    ApplicationError
+    """
+    began = datetime.now(UTC)
+    _call(endpoint, "stop_application", ApplicationName=name, Force=force)
+    return _wait(endpoint, name, "READY", began, progress)
+
+
+def status(endpoint: str | None, name: str) -> Status | None:
+    """The application as it is, or None where there is none."""
+    service = client("kinesisanalyticsv2", endpoint)
+    try:
+        detail = service.describe_application(ApplicationName=name)["ApplicationDetail"]
+        snapshots = _snapshots(service, name)
+    except service.exceptions.ResourceNotFoundException:
+        return None
+    flink_settings = detail["ApplicationConfigurationDescription"]["FlinkApplicationConfigurationDescription"]
+    parallelism = flink_settings["ParallelismConfigurationDescription"]
+    return Status(
+        name,
+        detail["ApplicationStatus"],
+        detail["ApplicationVersionId"],
+        parallelism.get("CurrentParallelism", parallelism["Parallelism"]),
+        snapshots,
+    )
+
+
+def dashboard(endpoint: str | None, name: str) -> str | None:
+    """A link to Flink's web page of a running application, good for an hour; None where the service gives none."""
+    try:
+        answer = client("kinesisanalyticsv2", endpoint).create_application_presigned_url(
+            ApplicationName=name, UrlType="FLINK_DASHBOARD_URL", SessionExpirationDurationInSeconds=3600
+        )
+    except ClientError:
+        return None
+    return str(answer["AuthorizedUrl"])
+
+
+def delete(endpoint: str | None, name: str, progress: Callable[[str], None] = lambda status: None) -> bool:
+    """Stop the application without a snapshot and delete its stack; tell whether there was one."""
+    found = status(endpoint, name)
+    if found and found.status not in ("READY", "DELETING"):
+        stop(endpoint, name, force=True, progress=progress)
+    stacks.delete_stack(endpoint, name)
+    return found is not None
+
+
+def _wait(
+    endpoint: str | None, name: str, target: str, since: datetime, progress: Callable[[str], None]
+) -> Status:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    shown = ""
+    while True:
+        found = _required(endpoint, name)
+        if found.status != shown:
+            shown = found.status
+            progress(shown)
+        if shown == target:
+            return found
+        # What was starting and is not any more has failed; so has an update that was taken back.
+        if shown in ("READY", "ROLLED_BACK", "DELETING") or time.monotonic() > deadline:
+            why = failure(endpoint, name, since) or ["its log tells of no failure"]
+            raise ApplicationError("\n".join([f"{name} is {shown}, not {target}:", *why]))
+        time.sleep(_POLL_SECONDS)
+
+
+def _required(endpoint: str | None, name: str) -> Status:
+    found = status(endpoint, name)
+    if found is None:
+        raise ApplicationError(f"{name} is not deployed: kda deploy up")
+    return found
+
+
+def _snapshots(service: Any, name: str) -> tuple[str, ...]:
+    found: list[tuple[datetime, str]] = []
+    for page in service.get_paginator("list_application_snapshots").paginate(ApplicationName=name):
+        found += [
+            (snapshot["SnapshotCreationTimestamp"], snapshot["SnapshotName"])
+            for snapshot in page["SnapshotSummaries"]
+            if snapshot["SnapshotStatus"] == "READY"
+        ]
+    return tuple(name for _, name in sorted(found))
+
+
+def _call(endpoint: str | None, operation: str, **arguments: Any) -> None:
+    try:
+        getattr(client("kinesisanalyticsv2", endpoint), operation)(**arguments)
+    except ClientError as error:
+        raise ApplicationError(
+            f"{arguments['ApplicationName']}: {error.response['Error']['Message']}"
+        ) from error
