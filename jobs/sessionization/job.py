@@ -117,7 +117,8 @@ def build(pipeline: Pipeline, settings: Settings) -> None:
     aws, rows = settings.aws, settings.sessions.rows
     pipeline.source("source_sql_stream", record_source(settings.source, aws))
     relations(pipeline, settings)
-    pipeline.tap(tap_sink(settings.tap, aws), "intermediate_sql_stream", "destination_sql_stream")
+    taps = ("source_sql_stream", "intermediate_sql_stream", "destination_sql_stream")
+    pipeline.tap(tap_sink(settings.tap, aws), *taps)
     if settings.sink.type == "lambda":
         pipeline.invoke(
             "closed_sessions" if rows == "closed" else "destination_sql_stream",
@@ -149,7 +150,7 @@ def relations(pipeline: Pipeline, settings: Settings) -> None:
         "session_events", gap_ms=sessions.gap // _MILLISECOND, look_back_ms=sessions.look_back // _MILLISECOND
     )
     pipeline.view("intermediate_sql_stream")
-    form = {
+    form: dict[str, str | bool] = {
         "unambiguous": sessions.session_id == "date_and_time",
         "time_zone": sessions.time_zone,
         "user": sessions.user or "",
