@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
@@ -24,6 +25,12 @@ app = typer.Typer(no_args_is_help=True, help="A lab on Managed Service for Apach
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 
+_USERS_BUSINESS = (
+    managed_flink.ApplicationError,
+    package.PackageError,
+    stacks.StackError,
+    SettingsError,
+)
 #: How far back `kda deploy status` looks for a failure.
 _RECENT = timedelta(minutes=15)
 
@@ -53,7 +60,7 @@ def _errors_in_red() -> Iterator[None]:
     """Turn the errors that are the user's business into lines and exit code 1."""
     try:
         yield
-    except (managed_flink.ApplicationError, package.PackageError, stacks.StackError, SettingsError) as error:
+    except (*_USERS_BUSINESS, BotoCoreError, ClientError) as error:
         first, *rest = str(error).splitlines()
         _err.print(Text("\n".join([f"kda deploy: {first}", *rest]), style="red"))
         raise typer.Exit(1) from error
@@ -74,7 +81,7 @@ def up(
 
     Example: kda deploy up ctr --aws -P Username=me -P Password -P Email=me@example.com -P SMS=+15555550100
     """
-    chosen, where = job(lab), target.choose(endpoint, aws)
+    chosen, where = _job(lab), target.choose(endpoint, aws)
     with _errors_in_red():
         groups, resources = _settled(chosen, properties_file, properties, where)
         ours, labs = _divided(parameters)
@@ -99,7 +106,7 @@ def update(
 
     Example: kda deploy update trades --aws -p anomalies.threshold=1.5 -P Parallelism=2
     """
-    chosen, where = job(lab), target.choose(endpoint, aws)
+    chosen, where = _job(lab), target.choose(endpoint, aws)
     with _errors_in_red():
         groups, resources = _settled(chosen, properties_file, properties, where)
         ours, labs = _divided(parameters)
@@ -124,7 +131,7 @@ def start(
 
     Example: kda deploy start trades --aws
     """
-    name, where = managed_flink.application_name(job(lab).name), target.choose(endpoint, aws)
+    name, where = managed_flink.application_name(_job(lab).name), target.choose(endpoint, aws)
     with _errors_in_red():
         found = managed_flink.start(where, name, from_snapshot=not fresh, progress=_progress)
         _show(where, found)
@@ -141,7 +148,7 @@ def stop(
 
     Example: kda deploy stop trades --aws
     """
-    name, where = managed_flink.application_name(job(lab).name), target.choose(endpoint, aws)
+    name, where = managed_flink.application_name(_job(lab).name), target.choose(endpoint, aws)
     with _errors_in_red():
         _show(where, managed_flink.stop(where, name, force=force, progress=_progress))
 
@@ -152,11 +159,11 @@ def status(lab: Lab, endpoint: target.Endpoint = None, aws: target.RealAws = Fal
 
     Example: kda deploy status trades --aws
     """
-    name, where = managed_flink.application_name(job(lab).name), target.choose(endpoint, aws)
+    name, where = managed_flink.application_name(_job(lab).name), target.choose(endpoint, aws)
     with _errors_in_red():
         found = managed_flink.status(where, name)
         if found is None:
-            raise managed_flink.ApplicationError(f"{name} is not deployed: kda deploy up {job(lab).short}")
+            raise managed_flink.ApplicationError(f"{name} is not deployed: kda deploy up {_job(lab).short}")
         _show(where, found)
         why = failure(where, name, datetime.now(UTC) - _RECENT)
         if why:
@@ -176,7 +183,7 @@ def delete(
 
     Example: kda deploy delete trades --aws
     """
-    chosen, where = job(lab), target.choose(endpoint, aws)
+    chosen, where = _job(lab), target.choose(endpoint, aws)
     if not yes:
         typer.confirm(f"Delete everything of {chosen.short}, its data too?", abort=True)
     with _errors_in_red():
@@ -192,8 +199,15 @@ def template(lab: Lab, properties: Properties = None, properties_file: Propertie
     Example: kda deploy template trades > trades.yaml
     """
     with _errors_in_red():
-        groups, _ = _settled(job(lab), properties_file, properties, None, region=False)
+        groups, _ = _settled(_job(lab), properties_file, properties, None, region=False)
         typer.echo(managed_flink.template(groups), nl=False)
+
+
+def _job(lab: str) -> Job:
+    try:
+        return job(lab)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _settled(
@@ -226,15 +240,16 @@ def resources(found: JobSettings) -> dict[str, str]:
         # Of an ARN the name is its end.
         "Function": sink.get("function", "").rpartition("function:")[2] if sink["type"] == "lambda" else "",
         "Table": sink.get("table", "") if sink["type"] == "dynamodb" else "",
-        "Bucket": "",
     }
     paths = [source["path"] if source["type"] != "kinesis" else None, sink.get("path")]
-    buckets = {path.removeprefix("s3://").partition("/")[0] for path in paths if path}
+    buckets = {
+        path.removeprefix("s3://").partition("/")[0] for path in paths if path and path.startswith("s3://")
+    }
     if len(buckets) > 1:
         raise SettingsError(
             f"source.path and sink.path must be in one bucket, got {', '.join(sorted(buckets))}"
         )
-    return named | {"Bucket": bucket for bucket in buckets}
+    return named | {"Bucket": next(iter(buckets), "")}
 
 
 def _divided(parameters: list[str] | None) -> tuple[dict[str, str], dict[str, str]]:
