@@ -75,8 +75,9 @@ def refusals(answer: bytes, batch: Sequence[Delivery]) -> dict[str, str]:
 
     Examples
     --------
-    >>> refusals(b'{"records":[{"recordId":"a","result":"Ok"}]}', [Delivery(1, "a", b""), Delivery(2, "b",
-    b"")]) {'b': 'the answer has no recordId b'}
+    >>> batch = [Delivery(1, "a", b"{}"), Delivery(2, "b", b"{}")]
+    >>> refusals(b'{"records":[{"recordId":"a","result":"Ok"}]}', batch)
+    {'b': 'the answer has no recordId b'}
     """
     results: dict[str, str] = {}
     try:

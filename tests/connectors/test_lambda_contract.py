@@ -1,12 +1,15 @@
 """KDA's contract: the event, the answer, the size."""
 
 import base64
+import doctest
 import json
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors import lambda_contract, lambda_lane, row_json
 from connectors.lambda_contract import PAYLOAD_LIMIT, Delivery, event, refusals, room_for_records
 from connectors.lambda_options import LambdaSinkOptions
 
@@ -101,3 +104,12 @@ def test_any_answer_is_borne(answer: bytes) -> None:
 def test_options_out_of_range(option: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match="^" + message.replace(".", r"\.") + "$"):
         LambdaSinkOptions(**{"function": "f", "region": "us-east-1", option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "module", [lambda_contract, lambda_lane, row_json], ids=lambda module: module.__name__
+)
+def test_the_examples_in_the_docstrings(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
