@@ -52,7 +52,7 @@ def uniform(bits: np.uint64) -> float:
 def cut_between(seed: np.uint64, dimension: int, low: np.float32, high: np.float32) -> np.float32:
     """The cut of the gap from `low` to `high` (low < high): low <= cut < high."""
     gap = (np.uint64(np.float32(low).view(np.uint32)) << _S32) | np.uint64(np.float32(high).view(np.uint32))
-    u = uniform(scrambled(seed ^ scrambled(gap, np.uint64(1)), np.uint64(dimension)))
+    u = uniform(scrambled(seed ^ gap, np.uint64(dimension)))
     cut = np.float32(real(low) + u * (real(high) - real(low)))
     return cut if cut < high else low
 
@@ -93,22 +93,44 @@ def set_sides(nodes: Array, base: int, dimensions: int) -> None:
 
 
 @compiled
+def box_sides(arrays: Arrays, child: int, base: int, row: int, d: int) -> tuple[np.float32, np.float32]:
+    """Both numbers of one dimension of the box of a child: of the node at `base`, or of the leaf at `row`."""
+    if child < 0:
+        x = arrays.points[at(row), at(d)]
+        return x, -x
+    return arrays.nodes[at(base + BOX + d)], arrays.nodes[at(base + BOX + arrays.points.shape[1] + d)]
+
+
+@compiled
 def fit(arrays: Arrays, tree: int, base: int) -> bool:
     """Box, sides and cut of the node at `base` from its children; True if the box has changed."""
     nodes, links = arrays.nodes, arrays.links
     dimensions = arrays.points.shape[1]
+    words = 4 + 2 * dimensions
+    first = tree * (arrays.leaf_row.shape[1] - 1)
     left, right = whole(links[at(2 * base + LEFT)]), whole(links[at(2 * base + RIGHT)])
+    # Of each pair one is of no use, and not read: a child is a node or a leaf.
+    left_base, left_row = (first + left) * words, whole(0)
+    right_base, right_row = (first + right) * words, whole(0)
+    if left < 0:
+        left_row = whole(arrays.leaf_row[at(tree), at(~left)])
+    if right < 0:
+        right_row = whole(arrays.leaf_row[at(tree), at(~right)])
     changed = False
-    for k in range(2 * dimensions):
-        one, other = side(arrays, tree, left, k), side(arrays, tree, right, k)
-        least = one if one < other else other
-        changed |= least != nodes[at(base + BOX + k)]
-        nodes[at(base + BOX + k)] = least
+    for d in range(dimensions):
+        low, high = box_sides(arrays, left, left_base, left_row, d)
+        other_low, other_high = box_sides(arrays, right, right_base, right_row, d)
+        low = low if low < other_low else other_low
+        high = high if high < other_high else other_high
+        changed |= (low != nodes[at(base + BOX + d)]) | (high != nodes[at(base + BOX + dimensions + d)])
+        nodes[at(base + BOX + d)] = low
+        nodes[at(base + BOX + dimensions + d)] = high
     if changed:
         set_sides(nodes, base, dimensions)
     d = whole(links[at(2 * base + DIMENSION)])
-    low, high = -side(arrays, tree, left, dimensions + d), side(arrays, tree, right, d)
-    nodes[at(base + CUT)] = cut_between(arrays.seeds[tree], d, low, high)
+    low = -box_sides(arrays, left, left_base, left_row, d)[1]
+    high = box_sides(arrays, right, right_base, right_row, d)[0]
+    nodes[at(base + CUT)] = cut_between(arrays.seeds[at(tree)], d, low, high)
     return changed
 
 

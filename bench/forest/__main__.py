@@ -1,0 +1,169 @@
+"""`python -m bench.forest`: our random cut forest against AWS's Java library and krcf (Rust).
+
+One run, a few minutes: speed (interleaved rounds, per CPU second), quality on the lab streams, size and times.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from bench.forest.rivals import JavaForest, Run, krcf_forest, ours, ours_one_by_one
+from bench.forest.streams import Stream, all_streams
+from udfs.random_cut_forest import RandomCutForest, warm_up
+
+ROUNDS = 5
+WARM_UP, MEASURED = 5_000, 10_000
+SEEDS = range(1, 6)
+
+Forest = Callable[[Stream, int, int], Run]
+
+
+def spread(values: list[float]) -> str:
+    return f"{median(values):,.2f} ({min(values):,.2f}-{max(values):,.2f})"
+
+
+def speed(console: Console, java: Forest) -> None:
+    """Rounds in which each forest takes its turn, so that a busy machine slows down all of them."""
+    rivals: dict[str, Forest] = {
+        "AWS Java 4.2.0": java,
+        "krcf": krcf_forest,
+        "ours, in batches": ours,
+        "ours, one by one": ours_one_by_one,
+    }
+    streams = all_streams(WARM_UP + MEASURED, seed=1)
+    for stream in streams:
+        java(stream, 0, WARM_UP)
+    table = Table(
+        "stream", "forest", "points / CPU s", "× Java, median (range)", title=f"Speed: {ROUNDS} rounds"
+    )
+    for stream in streams:
+        rates: dict[str, list[float]] = {name: [] for name in rivals}
+        for seed in range(ROUNDS):
+            for name, forest in rivals.items():
+                rates[name].append(forest(stream, seed, WARM_UP).points_per_second)
+        for name, values in rates.items():
+            ratios = [value / base for value, base in zip(values, rates["AWS Java 4.2.0"], strict=True)]
+            table.add_row(stream.name, name, f"{median(values):,.0f}", spread(ratios))
+        table.add_section()
+    console.print(table)
+
+
+def area_under_curve(scores: NDArray[np.float64], anomalous: NDArray[np.bool_]) -> float:
+    """Chance that an anomaly scores higher than an ordinary point."""
+    ranks = np.argsort(np.argsort(scores))
+    positives = int(anomalous.sum())
+    return float(
+        (ranks[anomalous].sum() - positives * (positives - 1) / 2) / (positives * (len(scores) - positives))
+    )
+
+
+def recall(scores: NDArray[np.float64], anomalous: NDArray[np.bool_]) -> float:
+    """Share of the anomalies among as many highest scores."""
+    highest = np.argsort(scores)[-int(anomalous.sum()) :]
+    return float(anomalous[highest].mean())
+
+
+def new_values(stream: Stream) -> NDArray[np.bool_]:
+    """Records that no earlier one equals, behind the learning."""
+    first = np.zeros(len(stream.records), bool)
+    first[np.unique(stream.records, axis=0, return_index=True)[1]] = True
+    first[: stream.sub_sample_size + stream.shingle_size - 1] = False
+    return first
+
+
+def quality(console: Console, java: Forest) -> None:
+    """Scores are compared as means over seeds: two seeds of one forest differ too, as the last column shows."""
+    table = Table(
+        "stream",
+        "forest",
+        "correlation with Java",
+        "mean / Java's",
+        "AUC",
+        "recall",
+        title=f"Quality: 4,000 points, mean of {len(SEEDS)} seeds",
+    )
+    for stream in all_streams(4_000, seed=2):
+        chosen = new_values(stream)
+        learned = np.arange(len(chosen)) >= stream.sub_sample_size + stream.shingle_size - 1
+        runs = {
+            "AWS Java 4.2.0": [java(stream, seed, 0).scores for seed in SEEDS],
+            "AWS Java, other seeds": [java(stream, seed + 100, 0).scores for seed in SEEDS],
+            "krcf": [krcf_forest(stream, seed, 0).scores for seed in SEEDS],
+            "ours": [ours(stream, seed, 0).scores for seed in SEEDS],
+        }
+        reference = np.mean(runs["AWS Java 4.2.0"], axis=0)[chosen]
+        for name, scores in runs.items():
+            mean = np.mean(scores, axis=0)[chosen]
+            anomalous = stream.anomalous[learned]
+            table.add_row(
+                stream.name,
+                name,
+                f"{np.corrcoef(mean, reference)[0, 1]:.4f}",
+                f"{mean.mean() / reference.mean():.3f}",
+                f"{np.mean([area_under_curve(one[learned], anomalous) for one in scores]):.4f}",
+                f"{np.mean([recall(one[learned], anomalous) for one in scores]):.3f}",
+            )
+        table.add_section()
+    console.print(table)
+
+
+def milliseconds(function: Callable[[], object], times: int = 51) -> str:
+    spent = []
+    for _ in range(times):
+        start = time.perf_counter()
+        function()
+        spent.append((time.perf_counter() - start) * 1e3)
+    return spread(spent)
+
+
+def resident_megabytes() -> float:
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * 4096 / 1e6
+
+
+def sizes(console: Console) -> None:
+    """Saved state, many forests, and the first score of a fresh process."""
+    table = Table("what", "value", title="Sizes and times")
+    forest = RandomCutForest(2)
+    forest.score_many(np.random.default_rng(1).normal(size=(20_000, 2)))
+    data = forest.to_bytes()
+    table.add_row("saved state, 2-D, 100 trees, 256 samples, 20,000 points", f"{len(data):,} bytes")
+    table.add_row("to_bytes, ms", milliseconds(forest.to_bytes))
+    table.add_row("from_bytes, ms", milliseconds(lambda: RandomCutForest.from_bytes(data)))
+    points = np.random.default_rng(1).normal(size=(200, 1))
+    before, count = resident_megabytes(), 10_000
+    forests = [RandomCutForest(1, 30, 64, seed=k) for k in range(count)]
+    for small in forests:
+        small.score_many(points)
+    grown = resident_megabytes() - before
+    table.add_row(f"{count:,} forests (1-D, 30 trees, 64 samples, 200 points each)", f"{grown:,.0f} MB")
+    table.add_row("one of them saved", f"{len(forests[0].to_bytes()):,} bytes")
+    code = (
+        "import time; start = time.perf_counter()\n"
+        "from udfs.random_cut_forest import warm_up; warm_up()\n"
+        "print(time.perf_counter() - start)"
+    )
+    fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    table.add_row("first score of a fresh process, compiled before, s", f"{float(fresh.stdout):.2f}")
+    console.print(table)
+
+
+def main() -> None:
+    console = Console(width=120)
+    with console.status("loading the compiled forest (compiling takes about 15 s, the first time)"):
+        warm_up()
+    with JavaForest() as java:
+        speed(console, java)
+        quality(console, java)
+    sizes(console)
+
+
+if __name__ == "__main__":
+    main()
