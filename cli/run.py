@@ -95,10 +95,22 @@ def run(
     except (SettingsError, ConnectorError, flink.FlinkError, ValueError) as e:
         raise _refused(e) from e
     stop = _Stop()
-    client = pipeline.execute().get_job_client()
+    try:
+        client = pipeline.execute().get_job_client()
+    except Exception as e:  # whatever Flink throws has its reason at the end of a long chain
+        raise _refused(flink.FlinkError(_not_started(chosen, flink.cause(str(e))))) from e
     _announce(chosen, port, client, state)
     with flink.registered(chosen.name, port, str(client.get_job_id())):
         raise typer.Exit(_watch(chosen, client, port, stop))
+
+
+def _not_started(chosen: Job, reason: str) -> str:
+    if "Cannot map checkpoint/savepoint state" in reason:
+        reason = (
+            "the saved state is of a job with other relations (was the tap on then?): give it the same properties, "
+            "or start afresh without --resume"
+        )
+    return f"{chosen.short} can't start: {reason}"
 
 
 def _pipeline(chosen: Job, groups: dict[str, dict[str, str]], cluster: dict[str, str]) -> Any:
