@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connectors.check import require
+from connectors.clock import follow_the_clock
 from connectors.files import check_folder, read_lines
-from connectors.quiet import follow_the_clock
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table

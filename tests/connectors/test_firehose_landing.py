@@ -1,0 +1,118 @@
+"""A Firehose's S3 landing as a source, read by a real Flink."""
+
+import gzip
+import os
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.check import ConnectorError
+from connectors.firehose import FirehoseLanding
+from infra import flink
+from jobs.environment import table_environment
+from tests.conftest import LocalAws
+
+SOON = timedelta(seconds=3)
+
+
+def table_env(folder: Path, endpoint: str | None, parallelism: int = 1) -> Any:
+    flink.prepare(endpoint or "http://127.0.0.1:1", folder)
+    options = {"restart-strategy.type": "none", "parallelism.default": str(parallelism)}
+    made = table_environment(flink.cluster("landing", folder=folder, overrides=options))
+    flink.load_s3(endpoint)
+    return made
+
+
+def lines(env: Any, query: str) -> Iterator[tuple[Any, ...]]:
+    with env.sql_query(query).execute().collect() as rows:
+        for row in rows:
+            yield tuple(row)
+
+
+@pytest.mark.flink
+@pytest.mark.aws
+def test_objects_are_read_as_firehose_lands_them_and_as_they_come(
+    local_aws: LocalAws, tmp_path: Path
+) -> None:
+    s3 = local_aws.client("s3")
+    bucket = local_aws.outputs["ctr"]["RawBucketName"]
+
+    def land(key: str, body: bytes) -> None:
+        s3.put_object(Bucket=bucket, Key=f"landing/{key}", Body=body)
+
+    land("2026/01/31/23/ctr-1-a", b'{"n": 1}{"n": 2}{"n": 3}')
+    land("2026/02/01/00/ctr-1-b.gz", gzip.compress(b'{"n": 4}\n{"n": 5}\n\n{"n": 6}\n'))
+    land("2026/02/01/00/ctr-1-c", b'{"n":\n 7}\nno json\n\xff\xfe')
+    source = FirehoseLanding(f"s3://{bucket}/landing/", "us-east-1", local_aws.endpoint, idle_timeout=SOON)
+    env = table_env(tmp_path, local_aws.endpoint)
+    source.check()
+    env.create_temporary_view("records", source.records(env, "landing"))
+    found = lines(env, "SELECT `data`, CAST(rowtime AS STRING) FROM records WHERE `data` IS NOT NULL")
+    first = {bytes(next(found)[0]) for _ in range(8)}
+    assert first == {
+        b'{"n": 1}{"n": 2}{"n": 3}',
+        *(b'{"n": 4}', b'{"n": 5}', b'{"n": 6}'),
+        *(b'{"n":', b" 7}", b"no json", b"\xff\xfe"),
+    }
+    before = time.time()
+    # What the delivery stream of the lab itself lands.
+    delivery = local_aws.outputs["ctr"]["DirectDeliveryName"]
+    local_aws.client("firehose").put_record(DeliveryStreamName=delivery, Record={"Data": b'{"n": 8}'})
+    landed = s3.list_objects_v2(Bucket=bucket, Prefix="direct/")["Contents"][0]["Key"]
+    s3.copy_object(Bucket=bucket, Key=f"landing/{landed}", CopySource=f"{bucket}/{landed}")
+    data, written = next(found)
+    assert bytes(data) == b'{"n": 8}'
+    assert abs(time.mktime(time.strptime(written[:19], "%Y-%m-%d %H:%M:%S")) - time.timezone - before) < 5
+    found.close()
+
+
+@pytest.mark.flink
+def test_a_backlog_in_any_order_makes_nothing_late_and_windows_close_in_silence(tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+
+    def land(name: str, records: int, seconds_ago: float) -> None:
+        path = landing / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name(f".{path.name}").write_bytes(b'{"n": 1}\n' * records)
+        os.utime(path.with_name(f".{path.name}"), (time.time() - seconds_ago,) * 2)
+        path.with_name(f".{path.name}").rename(path)
+
+    for n in range(30):
+        land(f"2026/01/31/{n % 24:02d}/{n}", n + 1, 7200 - n * 120)
+    source = FirehoseLanding(landing.as_uri(), "us-east-1", idle_timeout=SOON)
+    env = table_env(tmp_path, None, parallelism=2)
+    env.create_temporary_view("records", source.records(env, "landing"))
+    windows = lines(
+        env,
+        "SELECT CAST(window_start AS STRING), COUNT(*) FROM"
+        " TABLE(TUMBLE(TABLE records, DESCRIPTOR(rowtime), INTERVAL '1' SECOND))"
+        " WHERE `data` IS NOT NULL GROUP BY window_start, window_end",
+    )
+    backlog = [next(windows) for _ in range(30)]
+    assert sorted(count for _, count in backlog) == list(range(1, 31))
+    # Fresh objects, and silence after them.
+    land("2026/01/31/23/fresh", 7, 0)
+    assert next(windows)[1] == 7
+    windows.close()
+
+
+def test_only_objects_since_a_position_and_none_by_accident() -> None:
+    FirehoseLanding("s3://bucket/", "us-east-1", position="2024-01-31T12:00:00Z")
+    with pytest.raises(ValueError, match=r"TRIM_HORIZON or a time with offset like .*, got 'LATEST'"):
+        FirehoseLanding("s3://bucket/", "us-east-1", position="LATEST")
+    with pytest.raises(ValueError, match="got '2024-01-31T12:00:00'"):
+        FirehoseLanding("s3://bucket/", "us-east-1", position="2024-01-31T12:00:00")
+    with pytest.raises(ValueError, match=r"source\.path must look like"):
+        FirehoseLanding("bucket/prefix", "us-east-1")
+
+
+@pytest.mark.aws
+def test_a_missing_bucket_is_one_line(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with pytest.raises(ConnectorError, match="S3 bucket no-such-bucket: none of that name"):
+        FirehoseLanding("s3://no-such-bucket/x/", "us-east-1", local_aws.endpoint).check()
