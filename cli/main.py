@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import demo, discover, generate, items, local, produce, run, shards
+from cli import demo, discover, generate, items, local, produce, run, shards, status, watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +17,8 @@ app.command("list")(run.list_jobs)
 app.command("run")(run.run)
 app.command("sql")(run.sql)
 app.command("discover")(discover.discover_stream)
+app.command("status")(status.status)
+app.command("watch")(watch.watch)
 app.command("generate")(generate.generate)
 app.command("shards")(shards.shards)
 app.command("items")(items.items)

@@ -1,0 +1,1 @@
+"""The operator's view: what runs, what flows, what was found, on one page."""

@@ -1,0 +1,176 @@
+"""The newest rows of each relation, and how many came: bounded, whatever the streams hold."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+#: Rows kept of a relation.
+MOST_ROWS = 500
+#: Relations kept; a stream of made-up names fills no memory.
+MOST_RELATIONS = 64
+_MOST_COLUMNS = 60
+_MOST_CHARACTERS = 2000
+#: A raw record is told in hexadecimal.
+_MOST_RAW = 50_000
+RATE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a relation.
+
+    Attributes
+    ----------
+    number : int
+        Counts up in its relation.
+    rowtime : str
+        ISO time in UTC; empty if it has none.
+    arrival : float
+        Seconds since the epoch at which it reached the stream that it was read from.
+    values : dict
+    """
+
+    number: int
+    rowtime: str
+    arrival: float
+    values: dict[str, Any]
+
+
+class Ring:
+    """The newest rows of one relation.
+
+    Attributes
+    ----------
+    rows : deque of Row
+        Oldest first.
+    total : float
+        Rows so far. Where the tap samples, a row stands for several.
+    sampled : bool
+        Some rows stood for several: totals and rates are estimates.
+    """
+
+    def __init__(self) -> None:
+        self.rows: deque[Row] = deque(maxlen=MOST_ROWS)
+        self.total = 0.0
+        self.sampled = False
+        self._seconds: deque[tuple[int, float]] = deque(maxlen=RATE_SECONDS + 2)
+        self._number = 0
+
+    def add(self, values: Mapping[str, Any], rowtime: str, arrival: float, weight: float = 1.0) -> None:
+        """Take a row that stands for `weight` rows."""
+        self._number += 1
+        self.rows.append(Row(self._number, rowtime, arrival, dict(values)))
+        self.total += weight
+        self.sampled = self.sampled or weight > 1
+        second = int(arrival)
+        if self._seconds and self._seconds[-1][0] >= second:
+            self._seconds[-1] = (self._seconds[-1][0], self._seconds[-1][1] + weight)
+        else:
+            self._seconds.append((second, weight))
+
+    def rate(self, now: float) -> float:
+        """Rows a second over the last ten seconds."""
+        return sum(weight for second, weight in self._seconds if second > now - RATE_SECONDS) / RATE_SECONDS
+
+
+class Rings:
+    """The rings of one job's relations.
+
+    Attributes
+    ----------
+    unreadable : int
+        Tap records that are no rows.
+    """
+
+    def __init__(self) -> None:
+        self.by_relation: dict[str, Ring] = {}
+        self.unreadable = 0
+
+    def ring(self, relation: str) -> Ring | None:
+        """The relation's ring; None when there are too many of them."""
+        if relation not in self.by_relation and len(self.by_relation) >= MOST_RELATIONS:
+            return None
+        return self.by_relation.setdefault(relation, Ring())
+
+    def add_tapped(self, data: bytes, arrival: datetime, skip: Iterable[str] = ()) -> None:
+        """Take a record of a tap stream.
+
+        Parameters
+        ----------
+        data : bytes
+            ``{"relation": …, "rowtime": …, "weight": …, "data": "{…}"}``; anything else is counted as unreadable.
+        arrival : datetime
+        skip : iterable of str
+            Relations that are read elsewhere.
+        """
+        try:
+            record = json.loads(data)
+            relation, row = record["relation"], json.loads(record["data"])
+            weight = float(record.get("weight") or 1.0)
+            if not isinstance(relation, str) or not isinstance(row, dict) or not 1 <= weight < 1e9:
+                raise ValueError
+        except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
+            self.unreadable += 1
+            return
+        ring = None if relation in skip else self.ring(relation[:128])
+        if ring:
+            ring.add(bounded(row), _iso(record.get("rowtime")), arrival.timestamp(), weight)
+
+    def add_error(self, data: bytes, arrival: datetime, relation: str) -> None:
+        """Take a record of an error stream; the raw record in it is decoded."""
+        try:
+            row = json.loads(data)
+            if not isinstance(row, dict):
+                raise ValueError
+        except (ValueError, RecursionError):
+            self.unreadable += 1
+            return
+        ring = self.ring(relation)
+        if ring:
+            told = bounded({k: v for k, v in row.items() if k != "data_row"})
+            told["record"] = decoded(row.get("data_row"))
+            ring.add(told, _iso(row.get("error_time")), arrival.timestamp())
+
+
+def bounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its columns and texts cut to a size that a page can show; what is nested becomes its JSON text."""
+    result: dict[str, Any] = {}
+    for name, value in list(row.items())[:_MOST_COLUMNS]:
+        if isinstance(value, dict | list):
+            value = json.dumps(value, ensure_ascii=False)
+        if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
+            value = value[: _MOST_CHARACTERS - 1] + "…"
+        # A browser's numbers have 53 bits; an id must not change on its way.
+        if isinstance(value, int) and abs(value) > 2**53:
+            value = str(value)
+        result[str(name)[:128]] = value
+    return result
+
+
+def decoded(data_row: Any) -> str:
+    """The raw record of an error row, as text; bytes that are none show as such.
+
+    Examples
+    --------
+    >>> decoded("6e6f206a736f6eff")
+    'no json\\\\xff'
+    """
+    if not isinstance(data_row, str) or not data_row:
+        return ""
+    try:
+        text = bytes.fromhex(data_row[:_MOST_RAW]).decode("utf-8", errors="backslashreplace")
+    except ValueError:
+        return data_row[:_MOST_CHARACTERS]
+    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
+
+
+def _iso(moment: Any) -> str:
+    """Flink's ``2024-01-31 12:00:00.5``, in UTC, as ISO."""
+    if not isinstance(moment, str) or len(moment) > 40 or len(moment) < 19:
+        return ""
+    return f"{moment.replace(' ', 'T').removesuffix('Z')}Z"

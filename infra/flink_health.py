@@ -1,0 +1,119 @@
+"""How a local job is, in one object: for `kda status` and the console's page."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from infra import flink
+from infra.flink_rest import get, job_state, late_records
+
+
+@dataclass(frozen=True)
+class Health:
+    """A job at one moment.
+
+    Attributes
+    ----------
+    state : str
+        ``stopped``, ``lost`` (its process was killed), or Flink's own word in lower case.
+    reason : str
+        Why it failed or restarts; empty when it does not.
+    url : str or None
+        Flink's page of the job.
+    pid : int or None
+        The process that runs it.
+    checkpoints, failed_checkpoints, restored : int
+        Completed, failed, and how often state was restored.
+    checkpoint_age : float or None
+        Seconds since the newest completed one.
+    late : int
+        Records dropped as late.
+    behind_seconds : float or None
+        How far the source is behind the stream's newest record; None while it has not read.
+    resumable : bool
+        There is a savepoint or checkpoint to go on from.
+    """
+
+    state: str
+    reason: str = ""
+    url: str | None = None
+    pid: int | None = None
+    checkpoints: int = 0
+    failed_checkpoints: int = 0
+    restored: int = 0
+    checkpoint_age: float | None = None
+    late: int = 0
+    behind_seconds: float | None = None
+    resumable: bool = False
+
+
+def health(job: str, folder: Path = flink.FLINK) -> Health:
+    """How the job of that name is on this machine.
+
+    Parameters
+    ----------
+    job : str
+        Long name, the folder under ``jobs/``.
+    folder : Path
+        Where the job's state goes.
+    """
+    resumable = flink.last_state(job, folder) is not None
+    found = flink.running(job, folder)
+    if found is None:
+        return Health("lost" if _was_killed(job, folder) else "stopped", resumable=resumable)
+    state = job_state(found.rest, found.job_id)
+    if state is None:
+        return Health("lost", pid=found.pid, resumable=resumable)
+    settled = state.state in ("RUNNING", "FINISHED", "CANCELED")
+    completed = state.last_checkpoint
+    return Health(
+        state=state.state.lower(),
+        reason="" if settled else _reason(found.rest, found.job_id),
+        url=f"{found.rest}/#/job/running/{found.job_id}/overview",
+        pid=found.pid,
+        checkpoints=state.checkpoints,
+        failed_checkpoints=state.failed_checkpoints,
+        restored=state.restored,
+        checkpoint_age=max(0.0, time.time() - completed / 1000) if completed else None,
+        late=late_records(found.rest, found.job_id),
+        behind_seconds=_behind(found.rest, found.job_id),
+        resumable=resumable,
+    )
+
+
+def _was_killed(job: str, folder: Path) -> bool:
+    """Whether the job's process is gone without having signed off."""
+    try:
+        pid = int(json.loads((folder / "running" / f"{job}.json").read_text())["pid"])
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return False
+
+
+def _reason(rest: str, job_id: str) -> str:
+    reason = flink.root_cause(rest, job_id)
+    return "" if reason.startswith("see the log") else reason
+
+
+def _behind(rest: str, job_id: str) -> float | None:
+    """The farthest any shard's reader is behind."""
+    newest: list[float] = []
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        for vertex in get(f"{rest}/jobs/{job_id}")["vertices"]:
+            if "Source" not in vertex["name"]:
+                continue
+            url = f"{rest}/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics"
+            names = [m["id"] for m in get(url) if m["id"].endswith("millisBehindLatest")]
+            if names:
+                values = get(f"{url}?get={quote(','.join(names))}&agg=max")
+                newest += [float(v["max"]) for v in values if float(v.get("max", -1)) >= 0]
+    return max(newest) / 1000 if newest else None
