@@ -18,7 +18,7 @@ SELECT
     WHEN event_timestamp <= 0 THEN 'event_timestamp: required epoch milliseconds above 0'
     -- A time that Flink can't represent is no time: NULL.
     WHEN TO_TIMESTAMP_LTZ(event_timestamp, 3) IS NULL OR TO_TIMESTAMP_LTZ(event_timestamp, 3) > rowtime + :ahead
-      THEN 'event_timestamp: required at most ' || :ahead_text || ' s after the arrival'
+      THEN 'event_timestamp: required at most ' || CAST(:ahead_ms AS STRING) || ' ms after the arrival'
     WHEN user_id = '' THEN 'user_id: required a text of at least one character'
     WHEN device_type = '' THEN 'device_type: required a text of at least one character'
   END AS refusal

@@ -34,7 +34,7 @@ class EventTime(Group):
     ahead: Seconds = Field(
         timedelta(seconds=60),
         ge=timedelta(0),
-        le=timedelta(days=36_500),
+        le=timedelta(days=99),
         description="seconds that a click may be ahead of its arrival; a later one goes to the error stream",
     )
 
@@ -165,7 +165,7 @@ def event_time(pipeline: Pipeline, settings: Settings) -> None:
     """From clicks as they arrive to ``on_time_clicks``, whose rowtime is the clicks' own time."""
     disorder, gap = settings.event_time.disorder, settings.sessions.gap
     ahead = settings.event_time.ahead
-    pipeline.view("checked_clicks", ahead=ahead, ahead_text=f"{ahead.total_seconds():g}")
+    pipeline.view("checked_clicks", ahead=ahead, ahead_ms=ahead // _MILLISECOND)
     pipeline.view("impossible_clicks")
     pipeline.errors("impossible_clicks_errors", pipeline.table_env.from_path("impossible_clicks"))
     pipeline.view("possible_clicks")
@@ -177,10 +177,6 @@ def event_time(pipeline: Pipeline, settings: Settings) -> None:
         silence_limit_ms=(gap + disorder) // _MILLISECOND + 1,
     )
     pipeline.rowtime("events", "event_clock", "event_time", "watermark_time")
-    pipeline.view(
-        "late_clicks",
-        disorder_ms=disorder // _MILLISECOND,
-        disorder_text=f"{disorder.total_seconds():g}",
-    )
+    pipeline.view("late_clicks", disorder_ms=disorder // _MILLISECOND)
     pipeline.errors("late_clicks_errors", pipeline.table_env.from_path("late_clicks"))
     pipeline.view("on_time_clicks", disorder_ms=disorder // _MILLISECOND)

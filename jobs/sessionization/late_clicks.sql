@@ -2,8 +2,8 @@
 CREATE TEMPORARY VIEW late_clicks AS
 SELECT
   'LATE_EVENT' AS error_name,
-  'event_timestamp: required at most ' || :disorder_text || ' s behind the newest event, got '
-    || CAST((clock_ms - event_timestamp) / 1000.0 AS STRING) || ' s behind, for user ' || user_id AS message,
+  'event_timestamp: required at most ' || CAST(:disorder_ms AS STRING) || ' ms behind the newest event, got '
+    || CAST(clock_ms - event_timestamp AS STRING) || ' ms, for user ' || user_id AS message,
   TO_TIMESTAMP_LTZ(arrival_ms, 3) AS data_rowtime,
   LOWER(HEX(JSON_OBJECT(
     KEY 'user_id' VALUE user_id,

@@ -1,0 +1,359 @@
+"""Lab 2's real SQL over recorded clicks: rows in, rows out. Times are literal milliseconds after START."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import accumulate
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from jobs.sessionization import job
+from jobs.settings import SettingsError, settings
+from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
+
+START = int(EPOCH.timestamp() * 1000)
+#: Every relation that something is delivered from, as one text a row: what one run of the job gives.
+RELATIONS = {
+    "intermediate": "SELECT user_id, device_type, CAST(event_timestamp AS STRING), CAST(session_timestamp AS STRING)"
+    " FROM intermediate_sql_stream",
+    "destination": "SELECT user_id, session_id, session_time, latest_time FROM destination_sql_stream",
+    "closed": "SELECT user_id, session_id, CAST(session_start AS STRING), CAST(session_end AS STRING) || ' '"
+    " || CAST(number_of_events AS STRING) || ' ' || CAST(duration_ms AS STRING) || ' ' || CAST(pages AS STRING)"
+    " FROM closed_sessions",
+    "undecoded": "SELECT error_name, message, data_row, '' FROM source_sql_stream_errors",
+    "impossible": "SELECT error_name, message, data_row, '' FROM impossible_clicks",
+    "late": "SELECT error_name, message, data_row, CAST(CAST(data_rowtime AS TIMESTAMP(3)) AS STRING) FROM late_clicks",
+}
+Rows = dict[str, list[tuple[Any, ...]]]
+Run = Callable[..., Rows]
+
+
+def click(user: str, ms: int, device: str = "desktop", name: str = "search", digits: bool = True) -> bytes:
+    """A record of the simulator's form; its time as a string of digits, or as a number."""
+    time = START + ms
+    return json.dumps(
+        {
+            "user_id": user,
+            "event_timestamp": str(time) if digits else time,
+            "event_name": name,
+            "event_type": "click",
+            "device_type": device,
+        }
+    ).encode()
+
+
+def in_time(*clicks: tuple[Any, ...]) -> list[tuple[float, bytes]]:
+    """Clicks that arrive when they happen."""
+    return [(c[1] / 1000, click(*c)) for c in clicks]
+
+
+def arriving(*clicks: tuple[Any, ...], every: float = 0.001) -> list[tuple[float, bytes]]:
+    """Clicks that arrive in the order given, at one time nearly, a day after they happened."""
+    return [(86_400 + n * every, click(*c)) for n, c in enumerate(clicks)]
+
+
+@pytest.fixture
+def run(mini_flink: Flink) -> Run:
+    """Rows of the relations for given records and property groups; destination with every click."""
+
+    def relations(
+        records: Sequence[tuple[float, bytes | None]], parallelism: int = 1, **groups: dict[str, Any]
+    ) -> Rows:
+        table_env = mini_flink.environment(parallelism__default=str(parallelism))
+        pipeline = mini_flink.pipeline("sessions", table_env)
+        pipeline.source("source_sql_stream", MemorySource(records))
+        groups["sessions"] = {"rows": "events"} | groups.get("sessions", {})
+        job.relations(pipeline, settings(job.Settings, groups))
+        union = " UNION ALL ".join(f"SELECT '{n}', T.* FROM ({q}) AS T" for n, q in RELATIONS.items())
+        rows: Rows = {name: [] for name in RELATIONS}
+        for name, *values in rows_of(table_env, union):
+            rows[name].append(tuple(values))
+        return rows
+
+    return relations
+
+
+def starts(rows: Rows, user: str) -> list[str]:
+    return [start[11:] for u, _, _, start in rows["intermediate"] if u == user and start]
+
+
+@pytest.mark.flink
+def test_a_session_is_what_the_lab_says(run: Run) -> None:
+    midnight = 12 * 3_600_000
+    rows = run(
+        in_time(
+            ("first", 0),
+            ("devices", 0, "desktop", "search"),
+            # At, under and over the gap, each from the click before it.
+            ("gap", 1),
+            ("devices", 5_000, "tablet", "detail"),
+            ("gap", 10_000),
+            ("gap", 20_000),
+            ("gap", 30_001),
+            ("devices", 40_000, "tablet", "checkout"),
+            # The first click of a session, and one inside it, sent twice.
+            ("twice", 50_000),
+            ("twice", 50_000),
+            ("twice", 55_000),
+            ("twice", 55_000),
+            ("midnight", midnight - 3_000),
+            ("midnight", midnight + 3_000),
+            # A day after the first: the lab's session_id comes again.
+            ("first", 86_400_000, "desktop", "search", False),
+        )
+    )
+    assert starts(rows, "first") == ["12:00:00.000"] * 2
+    assert starts(rows, "gap") == ["12:00:00.001", "12:00:30.001"]
+    assert starts(rows, "twice") == ["12:00:50.000"]
+    assert starts(rows, "midnight") == ["23:59:57.000"]
+    assert [row for row in rows["intermediate"] if row[0] == "devices"] == [
+        ("devices", "desktop", "2024-01-31 12:00:00.000", "2024-01-31 12:00:00.000"),
+        ("devices", "tablet", "2024-01-31 12:00:05.000", None),
+        ("devices", "tablet", "2024-01-31 12:00:40.000", "2024-01-31 12:00:40.000"),
+    ]
+    destination = [row for row in rows["destination"] if row[0] in ("devices", "midnight")]
+    # The lab's id has the device of each click, although the session is the user's.
+    assert sorted(destination, key=lambda row: (row[0], row[3] < "12", row[3])) == [
+        ("devices", "devices_desktop_12:00:00", "12:00:00", "12:00:00"),
+        ("devices", "devices_tablet_12:00:00", None, "12:00:05"),
+        ("devices", "devices_tablet_12:00:40", "12:00:40", "12:00:40"),
+        ("midnight", "midnight_desktop_23:59:57", "23:59:57", "23:59:57"),
+        ("midnight", "midnight_desktop_23:59:57", None, "00:00:03"),
+    ]
+    assert sorted(rows["closed"])[:2] == [
+        (
+            "devices",
+            "devices_desktop_12:00:00",
+            "2024-01-31 12:00:00.000",
+            "2024-01-31 12:00:05.000 2 5000 [search, detail]",
+        ),
+        (
+            "devices",
+            "devices_tablet_12:00:40",
+            "2024-01-31 12:00:40.000",
+            "2024-01-31 12:00:40.000 1 0 [checkout]",
+        ),
+    ]
+    assert [row[2:] for row in rows["closed"] if row[0] == "gap"] == [
+        ("2024-01-31 12:00:00.001", "2024-01-31 12:00:20.000 3 19999 [search, search, search]"),
+        ("2024-01-31 12:00:30.001", "2024-01-31 12:00:30.001 1 0 [search]"),
+    ]
+    assert len([row for row in rows["closed"] if row[0] == "first"]) == 2
+    assert rows["undecoded"] == rows["impossible"] == rows["late"] == []
+
+
+@pytest.mark.flink
+def test_one_user_time_zone_look_back_and_an_id_that_never_repeats(run: Run) -> None:
+    rows = run(
+        in_time(
+            ("a", 0, "smart_tv"), ("a", 4_000), ("a", 8_000), ("b", 8_000), ("a", 86_400_000, "smart_tv")
+        ),
+        sessions={"session_id": "date_and_time", "time_zone": "Asia/Tokyo", "look_back": "6", "user": "a"},
+    )
+    assert rows["destination"] == [
+        ("a", "a_smart-tv_2024-01-31T12:00:00.000Z", "21:00:00", "21:00:00"),
+        ("a", "a_desktop_2024-01-31T12:00:00.000Z", None, "21:00:04"),
+        # Beyond the look-back there is no start to take an id from, as in the lab.
+        ("a", None, None, "21:00:08"),
+        ("a", "a_smart-tv_2024-02-01T12:00:00.000Z", "21:00:00", "21:00:00"),
+    ]
+    assert [(*row[:2], row[3][24:]) for row in rows["closed"]] == [
+        ("a", "a_smart-tv_2024-01-31T12:00:00.000Z", "3 8000 [search, search, search]"),
+        ("a", "a_smart-tv_2024-02-01T12:00:00.000Z", "1 0 [search]"),
+    ]
+
+
+@pytest.mark.flink
+def test_disorder_within_the_bound_changes_nothing_and_what_is_later_is_told(run: Run) -> None:
+    ordered = [
+        ("a", 0),
+        ("b", 1_000),
+        ("a", 10_000),
+        ("b", 11_001),
+        ("a", 14_000),
+        ("b", 15_000),
+        ("a", 30_000),
+    ]
+    shuffled = [ordered[i] for i in (1, 0, 3, 2, 5, 4, 6)]
+    hour = 3_600_000
+    rows = run(
+        arriving(
+            *ordered,
+            # An hour later the same in disorder, by other users.
+            *((user.upper(), ms + hour) for user, ms in shuffled),
+            # At the bound behind another user's click, and one millisecond beyond it.
+            ("c", 2 * hour + 20_000),
+            ("d", 2 * hour + 15_000),
+            ("e", 2 * hour + 14_999),
+            ("d", 2 * hour + 25_000),
+        )
+    )
+
+    def of(relation: str, users: str) -> list[str]:
+        return sorted(repr(row).lower().replace(" 13:", " 12:") for row in rows[relation] if row[0] in users)
+
+    assert of("intermediate", "ab") == of("intermediate", "AB")
+    assert of("closed", "ab") == [row.replace("_13:", "_12:") for row in of("closed", "AB")]
+    assert starts(rows, "B") == ["13:00:01.000", "13:00:11.001"]
+    assert [row[3] for row in rows["closed"] if row[0] in "de"] == [
+        "2024-01-31 14:00:25.000 2 10000 [search, search]"
+    ]
+    [(name, message, data_row, arrived)] = rows["late"]
+    assert name == "LATE_EVENT"
+    assert message == (
+        "event_timestamp: required at most 5000 ms behind the newest event, got 5001 ms, for user e"
+    )
+    assert json.loads(bytes.fromhex(data_row)) == {
+        "user_id": "e",
+        "event_timestamp": START + 2 * hour + 14_999,
+        "event_name": "search",
+        "device_type": "desktop",
+    }
+    assert arrived == "2024-02-01 12:00:00.016"
+
+
+@pytest.mark.flink
+def test_a_quiet_stream_closes_its_sessions_and_no_more(run: Run) -> None:
+    # Nothing came from second 1 on: the source says so at 20, when it has been quiet for its idle time-out of 15 s.
+    clicks = [*in_time(("a", 0), ("b", 1_000)), (5.0, None), (2_000.0, None)]
+    # However long the silence was, what comes after it is late only if a closed session would have to take it in.
+    clicks += [(2_001.0, click("a", 11_000)), (2_001.1, click("b", 11_001)), (2_001.2, click("b", 11_000))]
+    rows = run(clicks)
+    assert sorted(row[3][11:] for row in rows["closed"]) == [
+        "12:00:00.000 1 0 [search]",
+        "12:00:01.000 1 0 [search]",
+        "12:00:11.001 1 0 [search]",
+    ]
+    assert [json.loads(bytes.fromhex(row[2]))["user_id"] for row in rows["late"]] == ["a", "b"]
+
+
+@pytest.mark.flink
+def test_a_poison_record_reaches_the_error_stream_only(run: Run) -> None:
+    sound = in_time(("a", 0), ("b", 2_000), ("a", 4_000), ("a", 14_001))
+    year_9999 = 253_402_300_799_999 - START
+    base = json.loads(click("a", 3_000))
+    undecoded = [
+        b"no json",
+        b"\xff",
+        json.dumps({k: v for k, v in base.items() if k != "user_id"}).encode(),
+        json.dumps(base | {"device_type": None}).encode(),
+        json.dumps(base | {"event_timestamp": "yesterday"}).encode(),
+        json.dumps(base | {"event_timestamp": None}).encode(),
+        json.dumps(base | {"event_timestamp": 2**63}).encode(),
+    ]
+    impossible = [
+        click("a", year_9999),
+        click("a", 2**63 - 1 - START),
+        click("a", -START),
+        click("a", -START - 1),
+        click("a", 63_001),
+        click("", 3_000),
+        click("a", 3_000, ""),
+    ]
+    rows = run(
+        [*sound[:2], *((3.0, record) for record in undecoded + impossible), *sound[2:]],
+        sessions={"rows": "starts"},
+    )
+    assert [bytes.fromhex(row[2]) for row in rows["undecoded"]] == undecoded
+    assert len(rows["impossible"]) == len(impossible)
+    assert {row[0] for row in rows["impossible"]} == {"IMPOSSIBLE_EVENT"}
+    assert rows["impossible"][0][1].startswith(
+        "event_timestamp: required at most 60000 ms after the arrival, got {"
+    )
+    assert [row[1].split(":")[0] for row in rows["impossible"]] == ["event_timestamp"] * 5 + [
+        "user_id",
+        "device_type",
+    ]
+    assert not rows["late"]
+    assert rows["destination"] == [
+        ("a", "a_desktop_12:00:00", "12:00:00", "12:00:00"),
+        ("b", "b_desktop_12:00:02", "12:00:02", "12:00:02"),
+        ("a", "a_desktop_12:00:14", "12:00:14", "12:00:14"),
+    ]
+
+
+GAP, DISORDER = 10_000, 5_000
+#: A stream of one to three users, in order of arrival: steps around the gap and the disorder, some of them back.
+step = st.sampled_from([0, 1, 700, 9_999, 10_000, 10_001, 30_000, -1, -2_500, -5_000, -5_001, -20_000])
+stream = st.lists(st.tuples(st.sampled_from("abc"), step), min_size=1, max_size=14)
+
+
+def reference(clicks: list[tuple[str, int]]) -> tuple[list[tuple[str, int, int, int]], int]:
+    """Sessions as (user, start, end, number of events), and how many clicks are late, in plain Python."""
+    on_time, newest = [], 0
+    for user, ms in clicks:
+        newest = max(newest, ms)
+        on_time += [(user, ms)] if ms >= newest - DISORDER else []
+    sessions: list[tuple[str, int, int, int]] = []
+    for user, ms in sorted(on_time):
+        last = sessions[-1] if sessions else None
+        if last and last[0] == user and ms - last[2] <= GAP:
+            sessions[-1] = (user, last[1], ms, last[3] + 1)
+        else:
+            sessions.append((user, ms, ms, 1))
+    return sessions, len(clicks) - len(on_time)
+
+
+@pytest.mark.flink
+def test_sessions_of_any_stream_are_those_of_the_reference(run: Run) -> None:
+    streams: list[list[tuple[str, int]]] = []
+
+    @given(stream)
+    @hypothesis_settings(max_examples=300, derandomize=True, database=None)
+    def collect(steps: list[tuple[str, int]]) -> None:
+        # Each stream has days and users of its own, so one run of the job takes them all.
+        ms, clicks = len(streams) * 86_400_000 + 100_000, []
+        for user, forward in steps:
+            ms += forward
+            clicks.append((f"{user}{len(streams)}", ms))
+        streams.append(clicks)
+
+    collect()
+    clicks_of_all = [c for clicks in streams for c in clicks]
+    arrivals = accumulate((ms / 1000 for _, ms in clicks_of_all), max)
+    rows = run(
+        [(arrival, click(*c)) for arrival, c in zip(arrivals, clicks_of_all, strict=True)],
+        parallelism=2,
+        sessions={"session_id": "date_and_time"},
+    )
+    found: dict[str, list[tuple[str, int, int, int]]] = {}
+    for user, _, start, rest in rows["closed"]:
+        ends, number = rest[:23], int(rest.split()[2])
+        found.setdefault(user[1:], []).append((user, _ms(start), _ms(ends), number))
+    started: dict[str, set[tuple[str, int]]] = {}
+    for user, _, _, start in rows["intermediate"]:
+        if start:
+            started.setdefault(user[1:], set()).add((user, _ms(start)))
+    late = 0
+    for number, clicks in enumerate(streams):
+        sessions, too_late = reference(clicks)
+        assert sorted(found[str(number)]) == sessions, clicks
+        assert started[str(number)] == {session[:2] for session in sessions}, clicks
+        late += too_late
+    assert len(rows["late"]) == late > 100
+
+
+def _ms(text: str) -> int:
+    return (datetime.fromisoformat(text) - EPOCH.replace(tzinfo=None)) // timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"sessions": {"time_zone": "Mars"}}, "sessions.time_zone must be the name of a time zone"),
+        ({"sessions": {"gap": "0"}}, "sessions.gap"),
+        ({"sessions": {"state_ttl": "10"}}, "sessions.state_ttl must be above sessions.gap, 10 s"),
+        (
+            {"sessions": {"rows": "events"}, "sink": {"type": "dynamodb"}},
+            "sessions.rows must be starts or closed with sink.type dynamodb",
+        ),
+        ({"event_time": {"disorder": "-1"}}, "event_time.disorder"),
+    ],
+)
+def test_properties_that_make_no_sense_are_refused(groups: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        settings(job.Settings, groups)
