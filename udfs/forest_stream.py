@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from udfs.compiled import at, compiled, whole
-from udfs.forest_layout import LANES, SIZE, Array, Arrays, Scratch
+from udfs.forest_layout import LANES, LARGEST, SIZE, Array, Arrays, Scratch
 from udfs.forest_scores import add_attribution, score_lanes
 from udfs.forest_trees import delete, insert, scrambled, uniform
 
@@ -118,6 +118,19 @@ def next_candidate(arrays: Arrays, tree: int, number: int, end: int, rate: float
 
 
 @compiled
+def take_in(given: Array, records: Array) -> int:
+    """Copy rows of float64 to rows of float32; the first row with a number that is not finite, or -1."""
+    for row in range(given.shape[0]):
+        for d in range(given.shape[1]):
+            x = given[row, d]
+            if not math.isfinite(x):
+                return row
+            # Adding 0 makes -0.0 the same point as 0.0, after rounding has made -1e-50 into -0.0 too.
+            records[row, d] = np.float32(min(max(x, -LARGEST), LARGEST)) + np.float32(0.0)
+    return -1
+
+
+@compiled
 def ask(arrays: Arrays, scratch: Scratch, first: int, count: int) -> None:
     """Copy rows of `points` to `query`."""
     dimensions = arrays.points.shape[1]
@@ -170,18 +183,20 @@ def stretch(
     arrays: Arrays,
     scratch: Scratch,
     first: int,
+    number: int,
     count: int,
     rate: float,
     scoring: bool,
     scores: Array,
 ) -> int:
-    """Score if asked, then learn, each of `count` rows of `points` from row `first` on.
+    """Score if asked, then learn, each of `count` rows of `points` from row `first` on, point `number` of the stream.
 
     Adds to `scores`, and returns the row after the last one that some tree has taken.
     """
     samples = arrays.slot_key.shape[1]
-    number = arrays.point_number[first]
     taken = first
+    for k in range(count):
+        arrays.point_number[at(first + k)] = number + k
     ask(arrays, scratch, first, count)
     alone = scoring and count == 1
     if alone and number >= samples:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from udfs import forest_state
 from udfs.forest_layout import LARGEST, STRETCH, Arrays, Scratch, empty_arrays, scratch
 from udfs.forest_state import ForestState, Parameters, StateError
-from udfs.forest_stream import attribution_of, keep_living_rows, score_one, stretch
+from udfs.forest_stream import attribution_of, keep_living_rows, score_one, stretch, take_in
 
 __all__ = ["Attribution", "RandomCutForest", "StateError", "warm_up"]
 
@@ -238,12 +238,12 @@ class RandomCutForest:
             array = np.array([min(max(x, -LARGEST), LARGEST) if x == x else x for x in array.flat]).reshape(
                 array.shape
             )
-        array = array.astype(np.float64).reshape(-1, dimensions)
-        if not np.isfinite(array).all():
-            bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        array = np.ascontiguousarray(array, np.float64).reshape(-1, dimensions)
+        records = np.empty(array.shape, np.float32)
+        bad = take_in(array, records)
+        if bad >= 0:
             raise ValueError(f"points must be finite numbers, got {array[bad].tolist()} in row {bad}")
-        # Adding 0 makes -0.0 the same point as 0.0.
-        return (np.clip(array, -LARGEST, LARGEST) + 0.0).astype(np.float32) + np.float32(0.0)
+        return records
 
     def _shingles(self, records: NDArray[np.float32]) -> NDArray[np.float32]:
         """The full shingles that end in these records (oldest first), one row each."""
@@ -272,18 +272,16 @@ class RandomCutForest:
         scores = np.zeros(len(rows))
         self._store(rows)
         rate = 1.0 / self.parameters.time_decay
-        self._used = stretch(self._arrays, self._scratch, self._used, len(rows), rate, scoring, scores)
+        start = self._used, self._learned
+        self._used = stretch(self._arrays, self._scratch, *start, len(rows), rate, scoring, scores)
         self._learned += len(rows)
         return scores * self._scale
 
     def _store(self, rows: NDArray[np.float32]) -> None:
-        """Write points behind the rows in use, numbered on; they stay only if a tree takes them."""
+        """Write points behind the rows in use; they stay only if a tree takes them."""
         if self._used + len(rows) > len(self._arrays.points):
             self._make_room(len(rows))
         self._arrays.points[self._used : self._used + len(rows)] = rows
-        self._arrays.point_number[self._used : self._used + len(rows)] = np.arange(
-            self._learned, self._learned + len(rows)
-        )
 
     def _drop_dead_rows(self) -> None:
         self._used = keep_living_rows(self._arrays, self._used, np.full(self._used, -1, np.int32))
