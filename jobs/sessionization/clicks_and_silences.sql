@@ -1,22 +1,19 @@
--- Clicks in order of arrival, and while the stream is silent a row without a click now and then (user_id NULL).
--- arrival_ms and, for a silence, the time until which nothing came: epoch milliseconds of the clock.
+-- Clicks whose event time can be true, when they arrive; and while the stream is quiet a row without a click (user_id
+-- NULL) now and then, which says that no other came before its arrival.
 CREATE TEMPORARY VIEW clicks_and_silences AS
-SELECT
-  user_id,
-  event_timestamp,
-  event_name,
-  device_type,
-  EXTRACT(EPOCH FROM rowtime) * 1000 + EXTRACT(MILLISECOND FROM rowtime) AS arrival_ms,
-  CAST(NULL AS BIGINT) AS silent_until_ms,
-  rowtime
-FROM arrivals
+SELECT user_id, event_timestamp, event_name, device_type, arrival
+FROM checked_clicks
+WHERE refusal IS NULL
 UNION ALL
 SELECT
   CAST(NULL AS VARCHAR(256)),
   CAST(NULL AS BIGINT),
   CAST(NULL AS VARCHAR(64)),
   CAST(NULL AS VARCHAR(64)),
-  CAST(NULL AS BIGINT),
-  EXTRACT(EPOCH FROM rowtime) * 1000 + EXTRACT(MILLISECOND FROM rowtime) + :silence_ms,
-  rowtime
+  CAST(
+    CASE
+      WHEN rowtime <= CURRENT_WATERMARK(rowtime) THEN CURRENT_WATERMARK(rowtime) + INTERVAL '0.001' SECOND
+      ELSE rowtime
+    END AS TIMESTAMP_LTZ(3)
+  )
 FROM source_sql_stream_quiet

@@ -8,7 +8,7 @@ SELECT
   event_timestamp,
   event_name,
   device_type,
-  arrival_ms,
+  arrival,
   clock_ms,
   -- A silence has no event time of its own; it only carries the watermark.
   TO_TIMESTAMP_LTZ(COALESCE(event_timestamp, clock_ms), 3) AS event_time,
@@ -16,25 +16,22 @@ SELECT
   TO_TIMESTAMP_LTZ(clock_ms - :disorder_ms - 2, 3) AS watermark_time
 FROM (
   SELECT
-    user_id,
-    event_timestamp,
-    event_name,
-    device_type,
-    arrival_ms,
+    *,
     MAX(reached_ms) OVER (ORDER BY rowtime ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS clock_ms
   FROM (
     SELECT
-      user_id,
-      event_timestamp,
-      event_name,
-      device_type,
-      arrival_ms,
-      rowtime,
+      *,
       MAX(event_timestamp) OVER so_far + CASE
-        WHEN silent_until_ms IS NULL THEN 0
-        ELSE LEAST(GREATEST(silent_until_ms - MAX(arrival_ms) OVER so_far, 0), :silence_limit_ms)
+        WHEN user_id IS NULL THEN LEAST(arrival_ms - MAX(click_arrival_ms) OVER so_far, :silence_limit_ms)
+        ELSE 0
       END AS reached_ms
-    FROM clicks_and_silences
+    FROM (
+      SELECT *, CASE WHEN user_id IS NOT NULL THEN arrival_ms END AS click_arrival_ms
+      FROM (
+        SELECT *, EXTRACT(EPOCH FROM arrival) * 1000 + EXTRACT(MILLISECOND FROM arrival) AS arrival_ms
+        FROM arrivals
+      )
+    )
     WINDOW so_far AS (ORDER BY rowtime ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
   )
 )

@@ -168,9 +168,8 @@ def event_time(pipeline: Pipeline, settings: Settings) -> None:
     pipeline.view("checked_clicks", ahead=ahead, ahead_ms=ahead // _MILLISECOND)
     pipeline.view("impossible_clicks")
     pipeline.errors("impossible_clicks_errors", pipeline.table_env.from_path("impossible_clicks"))
-    pipeline.view("possible_clicks")
-    pipeline.rowtime("arrivals", "possible_clicks", "arrival")
-    pipeline.view("clicks_and_silences", silence_ms=settings.source.idle_timeout // _MILLISECOND)
+    pipeline.view("clicks_and_silences")
+    pipeline.rowtime("arrivals", "clicks_and_silences", "arrival")
     pipeline.view(
         "event_clock",
         disorder_ms=disorder // _MILLISECOND,

@@ -4,7 +4,7 @@ SELECT
   'LATE_EVENT' AS error_name,
   'event_timestamp: required at most ' || CAST(:disorder_ms AS STRING) || ' ms behind the newest event, got '
     || CAST(clock_ms - event_timestamp AS STRING) || ' ms, for user ' || user_id AS message,
-  TO_TIMESTAMP_LTZ(arrival_ms, 3) AS data_rowtime,
+  arrival AS data_rowtime,
   LOWER(HEX(JSON_OBJECT(
     KEY 'user_id' VALUE user_id,
     KEY 'event_timestamp' VALUE event_timestamp,

@@ -218,7 +218,6 @@ def test_disorder_within_the_bound_changes_nothing_and_what_is_later_is_told(run
 
 @pytest.mark.flink
 def test_a_quiet_stream_closes_its_sessions_and_no_more(run: Run) -> None:
-    # Nothing came from second 1 on: the source says so at 20, when it has been quiet for its idle time-out of 15 s.
     clicks = [*in_time(("a", 0), ("b", 1_000)), (5.0, None), (2_000.0, None)]
     # However long the silence was, what comes after it is late only if a closed session would have to take it in.
     clicks += [(2_001.0, click("a", 11_000)), (2_001.1, click("b", 11_001)), (2_001.2, click("b", 11_000))]
