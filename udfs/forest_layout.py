@@ -39,10 +39,10 @@ FREE_LEAF = 3
 LARGEST = 2.0**116
 
 #: Points that go through one tree before the next: enough to pay for fetching the tree into the cache.
-STRETCH = 512
+STRETCH = 1024
 
 #: Walks down a tree that are under way at once, so that one can compute while another waits for memory.
-LANES = 64
+LANES = 128
 
 #: `trees[t, ROOT]` of a tree without points: no node and no leaf has this number.
 EMPTY = 1 << 20

@@ -121,6 +121,10 @@ class RandomCutForest:
         """Learn a record."""
         self._learn(self._records(point, 1), scoring=False)
 
+    def update_many(self, points: ArrayLike) -> None:
+        """Learn each record in turn, array (n, dimensions): `score_many` without the scores, to train ahead."""
+        self._learn(self._records(points, 2), scoring=False)
+
     def score_many(self, points: ArrayLike) -> NDArray[np.float64]:
         """Score, then learn, each record in turn: array (n, dimensions) in, array (n,) out.
 

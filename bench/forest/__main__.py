@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bench.forest.rivals import JavaForest, Run, krcf_forest, ours, ours_one_by_one
+from bench.forest.rivals import TREES, JavaForest, Run, krcf_forest, learn_only, ours, ours_one_by_one
 from bench.forest.streams import Stream, all_streams
 from udfs.random_cut_forest import RandomCutForest, warm_up
 
@@ -128,6 +128,18 @@ def resident_megabytes() -> float:
         return int(statm.read().split()[1]) * 4096 / 1e6
 
 
+def where_time_goes(console: Console) -> None:
+    """Nanoseconds per tree and point, with and without scoring: the rest is walking down and up the trees."""
+    table = Table("stream", "score and learn, ns", "learn only, ns", title="One point in one tree")
+    for stream in all_streams(WARM_UP + MEASURED, seed=1):
+        both, learning = [], []
+        for seed in range(ROUNDS):
+            both.append(1e9 / TREES / ours(stream, seed, WARM_UP).points_per_second)
+            learning.append(1e9 / TREES / learn_only(stream, seed, WARM_UP).points_per_second)
+        table.add_row(stream.name, spread(both), spread(learning))
+    console.print(table)
+
+
 def sizes(console: Console) -> None:
     """Saved state, many forests, and the first score of a fresh process."""
     table = Table("what", "value", title="Sizes and times")
@@ -162,6 +174,7 @@ def main() -> None:
     with JavaForest() as java:
         speed(console, java)
         quality(console, java)
+    where_time_goes(console)
     sizes(console)
 
 

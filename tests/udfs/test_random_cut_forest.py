@@ -110,11 +110,12 @@ def test_one_by_one_is_many_at_once(shingle: int) -> None:
 
 def test_update_alone_learns_the_same() -> None:
     points = gaussian(400, 2)
-    scored, updated = RandomCutForest(2, 10, 16), RandomCutForest(2, 10, 16)
+    scored, updated, trained = (RandomCutForest(2, 10, 16) for _ in range(3))
     scored.score_many(points)
+    trained.update_many(points)
     for point in points:
         updated.update(point)
-    assert scored.to_bytes() == updated.to_bytes()
+    assert scored.to_bytes() == updated.to_bytes() == trained.to_bytes()
 
 
 def test_scores_are_those_of_every_machine() -> None:
