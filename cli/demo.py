@@ -18,7 +18,7 @@ from infra import local
 from infra.paths import STATE
 
 #: The labs in the order of the demo, and the module whose ``show`` runs each.
-LABS = {"trades": "cli.demo_trades"}
+LABS = {"trades": "cli.demo_trades", "ctr": "cli.demo_ctr"}
 
 _out = Console()
 

@@ -1,4 +1,4 @@
-"""The demo of lab 1: clicks, impressions, a burst of clicks and the message that it makes, ten times faster than the lab."""
+"""The demo of lab 1: clicks, impressions, a burst of clicks and the message that it makes, ten times faster."""
 
 from __future__ import annotations
 
