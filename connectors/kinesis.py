@@ -1,8 +1,9 @@
 """Kinesis data streams, as source and as sink.
 
-Source. Delivery: exactly once into Flink's state (shard positions are checkpointed). Order: within a shard. Rows:
-the record's bytes with its arrival time as rowtime; watermarks follow each shard by itself, so that no shard's backlog
-makes another's records late.
+Source. Delivery: exactly once into Flink's state (shard positions are checkpointed). Order: within a shard; a child
+shard may be read before its parent's end. Rows: the record's bytes with its shard and arrival time. The connector can
+keep a watermark per shard too, but ignores there a shard that it has not heard of since the start, or that waits
+behind another for a full pipe: so time is kept downstream (``udfs.shard_clock``).
 
 Sink. Delivery: at least once; a record may come twice after a failure. Order: within a partition key on the happy
 path. Batches: 500 records, 5 MB. A record that Kinesis refuses is sent again until it is taken; back-pressure meanwhile.
@@ -15,13 +16,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connectors.check import require
-from connectors.quiet import close_when_quiet
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
 #: Columns of the table that :meth:`KinesisSource.records` gives.
-RECORD_COLUMNS = ("data", "rowtime")
+RECORD_COLUMNS = ("data", "shard", "arrival")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,6 @@ class KinesisSource:
         options = _common(self.stream, self.region, self.endpoint) | {
             "format": "raw",
             "scan.stream.initpos": self.position,
-            "scan.shard.idle.interval": str(self.idle_timeout // timedelta(milliseconds=1)),
         }
         if self.position not in ("LATEST", "TRIM_HORIZON"):
             moment = datetime.fromisoformat(self.position).astimezone(UTC)
@@ -87,28 +86,27 @@ class KinesisSource:
         _check(self.stream, self.region, self.endpoint)
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
-        """The stream's records: ``data BYTES``, ``rowtime TIMESTAMP_LTZ(3)`` (arrival time, with watermarks)."""
-        from pyflink.table import Schema
+        """The stream's records: ``data BYTES``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``; NULLs each second.
 
+        There are no watermarks: what a record's time is, and how far time has come, is for the one who takes them.
+        """
         with_clause = ", ".join(
             f"'{k}' = '{v.replace(chr(39), chr(39) * 2)}'" for k, v in self.options().items()
         )
         table_env.execute_sql(
-            f"CREATE TEMPORARY TABLE `{name}` (`data` BYTES,"
-            f" `arrival` TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL) WITH ({with_clause})"
+            f"CREATE TEMPORARY TABLE `{name}_stream` (`data` BYTES,"
+            " `arrival` TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL,"
+            f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL) WITH ({with_clause})"
         )
-        stream = table_env.to_data_stream(table_env.from_path(name))
-        _watermark_per_shard(stream, "arrival")
-        schema = (
-            Schema.new_builder()
-            .column("data", "BYTES")
-            .column("arrival", "TIMESTAMP_LTZ(3)")
-            .column_by_expression("rowtime", "`arrival`")
-            .watermark("rowtime", "SOURCE_WATERMARK()")
-            .build()
+        # Without records no operator would be called, and a quiet stream's windows would never close.
+        table_env.execute_sql(
+            f"CREATE TEMPORARY TABLE `{name}_beats` (beat INT)"
+            " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
         )
-        records = table_env.from_data_stream(stream, schema)
-        return close_when_quiet(table_env, records, f"{name}_clock", self.idle_timeout)
+        return table_env.sql_query(
+            f"SELECT `data`, shard, arrival FROM `{name}_stream` UNION ALL SELECT"  # noqa: S608
+            f" CAST(NULL AS BYTES), CAST(NULL AS STRING), CAST(NULL AS TIMESTAMP_LTZ(3)) FROM `{name}_beats`"
+        )
 
 
 @dataclass(frozen=True)
@@ -150,24 +148,3 @@ def _check(stream: str, region: str, endpoint: str | None) -> None:
     require(
         "kinesis", region, endpoint, f"Kinesis stream {stream}", "describe_stream_summary", StreamName=stream
     )
-
-
-def _watermark_per_shard(stream: object, time_column: str) -> None:
-    """Give the Kinesis source a watermark assigner of its own, which it keeps per shard.
-
-    SQL's WATERMARK is kept per subtask: shards behind one subtask make each other's backlog late. The table source
-    can't be told otherwise in SQL, so the assigner is put into its consumer here; these are internal classes of the
-    connector and the table runtime, hence pinned in the pom and held by a test.
-    """
-    from pyflink.java_gateway import get_gateway
-
-    jvm = get_gateway().jvm
-    source = stream._j_data_stream.getTransformation()  # type: ignore[attr-defined]
-    while not source.getInputs().isEmpty():
-        source = source.getInputs().get(0)
-    consumer = source.getOperator().getUserFunction()
-    # Metadata columns leave the source in the connector's order, not in the statement's: find ours by name.
-    index = list(source.getOutputType().toRowType().getFieldNames()).index(time_column)
-    runtime = jvm.org.apache.flink.table.runtime.operators.wmassigners
-    strategy = jvm.org.apache.flink.table.sources.wmstrategies.BoundedOutOfOrderTimestamps(0)
-    consumer.setPeriodicWatermarkAssigner(runtime.PeriodicWatermarkAssignerWrapper(strategy, index))

@@ -30,7 +30,7 @@ EVENT_TIME = "recorded_event_time"
 
 
 class RecordSource(Protocol):
-    """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks."""
+    """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks; Kinesis shards in its place."""
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table: ...
     def check(self) -> None: ...
@@ -88,23 +88,16 @@ class Pipeline:
         columns = _declared_columns(self.table_env, statement)
         if isinstance(connector, Recording):
             event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
-            decoded, errors = decode_records(self.table_env, records, [*columns, event_time])
+            decoded, errors, _ = decode_records(self.table_env, records, [*columns, event_time])
             decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
         else:
-            decoded, errors = decode_records(self.table_env, records, columns)
+            idle_timeout = connector.idle_timeout if isinstance(connector, KinesisSource) else None
+            decoded, errors, quiet = decode_records(self.table_env, records, columns, idle_timeout)
         self.table_env.create_temporary_view(name, decoded)
         self.errors(f"{name}_errors", errors)
-        # Rows without data say that the stream is quiet; a recording never is.
-        self.table_env.create_temporary_view(f"{name}_all_records", records)
-        quiet = (
-            f"{name} WHERE FALSE"
-            if isinstance(connector, Recording)
-            else f"{name}_all_records WHERE `data` IS NULL"
-        )
-        self.table_env.create_temporary_view(
-            f"{name}_quiet",
-            self.table_env.sql_query(f"SELECT rowtime FROM {quiet}"),  # noqa: S608
-        )
+        if isinstance(connector, Recording):  # never quiet
+            quiet = self.table_env.sql_query(f"SELECT rowtime FROM {name} WHERE FALSE")  # noqa: S608
+        self.table_env.create_temporary_view(f"{name}_quiet", quiet)
 
     def rowtime(self, name: str, source: str, time: str, watermark: str | None = None) -> None:
         """Give a relation another time: ``name`` has the columns of ``source``, and ``rowtime``.

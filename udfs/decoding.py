@@ -150,6 +150,14 @@ class RecordDecoder:
         return Decoded(tuple(values))
 
 
+def late_record(data: bytes, arrival: int, counted: int) -> Decoded:
+    """What is told of a record that came after its time was over, times in milliseconds since the epoch."""
+    late = (counted - arrival) / 1000
+    return _error(
+        "LATE_RECORD", f"record: came {late:.3f} s after its time was over; it counts at data_rowtime", data
+    )
+
+
 def _error(name: str, message: str, data: bytes) -> Decoded:
     raw = bytes(data[: MAX_DATA_ROW // 2]).hex()
     if len(data) * 2 > MAX_DATA_ROW:
