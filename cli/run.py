@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import time
@@ -135,7 +136,7 @@ def _watch(chosen: Job, client: Any, port: int, stop: "_Stop") -> int:
     """Follow the job to its end; return the exit code."""
     shown = ""
     while True:
-        status = client.get_job_status().result().name
+        status = _status(client)
         if status in ("FAILED", "RESTARTING") and status != shown:
             _err.print(
                 Text(
@@ -151,6 +152,17 @@ def _watch(chosen: Job, client: Any, port: int, stop: "_Stop") -> int:
         if stop.asked:
             return _stop_with_savepoint(chosen, client)
         time.sleep(0.3)
+
+
+def _status(client: Any) -> str:
+    try:
+        return str(client.get_job_status().result().name)
+    except Exception:
+        # The cluster ends with its job, sometimes before it could be asked again; the result outlives both.
+        with contextlib.suppress(Exception):
+            client.get_job_execution_result().result()
+            return "FINISHED"
+        return "FAILED"
 
 
 def _stop_with_savepoint(chosen: Job, client: Any) -> int:
