@@ -16,6 +16,16 @@ from typing import Any, TypeVar
 
 HERE = Path(__file__).resolve().parent
 
+#: The modules whose text decides whether machine code is out of date.
+COMPILED_SOURCES = (
+    "compiled",
+    "forest_layout",
+    "forest_trees",
+    "forest_scores",
+    "forest_stream",
+    "forest_packing",
+)
+
 
 def _mend_print() -> None:
     module = sys.modules.get(builtins.print.__module__)
@@ -60,8 +70,11 @@ def _cache_folder() -> Path | None:
     One folder per version of the kernels' sources: numba looks only at the file a function is written in,
     and would keep a caller after its callee in another file has changed.
     """
-    digest = sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("forest_*.py")))).hexdigest()[:12]
-    candidates = [Path(tempfile.gettempdir()) / f"kda-numba-{os.getuid()}" / digest]
+    digest = sha256(b"".join((HERE / f"{name}.py").read_bytes() for name in COMPILED_SOURCES)).hexdigest()[
+        :12
+    ]
+    # No folder in between: in the temporary directory only the leaf is safe from being exchanged by others.
+    candidates = [Path(tempfile.gettempdir()) / f"kda-numba-{os.getuid()}-{digest}"]
     if (HERE.parent / "pyproject.toml").exists():
         candidates.insert(0, HERE.parent / ".kda" / "numba" / digest)
     return next((folder for candidate in candidates if (folder := _private_folder(candidate))), None)

@@ -58,3 +58,10 @@ def test_the_cache_is_not_kept_where_others_may_write(tmp_path: Path) -> None:
     assert _private_folder(mine) is None
     (tmp_path / "file").write_text("")
     assert _private_folder(tmp_path / "file" / "below") is None
+
+
+def test_every_module_with_compiled_functions_decides_about_the_cache() -> None:
+    from udfs.compiled import COMPILED_SOURCES
+
+    with_kernels = {path.stem for path in (ROOT / "udfs").glob("*.py") if "\n@compiled\n" in path.read_text()}
+    assert with_kernels | {"compiled", "forest_layout"} == set(COMPILED_SOURCES)
