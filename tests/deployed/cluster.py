@@ -158,6 +158,8 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
             # In the foreground the script becomes the JVM itself.
             process = subprocess.Popen(
                 [home / "bin" / f"{name}.sh", "start-foreground"],
+                # Python workers inherit it and look for modules in it first: it must not be the repository.
+                cwd=folder / "tmp",
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
