@@ -42,7 +42,7 @@ def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> Non
         found = health(job.name)
         troubled = troubled or found.state in ("lost", "failed", "failing", "restarting")
         errors = _errors(LABS[job.short], where) if reachable and job.short in LABS else "no AWS"
-        table.add_row(job.short, *_cells(found), errors, plain(found.url or ""))
+        table.add_row(job.short, *_cells(found), errors, plain((found.url or "").partition("/#")[0]))
         if found.reason:
             table.add_row("", plain(found.reason), *[""] * 6)
     _out.print(table)

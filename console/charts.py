@@ -15,6 +15,9 @@ Figure = dict[str, Any]
 #: Points drawn of one trace.
 MOST_POINTS = 500
 _SESSION_USERS = 20
+# Plotly's own ticks of such an axis are lone digits.
+_TICKS = [digit * 10**power for power in range(-2, 7) for digit in (1, 2, 5)]
+_LOGARITHMIC = {"type": "log", "tickvals": _TICKS, "ticktext": [f"{tick:,g}" for tick in _TICKS]}
 
 
 def figures(lab: str, relations: Mapping[str, Rows]) -> list[Figure]:
@@ -98,8 +101,8 @@ def _trades(relations: Mapping[str, Rows]) -> list[Figure]:
                 points("anomaly", found, {"color": "@accent", "size": 9, "symbol": "diamond"}),
             ],
             {
-                "xaxis": {"title": {"text": "price"}, "type": "log"},
-                "yaxis": {"title": {"text": "quantity"}, "type": "log"},
+                "xaxis": {"title": {"text": "price"}} | _LOGARITHMIC,
+                "yaxis": {"title": {"text": "quantity"}} | _LOGARITHMIC,
             },
         )
     ]

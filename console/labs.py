@@ -58,8 +58,8 @@ class Lab:
     ----------
     name : str
         As the commands take it; also the job's short name.
-    title : str
-        One line.
+    title, tab : str
+        One line, and the two words of it that fit a phone.
     input, taps, errors : str
         Its Kinesis streams.
     flow : tuple of tuple of Node
@@ -71,6 +71,7 @@ class Lab:
 
     name: str
     title: str
+    tab: str
     input: str
     taps: str
     errors: str
@@ -93,6 +94,7 @@ LABS = {
         Lab(
             "ctr",
             "Click-through-rate anomalies",
+            "Click-through rate",
             "ctr-clickstream",
             "ctr-taps",
             "ctr-errors",
@@ -120,6 +122,7 @@ LABS = {
         Lab(
             "sessions",
             "Sessions of a clickstream",
+            "Sessions",
             "lab-stream",
             "lab-stream-taps",
             "lab-stream-errors",
@@ -136,6 +139,7 @@ LABS = {
         Lab(
             "trades",
             "Anomalous stock trades",
+            "Trades",
             "Demo-samples",
             "Demo-samples-taps",
             "Demo-samples-errors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -145,8 +146,10 @@ def bounded(row: Mapping[str, Any]) -> dict[str, Any]:
             value = json.dumps(value, ensure_ascii=False)
         if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
             value = value[: _MOST_CHARACTERS - 1] + "…"
-        # A browser's numbers have 53 bits; an id must not change on its way.
-        if isinstance(value, int) and abs(value) > 2**53:
+        # A browser's numbers have 53 bits: an id must not change on its way. JSON there has no NaN.
+        if (isinstance(value, int) and abs(value) > 2**53) or (
+            isinstance(value, float) and not math.isfinite(value)
+        ):
             value = str(value)
         result[str(name)[:128]] = value
     return result

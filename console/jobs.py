@@ -1,0 +1,181 @@
+"""Start, stop and resume a lab's job on this machine, and say how it is."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from console.labs import Lab
+from infra.flink_health import Health, health
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+_LOOK_SECONDS = 1.0
+_STOP_SECONDS = 60.0
+_LOG_BYTES = 20_000
+
+
+class JobError(RuntimeError):
+    """What was asked can't be done to the job now; the message says why."""
+
+
+@dataclass(frozen=True)
+class JobView:
+    """What the page shows of a job: its health, and what the operator asked of it."""
+
+    health: Health
+    asked: str = ""
+    trouble: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data; the process's id is nobody's business."""
+        found = asdict(self.health)
+        del found["pid"]
+        return found | {"asked": self.asked, "trouble": self.trouble}
+
+
+class LocalJob:
+    """One lab's job.
+
+    Parameters
+    ----------
+    lab : Lab
+    job_name : str
+        Its long name.
+    command : sequence of str
+        What runs it, without ``--resume``.
+    folder : Path
+        For the log of what it prints.
+    look : callable
+        How it is; :func:`infra.flink_health.health` by default.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        job_name: str,
+        command: Sequence[str],
+        folder: Path,
+        look: Callable[[str], Health] = health,
+    ) -> None:
+        self._command = list(command)
+        self._job_name = job_name
+        self._log = folder / f"{lab.name}.log"
+        self._look = look
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping_since: float | None = None
+        self._view = JobView(Health("unknown"))
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"job {lab.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def view(self) -> JobView:
+        """The job as it was seen a second ago at most."""
+        return self._view
+
+    def start(self, resume: bool) -> None:
+        """Start the job, afresh or from its newest state.
+
+        Raises
+        ------
+        JobError
+            It runs already.
+        """
+        with self._lock:
+            if self._alive() or self._look(self._job_name).url:
+                raise JobError("the job runs already")
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [*self._command, *(["--resume"] if resume else [])],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    # Of its own group: Ctrl-C reaches the console, which then ends the job in order.
+                    start_new_session=True,
+                    preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
+                )
+            self._stopping_since = None
+            self._view = JobView(replace(self._view.health, state="starting", reason=""), "start")
+
+    def stop(self) -> None:
+        """Ask the job to stop with a savepoint, whoever started it.
+
+        Raises
+        ------
+        JobError
+            It does not run.
+        """
+        with self._lock:
+            pid = self._process.pid if self._process and self._alive() else self._look(self._job_name).pid
+            if pid is None:
+                raise JobError("the job does not run")
+            os.kill(pid, signal.SIGINT)
+            self._stopping_since = time.monotonic()
+            self._view = replace(self._view, asked="stop")
+
+    def close(self) -> None:
+        """Stop the job if this console started it, and wait for its savepoint."""
+        self._end.set()
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _watch(self) -> None:
+        while not self._end.is_set():
+            try:
+                found = self._look(self._job_name)
+            except Exception as error:  # the view goes on, and says so
+                found = Health("unknown", f"{type(error).__name__}: {error}")
+            with self._lock:
+                self._view = self._seen(found)
+            self._end.wait(_LOOK_SECONDS)
+
+    def _seen(self, found: Health) -> JobView:
+        alive = self._alive()
+        if self._stopping_since and (alive or found.url):
+            return JobView(replace(found, state="stopping"), "stop")
+        if alive and not found.url:
+            return JobView(replace(found, state="starting"), "start")
+        if alive or found.url:
+            return JobView(found)
+        code = self._process.returncode if self._process else 0
+        asked, self._stopping_since = self._stopping_since, None
+        if found.state == "lost" or code < 0:
+            signal_name = f" by signal {-code}" if code < 0 else ""
+            return JobView(
+                replace(found, state="killed"), trouble=f"The job's process was killed{signal_name}."
+            )
+        if code and not asked:
+            return JobView(replace(found, state="failed"), trouble=self._last_words())
+        if self._view.health.state == "stopping" and "no savepoint" in (words := self._last_words()):
+            return JobView(found, trouble=words)
+        return replace(self._view, health=found, asked="") if self._view.trouble else JobView(found)
+
+    def _last_words(self) -> str:
+        try:
+            lines = (
+                self._log.read_bytes()[-_LOG_BYTES:].decode("utf-8", errors="replace").strip().splitlines()
+            )
+        except OSError:
+            return ""
+        return "\n".join(lines[-3:])[-1000:]

@@ -1,0 +1,56 @@
+// The charts, as the page and the report draw them: figures with roles for colours, and a table of each.
+
+const ROLES = ["ink", "muted", "accent"];
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name) => style.getPropertyValue(`--${name}`).trim();
+  return Object.fromEntries([...ROLES, "line", "card", "soft"].map((name) => [name, of(name)]));
+}
+
+function coloured(value, palette) {
+  if (Array.isArray(value)) return value;
+  if (value && typeof value === "object")
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, coloured(inner, palette)]));
+  return typeof value === "string" && value.startsWith("@") && ROLES.includes(value.slice(1)) ? palette[value.slice(1)] : value;
+}
+
+function axis(palette, own = {}) {
+  const title = own.title ? { title: { ...own.title, font: { size: 12 }, standoff: 8 } } : {};
+  return { gridcolor: palette.line, zeroline: false, linecolor: palette.line, automargin: true, fixedrange: true, ...own, ...title };
+}
+
+export function paint(element, figure, Plotly) {
+  const palette = colours();
+  const layout = {
+    ...figure.layout,
+    xaxis: axis(palette, figure.layout.xaxis),
+    yaxis: axis(palette, figure.layout.yaxis),
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: palette.muted },
+    hoverlabel: { bgcolor: palette.card, bordercolor: palette.line, font: { color: palette.ink } },
+    margin: { l: 8, r: 8, t: 26, b: 8 },
+    legend: { orientation: "h", x: 1, xanchor: "right", y: 1.02, yanchor: "bottom" },
+    showlegend: true,
+    dragmode: false,
+    uirevision: "same",
+  };
+  return Plotly.react(element, coloured(figure.data, palette).map((t) => coloured(t, palette)), layout, {
+    displayModeBar: false,
+    responsive: true,
+  });
+}
+
+const plain = (text) => String(text ?? "").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+
+// The same numbers, for those who can't see the picture: newest first.
+export function tableRows(figure, most = 100) {
+  const rows = [];
+  for (const trace of figure.data)
+    trace.x.forEach((x, i) => {
+      if (x !== null && trace.y[i] !== null && trace.y[i] !== undefined)
+        rows.push([trace.name, plain(x), plain(trace.y[i]), plain(trace.text ? trace.text[i] : "")]);
+    });
+  return rows.slice(-most).reverse();
+}
