@@ -18,7 +18,7 @@ from infra import local
 from infra.paths import STATE
 
 #: The labs in the order of the demo, and the module whose ``show`` runs each.
-LABS = {"trades": "cli.demo_trades", "ctr": "cli.demo_ctr"}
+LABS = {"trades": "cli.demo_trades", "ctr": "cli.demo_ctr", "sessions": "cli.demo_sessions"}
 
 _out = Console()
 
