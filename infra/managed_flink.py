@@ -124,7 +124,7 @@ def deploy(
     began = datetime.now(UTC)
     before = status(endpoint, name)
     code = stacks.upload(endpoint, "kda-on-flink", package)
-    given = {"ApplicationName": name} | dict(parameters) | code
+    given = {"ApplicationName": name, "MetricMath": str(endpoint is None).lower()} | dict(parameters) | code
     try:
         stacks.deploy_template(endpoint, name, template(groups), given)
     except stacks.StackError as error:
@@ -205,7 +205,7 @@ def status(endpoint: str | None, name: str) -> Status | None:
         name,
         detail["ApplicationStatus"],
         detail["ApplicationVersionId"],
-        parallelism.get("CurrentParallelism", parallelism["Parallelism"]),
+        int(parallelism.get("CurrentParallelism", parallelism["Parallelism"])),
         snapshots,
     )
 
