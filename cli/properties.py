@@ -67,7 +67,9 @@ def properties_of(chosen: Job) -> Iterator[Property]:
         for key, field in model.model_fields.items():
             value = getattr(default, key, None) if default is not None else field.default
             example = lab.get(group, {}).get(key) if field.is_required() else _text(value, field)
-            yield Property(group, key, field.is_required(), example or _text(value, field), _notes(field))
+            yield Property(
+                group, key, field.is_required(), example or _text(value, field), _notes(model, key)
+            )
 
 
 def markdown() -> str:
@@ -148,34 +150,33 @@ def _is_milliseconds(field: FieldInfo) -> bool:
     return any(validator in field.metadata for validator in get_args(Milliseconds)[1:])
 
 
-def _notes(field: FieldInfo) -> str:
-    notes = [field.description or ""]
+def _notes(model: type[BaseModel], key: str) -> str:
+    field = model.model_fields[key]
+    # A field that a job only narrows keeps the words of the group it comes from.
+    bases = [base for base in model.__mro__ if issubclass(base, BaseModel) and key in base.model_fields]
+    said = next((d for base in bases if (d := base.model_fields[key].description)), "")
     choices = _choices(field.annotation)
-    if len(choices) > 1:
-        notes.append(f"one of {', '.join(choices)}")
-    notes += _range(field)
-    return "; ".join(note for note in notes if note)
+    one = f"one of {', '.join(choices)}" if len(choices) > 1 else ""
+    if get_origin(field.annotation) is Literal and len(choices) == 1:
+        one = f"always {choices[0]}"
+    # A description may say the range better.
+    bounds = "" if re.search(r"\d-\d", said) else _range(field)
+    return "; ".join(note for note in (said, one if one not in said else "", bounds) if note)
 
 
 def _choices(annotation: Any) -> list[str]:
     if get_origin(annotation) is Literal:
-        return [str(choice) for choice in get_args(annotation)]
+        return [str(choice).lower() for choice in get_args(annotation)]
     if get_origin(annotation) is tuple:
         return []
     return [choice for inner in get_args(annotation) for choice in _choices(inner)]
 
 
-def _range(field: FieldInfo) -> list[str]:
-    bounds = {type(m): m for m in field.metadata if isinstance(m, Ge | Gt | Le | Lt)}
-    said = field.description or ""
-    texts = []
-    for kind, word, name in (
-        (Ge, "at least", "ge"),
-        (Gt, "more than", "gt"),
-        (Le, "at most", "le"),
-        (Lt, "less than", "lt"),
-    ):
-        if kind in bounds:
-            texts.append(f"{word} {_text(getattr(bounds[kind], name), field)}")
-    # A description may say it better.
-    return [] if re.search(r"\d-\d", said) or not texts else [", ".join(texts)]
+def _range(field: FieldInfo) -> str:
+    words = {Ge: ("at least", "ge"), Gt: ("more than", "gt"), Le: ("at most", "le"), Lt: ("less than", "lt")}
+    bounds = {type(m): m for m in field.metadata}
+    return ", ".join(
+        f"{word} {_text(getattr(bounds[kind], name), field)}"
+        for kind, (word, name) in words.items()
+        if kind in bounds
+    )
