@@ -4,7 +4,7 @@ Delivery: at least once; a row that comes twice leaves one item, as the key is t
 row of a batch wins; batches go out side by side, so two rows of one key in different batches may overtake each other.
 Batches: 25 items. An item that DynamoDB leaves unprocessed, or a call that fails, is sent again until it is taken, with
 back-pressure meanwhile; an item that it calls invalid (a key that is empty or over 2,048 bytes, an item over 400 kB)
-fails the job. NULL leaves its attribute out of the item.
+fails the job, and so does a NULL in any column: this version of Flink's connector has no way to write one.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ FROM (
   SELECT
     user_id,
     -- Where a session has several devices, its id is that of its first click.
-    MAX(CASE WHEN session_ms IS NOT NULL THEN device_type END) AS device_type,
+    COALESCE(MAX(CASE WHEN session_ms IS NOT NULL THEN device_type END), MAX(device_type)) AS device_type,
     MIN(event_timestamp) AS start_ms,
     MAX(event_timestamp) AS end_ms,
     COUNT(*) AS number_of_events,
