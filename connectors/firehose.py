@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from connectors.check import require
 from connectors.clock import follow_the_clock
@@ -83,7 +84,9 @@ class FirehoseLanding:
     stream is quiet as well. The clocks of S3 and of the cluster must agree within half of ``idle_timeout``.
 
     Limits: plain objects, and gzip by name (``.gz``), in folders of any depth; names that begin with ``.`` or ``_`` are
-    left out. The path is listed each time and the names are kept in state: give it a prefix that is cleared at times.
+    left out. The whole path is listed each time, a call for each folder, and the names are kept in state. A listing
+    that takes longer than half of ``idle_timeout`` makes objects late, which the job tells: give it a prefix that a
+    lifecycle rule clears.
 
     Parameters
     ----------
@@ -119,8 +122,20 @@ class FirehoseLanding:
         self._since()
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the bucket is there."""
+        """Raise :class:`~connectors.check.ConnectorError` unless the bucket is there.
+
+        S3 knows no empty folder, and Flink starts on none: before the first delivery, an empty object ``_landing`` is
+        put under the path.
+        """
         check_folder(self.path, self.region, self.endpoint)
+        url = urlsplit(self.path)
+        if url.scheme.startswith("s3"):
+            prefix = f"{url.path.strip('/')}/".lstrip("/")
+            where = ("s3", self.region, self.endpoint, f"S3 folder {self.path}")
+            if not require(*where, "list_objects_v2", Bucket=url.netloc, Prefix=prefix, MaxKeys=1)[
+                "KeyCount"
+            ]:
+                require(*where, "put_object", Bucket=url.netloc, Key=f"{prefix}_landing", Body=b"")
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """The lines: ``data BYTES``, ``rowtime TIMESTAMP_LTZ(3)`` (when the object was written, with watermarks)."""

@@ -3,7 +3,7 @@
 import gzip
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,20 @@ def table_env(folder: Path, endpoint: str | None, parallelism: int = 1) -> Any:
     return made
 
 
-def lines(env: Any, query: str) -> Iterator[tuple[Any, ...]]:
-    with env.sql_query(query).execute().collect() as rows:
-        for row in rows:
-            yield tuple(row)
+def lines(env: Any, query: str) -> Generator[tuple[Any, ...], None, None]:
+    """The rows of a query that runs already when this returns."""
+    result = env.sql_query(query).execute()
+    end = time.monotonic() + 60
+    while result.get_job_client().get_job_status().result().name != "RUNNING":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+    def rows() -> Generator[tuple[Any, ...], None, None]:
+        with result.collect() as found:
+            for row in found:
+                yield tuple(row)
+
+    return rows()
 
 
 @pytest.mark.flink
@@ -44,14 +54,15 @@ def test_objects_are_read_as_firehose_lands_them_and_as_they_come(
     def land(key: str, body: bytes) -> None:
         s3.put_object(Bucket=bucket, Key=f"landing/{key}", Body=body)
 
-    land("2026/01/31/23/ctr-1-a", b'{"n": 1}{"n": 2}{"n": 3}')
-    land("2026/02/01/00/ctr-1-b.gz", gzip.compress(b'{"n": 4}\n{"n": 5}\n\n{"n": 6}\n'))
-    land("2026/02/01/00/ctr-1-c", b'{"n":\n 7}\nno json\n\xff\xfe')
     source = FirehoseLanding(f"s3://{bucket}/landing/", "us-east-1", local_aws.endpoint, idle_timeout=SOON)
     env = table_env(tmp_path, local_aws.endpoint)
+    # Nothing was delivered yet.
     source.check()
     env.create_temporary_view("records", source.records(env, "landing"))
     found = lines(env, "SELECT `data`, CAST(rowtime AS STRING) FROM records WHERE `data` IS NOT NULL")
+    land("2026/01/31/23/ctr-1-a", b'{"n": 1}{"n": 2}{"n": 3}')
+    land("2026/02/01/00/ctr-1-b.gz", gzip.compress(b'{"n": 4}\n{"n": 5}\n\n{"n": 6}\n'))
+    land("2026/02/01/00/ctr-1-c", b'{"n":\n 7}\nno json\n\xff\xfe')
     first = {bytes(next(found)[0]) for _ in range(8)}
     assert first == {
         b'{"n": 1}{"n": 2}{"n": 3}',
