@@ -15,6 +15,7 @@ Figure = dict[str, Any]
 #: Points drawn of one trace.
 MOST_POINTS = 500
 _SESSION_USERS = 20
+_TIME = {"type": "date", "tickformat": "%H:%M:%S", "hoverformat": "%Y-%m-%d %H:%M:%S"}
 # Plotly's own ticks of such an axis are lone digits.
 _TICKS = [digit * 10**power for power in range(-2, 7) for digit in (1, 2, 5)]
 _LOGARITHMIC = {"type": "log", "tickvals": _TICKS, "ticktext": [f"{tick:,g}" for tick in _TICKS]}
@@ -55,7 +56,7 @@ def _ctr(relations: Mapping[str, Rows]) -> list[Figure]:
             _line("usual", times, [r.get("usual_ctr") for r in scores], "@muted", dash="dot"),
             _marks("anomaly", marks, [r.get("ctrpercent") for r in found]),
         ],
-        {"yaxis": {"rangemode": "tozero", "ticksuffix": " %"}},
+        {"xaxis": _TIME, "yaxis": {"rangemode": "tozero", "ticksuffix": " %"}},
     )
     newest = f"newest {_score(scores[-1])}, " if scores else ""
     score = _figure(
@@ -67,7 +68,7 @@ def _ctr(relations: Mapping[str, Rows]) -> list[Figure]:
             _line("threshold", times, [threshold] * len(times), "@accent", dash="dash"),
             _marks("anomaly", marks, [r.get("anomaly_score") for r in found]),
         ],
-        {"yaxis": {"rangemode": "tozero"}},
+        {"xaxis": _TIME, "yaxis": {"rangemode": "tozero"}},
     )
     return [rate, score]
 
@@ -145,7 +146,7 @@ def _sessions(relations: Mapping[str, Rows]) -> list[Figure]:
         ),
     ]
     summary = f"{len(clicks)} clicks of {len(users)} users, {len(starts)} session starts."
-    layout = {"yaxis": {"type": "category", "title": {"text": ""}}}
+    layout = {"xaxis": _TIME, "yaxis": {"type": "category", "categoryorder": "category descending"}}
     return [_figure("sessions", "Sessions by user", summary, traces, layout)]
 
 

@@ -74,7 +74,8 @@ class LocalJob:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping_since: float | None = None
         self._view = JobView(Health("unknown"))
-        self._end = threading.Event()
+        self._wanted: list[str] = []
+        self._wake, self._end = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"job {lab.name}", daemon=True)
         self._thread.start()
 
@@ -92,21 +93,12 @@ class LocalJob:
             It runs already.
         """
         with self._lock:
-            if self._alive() or self._look(self._job_name).url:
+            if self._wanted or self._alive() or self._look(self._job_name).url:
                 raise JobError("the job runs already")
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            with self._log.open("wb") as log:
-                self._process = subprocess.Popen(
-                    [*self._command, *(["--resume"] if resume else [])],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    # Of its own group: Ctrl-C reaches the console, which then ends the job in order.
-                    start_new_session=True,
-                    preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
-                )
+            self._wanted = [*self._command, *(["--resume"] if resume else [])]
             self._stopping_since = None
             self._view = JobView(replace(self._view.health, state="starting", reason=""), "start")
+        self._wake.set()
 
     def stop(self) -> None:
         """Ask the job to stop with a savepoint, whoever started it.
@@ -127,6 +119,7 @@ class LocalJob:
     def close(self) -> None:
         """Stop the job if this console started it, and wait for its savepoint."""
         self._end.set()
+        self._wake.set()
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -136,6 +129,27 @@ class LocalJob:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    def _launch(self) -> None:
+        """Start the wanted process, in the thread that lives as long as this console.
+
+        The kernel ends the job with the thread that started it: a thread of the server's pool is gone after seconds.
+        """
+        command, self._wanted = self._wanted, []
+        try:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    # Of its own group: Ctrl-C reaches the console, which then ends the job in order.
+                    start_new_session=True,
+                    preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
+                )
+        except OSError as error:
+            self._view = JobView(replace(self._view.health, state="failed"), trouble=str(error))
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -147,8 +161,12 @@ class LocalJob:
             except Exception as error:  # the view goes on, and says so
                 found = Health("unknown", f"{type(error).__name__}: {error}")
             with self._lock:
-                self._view = self._seen(found)
-            self._end.wait(_LOOK_SECONDS)
+                if self._wanted:
+                    self._launch()
+                else:
+                    self._view = self._seen(found)
+            self._wake.wait(_LOOK_SECONDS)
+            self._wake.clear()
 
     def _seen(self, found: Health) -> JobView:
         alive = self._alive()

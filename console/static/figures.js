@@ -22,15 +22,17 @@ function axis(palette, own = {}) {
 
 export function paint(element, figure, Plotly) {
   const palette = colours();
+  // On a phone the times would stand aslant.
+  const few = element.clientWidth < 480 && figure.layout.xaxis?.type === "date" ? { nticks: 4 } : {};
   const layout = {
     ...figure.layout,
-    xaxis: axis(palette, figure.layout.xaxis),
+    xaxis: axis(palette, { ...few, ...figure.layout.xaxis }),
     yaxis: axis(palette, figure.layout.yaxis),
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: palette.muted },
     hoverlabel: { bgcolor: palette.card, bordercolor: palette.line, font: { color: palette.ink } },
-    margin: { l: 8, r: 8, t: 26, b: 8 },
+    margin: { l: 52, r: 8, t: 26, b: 8 },
     legend: { orientation: "h", x: 1, xanchor: "right", y: 1.02, yanchor: "bottom" },
     showlegend: true,
     dragmode: false,
