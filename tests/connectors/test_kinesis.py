@@ -1,0 +1,162 @@
+"""Several shards behind one subtask: every record in its own second, whatever the shards and the service do."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.kinesis import KinesisSource
+from infra import clients, flink
+from tests.jobs.conftest import Flink
+from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
+from tests.torture.kinesis_local import running_kinesis
+from tests.torture.proxy import Call, Fault, Proxy, running_proxy
+from tests.torture.windows import Counting, Producer, truth
+
+
+@pytest.fixture(scope="module")
+def kinesis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    folder = tmp_path_factory.mktemp("kinesis")
+    with running_kinesis(folder) as upstream, running_proxy(upstream) as proxy:
+        yield proxy
+
+
+def stream(kinesis: Proxy, name: str, shards: int) -> Any:
+    client = clients.client("kinesis", kinesis.upstream)
+    client.create_stream(StreamName=name, ShardCount=shards)
+    client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    return client
+
+
+def environment(mini_flink: Flink, parallelism: int = 1, state: str = "") -> Any:
+    options = {"parallelism__default": str(parallelism), "execution__checkpointing__interval": "1 s"}
+    if state:
+        options["execution__state-recovery__path"] = state
+    return mini_flink.environment(**options)
+
+
+@pytest.mark.parametrize("position", ["LATEST", "TRIM_HORIZON"])
+def test_position_is_an_option_of_the_table(position: str) -> None:
+    assert KinesisSource("s", "us-east-1", position=position).options()["scan.stream.initpos"] == position
+
+
+def test_a_time_is_a_position() -> None:
+    options = KinesisSource("s", "us-east-1", position="2024-01-31T13:00:00.250+01:00").options()
+    assert options["scan.stream.initpos"] == "AT_TIMESTAMP"
+    assert options["scan.stream.initpos-timestamp"] == "2024-01-31T12:00:00.250Z"
+
+
+@pytest.mark.parametrize("position", ["latest", "2024-01-31T13:00:00", "yesterday", ""])
+def test_any_other_position_is_refused(position: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"source\.position must be LATEST, TRIM_HORIZON or a time with offset"
+    ):
+        KinesisSource("s", "us-east-1", position=position)
+
+
+@pytest.mark.flink
+@pytest.mark.aws
+def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_second(
+    kinesis: Proxy, mini_flink: Flink, tmp_path: Path
+) -> None:
+    """The first shard that is asked answers after 3.5 s; then reads fail in every known way."""
+    name = "backlog"
+    client = stream(kinesis, name, 4)
+    Producer(client, name).put(1500, 5.0)
+    reads = 0
+
+    def rule(call: Call) -> Fault | None:
+        nonlocal reads
+        if call.operation != "GetRecords":
+            return None
+        reads += 1
+        faults = {
+            1: Fault(delay=3.5),
+            9: Fault(status=400, error="ProvisionedThroughputExceededException"),
+            12: Fault(status=500),
+            15: Fault(status=400, error="ExpiredIteratorException"),
+            18: Fault(reset=True),
+            21: Fault(status=503, error="ServiceUnavailable"),
+        }
+        return faults.get(reads)
+
+    kinesis.rule = rule
+    faults = kinesis.faults
+    source = KinesisSource(name, "us-east-1", kinesis.endpoint, "TRIM_HORIZON", timedelta(seconds=3))
+    counting = Counting(environment(mini_flink), tmp_path, source)
+    try:
+        counts = counting.wait(1500, 90)
+    finally:
+        counting.client.cancel().result()
+        kinesis.rule = lambda call: None
+    assert counts.windows == truth(client, name)
+    assert counts.doubles == 0
+    assert counts.errors == {}
+    assert kinesis.faults - faults >= 6
+
+
+@pytest.mark.flink
+@pytest.mark.aws
+@pytest.mark.parametrize("parallelism", [1, 2])
+def test_splits_merges_and_a_restore_while_records_come(
+    kinesis: Proxy, mini_flink: Flink, tmp_path: Path, parallelism: int
+) -> None:
+    """1 → 2 → 4 → 3 shards under load, a cut and a restore in between: all counted once, in their second."""
+    name = f"resharded-{parallelism}"
+    client = stream(kinesis, name, 1)
+    producer = Producer(client, name)
+    source = KinesisSource(name, "us-east-1", kinesis.endpoint, "TRIM_HORIZON", timedelta(seconds=11))
+    counting = Counting(environment(mini_flink, parallelism), tmp_path, source)
+    producer.start(1000, 25.0)
+    try:
+        counting.wait(50, 60)
+        reshard(client, name, splits=1)
+        reshard(client, name, splits=2)
+        wait_until_read(kinesis, name, shards=7)
+        counting.client.cancel().result()
+        checkpoint = flink.last_state("test", mini_flink.folder)
+        assert checkpoint is not None
+        reshard(client, name, merges=1)
+        counting = Counting(environment(mini_flink, parallelism, checkpoint), tmp_path, source)
+        producer.finish()
+        counts = counting.wait(1000, 120)
+    finally:
+        counting.client.cancel().result()
+    assert counts.windows == truth(client, name)
+    assert counts.doubles == 0
+    assert counts.errors == {}
+
+
+def wait_until_read(kinesis: Proxy, name: str, shards: int) -> None:
+    deadline = time.monotonic() + 30
+    while len({c.body["ShardId"] for c in kinesis.calls if _iterator_of(c, name)}) < shards:
+        assert time.monotonic() < deadline, "new shards were not found"
+        time.sleep(0.1)
+
+
+def _iterator_of(call: Call, name: str) -> bool:
+    return call.operation == "GetShardIterator" and call.body["StreamName"] == name
+
+
+def reshard(client: Any, name: str, splits: int = 0, merges: int = 0) -> None:
+    """Split or merge so many of the open shards, at their middle or with their neighbours."""
+    shards = [
+        s
+        for s in client.list_shards(StreamName=name)["Shards"]
+        if "EndingSequenceNumber" not in s["SequenceNumberRange"]
+    ]
+    shards.sort(key=lambda s: int(s["HashKeyRange"]["StartingHashKey"]))
+    waiter = client.get_waiter("stream_exists")
+    for shard in shards[:splits]:
+        keys = shard["HashKeyRange"]
+        middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"])) // 2
+        client.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle))
+        waiter.wait(StreamName=name, WaiterConfig={"Delay": 1})
+    for left, right in list(zip(shards[::2], shards[1::2], strict=False))[:merges]:
+        client.merge_shards(
+            StreamName=name, ShardToMerge=left["ShardId"], AdjacentShardToMerge=right["ShardId"]
+        )
+        waiter.wait(StreamName=name, WaiterConfig={"Delay": 1})

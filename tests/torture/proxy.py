@@ -1,0 +1,194 @@
+"""A reverse proxy between a job and its AWS: it records every call, and does to it what a rule says."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: ``service`` and ``operation`` as AWS's JSON protocol names them, ``body`` as parsed JSON."""
+
+    service: str
+    operation: str
+    body: dict[str, Any]
+    path: str
+    method: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What to do to a call before or instead of passing it on.
+
+    Parameters
+    ----------
+    delay : float
+        Seconds to wait first.
+    status : int
+        Answer this instead of passing it on; 0: pass it on.
+    error : str
+        With ``status``: AWS's error code.
+    reset : bool
+        Cut the connection instead of answering.
+    fail_records : int
+        Of a PutRecords or PutRecordBatch call, pass on all but the first so many, and answer that these failed.
+    """
+
+    delay: float = 0.0
+    status: int = 0
+    error: str = "InternalFailure"
+    reset: bool = False
+    fail_records: int = 0
+
+
+Rule = Callable[[Call], Fault | None]
+
+
+@dataclass
+class Proxy:
+    """A running proxy.
+
+    Attributes
+    ----------
+    endpoint : str
+    upstream : str
+        Where calls are passed on to; may change while it runs.
+    rule : callable
+        What to do to a call; None: pass it on. May change while it runs.
+    calls : list of Call
+        Every call so far.
+    faults : int
+        Calls that a fault was done to.
+    """
+
+    endpoint: str
+    upstream: str
+    rule: Rule = lambda call: None
+    calls: list[Call] = field(default_factory=list)
+    faults: int = 0
+
+
+@contextlib.contextmanager
+def running_proxy(upstream: str) -> Iterator[Proxy]:
+    """Run a proxy in front of ``upstream`` for as long as the block lasts."""
+
+    class Handler(_Handler):
+        pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    proxy = Handler.proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}", upstream)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    proxy: Proxy
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        call = _call(self.headers.get("X-Amz-Target", ""), raw, self.path, self.command)
+        self.proxy.calls.append(call)
+        fault = self.proxy.rule(call)
+        if fault is None:
+            self._answer(*self._pass_on(raw))
+            return
+        self.proxy.faults += 1
+        time.sleep(fault.delay)
+        if fault.reset:
+            # With a linger of zero the kernel sends a reset instead of a proper end.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+        elif fault.status:
+            body = json.dumps({"__type": fault.error, "message": "injected"}).encode()
+            headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", fault.error)]
+            self._answer(fault.status, headers, body)
+        elif fault.fail_records:
+            self._answer(*self._pass_on_partly(call, fault))
+        else:
+            self._answer(*self._pass_on(raw))
+
+    do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
+
+    def _pass_on(self, raw: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        target = urlsplit(self.proxy.upstream)
+        connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=60)
+        try:
+            headers = {
+                k: v for k, v in self.headers.items() if k.lower() not in ("connection", "content-length")
+            }
+            connection.request(self.command, self.path, raw, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        except (OSError, http.client.HTTPException):
+            return 503, [], b'{"__type": "ServiceUnavailable", "message": "upstream is away"}'
+        finally:
+            connection.close()
+
+    def _pass_on_partly(self, call: Call, fault: Fault) -> tuple[int, list[tuple[str, str]], bytes]:
+        records = call.body["Records"]
+        failed = min(fault.fail_records, len(records))
+        refused = {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "injected"}
+        taken: dict[str, Any] = {}
+        if failed < len(records):
+            status, headers, raw = self._pass_on(
+                json.dumps(call.body | {"Records": records[failed:]}).encode()
+            )
+            if status != 200:
+                return status, headers, raw
+            taken = json.loads(raw)
+        if call.operation == "PutRecords":
+            body = {"FailedRecordCount": failed, "Records": [refused] * failed + taken.get("Records", [])}
+        else:
+            body = {
+                "FailedPutCount": failed,
+                "RequestResponses": [refused] * failed + taken.get("RequestResponses", []),
+            }
+        return 200, [("Content-Type", "application/x-amz-json-1.1")], json.dumps(body).encode()
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.send_response(status)
+            for name, value in headers:
+                if name.lower() not in (
+                    "connection",
+                    "content-length",
+                    "transfer-encoding",
+                    "date",
+                    "server",
+                ):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def _call(target: str, raw: bytes, path: str, method: str) -> Call:
+    service, _, operation = target.partition(".")
+    body: dict[str, Any] = {}
+    if operation:
+        with contextlib.suppress(ValueError):
+            body = json.loads(raw)
+    return Call(service.partition("_")[0], operation, body, path, method)
