@@ -1,0 +1,57 @@
+"""No job sets, where it is deployed, what the managed service refuses."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import flink
+from infra.paths import ROOT
+from jobs.catalog import JOBS, Job
+from jobs.environment import table_environment
+from jobs.settings import read_groups
+
+pytestmark = pytest.mark.flink
+
+#: Keys that an application's code may set, out of the service's documentation ("Programmatic Flink configuration
+#: properties"). The service enforces them from its Flink 2.2 on; a job that keeps to them runs on either.
+ALLOWED = set(Path(__file__).with_name("allowed_keys.txt").read_text().split())
+#: Set by the planner for each query, and by PyFlink where it runs without a cluster.
+NOT_OURS = {
+    "__table.query-start.current-database__",
+    "__table.query-start.epoch-time__",
+    "__table.query-start.local-time__",
+    "python.loopback-server.address",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _gateway(tmp_path_factory: pytest.TempPathFactory) -> None:
+    flink.prepare("http://127.0.0.1:1", tmp_path_factory.mktemp("flink"))
+
+
+def configured(table_env: Any) -> dict[str, str]:
+    """Everything that is set in an environment, by key."""
+    stream_env = table_env._j_tenv.execEnv()
+    found = dict(table_env.get_config().get_configuration().to_dict())
+    found.update(dict(stream_env.getConfiguration().toMap()))
+    return found
+
+
+def pristine() -> dict[str, str]:
+    from pyflink.datastream import StreamExecutionEnvironment
+    from pyflink.table import StreamTableEnvironment
+
+    return configured(StreamTableEnvironment.create(StreamExecutionEnvironment.get_execution_environment()))
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.short)
+def test_a_deployed_job_sets_only_what_the_service_allows(job: Job) -> None:
+    before = pristine()
+    # The jar is what the service itself adds.
+    table_env = table_environment({"pipeline.jars": flink.CONNECTORS.as_uri()})
+    job.pipeline(table_env, read_groups(ROOT / "flink-conf" / job.name / "application_properties.json"))
+    set_here = {key for key, value in configured(table_env).items() if before.get(key) != value}
+    # Not none, or this test would look in the wrong place.
+    assert {"table.local-time-zone", "table.exec.source.idle-timeout"} <= set_here
+    assert set_here - ALLOWED - NOT_OURS == set()
