@@ -2,7 +2,21 @@
 
 import typer
 
-from cli import console, demo, discover, generate, items, local, produce, record, run, shards, status, watch
+from cli import (
+    console,
+    demo,
+    discover,
+    generate,
+    items,
+    local,
+    produce,
+    record,
+    report,
+    run,
+    shards,
+    status,
+    watch,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +33,7 @@ app.command("sql")(run.sql)
 app.command("discover")(discover.discover_stream)
 app.command("status")(status.status)
 app.command("watch")(watch.watch)
+app.command("report")(report.report)
 app.command("console")(console.console)
 app.command("generate")(generate.generate)
 app.command("record")(record.record)

@@ -12,7 +12,7 @@ from typing import Any
 Rows = Sequence[Mapping[str, Any]]
 Figure = dict[str, Any]
 
-#: Points drawn of one trace.
+#: Points drawn of one trace on the page.
 MOST_POINTS = 500
 _SESSION_USERS = 20
 _TIME = {"type": "date", "tickformat": "%H:%M:%S", "hoverformat": "%Y-%m-%d %H:%M:%S"}
@@ -21,7 +21,7 @@ _TICKS = [digit * 10**power for power in range(-2, 7) for digit in (1, 2, 5)]
 _LOGARITHMIC = {"type": "log", "tickvals": _TICKS, "ticktext": [f"{tick:,g}" for tick in _TICKS]}
 
 
-def figures(lab: str, relations: Mapping[str, Rows]) -> list[Figure]:
+def figures(lab: str, relations: Mapping[str, Rows], most_points: int = MOST_POINTS) -> list[Figure]:
     """The charts of a lab.
 
     Parameters
@@ -30,17 +30,19 @@ def figures(lab: str, relations: Mapping[str, Rows]) -> list[Figure]:
         Name of the lab.
     relations : mapping
         Rows by relation, oldest first.
+    most_points : int
+        Points drawn of one trace: the newest ones.
 
     Returns
     -------
     list of dict
         Each with ``id``, ``title``, ``summary`` (one sentence for those who can't see it), ``data`` and ``layout``.
     """
-    return {"ctr": _ctr, "sessions": _sessions, "trades": _trades}[lab](relations)
+    return {"ctr": _ctr, "sessions": _sessions, "trades": _trades}[lab](relations, most_points)
 
 
-def _ctr(relations: Mapping[str, Rows]) -> list[Figure]:
-    scores = [r for r in relations.get("scores", ()) if _number(r.get("ctr"))][-MOST_POINTS:]
+def _ctr(relations: Mapping[str, Rows], most_points: int) -> list[Figure]:
+    scores = [r for r in relations.get("scores", ()) if _number(r.get("ctr"))][-most_points:]
     found = [{k.lower(): v for k, v in row.items()} for row in relations.get("destination_sql_stream", ())]
     shown = {r.get("window_end") for r in scores}
     found = [r for r in found if r.get("window_end") in shown]
@@ -73,11 +75,11 @@ def _ctr(relations: Mapping[str, Rows]) -> list[Figure]:
     return [rate, score]
 
 
-def _trades(relations: Mapping[str, Rows]) -> list[Figure]:
-    found = [r for r in relations.get("destination_sql_stream", ()) if _priced(r)][-MOST_POINTS:]
+def _trades(relations: Mapping[str, Rows], most_points: int) -> list[Figure]:
+    found = [r for r in relations.get("destination_sql_stream", ()) if _priced(r)][-most_points:]
     anomalies = {r.get("id") for r in found}
     scored = [r for r in relations.get("temp_stream", ()) if _priced(r)]
-    ordinary = [r for r in scored if r.get("id") not in anomalies][-MOST_POINTS:]
+    ordinary = [r for r in scored if r.get("id") not in anomalies][-most_points:]
 
     def points(name: str, rows: Rows, marker: dict[str, Any]) -> dict[str, Any]:
         texts = [f"{_text(r.get('ticker_symbol'))} #{_text(r.get('id'))}, score {_score(r)}" for r in rows]
@@ -109,9 +111,9 @@ def _trades(relations: Mapping[str, Rows]) -> list[Figure]:
     ]
 
 
-def _sessions(relations: Mapping[str, Rows]) -> list[Figure]:
+def _sessions(relations: Mapping[str, Rows], most_points: int) -> list[Figure]:
     clicks = [r for r in relations.get("intermediate_sql_stream", ()) if r.get("event_timestamp")]
-    clicks = clicks[-MOST_POINTS:]
+    clicks = clicks[-most_points:]
     users = sorted({_text(r.get("user_id")) for r in clicks})[:_SESSION_USERS]
     clicks = [r for r in clicks if _text(r.get("user_id")) in users]
     starts = [r for r in clicks if r.get("session_timestamp")]

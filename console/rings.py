@@ -45,6 +45,11 @@ class Row:
 class Ring:
     """The newest rows of one relation.
 
+    Parameters
+    ----------
+    most_rows : int
+        Rows kept; older ones are forgotten.
+
     Attributes
     ----------
     rows : deque of Row
@@ -55,8 +60,8 @@ class Ring:
         Some rows stood for several: totals and rates are estimates.
     """
 
-    def __init__(self) -> None:
-        self.rows: deque[Row] = deque(maxlen=MOST_ROWS)
+    def __init__(self, most_rows: int = MOST_ROWS) -> None:
+        self.rows: deque[Row] = deque(maxlen=most_rows)
         self.total = 0.0
         self.sampled = False
         self._seconds: deque[tuple[int, float]] = deque(maxlen=RATE_SECONDS + 2)
@@ -82,13 +87,19 @@ class Ring:
 class Rings:
     """The rings of one job's relations.
 
+    Parameters
+    ----------
+    most_rows : int
+        Rows kept of each.
+
     Attributes
     ----------
     unreadable : int
         Tap records that are no rows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_rows: int = MOST_ROWS) -> None:
+        self._most_rows = most_rows
         self.by_relation: dict[str, Ring] = {}
         self.unreadable = 0
 
@@ -96,7 +107,7 @@ class Rings:
         """The relation's ring; None when there are too many of them."""
         if relation not in self.by_relation and len(self.by_relation) >= MOST_RELATIONS:
             return None
-        return self.by_relation.setdefault(relation, Ring())
+        return self.by_relation.setdefault(relation, Ring(self._most_rows))
 
     def add_tapped(self, data: bytes, arrival: datetime, skip: Iterable[str] = ()) -> None:
         """Take a record of a tap stream.
