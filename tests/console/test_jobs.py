@@ -1,0 +1,101 @@
+"""A job's life on the page, with a stand-in for `kda run`: start, stop, resume, kill."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from console.jobs import JobError, LocalJob
+from console.labs import LABS
+from infra.flink_health import Health
+
+SCRIPT = """
+import pathlib, signal, sys, time
+def stop(*_):
+    print("stopped"); marker.unlink(); sys.exit(0)
+signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
+if "--fail" in sys.argv: print("kda: Kinesis stream x: none of that name"); sys.exit(2)
+marker = pathlib.Path(sys.argv[1]); marker.write_text("resumed" if "--resume" in sys.argv else "fresh")
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., LocalJob]]:
+    made: list[LocalJob] = []
+    marker = tmp_path / "runs"
+
+    def look(name: str) -> Health:
+        return Health("running", url="http://x", resumable=True) if marker.exists() else Health("stopped")
+
+    def make(*arguments: str) -> LocalJob:
+        command = [sys.executable, "-c", SCRIPT, str(marker), *arguments]
+        made.append(LocalJob(LABS["ctr"], "ctr_anomaly", command, tmp_path / "logs", look))
+        return made[-1]
+
+    yield make
+    for job in made:
+        job.close()
+
+
+def until(job: LocalJob, state: str) -> None:
+    deadline = time.monotonic() + 20
+    while job.view.health.state != state:
+        assert time.monotonic() < deadline, f"{state} expected, {job.view}"
+        time.sleep(0.02)
+
+
+def test_start_stop_resume(make: Callable[..., LocalJob], tmp_path: Path) -> None:
+    job = make()
+    until(job, "stopped")
+    # As a server's pool does: the thread that asks is soon gone, and must not take the job with it.
+    asking = threading.Thread(target=job.start, args=(False,))
+    asking.start()
+    asking.join()
+    assert job.view.health.state == "starting"
+    until(job, "running")
+    with pytest.raises(JobError, match="runs already"):
+        job.start(resume=False)
+    assert (tmp_path / "runs").read_text() == "fresh"
+    job.stop()
+    until(job, "stopped")
+    assert job.view.trouble == ""
+    with pytest.raises(JobError, match="does not run"):
+        job.stop()
+    job.start(resume=True)
+    until(job, "running")
+    assert (tmp_path / "runs").read_text() == "resumed"
+
+
+def test_a_killed_job_shows_as_such(make: Callable[..., LocalJob], tmp_path: Path) -> None:
+    job = make()
+    job.start(resume=False)
+    until(job, "running")
+    assert job._process is not None
+    os.kill(job._process.pid, signal.SIGKILL)
+    (tmp_path / "runs").unlink()
+    until(job, "killed")
+    assert "signal 9" in job.view.trouble
+    time.sleep(1.2)  # a second look says the same
+    assert job.view.health.state == "killed"
+
+
+def test_a_job_that_cannot_start_says_why(make: Callable[..., LocalJob]) -> None:
+    job = make("--fail")
+    job.start(resume=False)
+    until(job, "failed")
+    assert "none of that name" in job.view.trouble
+
+
+def test_closing_the_console_stops_its_job(make: Callable[..., LocalJob], tmp_path: Path) -> None:
+    job = make()
+    job.start(resume=False)
+    until(job, "running")
+    job.close()
+    assert not (tmp_path / "runs").exists()
