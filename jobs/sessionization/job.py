@@ -133,7 +133,7 @@ def build(pipeline: Pipeline, settings: Settings) -> None:
     else:
         sink = DynamoDbSink(settings.sink.table, "session_id", aws.region, aws.endpoint)
         if rows == "closed":
-            pipeline.insert("closed_session_items", sink, "closed_sessions")
+            pipeline.insert("closed_session_items", sink, "session_ends")
         else:
             pipeline.insert("session_items", sink, "session_starts")
     pipeline.insert_errors(KinesisSink(settings.errors.stream, aws.region, aws.endpoint))
@@ -159,6 +159,7 @@ def relations(pipeline: Pipeline, settings: Settings) -> None:
     pipeline.view("destination_sql_stream", starts_only=sessions.rows == "starts", **form)
     pipeline.view("session_starts")
     pipeline.view("closed_sessions", gap=sessions.gap, **form)
+    pipeline.view("session_ends")
 
 
 def event_time(pipeline: Pipeline, settings: Settings) -> None:

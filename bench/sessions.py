@@ -1,0 +1,169 @@
+"""Lab 2's job over many users who never return: records a second, and what they leave in state.
+
+    python -m bench.sessions --events 1000000 --state-ttl 15
+
+Each user clicks ten times, two seconds apart, beside 199 others, and is never seen again. The whole job runs on the
+mini-cluster (decoding, event time, sessions; files in, blackhole out) with a checkpoint every two seconds of the clock.
+Users are forgotten after ``--state-ttl`` seconds of the clock, within half as many more; with a long one state grows
+with the number of users, with a short one it stays flat at the number of those seen lately.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra import flink
+from jobs.environment import table_environment
+from jobs.pipeline import Pipeline
+from jobs.sessionization import job
+from jobs.settings import settings
+from tests.jobs.conftest import EPOCH
+
+CLICKS_OF_A_USER, AT_ONCE = 10, 200
+START = int(EPOCH.timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Lines ``arrival in epoch milliseconds, tab, record``; read once."""
+
+    path: Path
+
+    def check(self) -> None: ...
+
+    def records(self, table_env: Any, name: str) -> Any:
+        """As every source gives them."""
+        from pyflink.table import Schema
+
+        table_env.execute_sql(
+            f"CREATE TEMPORARY TABLE {name}_lines (line STRING) WITH ('connector' = 'filesystem', 'format' = 'raw',"
+            f" 'path' = '{self.path.as_uri()}')"
+        )
+        timed = table_env.sql_query(
+            "SELECT ENCODE(SPLIT_INDEX(line, CHR(9), 1), 'UTF-8') AS `data`,"
+            f" TO_TIMESTAMP_LTZ(CAST(SPLIT_INDEX(line, CHR(9), 0) AS BIGINT), 3) AS rowtime FROM {name}_lines"
+        )
+        schema = (
+            Schema.new_builder()
+            .column("data", "BYTES")
+            .column("rowtime", "TIMESTAMP_LTZ(3)")
+            .watermark("rowtime", "rowtime - INTERVAL '0.001' SECOND")
+        )
+        return table_env.from_data_stream(table_env.to_data_stream(timed), schema.build())
+
+
+def write_clicks(path: Path, events: int) -> int:
+    """Write the clicks; return how many users there are."""
+    block = AT_ONCE * CLICKS_OF_A_USER
+    with path.open("w") as file:
+        for n in range(events):
+            ms, user = START + 10 * n, n % AT_ONCE + n // block * AT_ONCE
+            file.write(
+                f'{ms}\t{{"user_id": "user{user}", "event_timestamp": "{ms}", "event_name": "search",'
+                ' "event_type": "click", "device_type": "desktop"}\n'
+            )
+    return -(-events // block) * AT_ONCE
+
+
+def run(path: Path, folder: Path, state_ttl: float, rows: str) -> dict[str, Any]:
+    """Run the job to its end; return what was measured."""
+    port = _free_port()
+    table_env = table_environment(
+        flink.cluster(
+            "bench-sessions",
+            folder=folder,
+            rest_port=port,
+            overrides={
+                "restart-strategy.type": "none",
+                "execution.checkpointing.interval": "2 s",
+                "web.checkpoints.history": "1000",
+            },
+        )
+    )
+    pipeline = Pipeline(table_env, Path(job.__file__).parent)
+    pipeline.source("source_sql_stream", Files(path))
+    given = settings(job.Settings, {"sessions": {"state_ttl": str(state_ttl), "rows": rows}})
+    job.relations(pipeline, given)
+    columns = {
+        "starts": "user_id STRING, session_id STRING, session_time STRING, latest_time STRING",
+        "closed": "user_id STRING, session_id STRING, session_time STRING, session_start TIMESTAMP(3),"
+        " session_end TIMESTAMP(3), number_of_events BIGINT, duration_ms BIGINT, pages ARRAY<STRING>",
+    }[rows]
+    source = {"starts": "destination_sql_stream", "closed": "closed_sessions"}[rows]
+    table_env.execute_sql(f"CREATE TEMPORARY TABLE nowhere ({columns}) WITH ('connector' = 'blackhole')")
+    began = time.monotonic()
+    result = table_env.execute_sql(f"INSERT INTO nowhere SELECT * FROM {source}")
+    sizes: dict[int, tuple[float, int]] = {}
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.5):
+            for checkpoint in _checkpoints(port, str(result.get_job_client().get_job_id())):
+                sizes.setdefault(
+                    checkpoint["id"], (time.monotonic() - began, checkpoint["checkpointed_size"])
+                )
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        result.wait()
+    finally:
+        ended.set()
+        watcher.join()
+    return {"seconds": time.monotonic() - began, "sizes": [sizes[n] for n in sorted(sizes)]}
+
+
+def _checkpoints(port: int, job_id: str) -> list[dict[str, Any]]:
+    try:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/jobs/{job_id}/checkpoints", timeout=5
+        ) as answer:
+            return [c for c in json.load(answer)["history"] if c["status"] == "COMPLETED"]
+    except (OSError, ValueError):
+        return []
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--state-ttl", type=float, nargs="+", default=[86_400, 15])
+    parser.add_argument("--rows", choices=["starts", "closed"], default="starts")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp())
+    try:
+        flink.prepare("http://127.0.0.1:1", folder)
+        users = write_clicks(folder / "clicks", options.events)
+        for state_ttl in options.state_ttl:
+            measured = run(folder / "clicks", folder, state_ttl, options.rows)
+            sizes = [size for _, size in measured["sizes"]]
+            print(
+                f"{options.events:,} events of {users:,} users, state_ttl {state_ttl:g} s: "
+                f"{measured['seconds']:.0f} s, {options.events / measured['seconds']:,.0f} records/s; "
+                f"largest checkpoint {max(sizes, default=0) / 1e6:.1f} MB"
+            )
+            print(
+                "  MB by second:", ", ".join(f"{at:.0f}: {size / 1e6:.1f}" for at, size in measured["sizes"])
+            )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

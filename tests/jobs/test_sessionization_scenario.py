@@ -1,0 +1,144 @@
+"""Lab 2 for real: simulator → Kinesis → job → Lambda → DynamoDB; and each kind of sink."""
+
+import io
+import textwrap
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import demo_sessions
+from infra import flink
+from jobs.environment import table_environment
+from jobs.pipeline import Pipeline
+from jobs.sessionization import job
+from jobs.settings import settings
+from tests.conftest import LocalAws
+from tests.jobs.conftest import MemorySource
+from tests.jobs.test_sessionization import in_time
+
+pytestmark = [pytest.mark.flink, pytest.mark.aws]
+
+TABLE = "HandlerSessions"
+#: As one would write it from KDA's contract alone.
+HANDLER = textwrap.dedent(
+    """
+    import base64, json, os
+    import boto3
+
+    table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+
+    def lambda_handler(event, context):
+        output = []
+        for record in event["records"]:
+            row = json.loads(base64.b64decode(record["data"]).decode("utf8"))
+            try:
+                table.put_item(Item={key: str(row[key]) for key in ("session_id", "session_time", "user_id", "pages")})
+                result = "Ok"
+            except Exception:
+                result = "DeliveryFailed"
+            output.append({"recordId": record["recordId"], "result": result})
+        return {"records": output}
+    """
+)
+CLICKS = in_time(
+    ("a", 0), ("b", 1_000), ("a", 2_000, "desktop", "detail"), ("a", 2_000), ("a", 15_000), ("a", 60_000)
+)
+
+
+def test_the_simulators_sessions_are_in_the_table(local_aws: LocalAws, tmp_path: Path) -> None:
+    flink.prepare(local_aws.endpoint, tmp_path)
+    course = demo_sessions.run(local_aws.endpoint, tmp_path, count=400)
+    assert len(course.made) > 50
+    assert course.items == course.made
+    assert sorted(e["error_name"] for e in course.errors) == sorted(demo_sessions.BAD_RECORDS.values())
+    assert course.expectations == dict.fromkeys(course.expectations, True)
+
+
+@pytest.fixture
+def items(local_aws: LocalAws) -> Iterator[Any]:
+    """What is in an empty table of the test's own."""
+    dynamodb = local_aws.client("dynamodb")
+    dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "session_id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
+    )
+
+    def read() -> dict[str, dict[str, Any]]:
+        found = [dict(item) for item in dynamodb.scan(TableName=TABLE)["Items"]]
+        return {item.pop("session_id")["S"]: item for item in found}
+
+    yield read
+    dynamodb.delete_table(TableName=TABLE)
+
+
+@pytest.fixture
+def run_to_its_end(local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the whole job over clicks from memory."""
+    flink.prepare(local_aws.endpoint, tmp_path)
+    monkeypatch.setattr(job, "record_source", lambda source, aws: MemorySource(CLICKS))
+
+    def run(**groups: dict[str, str]) -> None:
+        table_env = table_environment(
+            flink.cluster("sessions", folder=tmp_path, overrides={"restart-strategy.type": "none"})
+        )
+        pipeline = Pipeline(table_env, Path(job.__file__).parent)
+        job.build(pipeline, settings(job.Settings, {"aws": {"endpoint": local_aws.endpoint}, **groups}))
+        pipeline.check()
+        pipeline.execute().wait()
+
+    return run
+
+
+def test_a_handler_of_kdas_contract_takes_closed_sessions(
+    local_aws: LocalAws, run_to_its_end: Any, items: Any
+) -> None:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("code.py", HANDLER)
+    functions = local_aws.client("lambda")
+    functions.create_function(
+        FunctionName="kda-handler",
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/lambda",
+        Handler="code.lambda_handler",
+        Code={"ZipFile": package.getvalue()},
+        Timeout=60,
+        Environment={"Variables": {"TABLE_NAME": TABLE}},
+    )
+    try:
+        run_to_its_end(sessions={"rows": "closed"}, sink={"function": "kda-handler"})
+    finally:
+        functions.delete_function(FunctionName="kda-handler")
+    found = {session: (item["session_time"]["S"], item["pages"]["S"]) for session, item in items().items()}
+    assert found == {
+        "a_desktop_12:00:00": ("12:00:00", "['search', 'detail', 'search']"),
+        "b_desktop_12:00:01": ("12:00:01", "['search']"),
+        "a_desktop_12:00:15": ("12:00:15", "['search']"),
+        "a_desktop_12:01:00": ("12:01:00", "['search']"),
+    }
+
+
+def test_a_session_that_is_written_twice_is_one_item(run_to_its_end: Any, items: Any) -> None:
+    once = {
+        f"{user}_desktop_{time}": {"session_time": {"S": time}, "user_id": {"S": user}}
+        for user, time in (("a", "12:00:00"), ("b", "12:00:01"), ("a", "12:00:15"), ("a", "12:01:00"))
+    }
+    run_to_its_end(sink={"type": "dynamodb", "table": TABLE})
+    assert items() == once
+    # The same keys, now with what is known when the sessions are over.
+    run_to_its_end(sink={"type": "dynamodb", "table": TABLE}, sessions={"rows": "closed"})
+    assert items().keys() == once.keys()
+    assert items()["a_desktop_12:00:00"] == {
+        "user_id": {"S": "a"},
+        "session_time": {"S": "12:00:00"},
+        "session_start": {"S": "2024-01-31 12:00:00.000"},
+        "session_end": {"S": "2024-01-31 12:00:02.000"},
+        "number_of_events": {"N": "3"},
+        "duration_ms": {"N": "2000"},
+        "pages": {"L": [{"S": "search"}, {"S": "detail"}, {"S": "search"}]},
+    }
