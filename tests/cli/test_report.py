@@ -1,0 +1,79 @@
+"""The report: one file with everything in it, hostile texts as texts, read back as it was written."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli import report
+
+HOSTILE = "</script><img src=x onerror=alert(1)>@plotly@"
+DATA = report.Report(
+    "trades",
+    {
+        "temp_stream": [
+            {"id": n, "price": 100.0 + n, "quantity": 50, "anomaly_score": 0.8} for n in range(5)
+        ],
+        "destination_sql_stream": [
+            {"id": 3, "price": 900.0, "quantity": 500, "anomaly_score": 3.0, "ticker_symbol": HOSTILE}
+        ],
+        "error_stream": [{"error_name": "INVALID_JSON", "message": HOSTILE, "record": HOSTILE}],
+    },
+    figures={"records sent": "3,000"},
+    expectations={"all found": False, "none lost": True},
+    injected=[3, 4],
+    found=[3, 9],
+    began=datetime(2024, 1, 31, 12, tzinfo=UTC),
+)
+
+
+def test_one_file_needs_nothing_beside_it(tmp_path: Path) -> None:
+    text = report.write(tmp_path / "deep" / "report.html", DATA).read_text()
+    own = text.replace(report.PLOTLY.read_text(), "")
+    assert len(text) - len(own) > 1_000_000
+    assert not re.findall(r'(?:src|href)="(?!data:)', own)
+    assert "http" not in re.sub(r'http-equiv="', "", own)
+    assert "default-src 'none'" in own
+
+
+def test_what_records_hold_is_text(tmp_path: Path) -> None:
+    text = report.page(DATA)
+    assert "<img" not in text.replace(report.PLOTLY.read_text(), "")
+    # In the chart, the message and the record.
+    assert text.count("&lt;/script&gt;&lt;img") == 3
+    # Nothing of a record is taken for a place in the page.
+    assert text.count(report.PLOTLY.read_text()) == 1
+
+
+def test_found_against_injected() -> None:
+    text = report.page(DATA)
+    for shown in (
+        "<dt>recall</dt><dd>0.500",
+        "<dt>precision</dt><dd>0.500",
+        "<dt>missed</dt><dd>4<",
+        "beside them</dt><dd>9<",
+    ):
+        assert shown in text
+    assert "<dt>all found</dt><dd class=no>NO</dd>" in text
+    assert "<dt>none lost</dt><dd>yes</dd>" in text
+    assert "recall" not in report.page(report.Report("trades", {}))
+
+
+def test_read_gives_what_was_written(tmp_path: Path) -> None:
+    report.write(tmp_path / "report.html", DATA)
+    assert report.read(tmp_path / "report.json") == DATA
+
+
+def test_the_last_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "STATE", tmp_path)
+    app = typer.Typer()
+    app.command()(report.report)
+    result = CliRunner().invoke(app, ["trades", "--demo"])
+    assert result.exit_code == 1
+    assert "kda demo trades" in result.output
+    report.write(report.demo_report("trades"), DATA)
+    assert CliRunner().invoke(app, ["trades", "--demo"]).exit_code == 0
+    assert (tmp_path / "reports" / "trades.html").exists()

@@ -1,0 +1,66 @@
+"""`kda watch`: what it shows of a lab's streams."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from cli import watch
+from console.feed import Feed
+from console.labs import ERRORS, LABS
+from tests.conftest import LocalAws
+
+
+def shown(feed: Feed) -> str:
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(watch.picture(feed.lab, feed, rows=2))
+    return console.export_text()
+
+
+def test_relations_in_the_order_of_the_flow_with_rates_and_errors() -> None:
+    feed, now = Feed(LABS["trades"], lambda: None), datetime.now(UTC)
+    for number in range(20):
+        row = json.dumps({"id": number, "ticker_symbol": "[red]\x1b[2J"})
+        record = {"relation": "temp_stream", "rowtime": "2024-01-31 12:00:00.5", "weight": 2.0, "data": row}
+        feed.rings.add_tapped(json.dumps(record).encode(), now)
+    error = {"error_name": "INVALID_JSON", "message": "required a JSON object", "data_row": b"bad".hex()}
+    feed.rings.add_error(json.dumps(error).encode(), now, ERRORS)
+    text = shown(feed)
+    places = [text.index(f"{name}  ") for name in (*LABS["trades"].relations, ERRORS)]
+    assert places == sorted(places)
+    assert "temp_stream  sampled, about 4.0/s, 40 rows" in text
+    assert "[red]�[2J" in text
+    assert "12:00:00.5" in text
+    assert "INVALID_JSON" in text
+    assert "bad" in text
+
+
+def test_says_why_there_is_nothing_to_see() -> None:
+    feed = Feed(LABS["ctr"], lambda: None)
+    feed.ready.set()
+    assert "tap.stream=ctr-taps" in shown(feed)
+    feed.problem = "stream ctr-taps: gone"
+    assert "stream ctr-taps: gone Trying again" in shown(feed)
+
+
+@pytest.mark.aws
+def test_reads_the_lab_streams(local_aws: LocalAws) -> None:
+    def put(stream: str, record: dict[str, Any]) -> None:
+        local_aws.client("kinesis").put_record(StreamName=stream, Data=json.dumps(record), PartitionKey="x")
+
+    put(
+        "lab-stream-taps",
+        {"relation": "source_sql_stream", "rowtime": None, "weight": 1, "data": '{"user_id": "u7"}'},
+    )
+    app = typer.Typer()
+    app.command()(watch.watch)
+    result = CliRunner(env={"COLUMNS": "120"}).invoke(
+        app, ["sessions", "--seconds", "3", "--endpoint", local_aws.endpoint]
+    )
+    assert result.exit_code == 0
+    assert "u7" in result.output
+    assert CliRunner().invoke(app, ["none", "--endpoint", local_aws.endpoint]).exit_code == 2
