@@ -64,6 +64,8 @@ class Proxy:
     endpoint : str
     upstream : str
         Where calls are passed on to; may change while it runs.
+    routes : dict
+        Another upstream for some services, by name in lower case.
     rule : callable
         What to do to a call; None: pass it on. May change while it runs.
     calls : list of Call
@@ -74,6 +76,7 @@ class Proxy:
 
     endpoint: str
     upstream: str
+    routes: dict[str, str] = field(default_factory=dict)
     rule: Rule = lambda call: None
     calls: list[Call] = field(default_factory=list)
     faults: int = 0
@@ -86,8 +89,7 @@ def running_proxy(upstream: str) -> Iterator[Proxy]:
     class Handler(_Handler):
         pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     proxy = Handler.proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}", upstream)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -96,6 +98,13 @@ def running_proxy(upstream: str) -> Iterator[Proxy]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away, or was sent away, is nothing to tell."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.proxy.calls.append(call)
         fault = self.proxy.rule(call)
         if fault is None:
-            self._answer(*self._pass_on(raw))
+            self._answer(*self._pass_on(raw, call.service))
             return
         self.proxy.faults += 1
         time.sleep(fault.delay)
@@ -124,12 +133,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.fail_records:
             self._answer(*self._pass_on_partly(call, fault))
         else:
-            self._answer(*self._pass_on(raw))
+            self._answer(*self._pass_on(raw, call.service))
 
     do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
 
-    def _pass_on(self, raw: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        target = urlsplit(self.proxy.upstream)
+    def _pass_on(self, raw: bytes, service: str = "") -> tuple[int, list[tuple[str, str]], bytes]:
+        target = urlsplit(self.proxy.routes.get(service.lower(), self.proxy.upstream))
         connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=60)
         try:
             headers = {

@@ -1,0 +1,56 @@
+"""`make torture`: each lab's job under load, its processes killed again and again; prints the account.
+
+Example: python -m tests.torture --lab trades --kills 20 --seed 3 --minutes 30
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.torture.labs import LABS
+from tests.torture.ordeal import KINDS, run
+
+
+def main() -> int:
+    """Run the labs that were asked for; 1 when one of them was not exact."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("--lab", choices=(*LABS, "all"), default="all")
+    parser.add_argument("--kills", type=int, default=20, help="of each lab")
+    parser.add_argument("--kind", choices=KINDS, help="kill nothing else")
+    parser.add_argument("--minutes", type=float, default=60.0, help="kill no more after so long; of each lab")
+    parser.add_argument("--rate", type=float, default=100.0, help="records a second")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    given = parser.parse_args()
+    exact = True
+    for lab in LABS if given.lab == "all" else (given.lab,):
+        print(f"{lab}: seed {given.seed}", flush=True)
+        end = time.monotonic() + 60 * given.minutes
+
+        def kinds(rng: random.Random, end: float = end) -> Iterator[str]:
+            # Each kind as often as the others, in random order.
+            rounds = (
+                (given.kind,) if given.kind else rng.sample(KINDS, len(KINDS)) for _ in itertools.count()
+            )
+            for kind in itertools.islice(itertools.chain.from_iterable(rounds), given.kills):
+                if time.monotonic() > end:
+                    return
+                print(f"  kill: {kind}", flush=True)
+                yield kind
+
+        with tempfile.TemporaryDirectory(prefix="kda-torture-", ignore_cleanup_errors=True) as folder:
+            account = run(LABS[lab], Path(folder), given.seed, kinds, given.rate)
+        print("\n".join(account.lines()), flush=True)
+        exact &= account.exact()
+    return 0 if exact else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

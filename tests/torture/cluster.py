@@ -1,0 +1,254 @@
+"""A real standalone cluster from the pyflink wheel: JobManager, TaskManagers, Python workers, all to be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyflink
+import yaml
+
+from infra import flink, flink_rest
+from tests.torture.kinesis_local import free_port
+
+_BIN = Path(pyflink.__file__).parent / "bin"
+_START_SECONDS = 120.0
+
+
+class Cluster:
+    """One JobManager and some TaskManagers; state in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        For configuration, logs, checkpoints and savepoints.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rest = f"http://127.0.0.1:{free_port()}"
+        self._conf = folder / "conf"
+        self._conf.mkdir(parents=True)
+        self._write_configuration()
+        self._environment = {k: v for k, v in os.environ.items() if not k.startswith("FLINK_")} | {
+            "FLINK_CONF_DIR": str(self._conf),
+            "FLINK_LOG_DIR": str(folder / "log"),
+            "FLINK_PID_DIR": str(folder),
+            "JAVA_HOME": str(flink.java_home()),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "AWS_CBOR_DISABLE": "1",
+            "CBOR_ENABLED": "false",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+        self.manager: subprocess.Popen[bytes] | None = None
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start_manager(self) -> None:
+        """Start the JobManager; it knows no job."""
+        self.manager = self._start("jobmanager.sh")
+
+    def start_worker(self) -> None:
+        """Start one more TaskManager of two slots."""
+        self.workers.append(self._start("taskmanager.sh"))
+
+    def wait_for_slots(self, slots: int) -> None:
+        self._wait(lambda: self.get("/overview")["slots-available"] >= slots, f"{slots} free slots")
+
+    def submit(self, properties: Path, parallelism: int = 1, state: str | None = None) -> str:
+        """Submit the job that a properties file names, as a deployed application is; return its id."""
+        command: list[str | Path] = [_BIN / "flink", "run", "-d", "-p", str(parallelism)]
+        command += ["-s", state] if state else []
+        command += ["-pyexec", sys.executable, "-pyclientexec", sys.executable, "-pym", "jobs.main"]
+        command += ["--jarfile", flink.CONNECTORS]
+        done = subprocess.run(
+            command,
+            env=self._environment | {"APPLICATION_PROPERTIES": str(properties)},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=_START_SECONDS,
+        )
+        found = re.search(r"JobID ([0-9a-f]{32})", done.stdout)
+        if not found:
+            raise RuntimeError(f"the job was not taken: {(done.stdout + done.stderr)[-3000:]}")
+        return found[1]
+
+    def wait_until_running(self, job: str, checkpoints: int = 1) -> None:
+        """Return when all tasks run, and so many checkpoints completed since the last failure or start."""
+
+        def running() -> bool:
+            found = self.get(f"/jobs/{job}")
+            before = self.get(f"/jobs/{job}/checkpoints")
+            restored = (before["latest"].get("restored") or {}).get("restore_timestamp", 0)
+            done = (before["latest"].get("completed") or {}).get("latest_ack_timestamp", 0)
+            return (
+                all(v["status"] == "RUNNING" for v in found["vertices"])
+                and before["counts"]["completed"] >= checkpoints
+                and done > restored
+            )
+
+        try:
+            self._wait(running, f"job {job} to run")
+        except TimeoutError as e:
+            raise TimeoutError(f"{e}; {flink.root_cause(self.rest, job)}") from None
+
+    def python_workers(self) -> list[int]:
+        """Process ids of all Python workers of the TaskManagers that live."""
+        children: dict[int, list[int]] = {}
+        commands: dict[int, bytes] = {}
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
+                with contextlib.suppress(OSError, ValueError):
+                    parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+                    children.setdefault(parent, []).append(int(process.name))
+                    commands[int(process.name)] = (process / "cmdline").read_bytes()
+        found, left = [], [w.pid for w in self.workers if w.poll() is None]
+        while left:
+            pid = left.pop()
+            left += children.get(pid, [])
+            if b"beam_boot" in commands.get(pid, b"") or b"beam_worker" in commands.get(pid, b""):
+                found.append(pid)
+        return found
+
+    def last_checkpoint(self) -> str:
+        """The newest complete checkpoint or savepoint."""
+        found = max(self.folder.glob("state/**/_metadata"), key=lambda p: p.stat().st_mtime)
+        return str(found.parent)
+
+    def stop_job(self, job: str, *, drain: bool = False) -> str:
+        """Stop with a savepoint and return it; with ``drain`` all windows close first."""
+        body = {"drain": drain, "targetDirectory": (self.folder / "state").as_uri()}
+        trigger = self.post(f"/jobs/{job}/stop", body)["request-id"]
+        outcome: dict[str, Any] = {}
+
+        def done() -> bool:
+            outcome.update(self.get(f"/jobs/{job}/savepoints/{trigger}"))
+            return bool(outcome["status"]["id"] == "COMPLETED")
+
+        self._wait(done, "the savepoint")
+        if "failure-cause" in outcome["operation"]:
+            raise RuntimeError(outcome["operation"]["failure-cause"]["stack-trace"][:3000])
+        return str(outcome["operation"]["location"])
+
+    def restarts(self, job: str) -> int:
+        return int(self.get(f"/jobs/{job}/checkpoints")["counts"]["restored"])
+
+    def completed(self, job: str) -> int:
+        return int(self.get(f"/jobs/{job}/checkpoints")["counts"]["completed"])
+
+    def wait_for_restart(self, job: str, before: int) -> None:
+        self._wait(lambda: self.restarts(job) > before, f"job {job} to restart")
+
+    def wait_for_checkpoint(self, job: str, before: int) -> None:
+        self._wait(lambda: self.completed(job) > before, "a checkpoint")
+
+    def owns(self, parent: int, pids: list[int]) -> bool:
+        """Whether one of these processes descends from another."""
+        for pid in pids:
+            while pid > 1 and pid != parent:
+                try:
+                    pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+                except OSError:
+                    break
+            if pid == parent:
+                return True
+        return False
+
+    def get(self, path: str) -> Any:
+        return flink_rest.get(self.rest + path)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        request = urllib.request.Request(
+            self.rest + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def end(self) -> None:
+        """Kill what is left, Python workers included."""
+        pids = self.python_workers()
+        for process in [*self.workers, *([self.manager] if self.manager else [])]:
+            process.kill()
+            process.wait()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _start(self, script: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{script}.log").open("ab") as log:
+            return subprocess.Popen(
+                [_BIN / script, "start-foreground"],
+                env=self._environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _write_configuration(self) -> None:
+        base = yaml.safe_load((flink.CONFIGURATION / "config.yaml").read_text())
+        options = flink.cluster("torture", folder=self.folder) | {
+            "env.java.opts.all": base["env"]["java"]["opts"]["all"],
+            "jobmanager.rpc.address": "127.0.0.1",
+            "jobmanager.bind-host": "127.0.0.1",
+            "jobmanager.rpc.port": str(free_port()),
+            "jobmanager.memory.process.size": "900m",
+            "taskmanager.bind-host": "127.0.0.1",
+            "taskmanager.host": "127.0.0.1",
+            "taskmanager.memory.process.size": "1200m",
+            "taskmanager.memory.managed.size": "128m",
+            "taskmanager.numberOfTaskSlots": "2",
+            "rest.address": "127.0.0.1",
+            "rest.port": self.rest.rpartition(":")[2],
+            "rest.bind-port": self.rest.rpartition(":")[2],
+            "execution.checkpointing.dir": (self.folder / "state").as_uri(),
+            "execution.checkpointing.savepoint-dir": (self.folder / "state").as_uri(),
+            "execution.checkpointing.interval": "1 s",
+            "restart-strategy.type": "fixed-delay",
+            "restart-strategy.fixed-delay.attempts": "1000",
+            "restart-strategy.fixed-delay.delay": "500 ms",
+            # A killed process is noticed in seconds.
+            "heartbeat.interval": "1000",
+            "heartbeat.timeout": "8000",
+        }
+        del options["pipeline.name"]
+        (self._conf / "config.yaml").write_text(yaml.safe_dump(options))
+        text = (flink.CONFIGURATION / "log4j-cli.properties").read_text()
+        for name in ("log4j-cli", "log4j", "log4j-console", "log4j-session"):
+            (self._conf / f"{name}.properties").write_text(text)
+
+    def _wait(self, condition: Any, what: str) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            with contextlib.suppress(OSError, ValueError, KeyError, urllib.error.URLError):
+                if condition():
+                    return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"waited {_START_SECONDS:.0f} s for {what}: see {self.folder / 'log'}")
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def running_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """Run a cluster for as long as the block lasts."""
+    cluster = Cluster(folder)
+    try:
+        cluster.start_manager()
+        for _ in range(workers):
+            cluster.start_worker()
+        cluster.wait_for_slots(2 * workers)
+        yield cluster
+    finally:
+        cluster.end()

@@ -1,0 +1,246 @@
+"""What each lab's job is given, what it must make of it, and what it made: told apart from the job's own code."""
+
+from __future__ import annotations
+
+import collections
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from udfs.decoding import Column, RecordDecoder
+from udfs.random_cut_forest import RandomCutForest
+
+#: Share of the records that no job can use.
+BAD = 0.02
+_RUBBISH = (b"\xff\xfe", b"{", b"[1]", b"", b'{"id": "x', b"null", b'{"price": {}}\x00', b"<b>1</b>")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as the stream has it: ``arrival`` in milliseconds since the epoch."""
+
+    data: bytes
+    arrival: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the records.
+
+    Attributes
+    ----------
+    rows : Counter
+        Rows of the sink: a key and its values, how often.
+    errors : Counter
+        Rows of the error stream: the raw record in hexadecimal, how often.
+    """
+
+    rows: collections.Counter[Any]
+    errors: collections.Counter[str]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab under torture.
+
+    Parameters
+    ----------
+    name : str
+        Of the job.
+    stream, errors : str
+        What it reads and where errors go.
+    properties : callable
+        Folder of the run to property groups.
+    record : callable
+        One good record's fields, of a number and a random generator.
+    expected : callable
+        From the stream's records in order to what must come out, each once.
+    rows : callable
+        From the folder of the run and a DynamoDB client to the sink's rows.
+    exactly_once : bool
+        Whether a row may come only once; otherwise its key makes a repeat harmless.
+    """
+
+    name: str
+    stream: str
+    errors: str
+    properties: Callable[[Path], dict[str, dict[str, str]]]
+    record: Callable[[int, random.Random], dict[str, Any]]
+    expected: Callable[[list[Record]], Outcome]
+    rows: Callable[[Path, Any], collections.Counter[Any]]
+    exactly_once: bool = True
+
+    def data(self, number: int, rng: random.Random) -> bytes:
+        """A record's bytes, now and then such as no job can use."""
+        if rng.random() < BAD:
+            return rng.choice(_RUBBISH) + (b"" if rng.random() < 0.1 else b"%d}" % number)
+        return json.dumps(self.record(number, rng)).encode()
+
+
+def _decoded(records: list[Record], *columns: Column) -> tuple[list[tuple[Record, tuple[Any, ...]]], Any]:
+    decoder = RecordDecoder(columns)
+    good, errors = [], collections.Counter[str]()
+    for record in records:
+        for row in decoder.decode(record.data):
+            if row.values is not None:
+                good.append((record, row.values))
+            else:
+                errors[row.data_row or ""] += 1
+    return good, errors
+
+
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    files = [f for f in folder.rglob("*") if f.is_file() and not f.name.startswith((".", "_"))]
+    return [json.loads(line) for f in files for line in f.read_text().splitlines()]
+
+
+# --- lab 3: every trade's score, from one forest that must survive everything
+
+
+def _trade(number: int, rng: random.Random) -> dict[str, Any]:
+    times = 4 if rng.random() < 0.05 else 1
+    price, quantity = rng.gauss(100, 5) * times, rng.randint(10, 90) * times
+    return {"tickerSymbol": "AMZN", "tradeType": "BUY", "price": price, "quantity": quantity, "id": number}
+
+
+def _trades_expected(records: list[Record]) -> Outcome:
+    good, errors = _decoded(
+        records,
+        Column("price", "DOUBLE", "$.price"),
+        Column("quantity", "INTEGER", "$.quantity"),
+        Column("id", "INTEGER", "$.id"),
+    )
+    forest = RandomCutForest(2, number_of_trees=30, sub_sample_size=32, seed=7)
+    scores = forest.score_many([values[:2] for _, values in good])
+    rows = [(v[2], round(float(s), 9)) for (_, v), s in zip(good, scores, strict=True) if s > 0]
+    return Outcome(collections.Counter(rows), errors)
+
+
+TRADES = Lab(
+    "trade_anomalies",
+    "Demo-samples",
+    "Demo-samples-errors",
+    lambda folder: {
+        "random_cut_forest": {
+            "columns": "price, quantity",
+            "number_of_trees": "30",
+            "sub_sample_size": "32",
+            "seed": "7",
+        },
+        "anomalies": {"threshold": "0"},
+        "sink": {"type": "s3", "path": (folder / "sink").as_uri()},
+    },
+    _trade,
+    _trades_expected,
+    lambda folder, _: collections.Counter(
+        (r["id"], round(r["anomaly_score"], 9)) for r in _lines(folder / "sink")
+    ),
+)
+
+
+# --- lab 1: the rate of every second, and its score
+
+
+def _action(number: int, rng: random.Random) -> dict[str, Any]:
+    return {"browseraction": rng.choice(["Click", "Impression", "Impression"]), "site": "a.example"}
+
+
+def _ctr_expected(records: list[Record]) -> Outcome:
+    good, errors = _decoded(
+        records,
+        Column("browseraction", "VARCHAR(32)", "$.browseraction", required=True),
+        Column("site", "VARCHAR(253)", "$.site"),
+    )
+    counts = collections.Counter((r.arrival // 1000, values[0]) for r, values in good)
+    seconds = sorted({s for s, _ in counts})
+    rates = [
+        (s, counts[s, "Click"] / counts[s, "Impression"] * 100)
+        for s in seconds
+        if counts[s, "Click"] and counts[s, "Impression"]
+    ]
+    forest = RandomCutForest(1, sub_sample_size=12, seed=7)
+    scores = forest.score_many([[rate] for _, rate in rates])
+    rows = [
+        (datetime.fromtimestamp(s, UTC).strftime("%Y-%m-%d %H:%M:%S"), round(rate, 6), round(float(score), 9))
+        for (s, rate), score in zip(rates, scores, strict=True)
+        if score > 0
+    ]
+    return Outcome(collections.Counter(rows), errors)
+
+
+CTR = Lab(
+    "ctr_anomaly",
+    "ctr-clickstream",
+    "ctr-errors",
+    lambda folder: {
+        "window": {"size": "1"},
+        "random_cut_forest": {"seed": "7"},
+        "anomalies": {"threshold": "0"},
+        "sink": {"type": "s3", "path": (folder / "sink").as_uri()},
+    },
+    _action,
+    _ctr_expected,
+    lambda folder, _: collections.Counter(
+        (r["WINDOW_START"][:19], round(r["CTRPERCENT"], 6), round(r["ANOMALY_SCORE"], 9))
+        for r in _lines(folder / "sink")
+    ),
+)
+
+
+# --- lab 2: the start of every session, as an item of a table
+
+_GAP = 1000
+
+
+def _click(number: int, rng: random.Random) -> dict[str, Any]:
+    return {
+        "user_id": f"user{rng.randint(0, 30)}",
+        "event_timestamp": int(time.time() * 1000),
+        "event_name": "page",
+        "event_type": "click",
+        "device_type": "phone",
+    }
+
+
+def _sessions_expected(records: list[Record]) -> Outcome:
+    good, errors = _decoded(
+        records,
+        Column("user_id", "VARCHAR(256)", "$.user_id", required=True),
+        Column("event_timestamp", "BIGINT", "$.event_timestamp", required=True),
+        Column("device_type", "VARCHAR(64)", "$.device_type", required=True),
+    )
+    last: dict[str, int] = {}
+    starts = collections.Counter[Any]()
+    for user, moment, device in sorted((v for _, v in good), key=lambda v: v[1]):
+        if user not in last or moment - last[user] > _GAP:
+            at = datetime.fromtimestamp(moment // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            starts[f"{user}_{device}_{at}.{moment % 1000:03d}Z"] += 1
+        last[user] = moment
+    return Outcome(starts, errors)
+
+
+def _items(folder: Path, dynamodb: Any) -> collections.Counter[Any]:
+    pages = dynamodb.get_paginator("scan").paginate(TableName="CloudAcademyLabs")
+    return collections.Counter(item["session_id"]["S"] for page in pages for item in page["Items"])
+
+
+SESSIONS = Lab(
+    "sessionization",
+    "lab-stream",
+    "lab-stream-errors",
+    lambda folder: {
+        "sessions": {"gap": str(_GAP / 1000), "session_id": "date_and_time"},
+        "sink": {"type": "dynamodb"},
+    },
+    _click,
+    _sessions_expected,
+    _items,
+    exactly_once=False,
+)
+
+LABS = {"trades": TRADES, "ctr": CTR, "sessions": SESSIONS}

@@ -1,0 +1,263 @@
+"""One lab's job under load while its processes are killed at random moments; then the account."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra import clients, local
+from tests.torture.cluster import Cluster, running_cluster
+from tests.torture.kinesis_local import running_kinesis
+from tests.torture.labs import Lab, Outcome, Record
+from tests.torture.proxy import Fault, Proxy, running_proxy
+
+#: What can be killed; the JobManager forgets its jobs, so its death costs most.
+KINDS = ("python worker", "task manager", "job manager", "service")
+
+_LAST = b"the last record"
+
+
+@dataclass
+class Account:
+    """What went in, what was done to the job, and what came out.
+
+    Attributes
+    ----------
+    records, bad : int
+        On the stream, and of them such as no job can use.
+    kills : Counter
+    rows, rows_expected : int
+    missing, wrong, repeated : int
+        Rows that never came, that came with other values, that came again.
+    errors_missing, errors_repeated, errors_other : int
+        The same of the error stream; other: told of a record that was good.
+    seconds : float
+    """
+
+    lab: str
+    records: int = 0
+    bad: int = 0
+    kills: collections.Counter[str] = field(default_factory=collections.Counter)
+    rows: int = 0
+    rows_expected: int = 0
+    missing: int = 0
+    wrong: int = 0
+    repeated: int = 0
+    errors_missing: int = 0
+    errors_repeated: int = 0
+    errors_other: int = 0
+    seconds: float = 0.0
+
+    def exact(self) -> bool:
+        return not (self.missing or self.wrong or self.repeated or self.errors_missing or self.errors_other)
+
+    def lines(self) -> list[str]:
+        kills = ", ".join(f"{n} × {kind}" for kind, n in sorted(self.kills.items())) or "nothing"
+        return [
+            f"{self.lab}: {'EXACT' if self.exact() else 'NOT EXACT'} after {self.seconds:.0f} s; killed: {kills}",
+            f"  in   {self.records:,} records, {self.bad:,} of them unusable",
+            f"  sink {self.rows:,} rows of {self.rows_expected:,}: {self.missing} missing, {self.wrong} wrong, "
+            f"{self.repeated} repeated",
+            f"  told {self.errors_missing} missing, {self.errors_repeated} repeated, {self.errors_other} of good ones",
+        ]
+
+
+@dataclass
+class Ordeal:
+    """A lab's running job, and everything around it that can be hurt."""
+
+    lab: Lab
+    folder: Path
+    cluster: Cluster
+    proxy: Proxy
+    rng: random.Random
+    account: Account
+    job: str = ""
+    _sending: threading.Event = field(default_factory=threading.Event)
+
+    def client(self, service: str) -> Any:
+        return clients.client(service, self.proxy.routes.get(service, self.proxy.upstream))
+
+    def submit(self, parallelism: int = 1, state: str | None = None) -> None:
+        groups = {
+            "job": {"name": self.lab.name},
+            "aws": {"endpoint": self.proxy.endpoint, "region": clients.LOCAL_REGION},
+            "source": {"stream": self.lab.stream, "position": "TRIM_HORIZON", "idle_timeout": "11"},
+            "errors": {"stream": self.lab.errors},
+        } | self.lab.properties(self.folder)
+        properties = self.folder / "application_properties.json"
+        properties.write_text(
+            json.dumps([{"PropertyGroupId": g, "PropertyMap": m} for g, m in groups.items()])
+        )
+        self.job = self.cluster.submit(properties, parallelism, state)
+        self.cluster.wait_until_running(self.job)
+
+    @contextlib.contextmanager
+    def load(self, rate: float) -> Iterator[None]:
+        """Send so many records a second for as long as the block lasts."""
+        thread = threading.Thread(target=self._send, args=(rate,), daemon=True)
+        self._sending.set()
+        thread.start()
+        try:
+            yield
+        finally:
+            self._sending.clear()
+            thread.join()
+
+    def kill(self, kind: str) -> None:
+        """Kill something, and return when the job has gone on and checkpointed."""
+        self.account.kills[kind] += 1
+        before = self.cluster.restarts(self.job)
+        if kind == "python worker":
+            os.kill(self.rng.choice(self.cluster.python_workers()), signal.SIGKILL)
+        elif kind == "task manager":
+            self._kill_task_manager()
+        elif kind == "job manager":
+            self._kill_job_manager()
+            return
+        else:
+            self._cut_service()
+        if kind != "service":
+            self.cluster.wait_for_restart(self.job, before)
+        self.cluster.wait_until_running(self.job)
+
+    def _kill_task_manager(self) -> None:
+        workers = self.cluster.python_workers()
+        # The one that runs the forest: it is the one with the Python worker.
+        victims = [w for w in self.cluster.workers if w.poll() is None and self.cluster.owns(w.pid, workers)]
+        victim = self.rng.choice(victims)
+        victim.kill()
+        victim.wait()
+        self.cluster.start_worker()
+
+    def _kill_job_manager(self) -> None:
+        manager = self.cluster.manager
+        assert manager is not None
+        manager.kill()
+        manager.wait()
+        state = self.cluster.last_checkpoint()
+        self.cluster.start_manager()
+        self.cluster.wait_for_slots(2)
+        self.submit(state=state)
+
+    def _cut_service(self) -> None:
+        """As a killed emulator with its data kept: every connection is cut, for seconds."""
+        self.proxy.rule = lambda call: Fault(reset=True)
+        time.sleep(self.rng.uniform(2, 6))
+        self.proxy.rule = lambda call: None
+        done = self.cluster.completed(self.job)
+        self.cluster.wait_for_checkpoint(self.job, done)
+
+    def settle(self) -> None:
+        """Let the job finish all that is on the stream, and fill in the account."""
+        # In order, so when the last record is told of in the error stream, all before it have been read.
+        self.client("kinesis").put_records(
+            StreamName=self.lab.stream, Records=[{"Data": _LAST, "PartitionKey": "p"}]
+        )
+        deadline = time.monotonic() + 120
+        while _LAST.hex() not in self.outcome().errors:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.lab.name}: the last record was not read; see {self.folder}")
+            time.sleep(0.5)
+        self.cluster.stop_job(self.job, drain=True)
+        records = self.records()
+        expected, found = self.lab.expected(records), self.outcome()
+        a = self.account
+        a.records, a.bad = len(records), sum(expected.errors.values())
+        a.rows, a.rows_expected = sum(found.rows.values()), sum(expected.rows.values())
+        a.missing = sum((expected.rows - found.rows).values())
+        a.wrong = len(found.rows.keys() - expected.rows.keys())
+        a.repeated = sum((found.rows - expected.rows).values()) - a.wrong
+        a.errors_missing = sum((expected.errors - found.errors).values())
+        a.errors_other = sum(n for row, n in found.errors.items() if row not in expected.errors)
+        a.errors_repeated = sum((found.errors - expected.errors).values()) - a.errors_other
+
+    def records(self) -> list[Record]:
+        """Everything on the stream, in order (it has one shard)."""
+        return [
+            Record(r["Data"], round(r["ApproximateArrivalTimestamp"].timestamp() * 1000))
+            for r in _read(self.client("kinesis"), self.lab.stream)
+        ]
+
+    def outcome(self) -> Outcome:
+        told = [json.loads(r["Data"]) for r in _read(self.client("kinesis"), self.lab.errors)]
+        errors = collections.Counter(row["data_row"] for row in told)
+        return Outcome(self.lab.rows(self.folder, self.client("dynamodb")), errors)
+
+    def _send(self, rate: float) -> None:
+        kinesis, number = self.client("kinesis"), 0
+        while self._sending.is_set():
+            batch = [self.lab.data(number + i, self.rng) for i in range(max(1, round(rate / 10)))]
+            number += len(batch)
+            kinesis.put_records(
+                StreamName=self.lab.stream, Records=[{"Data": d, "PartitionKey": "p"} for d in batch]
+            )
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def ordeal(lab: Lab, folder: Path, seed: int) -> Iterator[Ordeal]:
+    """A lab's job on a cluster of its own, before a Kinesis that is cut off at will; nothing is left of it after."""
+    with contextlib.ExitStack() as stack:
+        upstream = stack.enter_context(running_kinesis(folder))
+        proxy = stack.enter_context(running_proxy(upstream))
+        if not lab.exactly_once:
+            other = stack.enter_context(local.running_local_aws(folder / "aws"))
+            proxy.routes["dynamodb"] = other
+            clients.client("dynamodb", other).create_table(
+                TableName="CloudAcademyLabs",
+                KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "session_id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        kinesis = clients.client("kinesis", upstream)
+        for stream in (lab.stream, lab.errors):
+            kinesis.create_stream(StreamName=stream, ShardCount=1)
+            kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
+        cluster = stack.enter_context(running_cluster(folder / "cluster"))
+        yield Ordeal(lab, folder, cluster, proxy, random.Random(seed), Account(lab.name))
+
+
+def run(
+    lab: Lab,
+    folder: Path,
+    seed: int,
+    kinds: Callable[[random.Random], Iterator[str]],
+    rate: float = 100.0,
+) -> Account:
+    """Run a lab's job, kill what ``kinds`` says one after the other, and give the account."""
+    begin = time.monotonic()
+    with ordeal(lab, folder, seed) as trial:
+        trial.submit()
+        with trial.load(rate):
+            for kind in kinds(trial.rng):
+                # Anywhere between two checkpoints, which are a second apart.
+                time.sleep(trial.rng.uniform(0.5, 2.5))
+                trial.kill(kind)
+        trial.settle()
+    trial.account.seconds = time.monotonic() - begin
+    return trial.account
+
+
+def _read(kinesis: Any, stream: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
+    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
+    while True:
+        answer = kinesis.get_records(ShardIterator=iterator)
+        if not answer["Records"] and not answer["MillisBehindLatest"]:
+            return found
+        found += answer["Records"]
+        iterator = answer["NextShardIterator"]
