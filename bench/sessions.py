@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import socket
 import tempfile
@@ -101,7 +102,7 @@ def run(path: Path, folder: Path, state_ttl: float, rows: str) -> dict[str, Any]
     }[rows]
     source = {"starts": "destination_sql_stream", "closed": "closed_sessions"}[rows]
     table_env.execute_sql(f"CREATE TEMPORARY TABLE nowhere ({columns}) WITH ('connector' = 'blackhole')")
-    began = time.monotonic()
+    began, used = time.monotonic(), _cpu_seconds()
     result = table_env.execute_sql(f"INSERT INTO nowhere SELECT * FROM {source}")
     sizes: dict[int, tuple[float, int]] = {}
     ended = threading.Event()
@@ -120,7 +121,24 @@ def run(path: Path, folder: Path, state_ttl: float, rows: str) -> dict[str, Any]
     finally:
         ended.set()
         watcher.join()
-    return {"seconds": time.monotonic() - began, "sizes": [sizes[n] for n in sorted(sizes)]}
+    return {
+        "seconds": time.monotonic() - began,
+        "cpu_seconds": _cpu_seconds() - used,
+        "sizes": [sizes[n] for n in sorted(sizes)],
+    }
+
+
+def _cpu_seconds() -> float:
+    """Of this process, whose threads are the Python workers, and of its child, the JVM."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if os.getpid() in (int(path.parent.name), int(fields[1])):
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def _checkpoints(port: int, job_id: str) -> list[dict[str, Any]]:
@@ -155,7 +173,8 @@ def main() -> None:
             sizes = [size for _, size in measured["sizes"]]
             print(
                 f"{options.events:,} events of {users:,} users, state_ttl {state_ttl:g} s: "
-                f"{measured['seconds']:.0f} s, {options.events / measured['seconds']:,.0f} records/s; "
+                f"{measured['seconds']:.0f} s, {options.events / measured['seconds']:,.0f} records/s, "
+                f"{measured['cpu_seconds'] / options.events * 1e6:.0f} CPU s a million; "
                 f"largest checkpoint {max(sizes, default=0) / 1e6:.1f} MB"
             )
             print(

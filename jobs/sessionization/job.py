@@ -75,7 +75,7 @@ class Sessions(Group):
     @model_validator(mode="after")
     def _remembers_a_session(self) -> Self:
         if self.state_ttl <= self.gap:
-            raise ValueError(f"sessions.state_ttl must be above sessions.gap, {self.gap.total_seconds():g} s")
+            raise ValueError(f"state_ttl must be above gap, {self.gap.total_seconds():g} s")
         return self
 
 

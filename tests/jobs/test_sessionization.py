@@ -345,7 +345,7 @@ def _ms(text: str) -> int:
     [
         ({"sessions": {"time_zone": "Mars"}}, "sessions.time_zone must be the name of a time zone"),
         ({"sessions": {"gap": "0"}}, "sessions.gap"),
-        ({"sessions": {"state_ttl": "10"}}, "sessions.state_ttl must be above sessions.gap, 10 s"),
+        ({"sessions": {"state_ttl": "10"}}, "sessions state_ttl must be above gap, 10 s"),
         (
             {"sessions": {"rows": "events"}, "sink": {"type": "dynamodb"}},
             "sessions.rows must be starts or closed with sink.type dynamodb",
