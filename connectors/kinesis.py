@@ -6,7 +6,8 @@ keep a watermark per shard too, but ignores there a shard that it has not heard 
 behind another for a full pipe: so time is kept downstream (``udfs.shard_clock``).
 
 Sink. Delivery: at least once; a record may come twice after a failure. Order: within a partition key on the happy
-path. Batches: 500 records, 5 MB. A record that Kinesis refuses is sent again until it is taken; back-pressure meanwhile.
+path. Batches: 500 records, 5 MB. A record that Kinesis refuses is sent again until it is taken, with back-pressure
+meanwhile.
 """
 
 from __future__ import annotations
@@ -127,10 +128,14 @@ class KinesisSink:
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
-        return _common(self.stream, self.region, self.endpoint) | {
+        options = _common(self.stream, self.region, self.endpoint) | {
             "format": "json",
             "json.timestamp-format.standard": "SQL",
         }
+        if self.endpoint:
+            # Flink's Kinesis sink talks HTTP/2 by itself; of plain-HTTP endpoints only some do.
+            options["sink.http-client.protocol.version"] = "HTTP1_1"
+        return options
 
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
