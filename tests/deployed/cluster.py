@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 import venv
@@ -17,7 +19,7 @@ from typing import Any, TypeVar
 import yaml
 from packaging.requirements import Requirement
 
-from infra import flink
+from infra import flink, supervisor
 
 Found = TypeVar("Found")
 
@@ -100,7 +102,7 @@ class Cluster:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=300,
         )
 
     def why(self) -> str:
@@ -155,9 +157,11 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
     with contextlib.ExitStack() as processes:
         for name in ["jobmanager"] + ["taskmanager"] * task_managers:
             log = processes.enter_context(open(folder / "log" / f"{name}.{time.monotonic_ns()}.out", "w"))
-            # In the foreground the script becomes the JVM itself.
+            # In the foreground the script becomes the JVM itself. It ends with these tests, even when they are killed.
+            supervised = [sys.executable, "-P", supervisor.__file__, str(os.getpid())]
             process = subprocess.Popen(
-                [home / "bin" / f"{name}.sh", "start-foreground"],
+                [*supervised, home / "bin" / f"{name}.sh", "start-foreground"],
+                start_new_session=True,
                 # Python workers inherit it and look for modules in it first: it must not be the repository.
                 cwd=folder / "tmp",
                 env=environment,
@@ -172,7 +176,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
             return False
 
         try:
-            wait_for(registered, 90, "TaskManagers")
+            wait_for(registered, 180, "TaskManagers")
         except TimeoutError as e:
             raise TimeoutError(f"{e}\n{cluster.why()}") from None
         yield cluster
@@ -189,12 +193,10 @@ def wait_for(look: Callable[[], Found], seconds: float, what: str) -> Found:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """End a JVM and its Python workers, which are one process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _free_ports(count: int) -> list[int]:
