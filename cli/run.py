@@ -171,9 +171,7 @@ def _stop_with_savepoint(chosen: Job, client: Any) -> int:
     try:
         path = client.stop_with_savepoint(False, folder).result()
     except Exception as e:
-        _err.print(
-            Text(f"{chosen.short}: no savepoint could be taken: {str(e).splitlines()[0]}", style="red")
-        )
+        _err.print(Text(f"{chosen.short}: no savepoint could be taken: {flink.cause(str(e))}", style="red"))
         client.cancel().result()
         return 1
     _out.print(f"{chosen.short}: stopped; savepoint {path}. Go on from there with --resume.")

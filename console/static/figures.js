@@ -44,7 +44,7 @@ export function paint(element, figure, Plotly) {
   });
 }
 
-const plain = (text) => String(text ?? "").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+const plain = (text) => (typeof text === "number" ? String(Number(text.toPrecision(6))) : String(text ?? "")).replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
 // The same numbers, for those who can't see the picture: newest first.
 export function tableRows(figure, most = 100) {
