@@ -49,6 +49,7 @@ def demo(
         raise typer.Exit(130) from None
     for lab, found in verdicts.items():
         _out.print(Text(f"{lab}: {'found' if found else 'NOT FOUND'}", style="green" if found else "red"))
+        _out.print(f"  report: {os.path.relpath(folder / lab / 'report.html')}", soft_wrap=True)
     _out.print(f"{time.monotonic() - began:.0f} s; logs under {os.path.relpath(folder)}")
     raise typer.Exit(0 if all(verdicts.values()) else 1)
 

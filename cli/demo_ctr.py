@@ -18,6 +18,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cli import report
 from cli.demo_job import DemoError, DemoJob, running_job
 from generator import runner, scenario, sinks
 from infra import stacks
@@ -117,6 +118,7 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
     out : Console
         Where to show it.
     """
+    since = datetime.now(UTC)
     with Live(console=out, refresh_per_second=4, transient=False) as live:
         live.update(Text("The job is starting …"))
         course = run(endpoint, folder, lambda course, job: live.update(_picture(course, job)))
@@ -125,6 +127,19 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
     topic = client("sns", endpoint).list_subscriptions_by_topic(TopicArn=outputs["TopicArn"])
     people = [f"{s['Protocol']} {s['Endpoint']}" for s in topic["Subscriptions"] if s["Protocol"] != "sqs"]
     _summary(out, course, people)
+    told = report.Report(
+        "ctr",
+        report.tapped(endpoint, "ctr", since),
+        figures={
+            "records": f"{course.counts.sent:,} sent, {course.counts.failed:,} failed",
+            "windows scored": f"{len(course.scores):,}",
+            "anomalies": f"{len(course.anomalies):,}",
+            "messages": f"{len(course.notifications):,}",
+        },
+        expectations=course.expectations,
+        began=since,
+    )
+    report.write(folder / "report.html", told)
     return all(course.expectations.values())
 
 

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cli import report
 from cli.demo_job import DemoError, DemoJob, running_job
 from generator import runner, scenario, sinks
 from infra import stacks
@@ -104,11 +105,28 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
     out : Console
         Where to show it.
     """
+    since = datetime.now(UTC)
+    taps = {
+        "tap.stream": stacks.deploy(endpoint, ["sessions"], stacks.local_parameters())["sessions"][
+            "TapStreamName"
+        ]
+    }
     with Live(console=out, refresh_per_second=4, transient=False) as live:
         live.update(Text("The job is starting …"))
-        course = run(endpoint, folder, lambda course: live.update(_picture(course)))
+        course = run(endpoint, folder, lambda course: live.update(_picture(course)), properties=taps)
     out.print()
     _summary(out, course)
+    told = report.Report(
+        "sessions",
+        report.tapped(endpoint, "sessions", since),
+        figures={
+            "clicks": f"{course.counts.sent:,} sent, {course.counts.failed:,} failed",
+            "sessions in the table": f"{len(course.items):,} of {len(course.made):,}",
+        },
+        expectations=course.expectations,
+        began=since,
+    )
+    report.write(folder / "report.html", told)
     return all(course.expectations.values())
 
 

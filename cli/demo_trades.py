@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import statistics
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cli import report
 from cli.demo_job import DemoError, DemoJob, running_job
 from infra import stacks
 from infra.clients import client
@@ -62,24 +65,34 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
     outputs = stacks.deploy(
         endpoint, ["trades"], {"trades": {"Rounds": str(ROUNDS), "RoundIntervalSeconds": "1", "Seed": "3"}}
     )["trades"]
-    found = _Found()
-    with running_job("trades", endpoint, folder, {"source.position": "TRIM_HORIZON"}) as job:
-        with Live(console=out, refresh_per_second=4, transient=False) as live:
-            live.update(Text("The job is starting …"))
-            job.wait_until_running()
-            producer = _Producer(endpoint, outputs["ProducerName"])
-            producer.start()
-            _send_bad_records(endpoint, outputs["TradeStreamName"])
-            deadline = None
-            while True:
-                _look(endpoint, outputs, found)
-                live.update(_picture(job, producer, found))
-                if producer.answer is not None and deadline is None:
-                    deadline = time.monotonic() + _DRAIN_SECONDS
-                if deadline and (_complete(producer, found) or time.monotonic() > deadline):
-                    break
-                time.sleep(0.5)
-    return _summary(out, producer, found, outputs["AnomalyBucketName"])
+    found, since = _Found(), datetime.now(UTC)
+    # Every trade's score goes to the tap too: the report draws them.
+    properties = {"source.position": "TRIM_HORIZON", "tap.stream": outputs["TapStreamName"]}
+    with (
+        running_job("trades", endpoint, folder, properties) as job,
+        Live(console=out, refresh_per_second=4, transient=False) as live,
+    ):
+        live.update(Text("The job is starting …"))
+        job.wait_until_running()
+        producer = _Producer(endpoint, outputs["ProducerName"])
+        producer.start()
+        _send_bad_records(endpoint, outputs["TradeStreamName"])
+        deadline = None
+        while True:
+            _look(endpoint, outputs, found)
+            live.update(_picture(job, producer, found))
+            if producer.answer is not None and deadline is None:
+                deadline = time.monotonic() + _DRAIN_SECONDS
+            if deadline and (_complete(producer, found) or time.monotonic() > deadline):
+                break
+            time.sleep(0.5)
+    out.print()
+    told = _told(
+        producer, found, report.tapped(endpoint, "trades", since), outputs["AnomalyBucketName"], since
+    )
+    _summary(out, told, found)
+    report.write(folder / "report.html", told)
+    return all(told.expectations.values())
 
 
 class _Producer(threading.Thread):
@@ -166,24 +179,51 @@ def _picture(job: DemoJob, producer: _Producer, found: _Found) -> Group:
     return Group(flow, Text(), newest)
 
 
-def _summary(out: Console, producer: _Producer, found: _Found, bucket: str) -> bool:
+def _told(
+    producer: _Producer, found: _Found, relations: dict[str, Any], bucket: str, since: datetime
+) -> report.Report:
+    """What was found against what was injected."""
     injected = _injected(producer)
     reported = {row["id"] for row in found.rows}
     hits = reported & injected
     recall = len(hits) / len(injected) if injected else 0.0
     precision = len(hits) / len(reported) if reported else 0.0
-    complete = len(found.errors) == len(BAD_RECORDS)
-    good = recall >= MINIMUM_RECALL and complete
-    table = Table("lab 3: trade anomalies", "", title="read back from S3", title_justify="left")
-    table.add_row("bucket", bucket)
-    table.add_row("objects", f"{len(found.objects):,}, the last {max(found.objects, default='none')[:13]}")
-    table.add_row("anomalous trades", f"{len(reported):,}")
-    table.add_row("recall", f"{recall:.3f} of {len(injected):,} injected after the first {WARM_UP} trades")
-    table.add_row("precision", f"{precision:.3f}")
-    table.add_row(
-        "error stream", f"{len(found.errors)} of {len(BAD_RECORDS)} bad records, each with its reason:"
+    ordinary = [
+        float(row["anomaly_score"])
+        for row in relations.get("temp_stream", ())
+        if row["id"] not in injected and float(row["anomaly_score"]) > 0
+    ]
+    return report.Report(
+        "trades",
+        relations,
+        figures={
+            "bucket": bucket,
+            "objects": f"{len(found.objects):,}, the last {max(found.objects, default='none')[:13]}",
+            "anomalous trades": f"{len(reported):,}",
+            "recall": f"{recall:.3f} of {len(injected):,} injected after the first {WARM_UP} trades",
+            "precision": f"{precision:.3f}",
+            "score of an ordinary trade": f"{statistics.median(ordinary):.2f} (median)"
+            if ordinary
+            else "unknown",
+            "error stream": f"{len(found.errors)} of {len(BAD_RECORDS)} bad records, each with its reason",
+        },
+        expectations={
+            f"recall of at least {MINIMUM_RECALL}": recall >= MINIMUM_RECALL,
+            "every bad record is in the error stream, and nothing else": len(found.errors)
+            == len(BAD_RECORDS),
+        },
+        injected=sorted(injected),
+        found=sorted(reported),
+        began=since,
     )
+
+
+def _summary(out: Console, told: report.Report, found: _Found) -> None:
+    table = Table("lab 3: trade anomalies", "", title="read back from S3", title_justify="left")
+    for name, figure in told.figures.items():
+        table.add_row(name, figure)
     for error in found.errors:
         table.add_row("", Text(f"{error['error_name']}: {error['message']}"[:100]))
+    for expectation, held in told.expectations.items():
+        table.add_row(expectation, Text("yes" if held else "NO", style="green" if held else "red"))
     out.print(table)
-    return good
