@@ -15,9 +15,11 @@ from cli import target
 from cli.shown import plain
 from console.desk import Desk
 from console.guard import is_loopback
-from console.jobs import LocalJob
+from console.jobs import Job, LocalJob
 from console.labs import LABS, Lab
+from console.managed import ManagedJob
 from console.server import application
+from infra import managed_flink
 from infra.clients import client
 from infra.paths import STATE
 from jobs.catalog import job
@@ -41,13 +43,15 @@ def console(
 ) -> None:
     """Serve the operator's page until Ctrl-C: flow, rows, charts, senders, messages, errors, the job's state.
 
-    Jobs that were started there end with it, each with a savepoint. With --aws the jobs are the managed service's:
-    start and stop them with kda deploy.
+    Jobs that were started there end with it, each with a savepoint. With --aws the jobs are the managed service's
+    applications, which kda deploy made; they go on.
 
     Example: kda console --port 8900
     """
     where = target.choose(endpoint, aws)
     given = _by_lab(properties or [])
+    if where is None and properties:
+        raise typer.BadParameter("with --aws a job's properties are the application's: kda deploy up -p …")
     desks = {
         lab.name: Desk(lab, lambda service: client(service, where), _job(lab, where, given[lab.name]))
         for lab in LABS.values()
@@ -70,9 +74,9 @@ def console(
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def _job(lab: Lab, endpoint: str | None, properties: list[str]) -> LocalJob | None:
+def _job(lab: Lab, endpoint: str | None, properties: list[str]) -> Job:
     if endpoint is None:
-        return None
+        return ManagedJob(managed_flink.application_name(job(lab.name).name), None)
     command = [sys.executable, "-m", "cli.main", "run", lab.name, "--endpoint", endpoint]
     for assignment in [f"tap.stream={lab.taps}", *properties]:
         command += ["-p", assignment]

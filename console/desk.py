@@ -8,7 +8,7 @@ from typing import Any
 
 from console.charts import figures
 from console.feed import Feed
-from console.jobs import LocalJob
+from console.jobs import Job
 from console.labs import ERRORS, Lab
 from console.results import Results
 from console.rings import Ring
@@ -27,11 +27,10 @@ class Desk:
     lab : Lab
     client : callable
         Makes a boto3 client from a service's name.
-    job : LocalJob or None
-        None where the job is not this machine's to start and stop.
+    job : Job
     """
 
-    def __init__(self, lab: Lab, client: Callable[[str], Any], job: LocalJob | None) -> None:
+    def __init__(self, lab: Lab, client: Callable[[str], Any], job: Job) -> None:
         self.lab = lab
         self.job = job
         self.feed = Feed(lab, lambda: client("kinesis"))
@@ -59,7 +58,7 @@ class Desk:
             "ready": self.feed.ready.is_set(),
             "problem": self.feed.problem,
             "unreadable": unreadable,
-            "job": self.job.view.as_json() if self.job else None,
+            "job": self.job.view.as_json(),
             "flow": flow,
             "relation": relation,
             "rows": shown,
@@ -70,12 +69,11 @@ class Desk:
         }
 
     def close(self) -> None:
-        """End the threads, the senders, and the job if this console started it."""
+        """End the threads, the senders, and the job if this console's process is its own."""
         self.senders.stop_all()
         self.feed.close()
         self.results.close()
-        if self.job:
-            self.job.close()
+        self.job.close()
 
 
 def _counts(ring: Ring, now: float) -> dict[str, Any]:

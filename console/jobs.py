@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from console.labs import Lab
 from infra.flink_health import Health, health
@@ -29,17 +29,39 @@ class JobError(RuntimeError):
 
 @dataclass(frozen=True)
 class JobView:
-    """What the page shows of a job: its health, and what the operator asked of it."""
+    """What the page shows of a job: its health, and what the operator asked of it.
+
+    Attributes
+    ----------
+    health : Health
+    asked : str
+        What is under way: ``start``, ``stop`` or nothing.
+    trouble : str
+        Why it ended, or why something asked was not done.
+    measured : bool
+        Whether checkpoints, late records and delay are known.
+    """
 
     health: Health
     asked: str = ""
     trouble: str = ""
+    measured: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; the process's id is nobody's business."""
         found = asdict(self.health)
         del found["pid"]
-        return found | {"asked": self.asked, "trouble": self.trouble}
+        return found | {"asked": self.asked, "trouble": self.trouble, "measured": self.measured}
+
+
+class Job(Protocol):
+    """A job that can be seen, started and stopped, wherever it runs."""
+
+    @property
+    def view(self) -> JobView: ...
+    def start(self, resume: bool) -> None: ...
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class LocalJob:

@@ -63,7 +63,7 @@ def application(desks: Mapping[str, Desk], host: str, token: str | None = None) 
 
     async def ask_job(request: Request) -> Response:
         desk, what = desks.get(request.path_params["lab"]), request.path_params["what"]
-        if desk is None or desk.job is None or what not in ("start", "resume", "stop"):
+        if desk is None or what not in ("start", "resume", "stop"):
             return _refused("there is no such job or action here", 404)
         act = desk.job.stop if what == "stop" else desk.job.start
         arguments = () if what == "stop" else (what == "resume",)
@@ -124,7 +124,6 @@ def _described(desk: Desk) -> dict[str, Any]:
         "title": lab.title,
         "tab": lab.tab,
         "errors": ERRORS,
-        "managed": desk.job is None,
         "flow": [
             [{"label": n.label, "relation": n.relation, "note": n.note} for n in stage] for stage in lab.flow
         ],

@@ -105,7 +105,7 @@ function drawRows(snapshot) {
   show($("rows"), [chosen.relation, newest[0]?.number], () => {
     if (!newest.length) {
       const tapped = Object.keys(snapshot.flow).length > 0;
-      const running = snapshot.job === null || snapshot.job.state === "running";
+      const running = snapshot.job.state === "running";
       return empty(!running ? "No rows: the job does not run." : tapped ? "No row has come yet." :
         "No row has come yet: start a sender, or start the job here so that its tap is on.");
     }

@@ -22,17 +22,11 @@ const WORDS = {
 };
 
 export function drawJob(lab, job, said) {
-  if (job === null) {
-    say($("job-state"), "Runs on AWS").dataset.state = "unknown";
-    show($("job-actions"), "managed", () => h("p", { class: "muted" }, "Start and stop it with kda deploy."));
-    show($("job-facts"), "managed", () => []);
-    return;
-  }
   const words = WORDS[job.state] || job.state;
   if ($("job-state").textContent !== words) said(`${lab.title}: ${words}`);
   say($("job-state"), words).dataset.state = job.state;
-  const up = Boolean(job.url);
-  const facts = !up ? [] : [
+  const up = Boolean(job.url) || job.state === "running";
+  const facts = !up || !job.measured ? [] : [
     ["checkpoint", job.checkpoint_age === null ? "none yet" : `${Math.round(job.checkpoint_age)} s ago`],
     ["checkpoints", count(job.checkpoints) + (job.failed_checkpoints ? `, ${count(job.failed_checkpoints)} failed` : "")],
     ["restored", count(job.restored)],

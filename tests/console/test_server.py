@@ -11,7 +11,9 @@ import pytest
 
 from console import server
 from console.desk import Desk
+from console.jobs import JobError, JobView
 from console.labs import LABS
+from infra.flink_health import Health
 
 ORIGIN = {"origin": "http://127.0.0.1:8900", "content-type": "application/json"}
 
@@ -20,9 +22,24 @@ def unreachable(service: str) -> Any:
     raise ConnectionError("no AWS here")
 
 
+class Idle:
+    """A job that does not run and can't be started."""
+
+    view = JobView(Health("stopped"))
+
+    def start(self, resume: bool) -> None:
+        raise JobError("not today")
+
+    def stop(self) -> None:
+        raise JobError("the job does not run")
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture
 def desks() -> Iterator[dict[str, Desk]]:
-    made = {"ctr": Desk(LABS["ctr"], unreachable, None)}
+    made = {"ctr": Desk(LABS["ctr"], unreachable, Idle())}
     yield made
     for desk in made.values():
         desk.close()
@@ -49,7 +66,7 @@ def test_the_page_and_what_it_needs_come_from_here(desks: dict[str, Desk]) -> No
 
 def test_the_labs(desks: dict[str, Desk]) -> None:
     (lab,) = ask(desks, "GET", "/api/labs").json()
-    assert (lab["name"], lab["managed"]) == ("ctr", True)
+    assert lab["name"] == "ctr"
     assert {"label": "scores", "relation": "scores", "note": "random cut forest"} in [
         node for stage in lab["flow"] for node in stage
     ]
@@ -66,7 +83,10 @@ def test_the_labs(desks: dict[str, Desk]) -> None:
         ("/api/labs/ctr/senders/clicks-1/start", b'{"rate": NaN}', 400),
         ("/api/labs/ctr/senders/clicks-1/start", b'{"rate": 1e9}', 400),
         ("/api/labs/ctr/senders/clicks-1/start", b'"' + b"x" * 100_000 + b'"', 400),
-        ("/api/labs/ctr/job/start", b"", 404),  # the managed service's, not ours to start
+        ("/api/labs/ctr/job/start", b"", 409),
+        ("/api/labs/ctr/job/resume", b"", 409),
+        ("/api/labs/ctr/job/stop", b"", 409),
+        ("/api/labs/ctr/job/explode", b"", 404),
     ],
 )
 def test_wrong_questions(desks: dict[str, Desk], path: str, body: bytes, status: int) -> None:
@@ -89,5 +109,6 @@ def test_events_say_what_is_wrong_and_go_on(desks: dict[str, Desk], monkeypatch:
 
     found = asyncio.run(asyncio.wait_for(first_with_a_problem(), 10))
     assert "no AWS here" in found["problem"]
-    assert (found["ready"], found["job"], found["rows"]) == (False, None, [])
+    assert (found["ready"], found["job"]["state"], found["rows"]) == (False, "stopped", [])
+    assert "pid" not in found["job"]
     assert ask(desks, "GET", "/api/events?lab=none").status_code == 404

@@ -1,0 +1,120 @@
+"""Start, stop and resume a lab's job on Managed Service for Apache Flink, and say how it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from console.jobs import JobError, JobView
+from infra import managed_flink
+from infra.flink_health import Health
+
+_LOOK_SECONDS = 5.0
+#: The service's link to Flink's page is good for an hour.
+_LINK_SECONDS = 3000.0
+_WORDS = {
+    "READY": "stopped",
+    "STARTING": "starting",
+    "RUNNING": "running",
+    "STOPPING": "stopping",
+    "FORCE_STOPPING": "stopping",
+    "UPDATING": "starting",
+    "AUTOSCALING": "restarting",
+    "ROLLING_BACK": "restarting",
+}
+
+
+class ManagedJob:
+    """One lab's application.
+
+    Parameters
+    ----------
+    application : str
+        Its name.
+    endpoint : str or None
+        None: the real AWS.
+    service : module
+        What asks the service; :mod:`infra.managed_flink` by default.
+    """
+
+    def __init__(self, application: str, endpoint: str | None, service: Any = managed_flink) -> None:
+        self._application = application
+        self._endpoint = endpoint
+        self._service = service
+        self._view = JobView(Health("unknown"), measured=False)
+        self._trouble = ""
+        self._asking: threading.Thread | None = None
+        self._link: tuple[float, str | None] = (-_LINK_SECONDS, None)
+        self._end = threading.Event()
+        threading.Thread(target=self._watch, name=application, daemon=True).start()
+
+    @property
+    def view(self) -> JobView:
+        """The application as it was seen some seconds ago."""
+        return self._view
+
+    def start(self, resume: bool) -> None:
+        """Start the application, without state or from its newest snapshot; it takes minutes.
+
+        Raises
+        ------
+        JobError
+            Something is under way already.
+        """
+        self._ask(lambda: self._service.start(self._endpoint, self._application, from_snapshot=resume))
+
+    def stop(self) -> None:
+        """Stop the application with a snapshot; it takes minutes.
+
+        Raises
+        ------
+        JobError
+            Something is under way already.
+        """
+        self._ask(lambda: self._service.stop(self._endpoint, self._application))
+
+    def close(self) -> None:
+        """Look no more; the application goes on."""
+        self._end.set()
+
+    def _ask(self, call: Callable[[], Any]) -> None:
+        if self._asking and self._asking.is_alive():
+            raise JobError("the service is still busy with what was asked before")
+
+        def asked() -> None:
+            try:
+                call()
+            except Exception as error:  # shown on the page, where it was asked
+                self._trouble = str(error)[:1000]
+
+        self._trouble = ""
+        self._asking = threading.Thread(target=asked, name=f"ask {self._application}", daemon=True)
+        self._asking.start()
+
+    def _watch(self) -> None:
+        while not self._end.is_set():
+            try:
+                self._view = self._look()
+            except Exception as error:  # the view goes on, and says so
+                self._view = JobView(
+                    Health("unknown", str(error)[:500]), trouble=self._trouble, measured=False
+                )
+            self._end.wait(_LOOK_SECONDS)
+
+    def _look(self) -> JobView:
+        found = self._service.status(self._endpoint, self._application)
+        if found is None:
+            trouble = self._trouble or f"{self._application} is not deployed: kda deploy up"
+            return JobView(Health("stopped"), trouble=trouble, measured=False)
+        state = _WORDS.get(found.status, found.status.lower())
+        health = Health(
+            state, url=self._dashboard() if state == "running" else None, resumable=bool(found.snapshots)
+        )
+        return JobView(health, trouble=self._trouble, measured=False)
+
+    def _dashboard(self) -> str | None:
+        if time.monotonic() - self._link[0] > _LINK_SECONDS:
+            self._link = (time.monotonic(), self._service.dashboard(self._endpoint, self._application))
+        return self._link[1]

@@ -1,0 +1,72 @@
+"""A managed application on the page, with a stand-in for the service."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from console import managed
+from console.jobs import JobError
+from console.managed import ManagedJob
+from infra.managed_flink import ApplicationError, Status
+
+
+class Service:
+    """One application; starting it waits until it may go on."""
+
+    def __init__(self, status: str | None = "READY") -> None:
+        self.now, self.asked, self.may = status, [], threading.Event()
+
+    def status(self, endpoint: None, name: str) -> Status | None:
+        return None if self.now is None else Status(name, self.now, 1, 1, ("snapshot",))
+
+    def dashboard(self, endpoint: None, name: str) -> str:
+        return "https://flink"
+
+    def start(self, endpoint: None, name: str, from_snapshot: bool) -> None:
+        self.asked.append(("start", from_snapshot))
+        self.now = "STARTING"
+        self.may.wait(10)
+        self.now = "RUNNING"
+
+    def stop(self, endpoint: None, name: str) -> None:
+        raise ApplicationError("kda-ctr can't be stopped")
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(managed, "_LOOK_SECONDS", 0.02)
+
+
+def until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_start_takes_its_time_and_a_failure_is_told() -> None:
+    service = Service()
+    job = ManagedJob("kda-ctr", None, service)
+    until(lambda: job.view.health.state == "stopped")
+    assert job.view.health.resumable
+    job.start(resume=True)
+    until(lambda: job.view.health.state == "starting")
+    with pytest.raises(JobError, match="still busy"):
+        job.stop()
+    service.may.set()
+    until(lambda: job.view.health.url == "https://flink")
+    assert service.asked == [("start", True)]
+    assert not job.view.as_json()["measured"]
+    until(lambda: not job._asking.is_alive())
+    job.stop()
+    until(lambda: job.view.trouble == "kda-ctr can't be stopped")
+    job.close()
+
+
+def test_an_application_that_is_not_there_says_what_to_do() -> None:
+    job = ManagedJob("kda-ctr", None, Service(None))
+    until(lambda: "kda deploy up" in job.view.trouble)
+    job.close()
