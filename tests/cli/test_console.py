@@ -1,0 +1,35 @@
+"""`kda console`: mistakes in one line, before anything is started."""
+
+import socket
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli import console
+
+app = typer.Typer()
+app.command()(console.console)
+LOCAL = ("--endpoint", "http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("given", ["window.size=1", "none.window.size=1", "ctr.window.size"])
+def test_a_property_names_its_lab(given: str) -> None:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["-p", given, *LOCAL])
+    assert result.exit_code == 2
+    assert "required LAB.GROUP.KEY=VALUE" in result.output
+
+
+def test_a_taken_port_is_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = CliRunner().invoke(app, ["--port", str(taken.getsockname()[1]), *LOCAL])
+    assert result.exit_code == 1
+    assert "name another with --port" in result.output
+
+
+def test_the_applications_properties_are_not_the_consoles() -> None:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["--aws", "-p", "ctr.window.size=1"])
+    assert result.exit_code == 2
+    assert "kda deploy up -p" in result.output
