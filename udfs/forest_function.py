@@ -1,27 +1,29 @@
 """The random cut forest as a Flink function: rows of a key in order in, the same rows with a score out.
 
-State. The live forest lies in keyed state and is written back after every call; Flink pickles it when a bundle commits,
-before the checkpoint's barrier. So after a failure each row is scored by exactly the forest that an unbroken run would
-have had.
+State. The keys of a stream are spread over a few buckets; a bucket's forests live in the worker, and what they learn is
+added to keyed state in each call, as :mod:`udfs.forest_bucket` says. Flink writes it when a bundle commits, before the
+checkpoint's barrier. So after a failure each row is scored by exactly the forest that an unbroken run would have had.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 from pyflink.common import Row, Types
-from pyflink.common.time import Time
 from pyflink.datastream import KeyedProcessFunction
-from pyflink.datastream.state import StateTtlConfig, ValueStateDescriptor
+from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
+
+from udfs.forest_bucket import Entry, ForestBucket
 
 #: What a scored row has behind its own values where the score could not be computed.
 ERROR_COLUMNS = ("error_name", "message", "data_row")
-_NO_ERROR = (None,) * len(ERROR_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ class ForestOptions:
 
 
 class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
-    """Scores the rows of a key by that key's forest, each before the forest learns it.
+    """Scores rows by the forest of their key, each before the forest learns it. Flink's own key is the bucket.
 
-    An element is a row, or with micro-batches a list of rows; the same shape comes out.
+    An element is a row, or with micro-batches a list of rows; rows come out one by one, in order.
 
     Parameters
     ----------
@@ -79,58 +81,79 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._fields = tuple(fields)
         self._options = options
         self._indices = [self._fields.index(c) for c in options.columns]
+        self._key = self._fields.index(options.partition_by) if options.partition_by else None
+        self._nothing = (None,) * (2 if options.explain else 1)
 
     def open(self, runtime_context: Any) -> None:
         """Declare the state. The forest is imported here, on the worker: compiled code does not travel."""
         from udfs.random_cut_forest import RandomCutForest
 
-        descriptor = ValueStateDescriptor("forest", Types.PICKLED_BYTE_ARRAY())
-        if expiry := self._options.idle_expiry // timedelta(milliseconds=1):
-            descriptor.enable_time_to_live(StateTtlConfig.new_builder(Time.milliseconds(expiry)).build())
-        self._state = runtime_context.get_state(descriptor)
-        self._new_forest = RandomCutForest
+        self._base = runtime_context.get_state(ValueStateDescriptor("forests", Types.PICKLED_BYTE_ARRAY()))
+        self._log = runtime_context.get_list_state(
+            ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
+        )
+        self._forest_class = RandomCutForest
+        self._buckets: dict[str, ForestBucket] = {}
 
-    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Score one row, or the rows of one micro-batch; a row without a score says why instead."""
-        if isinstance(value, list):
-            # One field around the list: a stream's element is a row.
-            yield Row(self._scored(value))
-        else:
-            yield from self._scored([value])
+        rows = [tuple(row) for row in value] if isinstance(value, list) else [tuple(value)]
+        points = self._points(rows)
+        if np.isfinite(points).all():
+            return self._scored(rows, points, ctx.get_current_key())
+        return self._with_errors(rows, points, ctx.get_current_key())
 
-    def _scored(self, rows: Sequence[Row]) -> list[Row]:
-        results: list[Row | None] = []
-        points: list[list[float]] = []
-        for row in rows:
-            values = tuple(row)
-            try:
-                points.append([_finite(self._fields[i], values[i]) for i in self._indices])
-                results.append(None)
-            except ValueError as e:
-                nothing = (None, None) if self._options.explain else (None,)
-                data_row = json.dumps(dict(zip(self._fields, values, strict=True)), default=str)
-                results.append(Row(*values, *nothing, "NOT_SCORED", str(e), data_row.encode().hex()))
-        scores = iter(self._scores(points)) if points else iter(())
-        return [
-            result or Row(*row, *next(scores), *_NO_ERROR) for row, result in zip(rows, results, strict=True)
-        ]
+    def _points(self, rows: Sequence[tuple[Any, ...]]) -> Any:
+        # None becomes NaN.
+        return np.array([[row[i] for i in self._indices] for row in rows], np.float64)
 
-    def _scores(self, points: list[list[float]]) -> list[tuple[Any, ...]]:
-        forest = self._state.value()
-        if forest is None:
-            forest = self._forest()
-        if self._options.explain:
-            scores, explanations = forest.explain_many(points, columns=self._options.columns)
-            result: list[tuple[Any, ...]] = list(zip(scores.tolist(), explanations, strict=True))
+    def _scored(self, rows: Sequence[tuple[Any, ...]], points: Any, bucket: str) -> Iterator[Row]:
+        return (
+            Row(*row, *score, None, None, None)
+            for row, score in zip(rows, self._scores(rows, points, bucket), strict=True)
+        )
+
+    def _with_errors(self, rows: Sequence[tuple[Any, ...]], points: Any, bucket: str) -> Iterator[Row]:
+        good = np.isfinite(points).all(axis=1)
+        scored = iter(())
+        if good.any():
+            scored = self._scored([r for r, ok in zip(rows, good, strict=True) if ok], points[good], bucket)
+        return iter([next(scored) if ok else self._error(r) for r, ok in zip(rows, good, strict=True)])
+
+    def _error(self, row: tuple[Any, ...]) -> Row:
+        i = next(i for i in self._indices if row[i] is None or not math.isfinite(row[i]))
+        message = f"column {self._fields[i]}: required a finite number to score, got {row[i]}"
+        data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=str)
+        return Row(*row, *self._nothing, "NOT_SCORED", message, data_row.encode().hex())
+
+    def _scores(self, rows: Sequence[tuple[Any, ...]], points: Any, name: str) -> list[Any]:
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            log = (Entry(*entry) for entry in self._log.get())
+            bucket = self._buckets[name] = self._bucket(self._base.value(), log)
+        # A clock is needed only to tell which forest has expired.
+        now = time.time_ns() // 1_000_000 if self._options.idle_expiry else 0
+        keys = [""] * len(rows) if self._key is None else [_hashable(row[self._key]) for row in rows]
+        entry = Entry(now, keys, points)
+        scores = bucket.score(entry, self._explain if self._options.explain else None)
+        if bucket.log_is_long:
+            self._base.update(bucket.base(now))
+            self._log.clear()
         else:
-            result = [(score,) for score in forest.score_many(points).tolist()]
-        # update() is what marks the state as changed: without it the checkpoint would keep the older forest.
-        self._state.update(forest)
-        return result
+            self._log.add(tuple(entry))
+        return scores
+
+    def _explain(self, forest: Any, points: Any) -> Any:
+        return forest.explain_many(points, columns=self._options.columns)
+
+    def _bucket(self, base: Any, log: Any) -> ForestBucket:
+        o = self._options
+        idle_expiry = o.idle_expiry // timedelta(milliseconds=1)
+        return ForestBucket(self._forest, self._forest_class.from_bytes, idle_expiry, base, log)
 
     def _forest(self) -> Any:
         o = self._options
-        return self._new_forest(
+        return self._forest_class(
             len(o.columns),
             number_of_trees=o.number_of_trees,
             sub_sample_size=o.sub_sample_size,
@@ -140,8 +163,5 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         )
 
 
-def _finite(column: str, value: Any) -> float:
-    number = math.nan if value is None else float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"column {column}: required a finite number to score, got {value}")
-    return number
+def _hashable(key: Any) -> Any:
+    return key if type(key) in (str, int) or key is None else str(key)

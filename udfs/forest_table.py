@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: RANDOM_CUT_FOREST takes at most this many numeric columns.
 MAX_COLUMNS = 30
+#: Each subtask has its share of these; each costs a commit per bundle.
+BUCKETS = 16
 _NUMERIC = ("TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "FLOAT", "REAL", "DOUBLE", "DECIMAL")
 _TYPES = {
     "VARCHAR": Types.STRING,
@@ -70,27 +72,18 @@ def random_cut_forest(
     extra = {"anomaly_score": "DOUBLE"} | ({"anomaly_explanation": "STRING"} if options.explain else {})
     shape = _Shape(name, rowtime, columns, columns | extra | dict.fromkeys(ERROR_COLUMNS, "STRING"))
     elements = _batches(shape, options) if options.micro_batch else _rows(shape, options)
-    batched = bool(options.micro_batch)
     scored = _process_keyed(
         table_env.to_data_stream(table_env.sql_query(elements)),
         ForestFunction(tuple(columns), options),
-        _array_of(shape.row) if batched else shape.row,
-        Types.ROW_NAMED(["rows"], [_array_of(shape.result)]) if batched else shape.result,
+        Types.OBJECT_ARRAY(shape.row) if options.micro_batch else shape.row,
+        shape.result,
     )
-    output = table_env.from_data_stream(scored, shape.schema(batched))
-    table_env.create_temporary_view(f"{name}_output", output)
-    source = f"{name}_output"
-    if batched:
-        fields = ", ".join(f"`{c}`" for c in shape.results)
-        source = (
-            f"(SELECT {fields}, `{rowtime}` FROM {name}_output"  # noqa: S608
-            f" CROSS JOIN UNNEST({name}_output.`rows`) AS scored ({fields}))"
-        )
+    table_env.create_temporary_view(f"{name}_output", table_env.from_data_stream(scored, shape.schema))
     inbound = ", ".join([*(_inbound(c, t) for c, t in columns.items()), *extra, f"`{rowtime}`"])
     return (
-        table_env.sql_query(f"SELECT {inbound} FROM {source} WHERE error_name IS NULL"),  # noqa: S608
+        table_env.sql_query(f"SELECT {inbound} FROM {name}_output WHERE error_name IS NULL"),  # noqa: S608
         table_env.sql_query(
-            f"SELECT error_name, message, `{rowtime}` AS data_rowtime, data_row FROM {source}"  # noqa: S608
+            f"SELECT error_name, message, `{rowtime}` AS data_rowtime, data_row FROM {name}_output"  # noqa: S608
             " WHERE error_name IS NOT NULL"
         ),
     )
@@ -118,31 +111,26 @@ class _Shape:
         """The row, as SQL."""
         return f"ROW({', '.join(_outbound(c, t) for c, t in self.columns.items())})"
 
-    def schema(self, batched: bool) -> Schema:
+    @property
+    def schema(self) -> Schema:
         """Of the stream that comes back."""
-        types = {c: "TIMESTAMP_LTZ(3)" if t.startswith("TIMESTAMP") else t for c, t in self.results.items()}
         schema = Schema.new_builder()
-        if batched:
-            schema.column("rows", f"ARRAY<ROW<{', '.join(f'`{c}` {t}' for c, t in types.items())}>>")
-        else:
-            for column, type_ in types.items():
-                schema.column(column, type_)
+        for column, type_ in self.results.items():
+            schema.column(column, "TIMESTAMP_LTZ(3)" if type_.startswith("TIMESTAMP") else type_)
         schema.column_by_metadata(self.rowtime, "TIMESTAMP_LTZ(3)", "rowtime")
         return schema.watermark(self.rowtime, "SOURCE_WATERMARK()").build()
 
 
-def _key(options: ForestOptions) -> str:
-    return (
-        f"COALESCE(CAST(`{options.partition_by}` AS STRING), '')"
-        if options.partition_by
-        else "CAST('' AS STRING)"
-    )
+def _bucket(options: ForestOptions) -> str:
+    """The key of Flink's state: one of a few, each with the forests of many values, or one for all rows."""
+    if not options.partition_by:
+        return "CAST('' AS STRING)"
+    hashed = f"HASH_CODE(COALESCE(CAST(`{options.partition_by}` AS STRING), ''))"
+    return f"CAST(ABS(MOD({hashed}, {BUCKETS})) AS STRING)"
 
 
 def _rows(shape: _Shape, options: ForestOptions) -> str:
-    return (
-        f"SELECT {_key(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"  # noqa: S608
-    )
+    return f"SELECT {_bucket(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"  # noqa: S608
 
 
 def _batches(shape: _Shape, options: ForestOptions) -> str:
@@ -153,9 +141,7 @@ def _batches(shape: _Shape, options: ForestOptions) -> str:
     late = f"`{shape.rowtime}` <= CURRENT_WATERMARK(`{shape.rowtime}`)"
     milliseconds = options.micro_batch // timedelta(milliseconds=1)
     size = f"INTERVAL '{milliseconds / 1000:.3f}' SECOND(1, 3)"
-    keyed = (
-        f"SELECT {_key(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"  # noqa: S608
-    )
+    keyed = f"SELECT {_bucket(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"  # noqa: S608
     return f"""
         SELECT `key`, ARRAY_AGG(`row`) AS `rows`, window_time AS `{shape.rowtime}`
         FROM TABLE(TUMBLE(
@@ -219,10 +205,6 @@ def _row_type(columns: dict[str, str]) -> TypeInformation:
                 f"random_cut_forest: column {column} has type {type_}, which can't pass; leave it out"
             )
     return Types.ROW_NAMED(list(columns), [_TYPES[_root(t)]() for t in columns.values()])
-
-
-def _array_of(row: TypeInformation) -> TypeInformation:
-    return Types.OBJECT_ARRAY(row)
 
 
 def _process_keyed(

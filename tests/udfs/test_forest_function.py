@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pyflink.common import Row
 
+from udfs import forest_bucket, forest_function
 from udfs.forest_function import ForestFunction, ForestOptions
 from udfs.random_cut_forest import RandomCutForest
 
@@ -18,49 +19,69 @@ POINTS = np.random.default_rng(1).normal(100, 5, (80, 2))
 
 
 class State:
-    """A value state: a reference until the bundle commits, then bytes."""
+    """A value state and a list state: references until the bundle commits, then bytes."""
 
     def __init__(self) -> None:
-        self.committed: bytes | None = None
-        self._value: Any = None
-        self._changed = False
+        self.committed: list[bytes] = []
+        self._values: list[Any] = []
+        self._cleared = False
+
+    def get(self) -> list[Any]:
+        return [] if self._cleared else [pickle.loads(b) for b in self.committed] + self._values
+
+    def add(self, value: Any) -> None:
+        self._values.append(value)
+
+    def clear(self) -> None:
+        self._values, self._cleared = [], True
 
     def value(self) -> Any:
-        if self._value is None and self.committed is not None:
-            self._value = pickle.loads(self.committed)
-        return self._value
+        return next(iter(self.get()), None)
 
     def update(self, value: Any) -> None:
-        self._value, self._changed = value, True
+        self.clear()
+        self.add(value)
 
     def commit(self) -> None:
-        if self._changed:
-            self.committed = pickle.dumps(self._value)
-        self._changed = False
-
-    def restored(self) -> "State":
-        """What a new worker gets after a failure: only what was committed."""
-        other = State()
-        other.committed = self.committed
-        return other
+        if self._cleared:
+            self.committed = []
+        self.committed += [pickle.dumps(v) for v in self._values]
+        self._values, self._cleared = [], False
 
 
 class Context:
-    """Hands out one key's state, and keeps what was asked for."""
+    """One bucket's state."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.descriptor: Any = None
+    def __init__(self) -> None:
+        self.base, self.log = State(), State()
 
     def get_state(self, descriptor: Any) -> State:
-        self.descriptor = descriptor
-        return self.state
+        return self.base
+
+    def get_list_state(self, descriptor: Any) -> State:
+        return self.log
+
+    def get_current_key(self) -> str:
+        return ""
+
+    def commit(self) -> None:
+        self.base.commit()
+        self.log.commit()
+
+    def restored(self) -> "Context":
+        """What a new worker gets after a failure: only what was committed."""
+        other = Context()
+        other.base.committed, other.log.committed = list(self.base.committed), list(self.log.committed)
+        return other
 
 
-def opened(state: State, options: ForestOptions = OPTIONS) -> ForestFunction:
+CONTEXT = Context()
+
+
+def opened(state: Context, options: ForestOptions = OPTIONS) -> ForestFunction:
     # It travels to the workers pickled.
     function: ForestFunction = pickle.loads(pickle.dumps(ForestFunction(FIELDS, options)))
-    function.open(Context(state))
+    function.open(state)
     return function
 
 
@@ -69,7 +90,7 @@ def row(point: Any) -> Row:
 
 
 def scores(function: ForestFunction, points: Any) -> list[float]:
-    return [out[3] for p in points for out in function.process_element(row(p), None)]
+    return [out[3] for p in points for out in function.process_element(row(p), CONTEXT)]
 
 
 def expected(points: Any) -> list[float]:
@@ -80,8 +101,8 @@ def expected(points: Any) -> list[float]:
 
 
 def test_one_row_out_for_each_row_in_with_the_forests_own_scores() -> None:
-    function = opened(State())
-    out = [r for p in POINTS for r in function.process_element(row(p), None)]
+    function = opened(Context())
+    out = [r for p in POINTS for r in function.process_element(row(p), CONTEXT)]
     assert [tuple(r)[:3] for r in out] == [tuple(row(p)) for p in POINTS]
     assert [r[3] for r in out] == expected(POINTS)
     assert all(tuple(r)[4:] == (None, None, None) for r in out)
@@ -89,7 +110,7 @@ def test_one_row_out_for_each_row_in_with_the_forests_own_scores() -> None:
 
 @pytest.mark.parametrize("commit_every", [1, 7, 80])
 def test_a_restored_worker_goes_on_as_if_nothing_had_happened(commit_every: int) -> None:
-    state, got = State(), []
+    state, got = Context(), []
     for start in range(0, len(POINTS), commit_every):
         # A new worker for each bundle: nothing but the committed state may matter.
         state = state.restored()
@@ -99,7 +120,7 @@ def test_a_restored_worker_goes_on_as_if_nothing_had_happened(commit_every: int)
 
 
 def test_what_was_not_committed_is_learned_again_not_twice() -> None:
-    state = State()
+    state = Context()
     function = opened(state)
     first = scores(function, POINTS[:40])
     state.commit()
@@ -107,21 +128,21 @@ def test_what_was_not_committed_is_learned_again_not_twice() -> None:
     assert first + scores(opened(state.restored()), POINTS[40:]) == expected(POINTS)
 
 
-def test_a_micro_batch_is_one_element_with_the_same_scores() -> None:
-    function = opened(State())
+def test_a_micro_batch_gives_its_rows_in_order_with_the_same_scores() -> None:
+    function = opened(Context())
     got = []
     for start in range(0, len(POINTS), 9):
-        (out,) = function.process_element([row(p) for p in POINTS[start : start + 9]], None)
-        (rows,) = tuple(out)
-        got += [r[3] for r in rows]
+        got += [
+            out[3] for out in function.process_element([row(p) for p in POINTS[start : start + 9]], CONTEXT)
+        ]
     assert got == expected(POINTS)
 
 
 @pytest.mark.parametrize("bad", [None, float("nan"), float("inf")])
 def test_a_row_that_cannot_be_scored_says_why_and_changes_nothing(bad: Any) -> None:
-    function = opened(State())
+    function = opened(Context())
     first = scores(function, POINTS[:40])
-    (out,) = function.process_element(Row("AMZN", 1.0, bad), None)
+    (out,) = function.process_element(Row("AMZN", 1.0, bad), CONTEXT)
     symbol, price, _, score, name, message, data_row = tuple(out)
     assert (symbol, price, score, name) == ("AMZN", 1.0, None, "NOT_SCORED")
     assert message.startswith("column quantity: required a finite number to score")
@@ -133,8 +154,8 @@ def test_explanations_name_the_columns_and_leave_the_scores_as_they_are() -> Non
     options = ForestOptions(
         ("price", "quantity"), number_of_trees=20, sub_sample_size=16, seed=3, explain=True
     )
-    function = opened(State(), options)
-    out = [r for p in POINTS for r in function.process_element(row(p), None)]
+    function = opened(Context(), options)
+    out = [r for p in POINTS for r in function.process_element(row(p), CONTEXT)]
     assert [r[3] for r in out] == expected(POINTS)
     explanation = json.loads(out[-1][4])
     assert list(explanation) == ["price", "quantity"]
@@ -142,12 +163,73 @@ def test_explanations_name_the_columns_and_leave_the_scores_as_they_are() -> Non
     assert total == pytest.approx(out[-1][3], abs=2e-4)
 
 
-def test_idle_keys_expire_only_when_asked_to() -> None:
-    kept, expiring = Context(State()), Context(State())
-    ForestFunction(FIELDS, OPTIONS).open(kept)
-    ForestFunction(FIELDS, ForestOptions(("price",), idle_expiry=timedelta(hours=1))).open(expiring)
-    assert kept.descriptor._ttl_config is None
-    assert expiring.descriptor._ttl_config.get_ttl().to_milliseconds() == 3_600_000
+def keyed(state: Context, **options: Any) -> ForestFunction:
+    return opened(
+        state,
+        ForestOptions(("price",), number_of_trees=5, sub_sample_size=16, partition_by="symbol", **options),
+    )
+
+
+def alone(points: Any) -> list[float]:
+    """The scores of a forest that sees nothing else."""
+    scores: list[float] = RandomCutForest(1, 5, 16).score_many(points[:, :1]).tolist()
+    return scores
+
+
+@pytest.mark.parametrize("size", [1, 10, 64])
+@pytest.mark.parametrize("longest_log", [1, 50, 10_000])
+def test_keys_of_one_bucket_have_forests_of_their_own_and_come_back_exactly(
+    size: int, longest_log: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forest_bucket, "LONGEST_LOG", longest_log)
+    monkeypatch.setattr(forest_bucket, "_ROWS_PER_FOREST", 0)
+    # Room for one unpacked forest.
+    monkeypatch.setattr(forest_bucket, "_MOST_POINTS", 5 * 16)
+    symbols = ["A", None, "", "1", "B"]
+    rows = [Row(symbols[k % 5], float(p[0]), 1.0) for p, k in zip(POINTS, range(80), strict=True)]
+    state, got = Context(), []
+    for start in range(0, len(rows), size):
+        state = state.restored()
+        got += list(keyed(state).process_element(rows[start : start + size], CONTEXT))
+        state.commit()
+    assert [tuple(r)[:3] for r in got] == [tuple(r) for r in rows]
+    for k in range(5):
+        assert [r[3] for r in got[k::5]] == alone(POINTS[k::5])
+
+
+@pytest.mark.parametrize("longest_log", [1, 7, 10_000])
+def test_a_forest_that_was_idle_for_too_long_begins_anew(
+    longest_log: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forest_bucket, "LONGEST_LOG", longest_log)
+    monkeypatch.setattr(forest_bucket, "_ROWS_PER_FOREST", 0)
+    now = [0]
+    monkeypatch.setattr(forest_function.time, "time_ns", lambda: now[0] * 1_000_000)
+    state, got = Context(), {"A": [], "B": []}  # type: ignore[var-annotated]
+    for k, point in enumerate(POINTS):
+        # A rests for an hour and a millisecond once, B never for longer than an hour.
+        now[0] += 3_600_000 if k == 40 else 1
+        state = state.restored()
+        function = keyed(state, idle_expiry=timedelta(hours=1))
+        symbol = "B" if k in (39, 40) or k % 2 else "A"
+        got[symbol] += [
+            out[3] for out in function.process_element(Row(symbol, float(point[0]), 1.0), CONTEXT)
+        ]
+        state.commit()
+    of_a = [k for k in range(80) if k % 2 == 0 and k != 40]
+    before, after = [k for k in of_a if k < 40], [k for k in of_a if k > 40]
+    assert got["A"] == alone(POINTS[before]) + alone(POINTS[after])
+    assert got["B"] == alone(POINTS[[k for k in range(80) if k % 2 or k == 40]])
+
+
+def test_the_log_is_what_grows_not_the_base() -> None:
+    state = Context()
+    function = opened(state)
+    for point in POINTS:
+        list(function.process_element(row(point), CONTEXT))
+        state.commit()
+    assert not state.base.committed
+    assert sum(map(len, state.log.committed)) < 80 * 300
 
 
 def test_micro_batches_must_divide_a_second() -> None:
