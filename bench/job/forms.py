@@ -1,0 +1,109 @@
+"""What is compared: the same source, scored by AWS's forest in a Java function or by ours."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from udfs.forest_function import ForestOptions
+from udfs.forest_table import random_cut_forest
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
+
+    from bench.job.harness import Form
+
+COLUMNS = ("price", "quantity")
+
+
+def trades(
+    table_env: StreamTableEnvironment, rows: int, keys: int = 1, per_ms: int = 20, rate: int = 10_000_000
+) -> Table:
+    """Lab 3's trades from memory, as fast as they are taken.
+
+    Parameters
+    ----------
+    rows : int
+        How many.
+    keys : int
+        How many tickers.
+    per_ms : int
+        Trades of one millisecond of event time; 0: a trade's time is the clock.
+    rate : int
+        Trades a second at most.
+    """
+    time = f"TO_TIMESTAMP_LTZ(1700000000000 + id / {per_ms}, 3)" if per_ms else "CURRENT_ROW_TIMESTAMP()"
+    clock = "EXTRACT(EPOCH FROM rowtime) * 1000 + EXTRACT(MILLISECOND FROM rowtime)"
+    table_env.execute_sql(f"""
+        CREATE TEMPORARY TABLE generated (
+          price DOUBLE,
+          quantity INTEGER,
+          id BIGINT,
+          rowtime AS CAST({time} AS TIMESTAMP_LTZ(3)),
+          WATERMARK FOR rowtime AS rowtime - INTERVAL '0.001' SECOND
+        ) WITH (
+          'connector' = 'datagen', 'rows-per-second' = '{rate}',
+          'fields.price.min' = '90', 'fields.price.max' = '110',
+          'fields.quantity.min' = '1', 'fields.quantity.max' = '1000',
+          'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '{rows}'
+        )
+    """)
+    sent = "" if per_ms else f", {clock} AS sent_ms"
+    return table_env.sql_query(f"""
+        SELECT
+          'T' || CAST(MOD(id * 7919, {keys}) AS STRING) AS ticker_symbol, 'BUY' AS trade_type,
+          price, quantity, CAST(id AS INTEGER) AS id{sent}, rowtime
+        FROM generated
+    """)
+
+
+def ours(
+    source: Form, micro_batch_ms: int = 0, keyed: bool = False, trees: int = 100, samples: int = 256
+) -> Form:
+    """Our forest."""
+    options = ForestOptions(
+        COLUMNS,
+        number_of_trees=trees,
+        sub_sample_size=samples,
+        partition_by="ticker_symbol" if keyed else None,
+        micro_batch=timedelta(milliseconds=micro_batch_ms),
+    )
+    return lambda table_env: random_cut_forest(table_env, source(table_env), options)[0]
+
+
+def java(source: Form, keyed: bool = False, trees: int = 100, samples: int = 256) -> Form:
+    """AWS's forest in a KeyedProcessFunction."""
+
+    def form(table_env: StreamTableEnvironment) -> Table:
+        from pyflink.common import Types
+        from pyflink.datastream import DataStream
+        from pyflink.java_gateway import get_gateway
+        from pyflink.table import Schema
+
+        table = source(table_env)
+        names = [n for n in table.get_schema().get_field_names() if n != "rowtime"]
+        known = {
+            "price": Types.DOUBLE(), "quantity": Types.INT(), "id": Types.INT(), "sent_ms": Types.LONG()
+        }  # fmt: skip
+        types = [known.get(n, Types.STRING()) for n in names]
+        constant = "ticker_symbol" if keyed else "trade_type"
+        gateway = get_gateway()
+        columns = gateway.new_array(gateway.jvm.int, len(COLUMNS))
+        for k, name in enumerate(COLUMNS):
+            columns[k] = names.index(name)
+        result = Types.ROW_NAMED(
+            [*names, "rowtime_", "anomaly_score"], [*types, Types.INSTANT(), Types.DOUBLE()]
+        )
+        scored = gateway.jvm.bench.ForestFunction.score(
+            table_env.to_data_stream(table)._j_data_stream,
+            names.index(constant), columns, trees, samples, result.get_java_type_info(),
+        )  # fmt: skip
+        schema = Schema.new_builder()
+        sql = {"price": "DOUBLE", "quantity": "INT", "id": "INT", "sent_ms": "BIGINT"}
+        for name in names:
+            schema.column(name, sql.get(name, "STRING"))
+        schema.column("anomaly_score", "DOUBLE").column_by_metadata("rowtime", "TIMESTAMP_LTZ(3)", "rowtime")
+        schema.watermark("rowtime", "SOURCE_WATERMARK()")
+        return table_env.from_data_stream(DataStream(scored), schema.build())
+
+    return form

@@ -1,0 +1,156 @@
+"""Runs a job to its end: records a second and CPU time between two marks, of the whole process tree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra import flink
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
+
+JAVA = Path(__file__).parent / "java"
+JAR = JAVA / "target" / "java-job.jar"
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+#: Makes the relation that is measured.
+Form = Callable[["StreamTableEnvironment"], "Table"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run.
+
+    Attributes
+    ----------
+    rows : int
+        How many came out, in all.
+    rate : float
+        Rows a second, from the first mark to the end.
+    cpu : float
+        CPU seconds per million rows of JVM and Python workers together, from the first mark to the end.
+    latencies : list of int
+        Rows by the milliseconds they took, when the rows have ``sent_ms``.
+    """
+
+    rows: int
+    rate: float
+    cpu: float
+    latencies: list[int]
+
+    def latency(self, quantile: float) -> int:
+        """Milliseconds that this share of the rows took at most."""
+        wanted, seen = quantile * sum(self.latencies), 0
+        for milliseconds, count in enumerate(self.latencies):
+            seen += count
+            if seen >= wanted:
+                return milliseconds
+        return len(self.latencies)
+
+
+def prepare(folder: Path) -> None:
+    """Build the Java side if needed, and set the environment that the JVM and its workers start with."""
+    flink.prepare(None, folder)
+    library = Path(os.environ["FLINK_HOME"]) / "lib"
+    sources = max(p.stat().st_mtime for p in [JAVA / "pom.xml", *(JAVA / "src").rglob("*.java")])
+    if not JAR.exists() or JAR.stat().st_mtime < sources:
+        subprocess.run(["mvn", "-q", "-B", "package", f"-Dflink.lib={library}"], cwd=JAVA, check=True)
+    # The one way to put a class in front of the gateway without shipping it with each job.
+    os.environ["HADOOP_CLASSPATH"] = str(JAR)
+    # As deployed: Python runs in processes of its own, not in this one.
+    os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
+
+
+def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
+    """Run one job.
+
+    Parameters
+    ----------
+    form : callable
+        The relation, over a bounded source.
+    folder : Path
+        For state and counts.
+    skip : int
+        Rows before the first mark: until then workers start and compilers warm up.
+    **options : str
+        Flink's options with ``__`` for ``.`` and ``_`` for ``-``.
+    """
+    from jobs.environment import table_environment
+
+    overrides = {k.replace("__", ".").replace("_", "-"): v for k, v in options.items()}
+    overrides = {"restart-strategy.type": "none"} | overrides
+    table_env = table_environment(flink.cluster("bench", folder=folder, overrides=overrides))
+    with tempfile.TemporaryDirectory(dir=folder) as counts:
+        table = form(table_env)
+        declared = ", ".join(
+            f"`{c.getName()}` {c.getDataType().getLogicalType().copy(True).asSerializableString()}"
+            for c in table._j_table.getResolvedSchema().getColumns()
+        )
+        # A rowtime attribute is an ordinary time in a sink.
+        declared = declared.replace(" *ROWTIME*", "")
+        table_env.execute_sql(
+            f"CREATE TEMPORARY TABLE measured ({declared}) WITH ('connector' = 'probe', 'path' = '{counts}')"
+        )
+        result = table.execute_insert("measured")
+        return _follow(result, Path(counts), skip)
+
+
+def _follow(result: Any, counts: Path, skip: int) -> Measured:
+    first, spent = None, dict[int, float]()
+    finished = result.get_job_client().get_job_execution_result()
+    while not finished.done():
+        rows, moment, _ = _counts(counts)
+        # Workers end before the job does: what they spent is kept by process.
+        spent |= _cpu()
+        if rows >= skip:
+            sample = (rows, moment, sum(spent.values()))
+            first = first or sample
+            last = sample
+        time.sleep(0.05)
+    finished.result()
+    rows, moment, latencies = _counts(counts)
+    if first is None or last[0] - first[0] < skip / 2:
+        raise RuntimeError(f"the run was too short to be measured: {rows} rows, {skip} skipped")
+    seconds = (moment - first[1]) / 1000
+    return Measured(
+        rows, (rows - first[0]) / seconds, 1e6 * (last[2] - first[2]) / (last[0] - first[0]), latencies
+    )
+
+
+def _counts(folder: Path) -> tuple[int, int, list[int]]:
+    """Rows, the clock in milliseconds at the newest of them, latencies: over all subtasks."""
+    total, newest, latencies = 0, 0, [0] * 10_000
+    for path in folder.glob("*.count"):
+        head, _, rest = path.read_text().partition("\n")
+        rows, moment = map(int, head.split())
+        total, newest = total + rows, max(newest, moment)
+        for milliseconds, count in enumerate(rest.split()):
+            latencies[milliseconds] += int(count)
+    return total, newest, latencies
+
+
+def _cpu() -> dict[int, float]:
+    """CPU seconds of each process that descends from this one."""
+    children: dict[int, list[int]] = {}
+    spent: dict[int, float] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        pid = int(stat.parent.name)
+        children.setdefault(int(fields[1]), []).append(pid)
+        spent[pid] = (int(fields[11]) + int(fields[12])) / _TICKS
+    descendants, waiting = {}, list(children.get(os.getpid(), []))
+    while waiting:
+        pid = waiting.pop()
+        descendants[pid] = spent[pid]
+        waiting += children.get(pid, [])
+    return descendants
