@@ -264,7 +264,8 @@ def _snapshots(service: Any, name: str) -> tuple[str, ...]:
             for snapshot in page["SnapshotSummaries"]
             if snapshot["SnapshotStatus"] == "READY"
         ]
-    return tuple(name for _, name in sorted(found))
+    # Of one second, in the order they are listed in: oldest first.
+    return tuple(name for _, name in sorted(found, key=lambda snapshot: snapshot[0]))
 
 
 def _call(endpoint: str | None, operation: str, **arguments: Any) -> None:
