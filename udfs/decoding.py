@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 #: KDA's error_stream cuts the hexadecimal raw record at VARCHAR(49152), the message at VARCHAR(4096).
 MAX_DATA_ROW = 49152
 MAX_MESSAGE = 4096
+#: Errors told of one record: a megabyte of ``1 1 1 …`` would else be half a million rows of raw bytes.
+MAX_ERRORS = 10
 
 _INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "INTEGER": 32, "BIGINT": 64}
 _FLOATS = {"FLOAT": 3.4028234663852886e38, "REAL": 3.4028234663852886e38, "DOUBLE": math.inf}
@@ -101,7 +103,26 @@ class RecordDecoder:
         self._scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 
     def decode(self, data: bytes | None) -> Iterator[Decoded]:
-        """Yield one row for each document in ``data``; an undecodable rest is one error row; nothing for None."""
+        """Yield one row for each document in ``data``; an undecodable rest is one error row; nothing for None.
+
+        Of more than ``MAX_ERRORS`` errors the last says how many more there were.
+        """
+        errors = 0
+        last = None
+        for row in self._documents(data):
+            if row.values is not None:
+                yield row
+                continue
+            errors += 1
+            if errors < MAX_ERRORS:
+                yield _told(row, data or b"")
+            elif last is None:
+                last = row
+        if last is not None:
+            more = f" (and {errors - MAX_ERRORS} more errors in this record)" if errors > MAX_ERRORS else ""
+            yield _told(last, data or b"", more)
+
+    def _documents(self, data: bytes | None) -> Iterator[Decoded]:
         if data is None:
             return
         try:
@@ -110,12 +131,11 @@ class RecordDecoder:
             yield _error(
                 "INVALID_UTF8",
                 f"record: required UTF-8, got byte {e.object[e.start]:#04x} at {e.start}",
-                data,
             )
             return
         start, end = _skip_blanks(text, 0), len(text)
         if start == end:
-            yield _error("EMPTY_RECORD", "record: required a JSON object, got an empty record", data)
+            yield _error("EMPTY_RECORD", "record: required a JSON object, got an empty record")
         while start < end:
             try:
                 document, stop = self._scan(text, start)
@@ -124,17 +144,19 @@ class RecordDecoder:
                 yield _error(
                     "INVALID_JSON",
                     f"record: required a JSON object, got {text[start : start + 40]!r}: {reason}",
-                    data,
                 )
                 return
-            yield self._row(document, data)
+            try:
+                row = self._row(document)
+            except RecursionError:
+                # Read just within the limit, it can be too deep to be written.
+                row = _error("INVALID_JSON", "record: nested too deeply")
+            yield row
             start = _skip_blanks(text, stop)
 
-    def _row(self, document: Any, data: bytes) -> Decoded:
+    def _row(self, document: Any) -> Decoded:
         if not isinstance(document, dict):
-            return _error(
-                "INVALID_JSON", f"record: required a JSON object, got {type(document).__name__}", data
-            )
+            return _error("INVALID_JSON", f"record: required a JSON object, got {type(document).__name__}")
         values = []
         for column, path, coerce in self._columns:
             value: Any = document
@@ -146,23 +168,27 @@ class RecordDecoder:
                 values.append(None if value is None else coerce(value))
             except CoercionError as e:
                 message = f"column {column.name} {column.type}: required {e}, got {_shown(value)}"
-                return _error("COERCION", message, data)
+                return _error("COERCION", message)
         return Decoded(tuple(values))
 
 
 def late_record(data: bytes, arrival: int, counted: int) -> Decoded:
     """What is told of a record that came after its time was over, times in milliseconds since the epoch."""
     late = (counted - arrival) / 1000
-    return _error(
-        "LATE_RECORD", f"record: came {late:.3f} s after its time was over; it counts at data_rowtime", data
-    )
+    message = f"record: came {late:.3f} s after its time was over; it counts at data_rowtime"
+    return _told(_error("LATE_RECORD", message), data)
 
 
-def _error(name: str, message: str, data: bytes) -> Decoded:
-    raw = bytes(data[: MAX_DATA_ROW // 2]).hex()
+def _error(name: str, message: str) -> Decoded:
+    return Decoded(None, name, message)
+
+
+def _told(row: Decoded, data: bytes, more: str = "") -> Decoded:
+    """An error with the raw record, both cut to what an error stream takes."""
     if len(data) * 2 > MAX_DATA_ROW:
-        message = f"{message[: MAX_MESSAGE - 80]} (record of {len(data)} bytes, cut to {MAX_DATA_ROW // 2})"
-    return Decoded(None, name, message[:MAX_MESSAGE], raw)
+        more += f" (record of {len(data)} bytes, cut to {MAX_DATA_ROW // 2})"
+    message = f"{(row.message or '')[: MAX_MESSAGE - len(more)]}{more}"
+    return row._replace(message=message, data_row=bytes(data[: MAX_DATA_ROW // 2]).hex())
 
 
 _BLANKS = re.compile(r"[\s\ufeff]*")

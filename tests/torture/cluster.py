@@ -54,6 +54,8 @@ class Cluster:
         }
         self.manager: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
+        # Python workers outlive a killed TaskManager: nobody tells them.
+        self._python: set[int] = set()
 
     def start_manager(self) -> None:
         """Start the JobManager; it knows no job."""
@@ -120,6 +122,7 @@ class Cluster:
             left += children.get(pid, [])
             if b"beam_boot" in commands.get(pid, b"") or b"beam_worker" in commands.get(pid, b""):
                 found.append(pid)
+        self._python |= set(found)
         return found
 
     def last_checkpoint(self) -> str:
@@ -178,13 +181,14 @@ class Cluster:
 
     def end(self) -> None:
         """Kill what is left, Python workers included."""
-        pids = self.python_workers()
+        self.python_workers()
         for process in [*self.workers, *([self.manager] if self.manager else [])]:
             process.kill()
             process.wait()
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for pid in self._python:
+            with contextlib.suppress(OSError):
+                if b"beam" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
 
     def _start(self, script: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{script}.log").open("ab") as log:
