@@ -81,9 +81,12 @@ def put(folder: Path, name: str, clicks: list[tuple[str, int]], first: int) -> N
 
 def found(folder: Path) -> list[list[Any]]:
     """The rows that were written for good."""
-    files = [path for path in folder.iterdir() if not path.name.startswith((".", "_"))] if folder.exists() else []
+    files = (
+        [path for path in folder.iterdir() if not path.name.startswith((".", "_"))] if folder.exists() else []
+    )
     return sorted(
-        (list(json.loads(line).values()) for path in files for line in path.read_text().splitlines()), key=repr
+        (list(json.loads(line).values()) for path in files for line in path.read_text().splitlines()),
+        key=repr,
     )
 
 
@@ -92,7 +95,9 @@ def compose(table_env: Any, mini_flink: Flink, source: Any) -> str:
     pipeline = mini_flink.pipeline("sessions", table_env)
     pipeline.source("source_sql_stream", source)
     job.relations(pipeline, settings(job.Settings, {"sessions": {"rows": "events"}}))
-    return " UNION ALL ".join(f"SELECT '{n}', T.* FROM ({q}) AS T" for n, q in RELATIONS.items() if n in COMPARED)
+    return " UNION ALL ".join(
+        f"SELECT '{n}', T.* FROM ({q}) AS T" for n, q in RELATIONS.items() if n in COMPARED
+    )
 
 
 def start(mini_flink: Flink, inbox: Path, outbox: Path, savepoint: str | None) -> Any:
