@@ -1,0 +1,106 @@
+"""Who may know whom, and what the algorithms may load."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.paths import ROOT
+
+OURS = ("jobs", "udfs", "connectors", "lambdas", "generator", "infra", "cli", "console")
+#: Which of our packages each may import, and of others' only what is named where the list is closed.
+MAY_KNOW = {
+    "jobs": {"jobs", "connectors", "udfs"},
+    "udfs": {"udfs"},
+    "connectors": {"connectors"},
+    "lambdas": {"lambdas"},
+    "generator": {"generator"},
+    "infra": {"infra"},
+}
+THIRD_PARTIES = {
+    "lambdas": {"boto3", "botocore"},
+    "udfs": {"numpy", "numba", "pyflink"},
+}
+#: Algorithms: they must run where there is no Flink.
+WITHOUT_FLINK = (
+    "udfs.random_cut_forest",
+    "udfs.decoding",
+    "udfs.shard_clock",
+    "jobs.settings",
+    "jobs.sql",
+    "generator.runner",
+)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Top-level package of every import in a file, wherever in it; relative ones too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield path.relative_to(ROOT).parts[0] if node.level else (node.module or "").partition(".")[0]
+
+
+@pytest.mark.parametrize("package", MAY_KNOW)
+def test_imports_run_one_way(package: str) -> None:
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    wrong = {
+        f"{path.relative_to(ROOT)} → {name}"
+        for path in files
+        for name in imports(path)
+        if name in OURS and name not in MAY_KNOW[package]
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("package", THIRD_PARTIES)
+def test_third_parties_are_few(package: str) -> None:
+    used = {name for path in (ROOT / package).rglob("*.py") for name in imports(path)}
+    assert used - set(sys.stdlib_module_names) - set(OURS) <= THIRD_PARTIES[package]
+
+
+def test_no_service_in_the_algorithms() -> None:
+    assert not {"boto3", "botocore"} & {n for path in (ROOT / "udfs").rglob("*.py") for n in imports(path)}
+
+
+@pytest.mark.parametrize("module", WITHOUT_FLINK)
+def test_runs_without_flink(module: str) -> None:
+    code = f"import {module}, sys; print(sorted(m for m in sys.modules if m.partition('.')[0] in ('pyflink', 'py4j')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_pickle_from_outside() -> None:
+    """Only Flink itself unpickles, what it pickled; no module of ours reads a pickle or evaluates text."""
+    wrong = []
+    for package in OURS:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                called = node.func if isinstance(node, ast.Call) else None
+                name = getattr(called, "attr", None) or getattr(called, "id", None)
+                text = ast.unparse(called) if called is not None else ""
+                if text in ("eval", "exec", "pickle.load", "pickle.loads", "yaml.load", "os.system"):
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} {name}")
+    assert wrong == []
+
+
+def test_everything_local_listens_on_loopback_only() -> None:
+    """No module of ours, and no configuration, names an address that others can reach."""
+    files = [p for package in OURS for p in (ROOT / package).rglob("*.py")] + list(
+        (ROOT / "flink-conf").rglob("*.yaml")
+    )
+    assert [str(p.relative_to(ROOT)) for p in files if "0.0.0.0" in p.read_text()] == []
+
+
+def test_dependencies_are_locked_with_hashes() -> None:
+    lines = [
+        line
+        for line in (ROOT / "requirements.lock").read_text().replace("\\\n", " ").splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    assert lines
+    assert [line.split()[0] for line in lines if "==" not in line or "--hash=sha256:" not in line] == []
