@@ -37,6 +37,7 @@ def _mend_print() -> None:
 _mend_print()
 
 import numba  # noqa: E402
+import numba.core.caching  # noqa: E402
 import numpy as np  # noqa: E402
 
 #: Marks an index as not negative. Where numba sees a signed index it adds code that lets -1 mean the last
@@ -64,25 +65,58 @@ def _private_folder(folder: Path) -> Path | None:
         return None
 
 
+#: Of all sources that machine code is made from.
+DIGEST = sha256(b"".join((HERE / f"{name}.py").read_bytes() for name in COMPILED_SOURCES)).hexdigest()[:12]
+
+
 def _cache_folder() -> Path | None:
     """Where machine code is kept: under the clone, else (deployed: read-only) in the temporary folder.
 
     One folder per version of the kernels' sources: numba looks only at the file a function is written in,
     and would keep a caller after its callee in another file has changed.
     """
-    digest = sha256(b"".join((HERE / f"{name}.py").read_bytes() for name in COMPILED_SOURCES)).hexdigest()[
-        :12
-    ]
     # No folder in between: in the temporary directory only the leaf is safe from being exchanged by others.
-    candidates = [Path(tempfile.gettempdir()) / f"kda-numba-{os.getuid()}-{digest}"]
+    candidates = [Path(tempfile.gettempdir()) / f"kda-numba-{os.getuid()}-{DIGEST}"]
     if (HERE.parent / "pyproject.toml").exists():
-        candidates.insert(0, HERE.parent / ".kda" / "numba" / digest)
+        candidates.insert(0, HERE.parent / ".kda" / "numba" / DIGEST)
     return next((folder for candidate in candidates if (folder := _private_folder(candidate))), None)
+
+
+class SourceDigestLocator(numba.core.caching._CacheLocator):  # type: ignore[misc]
+    """Finds machine code by what was compiled, not by where its source lies.
+
+    numba's own locators hash the source's path and look at its time of writing. Flink unpacks a job's Python files
+    anew, under another path, at each start: every restart would compile again, and leave another folder.
+    """
+
+    def __init__(self, py_func: Any, py_file: str) -> None:
+        self._line = py_func.__code__.co_firstlineno
+
+    def get_cache_path(self) -> str:
+        """One folder for all: its name has the digest of the sources."""
+        return str(numba.config.CACHE_DIR)
+
+    def get_source_stamp(self) -> str:
+        """What must be equal for machine code to be used."""
+        return DIGEST
+
+    def get_disambiguator(self) -> str:
+        """Between functions of one name in one module."""
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> "SourceDigestLocator":
+        """Numba's way to make one."""
+        locator = cls(py_func, py_file)
+        locator.ensure_cache_path()
+        return locator
 
 
 # The environment variable NUMBA_CACHE_DIR wins: numba has read it into its configuration already.
 if not numba.config.CACHE_DIR and (_folder := _cache_folder()):
     numba.config.CACHE_DIR = str(_folder)
+if numba.config.CACHE_DIR:
+    numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.SourceDigestLocator"
 
 #: False where no folder can be written: every process then compiles anew (some 10-20 s).
 CACHED = bool(numba.config.CACHE_DIR)
