@@ -21,6 +21,15 @@ test-fast: setup ## the tests that need neither Java nor the local AWS
 check: setup ## format, lint, types, SQL
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
 
+package: setup ## the zip for Managed Flink or any Flink cluster
+	@$(KDA) package
+
+console: setup ## the operator's page, on loopback
+	@$(KDA) console
+
+torture: setup ## kill every process of a cluster under load; the account must be exact
+	@.venv/bin/python -m tests.torture
+
 bench-forest: setup ## the forest against AWS's Java library and krcf: ratios
 	@.venv/bin/python -m bench.forest
 

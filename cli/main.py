@@ -5,11 +5,14 @@ import typer
 from cli import (
     console,
     demo,
+    deploy,
     discover,
     generate,
     items,
     local,
+    package,
     produce,
+    properties,
     record,
     report,
     run,
@@ -26,6 +29,9 @@ app = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.add_typer(produce.app, name="produce")
+app.add_typer(deploy.app, name="deploy")
+app.command("package")(package.package)
+app.command("properties")(properties.properties)
 app.command("demo")(demo.demo)
 app.command("list")(run.list_jobs)
 app.command("run")(run.run)

@@ -200,7 +200,7 @@ def cause(stacktrace: str) -> str:
 
     Examples
     --------
-    >>> cause("Failed\\n at x\\nCaused by: E: Traceback (most recent call last):\\n  File f\\nKeyError: 'price'\\n\\n at y")
+    >>> cause("Failed\\nCaused by: E: Traceback (most recent call last):\\n  File f\\nKeyError: 'price'\\n\\n at y")
     "KeyError: 'price'"
     """
     lines = stacktrace.splitlines()
