@@ -132,18 +132,14 @@ def _groups(
     return override(given, [*where, *(properties or [])])
 
 
-def _watch(chosen: Job, client: Any, port: int, stop: "_Stop") -> int:
+def _watch(chosen: Job, client: Any, port: int, stop: _Stop) -> int:
     """Follow the job to its end; return the exit code."""
     shown = ""
     while True:
         status = _status(client)
         if status in ("FAILED", "RESTARTING") and status != shown:
-            _err.print(
-                Text(
-                    f"{chosen.short}: {status.lower()}: {flink.root_cause(f'http://127.0.0.1:{port}', str(client.get_job_id()))}",
-                    style="red",
-                )
-            )
+            reason = flink.root_cause(f"http://127.0.0.1:{port}", str(client.get_job_id()))
+            _err.print(Text(f"{chosen.short}: {status.lower()}: {reason}", style="red"))
         elif status != shown:
             _out.print(f"{chosen.short}: {status.lower()}")
         shown = status

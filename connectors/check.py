@@ -1,4 +1,4 @@
-"""Is what a connector needs there? Asked once, before a job starts, so that a mistake is one line and not a restart loop."""
+"""Is what a connector needs there? Asked once, before a job starts: a mistake is one line and not a restart loop."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def follow_the_clock(table_env: StreamTableEnvironment, records: Table, name: st
         " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
     )
     activity = table_env.sql_query(
-        f"SELECT 1 AS outdated, 0 AS beats, PROCTIME() AS beat_time FROM {name}_records"  # noqa: S608
+        f"SELECT 1 AS outdated, 0 AS beats, PROCTIME() AS beat_time FROM {name}_records"
         f" WHERE rowtime < TIMESTAMPADD(SECOND, -{seconds}, CURRENT_TIMESTAMP)"
         f" UNION ALL SELECT 0, 1, beat_time FROM {name}_beats"
     )
@@ -60,7 +60,7 @@ def follow_the_clock(table_env: StreamTableEnvironment, records: Table, name: st
             TABLE {name}_activity, DESCRIPTOR(beat_time), INTERVAL '1' SECOND, INTERVAL '{seconds}' SECOND(5)))
         GROUP BY window_start, window_end
         HAVING SUM(outdated) = 0 AND SUM(beats) >= {0.8 * seconds:.1f}
-        """  # noqa: S608
+        """
     )
     schema = (
         Schema.new_builder()
@@ -73,4 +73,4 @@ def follow_the_clock(table_env: StreamTableEnvironment, records: Table, name: st
     # Through one subtask, the only one that knows the time. PyFlink has no name for this partitioning.
     stream = DataStream(getattr(table_env.to_data_stream(timed)._j_data_stream, "global")())
     table_env.create_temporary_view(f"{name}_timed", table_env.from_data_stream(stream, schema))
-    return table_env.sql_query(f"SELECT `data`, rowtime FROM {name}_timed")  # noqa: S608
+    return table_env.sql_query(f"SELECT `data`, rowtime FROM {name}_timed")

@@ -45,7 +45,7 @@ def read_lines(
         f" `written` TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'file.modification-time') WITH ({with_clause})"
     )
     lines = table_env.sql_query(
-        f"SELECT `data`, CAST(`written` AS TIMESTAMP_LTZ(3)) AS rowtime FROM `{name}_lines` WHERE `data` <> X''"  # noqa: S608
+        f"SELECT `data`, CAST(`written` AS TIMESTAMP_LTZ(3)) AS rowtime FROM `{name}_lines` WHERE `data` <> X''"
     )
     schema = (
         Schema.new_builder()

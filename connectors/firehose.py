@@ -142,7 +142,7 @@ class FirehoseLanding:
         lines = read_lines(table_env, name, self.path, self.idle_timeout / 3)
         table_env.create_temporary_view(f"{name}_written", lines)
         since = table_env.sql_query(
-            f"SELECT * FROM {name}_written WHERE rowtime >= TO_TIMESTAMP_LTZ({self._since()}, 3)"  # noqa: S608
+            f"SELECT * FROM {name}_written WHERE rowtime >= TO_TIMESTAMP_LTZ({self._since()}, 3)"
         )
         return follow_the_clock(table_env, since, f"{name}_clock", self.idle_timeout)
 

@@ -79,7 +79,7 @@ def in_order_of_time(table_env: StreamTableEnvironment, rows: Table, time_column
     kept = ", ".join(f"`{c}`" for c in columns)
     table_env.create_temporary_view(f"{name}_rows", rows)
     timed = table_env.sql_query(
-        f"SELECT {kept}, CAST(`{time_column}` AS TIMESTAMP_LTZ(3)) AS rowtime FROM {name}_rows"  # noqa: S608
+        f"SELECT {kept}, CAST(`{time_column}` AS TIMESTAMP_LTZ(3)) AS rowtime FROM {name}_rows"
     )
     # No watermark before the end of the input: whatever the order of files, nothing is late.
     schema = Schema.new_builder()
@@ -92,4 +92,4 @@ def in_order_of_time(table_env: StreamTableEnvironment, rows: Table, time_column
     table_env.create_temporary_view(
         f"{name}_timed", table_env.from_data_stream(table_env.to_data_stream(timed), schema.build())
     )
-    return table_env.sql_query(f"SELECT {kept}, rowtime FROM {name}_timed ORDER BY rowtime")  # noqa: S608
+    return table_env.sql_query(f"SELECT {kept}, rowtime FROM {name}_timed ORDER BY rowtime")

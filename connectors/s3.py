@@ -1,8 +1,8 @@
 """S3 through Flink's file system: JSON files under date folders.
 
 Sink. Delivery: exactly once; a file appears when a checkpoint has completed after it was closed. Order: as written,
-within a file. Files close after a minute, after 10 s without rows, or at 128 MB. Nothing is dropped: a refused upload fails the checkpoint, and
-the job goes on from the one before.
+within a file. Files close after a minute, after 10 s without rows, or at 128 MB. Nothing is dropped: a refused upload
+fails the checkpoint, and the job goes on from the one before.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class Pipeline:
         self.table_env.create_temporary_view(name, decoded)
         self.errors(f"{name}_errors", errors)
         if isinstance(connector, Recording):  # never quiet
-            quiet = self.table_env.sql_query(f"SELECT rowtime FROM {name} WHERE FALSE")  # noqa: S608
+            quiet = self.table_env.sql_query(f"SELECT rowtime FROM {name} WHERE FALSE")
         self.table_env.create_temporary_view(f"{name}_quiet", quiet)
 
     def rowtime(self, name: str, source: str, time: str, watermark: str | None = None) -> None:
@@ -158,8 +158,8 @@ class Pipeline:
     def insert_errors(self, connector: Sink) -> None:
         """Write every error so far to the error stream."""
         self._sink(sql.load(SHARED / "error_stream.sql"), connector)
-        union = "\nUNION ALL\n".join(  # noqa: S608
-            f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM {name}"  # noqa: S608
+        union = "\nUNION ALL\n".join(
+            f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM {name}"
             for name in self._errors
         )
         self._execute(sql.load(SHARED / "all_errors.sql").replace("/* relations */", union))
@@ -237,7 +237,7 @@ def tapped(table_env: StreamTableEnvironment, relation: str) -> str:
     names = table_env.from_path(relation).get_schema().get_field_names()
     time = "CAST(rowtime AS TIMESTAMP(3))" if "rowtime" in names else "CAST(NULL AS TIMESTAMP(3))"
     pairs = ", ".join(f"KEY '{n}' VALUE `{n}`" for n in names if n != "rowtime")
-    return f"SELECT '{relation}', {time}, JSON_OBJECT({pairs}) FROM {relation}"  # noqa: S608
+    return f"SELECT '{relation}', {time}, JSON_OBJECT({pairs}) FROM {relation}"
 
 
 def _declared_columns(table_env: StreamTableEnvironment, statement: str) -> list[Column]:

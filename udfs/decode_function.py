@@ -122,7 +122,7 @@ def decode_records(
     if idle_timeout is None:
         function, watermark, reached = Decode(columns), "SOURCE_WATERMARK()", "rowtime"
         query = (
-            f"SELECT {fields}, rowtime FROM {name}_input, LATERAL TABLE({name}(`data`)) AS decoded({fields})"  # noqa: S608
+            f"SELECT {fields}, rowtime FROM {name}_input, LATERAL TABLE({name}(`data`)) AS decoded({fields})"
         )
     else:
         function, watermark, reached = (
@@ -136,7 +136,7 @@ def decode_records(
             FROM {name}_input, LATERAL TABLE({name}(
                 `data`, shard, EXTRACT(EPOCH FROM arrival) * 1000 + EXTRACT(MILLISECOND FROM arrival)
             )) AS decoded({fields}, {", ".join(_TIME)})
-        """  # noqa: S608
+        """
         table_env.get_config().set("table.exec.source.idle-timeout", f"{_AWAY} ms")
     table_env.create_temporary_function(name, udtf(function, result_types=result_types))
     decoded = table_env.sql_query(query)
@@ -154,9 +154,9 @@ def decode_records(
         f"{name}_output", table_env.from_data_stream(table_env.to_data_stream(decoded), schema.build())
     )
     quoted = ", ".join(f"`{n}`" for n in names)
-    rows = table_env.sql_query(f"SELECT {quoted}, rowtime FROM {name}_output WHERE error_name IS NULL")  # noqa: S608
+    rows = table_env.sql_query(f"SELECT {quoted}, rowtime FROM {name}_output WHERE error_name IS NULL")
     errors = table_env.sql_query(
-        f"SELECT error_name, message, rowtime AS data_rowtime, data_row FROM {name}_output"  # noqa: S608
+        f"SELECT error_name, message, rowtime AS data_rowtime, data_row FROM {name}_output"
         f" WHERE error_name <> '{_TIME_ROW}'"
     )
     silences = (
@@ -164,7 +164,7 @@ def decode_records(
         if idle_timeout is None
         else f"{name}_output WHERE error_name = '{_TIME_ROW}' AND reached IS NOT NULL"
     )
-    quiet = table_env.sql_query(f"SELECT rowtime FROM {silences}")  # noqa: S608
+    quiet = table_env.sql_query(f"SELECT rowtime FROM {silences}")
     return rows, errors, quiet
 
 

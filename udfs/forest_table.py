@@ -81,9 +81,9 @@ def random_cut_forest(
     table_env.create_temporary_view(f"{name}_output", table_env.from_data_stream(scored, shape.schema))
     inbound = ", ".join([*(_inbound(c, t) for c, t in columns.items()), *extra, f"`{rowtime}`"])
     return (
-        table_env.sql_query(f"SELECT {inbound} FROM {name}_output WHERE error_name IS NULL"),  # noqa: S608
+        table_env.sql_query(f"SELECT {inbound} FROM {name}_output WHERE error_name IS NULL"),
         table_env.sql_query(
-            f"SELECT error_name, message, `{rowtime}` AS data_rowtime, data_row FROM {name}_output"  # noqa: S608
+            f"SELECT error_name, message, `{rowtime}` AS data_rowtime, data_row FROM {name}_output"
             " WHERE error_name IS NOT NULL"
         ),
     )
@@ -130,7 +130,7 @@ def _bucket(options: ForestOptions) -> str:
 
 
 def _rows(shape: _Shape, options: ForestOptions) -> str:
-    return f"SELECT {_bucket(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"  # noqa: S608
+    return f"SELECT {_bucket(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"
 
 
 def _batches(shape: _Shape, options: ForestOptions) -> str:
@@ -141,7 +141,7 @@ def _batches(shape: _Shape, options: ForestOptions) -> str:
     late = f"`{shape.rowtime}` <= CURRENT_WATERMARK(`{shape.rowtime}`)"
     milliseconds = options.micro_batch // timedelta(milliseconds=1)
     size = f"INTERVAL '{milliseconds / 1000:.3f}' SECOND(1, 3)"
-    keyed = f"SELECT {_bucket(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"  # noqa: S608
+    keyed = f"SELECT {_bucket(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"
     return f"""
         SELECT `key`, ARRAY_AGG(`row`) AS `rows`, window_time AS `{shape.rowtime}`
         FROM TABLE(TUMBLE(
@@ -149,7 +149,7 @@ def _batches(shape: _Shape, options: ForestOptions) -> str:
         GROUP BY `key`, window_start, window_end, window_time
         UNION ALL
         SELECT `key`, ARRAY[`row`], `{shape.rowtime}` FROM ({keyed}) WHERE {late}
-    """  # noqa: S608
+    """
 
 
 def _resolved(table: Table) -> tuple[dict[str, str], str]:

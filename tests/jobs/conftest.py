@@ -1,7 +1,7 @@
 """Flink for tests: one JVM a session, a table environment a test, records from memory."""
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,10 @@ class Flink:
 
 
 @pytest.fixture(scope="session")
-def mini_flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flink]:
+def mini_flink(tmp_path_factory: pytest.TempPathFactory) -> Flink:
     folder = tmp_path_factory.mktemp("flink")
     flink.prepare("http://127.0.0.1:1", folder)
-    yield Flink(folder)
+    return Flink(folder)
 
 
 def rows_of(table_env: Any, query: str) -> list[tuple[Any, ...]]:
