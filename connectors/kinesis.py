@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from connectors.check import require
 
 if TYPE_CHECKING:
+    from pyflink.datastream import DataStream
     from pyflink.table import StreamTableEnvironment, Table
 
 #: Columns of the table that :meth:`KinesisSource.records` gives.
@@ -99,13 +100,16 @@ class KinesisSource:
             " `arrival` TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL,"
             f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL) WITH ({with_clause})"
         )
+        stream = table_env.to_data_stream(table_env.from_path(f"{name}_stream"))
+        _name_state(stream, f"kinesis {self.stream}")
+        table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream))
         # Without records no operator would be called, and a quiet stream's windows would never close.
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE `{name}_beats` (beat INT)"
             " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
         )
         return table_env.sql_query(
-            f"SELECT `data`, shard, arrival FROM `{name}_stream` UNION ALL SELECT"  # noqa: S608
+            f"SELECT `data`, shard, arrival FROM `{name}_records` UNION ALL SELECT"
             f" CAST(NULL AS BYTES), CAST(NULL AS STRING), CAST(NULL AS TIMESTAMP_LTZ(3)) FROM `{name}_beats`"
         )
 
@@ -153,3 +157,14 @@ def _check(stream: str, region: str, endpoint: str | None) -> None:
     require(
         "kinesis", region, endpoint, f"Kinesis stream {stream}", "describe_stream_summary", StreamName=stream
     )
+
+
+def _name_state(stream: DataStream, uid: str) -> None:
+    """Name the state of a stream's source, so that its positions are found again when the job's SQL has changed.
+
+    SQL gives every operator a name made from its place among the others.
+    """
+    source = stream._j_data_stream.getTransformation()
+    while not source.getInputs().isEmpty():
+        source = source.getInputs().get(0)
+    source.setUid(uid)
