@@ -7,6 +7,7 @@ is long. Base and log together always give the same forests, as learning depends
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +35,16 @@ class Entry(NamedTuple):
     time: int
     keys: Sequence[Any]
     points: NDArray[np.float64]
+
+    def packed(self) -> bytes:
+        """As it goes into the log; of plain values, so that no change of code makes it unreadable."""
+        return pickle.dumps((self.time, self.keys, self.points.shape[1], self.points.tobytes()))
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Entry:
+        """What was packed."""
+        time, keys, columns, points = pickle.loads(data)  # noqa: S301  # the job's own state
+        return cls(time, keys, np.frombuffer(points, np.float64).reshape(-1, columns))
 
 
 class ForestBucket:

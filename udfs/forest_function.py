@@ -90,7 +90,8 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
         self._base = runtime_context.get_state(ValueStateDescriptor("forests", Types.PICKLED_BYTE_ARRAY()))
         self._log = runtime_context.get_list_state(
-            ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
+            # Pickled here: Flink's own pickling of an array takes as long as to score it.
+            ListStateDescriptor("learned_since", Types.PRIMITIVE_ARRAY(Types.BYTE()))
         )
         self._forest_class = RandomCutForest
         self._buckets: dict[str, ForestBucket] = {}
@@ -129,7 +130,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
     def _scores(self, rows: Sequence[tuple[Any, ...]], points: Any, name: str) -> list[Any]:
         bucket = self._buckets.get(name)
         if bucket is None:
-            log = (Entry(*entry) for entry in self._log.get())
+            log = map(Entry.unpacked, self._log.get())
             bucket = self._buckets[name] = self._bucket(self._base.value(), log)
         # A clock is needed only to tell which forest has expired.
         now = time.time_ns() // 1_000_000 if self._options.idle_expiry else 0
@@ -140,7 +141,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
             self._base.update(bucket.base(now))
             self._log.clear()
         else:
-            self._log.add(tuple(entry))
+            self._log.add(entry.packed())
         return scores
 
     def _explain(self, forest: Any, points: Any) -> Any:
