@@ -31,8 +31,8 @@ def stream(kinesis: Proxy, name: str, shards: int) -> Any:
     return client
 
 
-def environment(mini_flink: Flink, parallelism: int = 1, state: str = "") -> Any:
-    options = {"parallelism__default": str(parallelism), "execution__checkpointing__interval": "1 s"}
+def environment(mini_flink: Flink, state: str = "") -> Any:
+    options = {"execution__checkpointing__interval": "1 s"}
     if state:
         options["execution__state-recovery__path"] = state
     return mini_flink.environment(**options)
@@ -100,16 +100,15 @@ def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_seco
 
 @pytest.mark.flink
 @pytest.mark.aws
-@pytest.mark.parametrize("parallelism", [1, 2])
 def test_splits_merges_and_a_restore_while_records_come(
-    kinesis: Proxy, mini_flink: Flink, tmp_path: Path, parallelism: int
+    kinesis: Proxy, mini_flink: Flink, tmp_path: Path
 ) -> None:
     """1 → 2 → 4 → 3 shards under load, a cut and a restore in between: all counted once, in their second."""
-    name = f"resharded-{parallelism}"
+    name = "resharded"
     client = stream(kinesis, name, 1)
     producer = Producer(client, name)
     source = KinesisSource(name, "us-east-1", kinesis.endpoint, "TRIM_HORIZON", timedelta(seconds=11))
-    counting = Counting(environment(mini_flink, parallelism), tmp_path, source)
+    counting = Counting(environment(mini_flink), tmp_path, source)
     producer.start(1000, 25.0)
     try:
         counting.wait(50, 60)
@@ -120,7 +119,7 @@ def test_splits_merges_and_a_restore_while_records_come(
         checkpoint = flink.last_state("test", mini_flink.folder)
         assert checkpoint is not None
         reshard(client, name, merges=1)
-        counting = Counting(environment(mini_flink, parallelism, checkpoint), tmp_path, source)
+        counting = Counting(environment(mini_flink, checkpoint), tmp_path, source)
         producer.finish()
         counts = counting.wait(1000, 120)
     finally:

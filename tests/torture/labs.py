@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,22 @@ from udfs.random_cut_forest import RandomCutForest
 
 #: Share of the records that no job can use.
 BAD = 0.02
-_RUBBISH = (b"\xff\xfe", b"{", b"[1]", b"", b'{"id": "x', b"null", b'{"price": {}}\x00', b"<b>1</b>")
+_RUBBISH = (
+    b"\xff\xfe",
+    b"{",
+    b"[1]",
+    b"",
+    b'{"id": "x',
+    b"null",
+    b'{"price": {}}\x00',
+    b"<script>alert(1)</script>",
+    b"'; DROP TABLE trades; --",
+    b"=HYPERLINK(1)",
+    b'{"price": NaN}',
+    b"[" * 20_000,
+    b'{"price": 1e999, "id": ' + b"9" * 5000,
+    b'"' + b"x" * 60_000,
+)
 
 
 @dataclass(frozen=True)
@@ -105,20 +120,25 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
 def _trade(number: int, rng: random.Random) -> dict[str, Any]:
     times = 4 if rng.random() < 0.05 else 1
     price, quantity = rng.gauss(100, 5) * times, rng.randint(10, 90) * times
-    return {"tickerSymbol": "AMZN", "tradeType": "BUY", "price": price, "quantity": quantity, "id": number}
+    symbol = rng.choice(("AMZN", "MSFT", "ÜBER", ""))
+    return {"tickerSymbol": symbol, "tradeType": "BUY", "price": price, "quantity": quantity, "id": number}
 
 
-def _trades_expected(records: list[Record]) -> Outcome:
+def _trades_expected(records: list[Record], by_symbol: bool = False) -> Outcome:
     good, errors = _decoded(
         records,
         Column("price", "DOUBLE", "$.price"),
         Column("quantity", "INTEGER", "$.quantity"),
         Column("id", "INTEGER", "$.id"),
+        Column("ticker_symbol", "VARCHAR(8)", "$.tickerSymbol"),
     )
-    forest = RandomCutForest(2, number_of_trees=30, sub_sample_size=32, seed=7)
-    scores = forest.score_many([values[:2] for _, values in good])
-    rows = [(v[2], round(float(s), 9)) for (_, v), s in zip(good, scores, strict=True) if s > 0]
-    return Outcome(collections.Counter(rows), errors)
+    rows = collections.Counter[Any]()
+    for symbol in {v[3] if by_symbol else None for _, v in good}:
+        trades = [v for _, v in good if not by_symbol or v[3] == symbol]
+        forest = RandomCutForest(2, number_of_trees=30, sub_sample_size=32, seed=7)
+        for trade, score in zip(trades, forest.score_many([t[:2] for t in trades]), strict=True):
+            rows[trade[2], round(float(score), 9)] += score > 0
+    return Outcome(+rows, errors)
 
 
 TRADES = Lab(
@@ -141,6 +161,19 @@ TRADES = Lab(
         (r["id"], round(r["anomaly_score"], 9)) for r in _lines(folder / "sink")
     ),
 )
+
+
+#: The same with a forest for each symbol, which lie in different subtasks after a rescaling.
+BY_SYMBOL = replace(
+    TRADES,
+    properties=lambda folder: _by_symbol(TRADES.properties(folder)),
+    expected=lambda records: _trades_expected(records, by_symbol=True),
+)
+
+
+def _by_symbol(groups: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    groups["random_cut_forest"]["partition_by"] = "ticker_symbol"
+    return groups
 
 
 # --- lab 1: the rate of every second, and its score
@@ -243,4 +276,4 @@ SESSIONS = Lab(
     exactly_once=False,
 )
 
-LABS = {"trades": TRADES, "ctr": CTR, "sessions": SESSIONS}
+LABS = {"trades": TRADES, "trades-by-symbol": BY_SYMBOL, "ctr": CTR, "sessions": SESSIONS}

@@ -21,8 +21,8 @@ from tests.torture.kinesis_local import running_kinesis
 from tests.torture.labs import Lab, Outcome, Record
 from tests.torture.proxy import Fault, Proxy, running_proxy
 
-#: What can be killed; the JobManager forgets its jobs, so its death costs most.
-KINDS = ("python worker", "task manager", "job manager", "service")
+#: What can be done to a job; the JobManager forgets its jobs, so its death costs most.
+KINDS = ("python worker", "task manager", "job manager", "service", "rescaling")
 
 _LAST = b"the last record"
 
@@ -83,6 +83,7 @@ class Ordeal:
     rng: random.Random
     account: Account
     job: str = ""
+    parallelism: int = 1
     _sending: threading.Event = field(default_factory=threading.Event)
 
     def client(self, service: str) -> Any:
@@ -122,8 +123,8 @@ class Ordeal:
             os.kill(self.rng.choice(self.cluster.python_workers()), signal.SIGKILL)
         elif kind == "task manager":
             self._kill_task_manager()
-        elif kind == "job manager":
-            self._kill_job_manager()
+        elif kind in ("job manager", "rescaling"):
+            self._kill_job_manager() if kind == "job manager" else self._rescale()
             return
         else:
             self._cut_service()
@@ -148,7 +149,13 @@ class Ordeal:
         state = self.cluster.last_checkpoint()
         self.cluster.start_manager()
         self.cluster.wait_for_slots(2)
-        self.submit(state=state)
+        self.submit(self.parallelism, state)
+
+    def _rescale(self) -> None:
+        state = self.cluster.stop_job(self.job)
+        self.parallelism = 3 - self.parallelism
+        self.cluster.wait_for_slots(self.parallelism)
+        self.submit(self.parallelism, state)
 
     def _cut_service(self) -> None:
         """As a killed emulator with its data kept: every connection is cut, for seconds."""

@@ -1,0 +1,22 @@
+"""The short form of `make torture`: a lab, a death, a rescaling; every score must be right."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.torture.labs import BY_SYMBOL
+from tests.torture.ordeal import run
+
+pytestmark = [pytest.mark.flink, pytest.mark.aws]
+
+
+def test_forests_survive_a_killed_worker_and_a_rescaling(tmp_path: Path) -> None:
+    def kinds(rng: random.Random) -> Iterator[str]:
+        yield from ("python worker", "rescaling")
+
+    account = run(BY_SYMBOL, tmp_path, seed=1, kinds=kinds)
+    assert account.exact(), "\n".join(account.lines())
+    assert account.rows > 100
+    assert account.bad > 5
