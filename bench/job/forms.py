@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = ("price", "quantity")
 
 
-def trades(
-    table_env: StreamTableEnvironment, rows: int, keys: int = 1, per_ms: int = 20, rate: int = 10_000_000
-) -> Table:
+def trades(table_env: StreamTableEnvironment, rows: int, keys: int = 1, per_ms: int = 20) -> Table:
     """Lab 3's trades from memory, as fast as they are taken.
 
     Parameters
@@ -28,12 +26,25 @@ def trades(
     keys : int
         How many tickers.
     per_ms : int
-        Trades of one millisecond of event time; 0: a trade's time is the clock.
-    rate : int
-        Trades a second at most.
+        Trades of one millisecond of event time.
     """
-    time = f"TO_TIMESTAMP_LTZ(1700000000000 + id / {per_ms}, 3)" if per_ms else "CURRENT_ROW_TIMESTAMP()"
-    clock = "EXTRACT(EPOCH FROM rowtime) * 1000 + EXTRACT(MILLISECOND FROM rowtime)"
+    source = f"""
+        'connector' = 'datagen', 'rows-per-second' = '10000000',
+        'fields.price.min' = '90', 'fields.price.max' = '110',
+        'fields.quantity.min' = '1', 'fields.quantity.max' = '1000',
+        'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '{rows}'
+    """
+    return _trades(table_env, source, keys, f"TO_TIMESTAMP_LTZ(1700000000000 + id / {per_ms}, 3)", "")
+
+
+def paced_trades(table_env: StreamTableEnvironment, rows: int, rate: int) -> Table:
+    """Lab 3's trades at an even pace, a second's ``rate`` of them, with the clock as time and as ``sent_ms``."""
+    clock = "EXTRACT(EPOCH FROM rowtime) * 1000 + EXTRACT(MILLISECOND FROM rowtime) AS sent_ms,"
+    source = f"'connector' = 'paced', 'rate' = '{rate}', 'rows' = '{rows}'"
+    return _trades(table_env, source, 1, "CURRENT_ROW_TIMESTAMP()", clock)
+
+
+def _trades(table_env: StreamTableEnvironment, source: str, keys: int, time: str, clock: str) -> Table:
     table_env.execute_sql(f"""
         CREATE TEMPORARY TABLE generated (
           price DOUBLE,
@@ -41,18 +52,12 @@ def trades(
           id BIGINT,
           rowtime AS CAST({time} AS TIMESTAMP_LTZ(3)),
           WATERMARK FOR rowtime AS rowtime - INTERVAL '0.001' SECOND
-        ) WITH (
-          'connector' = 'datagen', 'rows-per-second' = '{rate}',
-          'fields.price.min' = '90', 'fields.price.max' = '110',
-          'fields.quantity.min' = '1', 'fields.quantity.max' = '1000',
-          'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '{rows}'
-        )
+        ) WITH ({source})
     """)
-    sent = "" if per_ms else f", {clock} AS sent_ms"
     return table_env.sql_query(f"""
         SELECT
           'T' || CAST(MOD(id * 7919, {keys}) AS STRING) AS ticker_symbol, 'BUY' AS trade_type,
-          price, quantity, CAST(id AS INTEGER) AS id{sent}, rowtime
+          price, quantity, CAST(id AS INTEGER) AS id, {clock} rowtime
         FROM generated
     """)
 

@@ -96,7 +96,8 @@ def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
         # A rowtime attribute is an ordinary time in a sink.
         declared = declared.replace(" *ROWTIME*", "")
         table_env.execute_sql(
-            f"CREATE TEMPORARY TABLE measured ({declared}) WITH ('connector' = 'probe', 'path' = '{counts}')"
+            f"CREATE TEMPORARY TABLE measured ({declared})"
+            f" WITH ('connector' = 'probe', 'path' = '{counts}', 'skip' = '{skip}')"
         )
         result = table.execute_insert("measured")
         return _follow(result, Path(counts), skip)

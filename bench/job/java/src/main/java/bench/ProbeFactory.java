@@ -8,6 +8,7 @@ import java.util.Set;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.functions.sink.RichSinkFunction;
 import org.apache.flink.table.connector.ChangelogMode;
 import org.apache.flink.table.connector.sink.DynamicTableSink;
@@ -15,17 +16,20 @@ import org.apache.flink.table.connector.sink.SinkFunctionProvider;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.factories.DynamicTableSinkFactory;
 import org.apache.flink.table.factories.FactoryUtil;
-import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.logical.RowType;
 
 /**
  * A sink like {@code blackhole} that counts: {@code 'connector' = 'probe', 'path' = folder}. Each subtask keeps a file
  * there with its rows so far and the clock, rewritten about every 50 ms while rows come and at the end. A column
  * {@code sent_ms BIGINT}, the clock when the row left the source, makes it tell latencies too: the file's second line
- * has how many rows took 0, 1, ... 9999 ms.
+ * has how many rows took 0, 1, ... 9999 ms, but the first {@code 'skip'}.
  */
 public final class ProbeFactory implements DynamicTableSinkFactory {
     private static final ConfigOption<String> PATH =
             ConfigOptions.key("path").stringType().noDefaultValue();
+
+    private static final ConfigOption<Integer> SKIP =
+            ConfigOptions.key("skip").intType().noDefaultValue();
 
     @Override
     public String factoryIdentifier() {
@@ -34,7 +38,7 @@ public final class ProbeFactory implements DynamicTableSinkFactory {
 
     @Override
     public Set<ConfigOption<?>> requiredOptions() {
-        return Set.of(PATH);
+        return Set.of(PATH, SKIP);
     }
 
     @Override
@@ -44,18 +48,16 @@ public final class ProbeFactory implements DynamicTableSinkFactory {
 
     @Override
     public DynamicTableSink createDynamicTableSink(Context context) {
-        String path = FactoryUtil.createTableFactoryHelper(this, context).getOptions().get(PATH);
-        LogicalType row = context.getPhysicalRowDataType().getLogicalType();
-        return new Probe(path, ((org.apache.flink.table.types.logical.RowType) row).getFieldIndex("sent_ms"));
+        ReadableConfig options = FactoryUtil.createTableFactoryHelper(this, context).getOptions();
+        RowType row = (RowType) context.getPhysicalRowDataType().getLogicalType();
+        return new Probe(new Counter(options.get(PATH), row.getFieldIndex("sent_ms"), options.get(SKIP)));
     }
 
     private static final class Probe implements DynamicTableSink {
-        private final String path;
-        private final int sent;
+        private final Counter counter;
 
-        Probe(String path, int sent) {
-            this.path = path;
-            this.sent = sent;
+        Probe(Counter counter) {
+            this.counter = counter;
         }
 
         @Override
@@ -65,12 +67,12 @@ public final class ProbeFactory implements DynamicTableSinkFactory {
 
         @Override
         public SinkRuntimeProvider getSinkRuntimeProvider(Context context) {
-            return SinkFunctionProvider.of(new Counter(path, sent));
+            return SinkFunctionProvider.of(counter);
         }
 
         @Override
         public DynamicTableSink copy() {
-            return new Probe(path, sent);
+            return new Probe(counter);
         }
 
         @Override
@@ -82,13 +84,15 @@ public final class ProbeFactory implements DynamicTableSinkFactory {
     private static final class Counter extends RichSinkFunction<RowData> {
         private final String path;
         private final int sent;
+        private final int skip;
         private transient long rows;
         private transient long told;
         private transient int[] latencies;
 
-        Counter(String path, int sent) {
+        Counter(String path, int sent, int skip) {
             this.path = path;
             this.sent = sent;
+            this.skip = skip;
         }
 
         @Override
@@ -99,7 +103,7 @@ public final class ProbeFactory implements DynamicTableSinkFactory {
         @Override
         public void invoke(RowData row, Context context) throws IOException {
             rows++;
-            if (sent >= 0) {
+            if (sent >= 0 && rows > skip) {
                 long taken = System.currentTimeMillis() - row.getLong(sent);
                 latencies[(int) Math.max(0, Math.min(taken, latencies.length - 1))]++;
             }
