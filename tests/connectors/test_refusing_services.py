@@ -1,0 +1,98 @@
+"""Sinks before services that refuse, fail and cut: every row arrives, and the job goes on."""
+
+import collections
+import json
+from typing import Any
+
+import pytest
+
+from connectors.firehose import FirehoseSink
+from connectors.kinesis import KinesisSink
+from infra import clients
+from jobs.sql import with_options
+from tests.conftest import LocalAws
+from tests.jobs.conftest import Flink
+from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
+from tests.torture.proxy import Call, Fault, running_proxy
+
+pytestmark = [pytest.mark.flink, pytest.mark.aws]
+
+ROWS = 1200
+#: What happens to a sink's calls, one after the other; then all goes well.
+COURSE = (
+    Fault(fail_records=1),
+    Fault(status=500),
+    Fault(fail_records=10_000),
+    Fault(status=400, error="ProvisionedThroughputExceededException"),
+    Fault(status=503, error="ServiceUnavailableException"),
+    Fault(reset=True),
+    Fault(fail_records=3),
+    Fault(delay=2.0, status=500),
+)
+
+
+@pytest.mark.parametrize("service", ["Firehose", "Kinesis"])
+def test_every_row_arrives_after_refusals(local_aws: LocalAws, mini_flink: Flink, service: str) -> None:
+    stream = f"refusing-{service}"
+    aws = clients.client(service.lower(), local_aws.endpoint)
+    if service == "Firehose":
+        bucket = f"refusing-{service}".lower()
+        local_aws.client("s3").create_bucket(Bucket=bucket)
+        destination = {"BucketARN": f"arn:aws:s3:::{bucket}", "RoleARN": "arn:aws:iam::000000000000:role/r"}
+        aws.create_delivery_stream(DeliveryStreamName=stream, ExtendedS3DestinationConfiguration=destination)
+    else:
+        aws.create_stream(StreamName=stream, ShardCount=1)
+    with running_proxy(local_aws.endpoint) as proxy:
+        done = 0
+
+        def rule(call: Call) -> Fault | None:
+            nonlocal done
+            if not call.operation.startswith("PutRecord") or done == len(COURSE):
+                return None
+            done += 1
+            return COURSE[done - 1]
+
+        proxy.rule = rule
+        sink = FirehoseSink if service == "Firehose" else KinesisSink
+        _write(mini_flink, sink(stream, clients.LOCAL_REGION, proxy.endpoint))
+        assert done == len(COURSE)
+    arrived = _landed(local_aws, bucket) if service == "Firehose" else _on(aws, stream)
+    assert arrived.keys() == set(range(ROWS))
+
+
+def _write(mini_flink: Flink, sink: FirehoseSink | KinesisSink) -> None:
+    # Nothing restarts in this environment: what fails the sink, fails the test.
+    table_env = mini_flink.environment()
+    table_env.execute_sql(
+        "CREATE TEMPORARY TABLE numbers (id INT) WITH ('connector' = 'datagen', 'fields.id.kind' = 'sequence',"
+        f" 'fields.id.start' = '0', 'fields.id.end' = '{ROWS - 1}', 'rows-per-second' = '400')"
+    )
+    table_env.execute_sql(f"CREATE TEMPORARY TABLE sink (id INT) {with_options(sink.options())}")
+    table_env.execute_sql("INSERT INTO sink SELECT id FROM numbers").wait()
+
+
+def _landed(local_aws: LocalAws, bucket: str) -> collections.Counter[int]:
+    s3 = local_aws.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    bodies = [
+        s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode()
+        for page in pages
+        for item in page.get("Contents", [])
+    ]
+    # Without the appended newline, which the local AWS does not do, objects stand side by side.
+    return collections.Counter(row["id"] for body in bodies for row in _objects(body))
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    return list(json.loads("[" + text.strip().replace("}\n{", "}{").replace("}{", "},{") + "]"))
+
+
+def _on(kinesis: Any, stream: str) -> collections.Counter[int]:
+    shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
+    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    answer = kinesis.get_records(ShardIterator=iterator["ShardIterator"])
+    found = answer["Records"]
+    while answer["Records"]:
+        answer = kinesis.get_records(ShardIterator=answer["NextShardIterator"])
+        found += answer["Records"]
+    return collections.Counter(json.loads(r["Data"])["id"] for r in found)
