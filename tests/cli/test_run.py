@@ -84,14 +84,14 @@ def test_stopped_and_resumed_the_scores_are_those_of_an_unbroken_run(
 
     put(local_aws, trades[:250])
     with running_job("trades", local_aws.endpoint, tmp_path, properties) as job:
-        wait_for(lambda: scored(job) == 250, 90, "250 scored trades")
+        wait_for(lambda: scored(job) == 250, 240, "250 scored trades")
         job.stop()
         assert job.process.returncode == 0, job.log.read_text()
         assert "savepoint" in job.log.read_text()
     put(local_aws, trades[250:])
     with running_job("trades", local_aws.endpoint, tmp_path, properties, resume=True) as job:
-        wait_for(lambda: scored(job) == 150, 90, "150 more scored trades")
-        rows = wait_for(lambda: len(r := landed(local_aws)) >= len(expected) and r, 90, "anomalies in S3")
+        wait_for(lambda: scored(job) == 150, 240, "150 more scored trades")
+        rows = wait_for(lambda: len(r := landed(local_aws)) >= len(expected) and r, 120, "anomalies in S3")
     assert sorted(row["id"] for row in rows) == sorted(expected)
     assert {row["id"]: row["anomaly_score"] for row in rows} == expected
 

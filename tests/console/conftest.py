@@ -44,7 +44,8 @@ def chromium() -> str:
     pytest.skip(_missing[-1])
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it is open, its event loop runs, and no other test could start one.
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
