@@ -89,16 +89,17 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         from udfs.random_cut_forest import RandomCutForest
 
         self._base = runtime_context.get_state(ValueStateDescriptor("forests", Types.PICKLED_BYTE_ARRAY()))
+        # As bytes already: Flink's own pickling of an array takes as long as to score it.
         self._log = runtime_context.get_list_state(
-            # Pickled here: Flink's own pickling of an array takes as long as to score it.
-            ListStateDescriptor("learned_since", Types.PRIMITIVE_ARRAY(Types.BYTE()))
+            ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
         )
         self._forest_class = RandomCutForest
         self._buckets: dict[str, ForestBucket] = {}
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Score one row, or the rows of one micro-batch; a row without a score says why instead."""
-        rows = [tuple(row) for row in value] if isinstance(value, list) else [tuple(value)]
+        # Arrays come as lists from a worker process, as tuples from a thread.
+        rows = [tuple(row) for row in value] if isinstance(value, list | tuple) else [tuple(value)]
         points = self._points(rows)
         if np.isfinite(points).all():
             return self._scored(rows, points, ctx.get_current_key())
@@ -130,7 +131,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
     def _scores(self, rows: Sequence[tuple[Any, ...]], points: Any, name: str) -> list[Any]:
         bucket = self._buckets.get(name)
         if bucket is None:
-            log = map(Entry.unpacked, self._log.get())
+            log = map(Entry.unpacked, self._log.get() or ())
             bucket = self._buckets[name] = self._bucket(self._base.value(), log)
         # A clock is needed only to tell which forest has expired.
         now = time.time_ns() // 1_000_000 if self._options.idle_expiry else 0
