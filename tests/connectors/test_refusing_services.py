@@ -56,6 +56,10 @@ def test_every_row_arrives_after_refusals(local_aws: LocalAws, mini_flink: Flink
         sink = FirehoseSink if service == "Firehose" else KinesisSink
         _write(mini_flink, sink(stream, clients.LOCAL_REGION, proxy.endpoint))
         assert done == len(COURSE)
+        # All that the deployed job's role allows.
+        assert {c.operation for c in proxy.calls} == {
+            "PutRecordBatch" if service == "Firehose" else "PutRecords"
+        }
     arrived = _landed(local_aws, bucket) if service == "Firehose" else _on(aws, stream)
     assert arrived.keys() == set(range(ROWS))
 

@@ -41,6 +41,8 @@ class Account:
         Rows that never came, that came with other values, that came again.
     errors_missing, errors_repeated, errors_other : int
         The same of the error stream; other: told of a record that was good.
+    calls : set of str
+        What the job asked of AWS, as policies name it.
     seconds : float
     """
 
@@ -56,6 +58,7 @@ class Account:
     errors_missing: int = 0
     errors_repeated: int = 0
     errors_other: int = 0
+    calls: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
     def exact(self) -> bool:
@@ -87,6 +90,7 @@ class Ordeal:
     _sending: threading.Event = field(default_factory=threading.Event)
 
     def client(self, service: str) -> Any:
+        """A client past the proxy, which so sees the job's calls alone."""
         return clients.client(service, self.proxy.routes.get(service, self.proxy.upstream))
 
     def submit(self, parallelism: int = 1, state: str | None = None) -> None:
@@ -252,6 +256,7 @@ def run(
                 time.sleep(trial.rng.uniform(0.5, 2.5))
                 trial.kill(kind)
         trial.settle()
+    trial.account.calls = {f"{c.service.lower()}:{c.operation}" for c in trial.proxy.calls}
     trial.account.seconds = time.monotonic() - begin
     return trial.account
 
