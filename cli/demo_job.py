@@ -112,9 +112,7 @@ def running_job(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # PyFlink marks a process whose Python workers run in it, as tests are; its children are none.
-            env={k: v for k, v in os.environ.items() if not k.startswith("PYFLINK_")}
-            | {"KDA_STATE": str(folder)},
+            env=os.environ | {"KDA_STATE": str(folder)},
             # Out of the terminal's group: Ctrl-C reaches the demo, which then ends the job in order.
             start_new_session=True,
             preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),

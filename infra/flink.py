@@ -77,6 +77,9 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     import pyflink
 
     (folder / "log").mkdir(parents=True, exist_ok=True)
+    # Inherited from a process that runs Flink itself (a test, say), these forbid a JVM of our own.
+    for name in [n for n in os.environ if n.startswith("PYFLINK_")]:
+        del os.environ[name]
     os.environ |= {
         # Unless it is set, PyFlink finds it by itself and then replaces the plugin folder by its own.
         "FLINK_HOME": str(Path(pyflink.__file__).parent),
