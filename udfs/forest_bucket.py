@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 LONGEST_LOG = 10_000
 #: Rows in the log per forest, so that packing all forests costs a row some 3 µs.
 _ROWS_PER_FOREST = 20
-#: Points in all trees of a bucket's unpacked forests; the others wait packed. 32 buckets of that are about 1 GB.
-_MOST_POINTS = 640_000
+#: Points in all trees of a worker's unpacked forests, about 1 GB; the others wait packed.
+MOST_POINTS = 20_000_000
 
 #: Packed forests by key, each with the time of its last row.
 Base = dict[Any, tuple[int, bytes]]
@@ -47,6 +47,37 @@ class Entry(NamedTuple):
         return cls(time, keys, np.frombuffer(points, np.float64).reshape(-1, columns))
 
 
+class LiveForests:
+    """The unpacked forests of all buckets of a worker; those used longest ago are packed when there is no more room.
+
+    Parameters
+    ----------
+    most_points : int
+        Points in all their trees, at most; one forest there always is.
+    """
+
+    def __init__(self, most_points: int = MOST_POINTS) -> None:
+        self._most_points = most_points
+        self._forests: dict[tuple[ForestBucket, Any], RandomCutForest] = {}
+
+    def get(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
+        """The forest, if it is here."""
+        return self._forests.get((bucket, key))
+
+    def remove(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
+        """The forest, if it was here."""
+        return self._forests.pop((bucket, key), None)
+
+    def add(self, bucket: ForestBucket, key: Any, forest: RandomCutForest) -> None:
+        """Put a forest behind all others: the first is the one used longest ago."""
+        p = forest.parameters
+        most = max(1, self._most_points // (p.number_of_trees * p.sub_sample_size))
+        while len(self._forests) >= most:
+            other, oldest = next(iter(self._forests))
+            other.packed[oldest] = self._forests.pop((other, oldest)).to_bytes()
+        self._forests[bucket, key] = forest
+
+
 class ForestBucket:
     """Forests by key; each row is scored by its key's forest before that forest learns it.
 
@@ -56,6 +87,8 @@ class ForestBucket:
         Makes a forest that has learned nothing.
     unpack : callable
         The forest of packed bytes.
+    live : LiveForests
+        Where forests are while they are unpacked.
     idle_expiry : int
         A forest that has scored nothing for so many milliseconds is forgotten; 0: never.
     base, log
@@ -66,19 +99,20 @@ class ForestBucket:
         self,
         new_forest: Callable[[], RandomCutForest],
         unpack: Callable[[bytes], RandomCutForest],
+        live: LiveForests,
         idle_expiry: int = 0,
         base: Base | None = None,
         log: Iterable[Entry] = (),
     ) -> None:
         self._new_forest = new_forest
         self._unpack = unpack
+        self._live = live
         self._idle_expiry = idle_expiry
-        self._packed: dict[Any, bytes] = {}
-        self._live: dict[Any, RandomCutForest] = {}
+        self.packed: dict[Any, bytes] = {}
         self._last: dict[Any, int] = {}
         self.logged = 0
         for key, (time, packed) in (base or {}).items():
-            self._packed[key], self._last[key] = packed, time
+            self.packed[key], self._last[key] = packed, time
         self._learn_again(log)
 
     def score(self, entry: Entry, explain: Callable[[RandomCutForest, Any], Any] | None = None) -> list[Any]:
@@ -109,8 +143,11 @@ class ForestBucket:
         self.logged = 0
         for key in [k for k, last in self._last.items() if self._expired(last, time)]:
             self._forget(key)
-        live = {key: forest.to_bytes() for key, forest in self._live.items()}
-        return {k: (last, live[k] if k in live else self._packed[k]) for k, last in self._last.items()}
+        base = {}
+        for key, last in self._last.items():
+            forest = self._live.get(self, key)
+            base[key] = (last, self.packed[key] if forest is None else forest.to_bytes())
+        return base
 
     def _through(self, key: Any, points: Any, time: int, explain: Any) -> list[Any]:
         forest = self._forest(key, time)
@@ -123,20 +160,12 @@ class ForestBucket:
         if (last := self._last.get(key)) is not None and self._expired(last, time):
             self._forget(key)
         self._last[key] = time
-        if (forest := self._live.pop(key, None)) is None:
-            packed = self._packed.pop(key, None)
+        forest = self._live.remove(self, key)
+        if forest is None:
+            packed = self.packed.pop(key, None)
             forest = self._new_forest() if packed is None else self._unpack(packed)
-            self._make_room(forest)
-        # Behind all others: the first is the one that was used longest ago.
-        self._live[key] = forest
+        self._live.add(self, key, forest)
         return forest
-
-    def _make_room(self, forest: RandomCutForest) -> None:
-        p = forest.parameters
-        most = max(1, _MOST_POINTS // (p.number_of_trees * p.sub_sample_size))
-        while len(self._live) >= most:
-            oldest = next(iter(self._live))
-            self._packed[oldest] = self._live.pop(oldest).to_bytes()
 
     def _learn_again(self, log: Iterable[Entry]) -> None:
         pending: dict[Any, list[Any]] = {}
@@ -156,8 +185,9 @@ class ForestBucket:
         return 0 < self._idle_expiry < time - last
 
     def _forget(self, key: Any) -> None:
-        for part in (self._packed, self._live, self._last):
-            part.pop(key, None)
+        self._live.remove(self, key)
+        self.packed.pop(key, None)
+        self._last.pop(key, None)
 
 
 def _rows_by_key(keys: Sequence[Any]) -> dict[Any, list[int]]:

@@ -20,7 +20,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
-from udfs.forest_bucket import Entry, ForestBucket
+from udfs.forest_bucket import Entry, ForestBucket, LiveForests
 
 #: What a scored row has behind its own values where the score could not be computed.
 ERROR_COLUMNS = ("error_name", "message", "data_row")
@@ -95,6 +95,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         )
         self._forest_class = RandomCutForest
         self._buckets: dict[str, ForestBucket] = {}
+        self._live = LiveForests()
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Score one row, or the rows of one micro-batch; a row without a score says why instead."""
@@ -151,7 +152,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
     def _bucket(self, base: Any, log: Any) -> ForestBucket:
         o = self._options
         idle_expiry = o.idle_expiry // timedelta(milliseconds=1)
-        return ForestBucket(self._forest, self._forest_class.from_bytes, idle_expiry, base, log)
+        return ForestBucket(self._forest, self._forest_class.from_bytes, self._live, idle_expiry, base, log)
 
     def _forest(self) -> Any:
         o = self._options

@@ -184,7 +184,8 @@ def test_keys_of_one_bucket_have_forests_of_their_own_and_come_back_exactly(
     monkeypatch.setattr(forest_bucket, "LONGEST_LOG", longest_log)
     monkeypatch.setattr(forest_bucket, "_ROWS_PER_FOREST", 0)
     # Room for one unpacked forest.
-    monkeypatch.setattr(forest_bucket, "_MOST_POINTS", 5 * 16)
+    one = lambda: forest_bucket.LiveForests(5 * 16)  # noqa: E731
+    monkeypatch.setattr(forest_function, "LiveForests", one)
     symbols = ["A", None, "", "1", "B"]
     rows = [Row(symbols[k % 5], float(p[0]), 1.0) for p, k in zip(POINTS, range(80), strict=True)]
     state, got = Context(), []
@@ -204,7 +205,7 @@ def test_a_forest_that_was_idle_for_too_long_begins_anew(
     monkeypatch.setattr(forest_bucket, "LONGEST_LOG", longest_log)
     monkeypatch.setattr(forest_bucket, "_ROWS_PER_FOREST", 0)
     now = [0]
-    monkeypatch.setattr(forest_function.time, "time_ns", lambda: now[0] * 1_000_000)
+    monkeypatch.setattr("udfs.forest_function.time.time_ns", lambda: now[0] * 1_000_000)
     state, got = Context(), {"A": [], "B": []}  # type: ignore[var-annotated]
     for k, point in enumerate(POINTS):
         # A rests for an hour and a millisecond once, B never for longer than an hour.
