@@ -30,6 +30,10 @@ console: setup ## the operator's page, on loopback
 torture: setup ## kill every process of a cluster under load; the account must be exact
 	@.venv/bin/python -m tests.torture
 
+bench: setup bench-forest ## forest, generator and sessions
+	@.venv/bin/python -m bench.generator
+	@.venv/bin/python -m bench.sessions
+
 bench-forest: setup ## the forest against AWS's Java library and krcf: ratios
 	@.venv/bin/python -m bench.forest
 
