@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
+from udfs.decode_function import decode_records
+from udfs.decoding import Column
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
 
@@ -59,6 +64,59 @@ def _trades(table_env: StreamTableEnvironment, source: str, keys: int, time: str
           'T' || CAST(MOD(id * 7919, {keys}) AS STRING) AS ticker_symbol, 'BUY' AS trade_type,
           price, quantity, CAST(id AS INTEGER) AS id, {clock} rowtime
         FROM generated
+    """)
+
+
+def write_records(path: Path, rows: int) -> None:
+    """Lab 3's records as a file, a JSON document a line."""
+    random = Random(1)
+    with path.open("w") as file:
+        for k in range(rows):
+            trade = {
+                "tickerSymbol": "AMZN", "tradeType": "BUY", "price": round(random.uniform(90, 110), 2),
+                "quantity": random.randint(1, 1000), "id": k,
+            }  # fmt: skip
+            file.write(json.dumps(trade) + "\n")
+
+
+def decoded(path: Path) -> Form:
+    """Records decoded as in our jobs: what does not fit goes to an error stream."""
+
+    def form(table_env: StreamTableEnvironment) -> Table:
+        _records(table_env, path, "`data` BYTES", "raw")
+        columns = [
+            Column("ticker_symbol", "VARCHAR(8)", "$.tickerSymbol"),
+            Column("trade_type", "VARCHAR(4)", "$.tradeType"),
+            Column("price", "DOUBLE", "$.price"),
+            Column("quantity", "INTEGER", "$.quantity"),
+            Column("id", "INTEGER", "$.id"),
+        ]
+        return decode_records(table_env, table_env.from_path("records"), columns)[0]
+
+    return form
+
+
+def json_format(path: Path) -> Form:
+    """The same records through Flink's own JSON format, which fails or is silent where something does not fit."""
+
+    def form(table_env: StreamTableEnvironment) -> Table:
+        columns = "tickerSymbol STRING, tradeType STRING, price DOUBLE, quantity INTEGER, id INTEGER"
+        _records(table_env, path, columns, "json")
+        return table_env.sql_query("""
+            SELECT tickerSymbol AS ticker_symbol, tradeType AS trade_type, price, quantity, id, rowtime
+            FROM records
+        """)
+
+    return form
+
+
+def _records(table_env: StreamTableEnvironment, path: Path, columns: str, format_: str) -> None:
+    table_env.execute_sql(f"""
+        CREATE TEMPORARY TABLE records (
+          {columns},
+          rowtime AS CURRENT_ROW_TIMESTAMP(),
+          WATERMARK FOR rowtime AS rowtime - INTERVAL '0.001' SECOND
+        ) WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = '{format_}')
     """)
 
 
