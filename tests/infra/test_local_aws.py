@@ -147,7 +147,9 @@ def test_killing_the_supervisor_ends_the_emulator_and_the_next_start_finds_the_w
     os.kill(supervisor_of(data), signal.SIGKILL)
     until(lambda: set(local.processes(data)) == {worker})
     assert local.find(data) is None
-    assert local.start(data=data).remains_ended == (worker,)
+    # A worker whose emulator is gone may end by itself before it is looked for.
+    assert local.start(data=data).remains_ended in ((worker,), ())
+    assert worker not in local.processes(data)
 
 
 def test_objects_survive_a_killed_emulator(data: Path) -> None:
