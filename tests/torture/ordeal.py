@@ -124,7 +124,10 @@ class Ordeal:
         self.account.kills[kind] += 1
         before = self.cluster.restarts(self.job)
         if kind == "python worker":
-            os.kill(self.rng.choice(self.cluster.python_workers()), signal.SIGKILL)
+            # All of them: one by itself may be between two jobs, and its end go unnoticed.
+            for pid in self.cluster.python_workers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         elif kind == "task manager":
             self._kill_task_manager()
         elif kind in ("job manager", "rescaling"):
