@@ -77,8 +77,9 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     import pyflink
 
     (folder / "log").mkdir(parents=True, exist_ok=True)
-    # Inherited from a process that runs Flink itself (a test, say), these forbid a JVM of our own.
-    for name in [n for n in os.environ if n.startswith("PYFLINK_")]:
+    # Inherited from a process that runs Flink itself (a test, say), these forbid a JVM of our own or draw our workers
+    # into that process.
+    for name in [n for n in os.environ if n.startswith(("PYFLINK_", "PYTHON_LOOPBACK_"))]:
         del os.environ[name]
     os.environ |= {
         # Unless it is set, PyFlink finds it by itself and then replaces the plugin folder by its own.

@@ -41,7 +41,10 @@ class Cluster:
         self._conf = folder / "conf"
         self._conf.mkdir(parents=True)
         self._write_configuration()
-        self._environment = {k: v for k, v in os.environ.items() if not k.startswith("FLINK_")} | {
+        # Little is inherited: a worker that ran inside this process leaves marks that would draw all others in.
+        self._environment = {
+            "HOME": str(Path.home()),
+            "LANG": "C.UTF-8",
             "FLINK_CONF_DIR": str(self._conf),
             "FLINK_LOG_DIR": str(folder / "log"),
             "FLINK_PID_DIR": str(folder),

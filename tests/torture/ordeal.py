@@ -125,7 +125,10 @@ class Ordeal:
         before = self.cluster.restarts(self.job)
         if kind == "python worker":
             # All of them: one by itself may be between two jobs, and its end go unnoticed.
-            for pid in self.cluster.python_workers():
+            workers = self.cluster.python_workers()
+            if not workers:
+                raise RuntimeError(f"no Python worker runs in a process of its own: see {self.folder}")
+            for pid in workers:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         elif kind == "task manager":
