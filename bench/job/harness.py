@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import site
+import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +43,18 @@ class Measured:
         CPU seconds per million rows of JVM and Python workers together, from the first mark to the end.
     latencies : list of int
         Rows by the milliseconds they took, when the rows have ``sent_ms``.
+    checkpoint : float
+        Seconds that the last checkpoint took; 0 if the run was too short for one.
+    state : int
+        Bytes of its state.
     """
 
     rows: int
     rate: float
     cpu: float
     latencies: list[int]
+    checkpoint: float
+    state: int
 
     def latency(self, quantile: float) -> int:
         """Milliseconds that this share of the rows took at most."""
@@ -64,6 +75,8 @@ def prepare(folder: Path) -> None:
         subprocess.run(["mvn", "-q", "-B", "package", f"-Dflink.lib={library}"], cwd=JAVA, check=True)
     # The one way to put a class in front of the gateway without shipping it with each job.
     os.environ["HADOOP_CLASSPATH"] = str(JAR)
+    # A thread in the JVM finds the packages and this repository by this alone.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(flink.ROOT), site.getsitepackages()[0]])
     # As deployed: Python runs in processes of its own, not in this one.
     os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
 
@@ -86,7 +99,8 @@ def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
 
     overrides = {k.replace("__", ".").replace("_", "-"): v for k, v in options.items()}
     overrides = {"restart-strategy.type": "none"} | overrides
-    table_env = table_environment(flink.cluster("bench", folder=folder, overrides=overrides))
+    port = _free_port()
+    table_env = table_environment(flink.cluster("bench", folder=folder, rest_port=port, overrides=overrides))
     with tempfile.TemporaryDirectory(dir=folder) as counts:
         table = form(table_env)
         declared = ", ".join(
@@ -100,12 +114,14 @@ def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
             f" WITH ('connector' = 'probe', 'path' = '{counts}', 'skip' = '{skip}')"
         )
         result = table.execute_insert("measured")
-        return _follow(result, Path(counts), skip)
+        return _follow(result, Path(counts), skip, port)
 
 
-def _follow(result: Any, counts: Path, skip: int) -> Measured:
-    first, spent = None, dict[int, float]()
-    finished = result.get_job_client().get_job_execution_result()
+def _follow(result: Any, counts: Path, skip: int, port: int) -> Measured:
+    first, spent, checkpoint = None, dict[int, float](), (0.0, 0)
+    client = result.get_job_client()
+    finished = client.get_job_execution_result()
+    address = f"http://127.0.0.1:{port}/jobs/{client.get_job_id()}/checkpoints"
     while not finished.done():
         rows, moment, _ = _counts(counts)
         # Workers end before the job does: what they spent is kept by process.
@@ -114,6 +130,7 @@ def _follow(result: Any, counts: Path, skip: int) -> Measured:
             sample = (rows, moment, sum(spent.values()))
             first = first or sample
             last = sample
+            checkpoint = _last_checkpoint(address) or checkpoint
         time.sleep(0.05)
     finished.result()
     rows, moment, latencies = _counts(counts)
@@ -121,8 +138,28 @@ def _follow(result: Any, counts: Path, skip: int) -> Measured:
         raise RuntimeError(f"the run was too short to be measured: {rows} rows, {skip} skipped")
     seconds = (moment - first[1]) / 1000
     return Measured(
-        rows, (rows - first[0]) / seconds, 1e6 * (last[2] - first[2]) / (last[0] - first[0]), latencies
+        rows,
+        rate=(rows - first[0]) / seconds,
+        cpu=1e6 * (last[2] - first[2]) / (last[0] - first[0]),
+        latencies=latencies,
+        checkpoint=checkpoint[0],
+        state=checkpoint[1],
     )
+
+
+def _last_checkpoint(address: str) -> tuple[float, int] | None:
+    """Seconds and bytes of the last complete checkpoint, if there is one and the cluster still answers."""
+    with contextlib.suppress(OSError, ValueError):
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            found = json.load(answer)["latest"]["completed"]
+        return (found["end_to_end_duration"] / 1000, found["state_size"]) if found else None
+    return None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _counts(folder: Path) -> tuple[int, int, list[int]]:

@@ -1,0 +1,47 @@
+"""`python -m bench`: all that is measured, in under 15 minutes on two idle cores, into bench/results.md."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from infra import flink
+
+PARTS = ("bench.forest", "bench.generator", "bench.job")
+RESULTS = Path(__file__).parent / "results.md"
+
+
+def machine() -> str:
+    """What it ran on, and with what."""
+    info = Path("/proc/cpuinfo").read_text()
+    model = next((x.partition(":")[2].strip() for x in info.splitlines() if x.startswith("model name")), "?")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    java = subprocess.run([flink.java_home() / "bin" / "java", "-version"], capture_output=True, text=True)
+    packages = ", ".join(f"{p} {version(p)}" for p in ("apache-flink", "numba", "numpy"))
+    return (
+        f"{os.cpu_count()} × {model}, {memory:.0f} GB; load {os.getloadavg()[0]:.1f} before the first run. "
+        f"Python {platform.python_version()}, {java.stderr.splitlines()[0]}, {packages}, "
+        "AWS randomcutforest-core 4.2.0."
+    )
+
+
+def main() -> None:
+    began = time.monotonic()
+    text = [f"# Measured\n\n`make bench`, {datetime.date.today():%Y-%m-%d}. {machine()}\n"]
+    print(text[0])
+    for part in PARTS:
+        run = subprocess.run([sys.executable, "-m", part], stdout=subprocess.PIPE, text=True, check=True)
+        print(run.stdout)
+        text.append(f"## {part}\n\n```\n{run.stdout.strip()}\n```\n")
+    text.append(f"It took {(time.monotonic() - began) / 60:.0f} minutes.\n")
+    RESULTS.write_text("\n".join(text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""`python -m bench.job`: our job against a Java job with AWS's forest; real worker processes, checkpoints on.
+
+Forms take turns within a round, so that a busy machine slows down all of them; what counts are ratios to the first.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.job import forms, harness
+from bench.job.harness import Form, Measured
+
+#: One form: the relation and Flink's options for it.
+Rival = tuple[Form, dict[str, str]]
+
+ROUNDS = 3
+THREAD = {"python__execution_mode": "thread"}
+TWO = {"parallelism__default": "2"}
+#: For a person who waits for each row: what is gathered anywhere is gathered for a few milliseconds only.
+SWIFT = {
+    "python__fn_execution__bundle__time": "10",
+    "execution__buffer_timeout__interval": "5 ms",
+    "pipeline__auto_watermark_interval": "10 ms",
+}
+#: Managed Flink does not let an application change the bundle's time.
+MANAGED = SWIFT | {"python__fn_execution__bundle__time": "1000"}
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median and range."""
+    return f"{median(values):,.2f} ({min(values):,.2f}-{max(values):,.2f})"
+
+
+def rounds(
+    rivals: Mapping[str, Rival], folder: Path, skip: int, count: int = ROUNDS
+) -> dict[str, list[Measured]]:
+    """Let the forms take turns."""
+    measured: dict[str, list[Measured]] = {name: [] for name in rivals}
+    for _ in range(count):
+        for name, (form, options) in rivals.items():
+            measured[name].append(harness.measure(form, folder, skip, **options))
+    return measured
+
+
+def compare(console: Console, title: str, measured: Mapping[str, list[Measured]]) -> None:
+    """Print rates and CPU time, each as a ratio to the first form's in the same round too."""
+    table = Table("form", "records/s", "× first", "CPU s per million", "first's CPU ÷ its", title=title)
+    first = next(iter(measured.values()))
+    for name, runs in measured.items():
+        table.add_row(
+            name,
+            f"{median(r.rate for r in runs):,.0f}",
+            spread([r.rate / f.rate for r, f in zip(runs, first, strict=True)]),
+            f"{median(r.cpu for r in runs):,.1f}",
+            spread([f.cpu / r.cpu for r, f in zip(runs, first, strict=True)]),
+        )
+    console.print(table)
+
+
+def throughput(console: Console, folder: Path) -> None:
+    """One forest, parallelism 1."""
+    source = partial(forms.trades, rows=150_000)
+    rivals: dict[str, Rival] = {
+        "Java, AWS's library": (forms.java(source), {}),
+        "ours, a record at a time": (forms.ours(source), {}),
+        "ours, a record at a time, thread": (forms.ours(source), THREAD),
+    }
+    for milliseconds in (20, 50, 100):
+        rivals[f"ours, micro-batch {milliseconds} ms"] = (forms.ours(source, milliseconds), {})
+    compare(console, "One forest (100 trees, 256 samples)", rounds(rivals, folder, 50_000))
+
+
+def tickers(console: Console, folder: Path) -> None:
+    """A forest per ticker, parallelism 2."""
+    source = partial(forms.trades, rows=150_000, keys=100)
+    rivals: dict[str, Rival] = {
+        "Java, AWS's library": (forms.java(source, keyed=True), TWO),
+        "ours, micro-batch 50 ms": (forms.ours(source, 50, keyed=True), TWO),
+    }
+    compare(console, "A forest for each of 100 tickers, parallelism 2", rounds(rivals, folder, 50_000, 2))
+
+
+def many_keys(console: Console, folder: Path) -> None:
+    """Small forests: one, and ten thousand."""
+    small = {"keyed": True, "trees": 30, "samples": 64}
+    rivals: dict[str, Rival] = {}
+    # A number of keys that has no factor in common with the source's step, so that all of them come.
+    for keys in (1, 10_007):
+        source = partial(forms.trades, rows=300_000, keys=keys)
+        rivals[f"Java, {keys:,} keys"] = (forms.java(source, **small), {})
+        rivals[f"ours, {keys:,} keys"] = (forms.ours(source, 50, **small), {})
+    measured = rounds(rivals, folder, 150_000, 1)
+    compare(console, "Small forests (30 trees, 64 samples), micro-batch 50 ms", measured)
+    table = Table("form", "checkpoint, s", "its state, MB", title="Their last checkpoint")
+    for name, (run,) in measured.items():
+        table.add_row(name, f"{run.checkpoint:.2f}", f"{run.state / 1e6:.1f}")
+    console.print(table)
+
+
+def latency(console: Console, folder: Path) -> None:
+    """From a record leaving the source to its scored row at the sink."""
+    source = partial(forms.paced_trades, rows=3_600, rate=200)
+    rivals: dict[str, Rival] = {
+        "Java": (forms.java(source), SWIFT),
+        "a record at a time, bundle 10 ms": (forms.ours(source), SWIFT),
+        "micro-batch 20 ms, bundle 10 ms": (forms.ours(source, 20), SWIFT),
+        "a record at a time, bundle 1000 ms": (forms.ours(source), MANAGED),
+        "a record at a time, thread": (forms.ours(source), MANAGED | THREAD),
+        "micro-batch 20 ms, thread": (forms.ours(source, 20), MANAGED | THREAD),
+    }
+    table = Table("form", "p50, ms", "p99, ms", title="Latency at 200 records/s")
+    for name, (run,) in rounds(rivals, folder, 1_600, 1).items():
+        table.add_row(name, f"{run.latency(0.5)}", f"{run.latency(0.99)}")
+    console.print(table)
+
+
+def decoding(console: Console, folder: Path) -> None:
+    """What the error stream costs, alone and in front of the forest."""
+    path = folder / "records.json"
+    forms.write_records(path, 300_000)
+    alone: dict[str, Rival] = {
+        "Flink's format = json": (forms.json_format(path), {}),
+        "our decoder": (forms.decoded(path), {}),
+    }
+    compare(console, "Decoding", rounds(alone, folder, 100_000, 2))
+    scored: dict[str, Rival] = {
+        "format = json, Java, AWS's library": (forms.java(forms.json_format(path)), {}),
+        "our decoder, ours, micro-batch 50 ms": (forms.ours(forms.decoded(path), 50), {}),
+    }
+    compare(console, "Decoding and one forest", rounds(scored, folder, 100_000, 2))
+
+
+def main() -> None:
+    console = Console(width=120)
+    with tempfile.TemporaryDirectory() as folder:
+        harness.prepare(Path(folder))
+        for part in (throughput, tickers, many_keys, latency, decoding):
+            part(console, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
