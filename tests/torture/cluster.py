@@ -33,14 +33,16 @@ class Cluster:
     ----------
     folder : Path
         For configuration, logs, checkpoints and savepoints.
+    options : mapping or None
+        Flink's own, laid over those of the labs.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.rest = f"http://127.0.0.1:{free_port()}"
         self._conf = folder / "conf"
         self._conf.mkdir(parents=True)
-        self._write_configuration()
+        self._write_configuration(options or {})
         # Little is inherited: a worker that ran inside this process leaves marks that would draw all others in.
         self._environment = {
             "HOME": str(Path.home()),
@@ -204,32 +206,36 @@ class Cluster:
                 stderr=log,
             )
 
-    def _write_configuration(self) -> None:
+    def _write_configuration(self, changed: Mapping[str, str]) -> None:
         base = yaml.safe_load((flink.CONFIGURATION / "config.yaml").read_text())
-        options = flink.cluster("torture", folder=self.folder) | {
-            "env.java.opts.all": base["env"]["java"]["opts"]["all"],
-            "jobmanager.rpc.address": "127.0.0.1",
-            "jobmanager.bind-host": "127.0.0.1",
-            "jobmanager.rpc.port": str(free_port()),
-            "jobmanager.memory.process.size": "900m",
-            "taskmanager.bind-host": "127.0.0.1",
-            "taskmanager.host": "127.0.0.1",
-            "taskmanager.memory.process.size": "1200m",
-            "taskmanager.memory.managed.size": "128m",
-            "taskmanager.numberOfTaskSlots": "2",
-            "rest.address": "127.0.0.1",
-            "rest.port": self.rest.rpartition(":")[2],
-            "rest.bind-port": self.rest.rpartition(":")[2],
-            "execution.checkpointing.dir": (self.folder / "state").as_uri(),
-            "execution.checkpointing.savepoint-dir": (self.folder / "state").as_uri(),
-            "execution.checkpointing.interval": "1 s",
-            "restart-strategy.type": "fixed-delay",
-            "restart-strategy.fixed-delay.attempts": "1000",
-            "restart-strategy.fixed-delay.delay": "500 ms",
-            # A killed process is noticed in seconds.
-            "heartbeat.interval": "1000",
-            "heartbeat.timeout": "8000",
-        }
+        options = (
+            flink.cluster("torture", folder=self.folder)
+            | {
+                "env.java.opts.all": base["env"]["java"]["opts"]["all"],
+                "jobmanager.rpc.address": "127.0.0.1",
+                "jobmanager.bind-host": "127.0.0.1",
+                "jobmanager.rpc.port": str(free_port()),
+                "jobmanager.memory.process.size": "900m",
+                "taskmanager.bind-host": "127.0.0.1",
+                "taskmanager.host": "127.0.0.1",
+                "taskmanager.memory.process.size": "1200m",
+                "taskmanager.memory.managed.size": "128m",
+                "taskmanager.numberOfTaskSlots": "2",
+                "rest.address": "127.0.0.1",
+                "rest.port": self.rest.rpartition(":")[2],
+                "rest.bind-port": self.rest.rpartition(":")[2],
+                "execution.checkpointing.dir": (self.folder / "state").as_uri(),
+                "execution.checkpointing.savepoint-dir": (self.folder / "state").as_uri(),
+                "execution.checkpointing.interval": "1 s",
+                "restart-strategy.type": "fixed-delay",
+                "restart-strategy.fixed-delay.attempts": "1000",
+                "restart-strategy.fixed-delay.delay": "500 ms",
+                # A killed process is noticed in seconds.
+                "heartbeat.interval": "1000",
+                "heartbeat.timeout": "8000",
+            }
+            | dict(changed)
+        )
         del options["pipeline.name"]
         (self._conf / "config.yaml").write_text(yaml.safe_dump(options))
         text = (flink.CONFIGURATION / "log4j-cli.properties").read_text()
@@ -248,9 +254,11 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+def running_cluster(
+    folder: Path, workers: int = 2, options: Mapping[str, str] | None = None
+) -> Iterator[Cluster]:
     """Run a cluster for as long as the block lasts."""
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, options)
     try:
         cluster.start_manager()
         for _ in range(workers):

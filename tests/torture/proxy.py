@@ -18,7 +18,10 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Call:
-    """One request: ``service`` and ``operation`` as AWS's JSON protocol names them, ``body`` as parsed JSON."""
+    """One request: ``service`` and ``operation`` as AWS's JSON protocol names them, ``body`` as parsed JSON.
+
+    A function's invocation is the operation Invoke of Lambda.
+    """
 
     service: str
     operation: str
@@ -39,6 +42,10 @@ class Fault:
         Answer this instead of passing it on; 0: pass it on.
     error : str
         With ``status``: AWS's error code.
+    answer : str
+        With ``status``: the whole answer, in JSON, instead of an error.
+    function_error : bool
+        With ``answer``: it is of a function that failed.
     reset : bool
         Cut the connection instead of answering.
     fail_records : int
@@ -48,6 +55,8 @@ class Fault:
     delay: float = 0.0
     status: int = 0
     error: str = "InternalFailure"
+    answer: str = ""
+    function_error: bool = False
     reset: bool = False
     fail_records: int = 0
 
@@ -126,6 +135,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             self.connection.close()
+        elif fault.answer:
+            headers = [("Content-Type", "application/x-amz-json-1.0")]
+            headers += [("X-Amz-Function-Error", "Unhandled")] if fault.function_error else []
+            self._answer(fault.status, headers, fault.answer.encode())
         elif fault.status:
             body = json.dumps({"__type": fault.error, "message": "injected"}).encode()
             headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", fault.error)]
@@ -196,6 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _call(target: str, raw: bytes, path: str, method: str) -> Call:
     service, _, operation = target.partition(".")
+    if path.startswith("/2015-03-31/functions/") and path.endswith("/invocations"):
+        service, operation = "Lambda", "Invoke"
     body: dict[str, Any] = {}
     if operation:
         with contextlib.suppress(ValueError):
