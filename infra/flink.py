@@ -76,7 +76,8 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     import pyflink
 
-    (folder / "log").mkdir(parents=True, exist_ok=True)
+    for name in ("log", "tmp"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     # Inherited from a process that runs Flink itself (a test, say), these forbid a JVM of our own or draw our workers
     # into that process.
     for name in [n for n in os.environ if n.startswith(("PYFLINK_", "PYTHON_LOOPBACK_"))]:
@@ -88,6 +89,8 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
         "FLINK_LOG_DIR": str(folder / "log"),
         "FLINK_PLUGINS_DIR": str(PLUGINS),
         "JAVA_HOME": str(java_home()),
+        # A JVM that is killed leaves its temporary files, a hundred megabytes: in this folder, not in the system's.
+        "JVM_ARGS": f"-Djava.io.tmpdir={folder / 'tmp'}",
         # With CBOR, local emulators' arrival times come out as January 1970 and no window ever closes.
         "AWS_CBOR_DISABLE": "1",
         "CBOR_ENABLED": "false",
@@ -196,7 +199,7 @@ def root_cause(rest: str, job_id: str) -> str:
         with urllib.request.urlopen(f"{rest}/jobs/{job_id}/exceptions", timeout=5) as answer:  # noqa: S310
             entries = json.load(answer)["exceptionHistory"]["entries"]
         return cause(entries[0]["stacktrace"])
-    return "see the log under .kda/flink/log"
+    return f"see the log under {os.environ.get('FLINK_LOG_DIR', FLINK / 'log')}"
 
 
 def cause(stacktrace: str) -> str:

@@ -60,6 +60,7 @@ find_maven() { command -v mvn >/dev/null 2>&1; }
 
 venv_works() { .venv/bin/python -c 'import sys, pip; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; }
 
+case $PWD in *[[:space:]]*) fail "Flink's Python workers can't start from a path with a space, and this is $PWD: move the clone" ;; esac
 mkdir -p build
 log=build/setup.log
 : >"$log"
