@@ -50,7 +50,8 @@ def generate(
     preview: Annotated[bool, typer.Option("--preview", help="Show 5 records, send nothing.")] = False,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same records.")] = None,
     start: Annotated[
-        datetime | None, typer.Option(help="Simulated time (date.simTime) to begin at. Default: now.")
+        datetime | None,
+        typer.Option(help="Simulated time (date.simTime) to begin at. Default: such that it ends now."),
     ] = None,
     event_time: Annotated[
         str, typer.Option(help="What date.simTime is: simulated (runs with --speed) or wall.")

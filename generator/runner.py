@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Literal
 
@@ -128,7 +128,8 @@ def run(
     seed : int, optional
         The same seed gives the same records, apart from the wall clock.
     start : datetime, optional
-        Simulated time (``date.simTime``) at the beginning, with a time zone; now by default.
+        Simulated time (``date.simTime``) at the beginning, with a time zone. By default now; where it runs faster than
+        the clock and ends, as much earlier as it gains, so that no record is of the future.
     event_time : {"simulated", "wall"}
         What ``date.simTime`` is: the scenario's time, whatever the speed, or the wall clock.
     ledger : Path, optional
@@ -165,7 +166,7 @@ def run(
         book = stack.enter_context(ledger.open("w", encoding="utf-8", errors="replace")) if ledger else None
         if scenario.align and math.isfinite(speed):
             clock.wait(-clock.now().timestamp() % (scenario.align / speed), stop)
-        begin, began = clock.monotonic(), start or clock.now()
+        begin, began = clock.monotonic(), start or _present(scenario, clock.now(), seed, speed)
         for source in sources:
             source.start = began
         due_together: list[Record] = []
@@ -184,6 +185,12 @@ def run(
             counts.scenario_seconds = seconds
         _send(due_together, sink, book, counts, on_progress)
     return counts
+
+
+def _present(scenario: Scenario, now: datetime, seed: int, speed: float) -> datetime:
+    """The simulated time to begin at, so that the last record is of the present."""
+    length = scenario.length(now, seed) if speed > 1 else None
+    return now - timedelta(seconds=(length or 0.0) * (1 - 1 / speed))
 
 
 def _sources(scenario: Scenario, seed: int | None, clock: Clock, start: datetime | None) -> list[Source]:

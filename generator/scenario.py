@@ -6,6 +6,7 @@ which runs faster than the clock's by the factor the runner is given.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from heapq import merge
@@ -94,6 +95,12 @@ class Scenario(BaseModel):
             for place, sender in enumerate(self.senders)
         ]
         return islice(_until(self.stop, merge(*streams), key=lambda due: due[0]), self.count)
+
+    def length(self, start: datetime, seed: int) -> float | None:
+        """Return the last due time in seconds of scenario time; None: it goes on for ever."""
+        if self.stop is None and self.count is None and any(s.stop is None for s in self.senders):
+            return None
+        return max((deque(self.times(start, seed), maxlen=1) or [(0.0, 0)])[0][0], 0.0)
 
     def changed(
         self,

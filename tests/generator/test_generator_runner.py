@@ -123,10 +123,35 @@ def test_clicks_and_impressions_due_together_go_in_one_call():
 
 def test_clickstream_advances_by_the_labs_pauses_at_any_speed():
     for speed in (1, 20, float("inf")):
-        sink = collected(scenario.load("clickstream").changed(count=62), speed=speed)
+        sink = collected(scenario.load("clickstream").changed(count=62), speed=speed, start=NOON)
         stamps = [int(json.loads(text)["event_timestamp"]) for text in sink.texts]
         assert stamps == [int(NOON.timestamp() * 1000) + t * 1000 for t in [*range(0, 120, 2), 133, 135]]
         assert {record.partition_key for _, records in sink.calls for record in records} == {"clickstream"}
+
+
+@pytest.mark.parametrize(("speed", "gained"), [(1, 0), (2, 29), (20, 55.1), (float("inf"), 58)])
+def test_a_fast_run_ends_at_the_present(speed, gained):
+    # 30 clicks, 2 s apart: the last is due at second 58.
+    sink = collected(scenario.load("clickstream").changed(count=30), speed=speed)
+    first, last = (
+        int(json.loads(sink.texts[i])["event_timestamp"]) / 1000 - NOON.timestamp() for i in (0, -1)
+    )
+    assert first == pytest.approx(-gained, abs=0.001)
+    assert last == pytest.approx(58 / speed, abs=0.001)
+
+
+def test_a_fast_run_without_end_begins_now():
+    clock, stop = FakeClock(), threading.Event()
+    sink = Collector(clock)
+    runner.run(
+        scenario.load("clickstream").model_copy(update={"count": None}),
+        sink,
+        speed=20,
+        clock=clock,
+        stop=stop,
+        on_progress=lambda _: stop.set(),
+    )
+    assert int(json.loads(sink.texts[0])["event_timestamp"]) == NOON.timestamp() * 1000
 
 
 def test_clickstream_on_the_wall_clock():
