@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,10 +12,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.labs import Lab
+from console.watched import Watched
 
 MOST_RESULTS = 50
 _LOOK_SECONDS = 2.0
-_PATIENCE_SECONDS = 30.0
 _MOST_CHARACTERS = 2000
 _MOST_ITEMS = 1000
 _MOST_SEEN = 10_000
@@ -28,7 +27,7 @@ Client = Callable[[str], Any]
 
 
 class Results:
-    """A thread that looks at a lab's destination for as long as somebody looks at the page.
+    """Looks at a lab's destination for as long as somebody looks at the page.
 
     Parameters
     ----------
@@ -54,24 +53,10 @@ class Results:
         self._lab = lab
         self._client = client
         self._clients: dict[str, Any] = {}
-        self._touched = 0.0
         self._seen: set[str] = set()
         self._bucket = ""
-        self._wake, self._end = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def touch(self) -> None:
-        """Say that somebody looks."""
-        self._touched = time.monotonic()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=f"results {self._lab.name}", daemon=True)
-            self._thread.start()
-        self._wake.set()
-
-    def close(self) -> None:
-        """End the thread."""
-        self._end.set()
-        self._wake.set()
+        watched = Watched(f"results {lab.name}", self._look)
+        self.touch, self.close = watched.touch, watched.close
 
     def as_json(self) -> dict[str, Any]:
         """What the page shows."""
@@ -79,21 +64,15 @@ class Results:
             newest = list(reversed(self.found.values()))
         return {"kind": self._lab.results, "newest": newest, "total": self.total, "problem": self.problem}
 
-    def _run(self) -> None:
+    def _look(self) -> float:
         look = {"messages": self._messages, "items": self._items, "objects": self._objects}[self._lab.results]
-        while not self._end.is_set():
-            if time.monotonic() - self._touched > _PATIENCE_SECONDS:
-                self._wake.clear()
-                self._wake.wait()
-                continue
-            try:
-                look()
-                self.problem = ""
-            except (ClientError, BotoCoreError) as error:
-                self.problem = str(error)[:300]
-            except Exception as error:  # no mistake of ours may end the view in silence
-                self.problem = f"{type(error).__name__}: {error}"[:300]
-            self._end.wait(_LOOK_SECONDS)
+        try:
+            self.problem = look() or ""
+        except (ClientError, BotoCoreError) as error:
+            self.problem = str(error)[:300]
+        except Exception as error:  # no mistake of ours may end the view in silence
+            self.problem = f"{type(error).__name__}: {error}"[:300]
+        return _LOOK_SECONDS
 
     def _service(self, name: str) -> Any:
         if name not in self._clients:
@@ -106,18 +85,14 @@ class Results:
             while len(self.found) > MOST_RESULTS:
                 self.found.popitem(last=False)
 
-    def _messages(self) -> None:
-        """Messages stay in the queue for whoever else reads it; each is shown once."""
+    def _messages(self) -> str | None:
+        """Messages stay in the queue for whoever else reads it; each is shown once. Returns why there are none."""
         sqs = self._service("sqs")
         try:
             url = sqs.get_queue_url(QueueName=_MESSAGE_QUEUE)["QueueUrl"]
         except ClientError as error:
             if "NonExistentQueue" in error.response["Error"]["Code"]:
-                self.problem = (
-                    "the stack was deployed without a message queue: messages go to e-mail and SMS only"
-                )
-                self._end.wait(_LOOK_SECONDS * 5)
-                return
+                return "the stack was deployed without a message queue: messages go to e-mail and SMS only"
             raise
         answer = sqs.receive_message(
             QueueUrl=url,
@@ -137,6 +112,7 @@ class Results:
             subject, text = _notification(message["Body"])
             self._keep(message["MessageId"], moment, subject, text)
             self.total += 1
+        return None
 
     def _items(self) -> None:
         items: list[dict[str, str]] = []

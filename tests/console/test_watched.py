@@ -1,0 +1,38 @@
+"""Nobody looks: nothing is asked for."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from console import watched
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_it_looks_only_while_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched, "PATIENCE_SECONDS", 0.2)
+    looks: list[float] = []
+
+    def look() -> float:
+        looks.append(time.monotonic())
+        return 0.01
+
+    threads = set(threading.enumerate())
+    it = watched.Watched("watched in a test", look)
+    assert set(threading.enumerate()) == threads
+    it.touch()
+    (thread,) = set(threading.enumerate()) - threads
+    wait_until(lambda: bool(looks) and time.monotonic() - looks[-1] > 0.5)
+    seen = len(looks)
+    it.touch()
+    wait_until(lambda: len(looks) > seen)
+    it.close()
+    thread.join(30)
+    assert not thread.is_alive()
