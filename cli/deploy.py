@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.text import Text
 
 from cli import target
+from cli.groups import Properties, PropertiesFile, job_groups
 from infra import managed_flink, package, stacks
 from infra.application_log import failure
 from infra.clients import client
-from infra.paths import ROOT
 from jobs.catalog import JOBS, Job, job
-from jobs.settings import JobSettings, SettingsError, override, read_groups, settings
+from jobs.settings import JobSettings, SettingsError, settings
 
 app = typer.Typer(no_args_is_help=True, help="A lab on Managed Service for Apache Flink.")
 _out = Console(soft_wrap=True)
@@ -35,15 +35,6 @@ _USERS_BUSINESS = (
 _RECENT = timedelta(minutes=15)
 
 Lab = Annotated[str, typer.Argument(metavar="LAB", help=f"One of {', '.join(j.short for j in JOBS)}.")]
-Properties = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--property", "-p", metavar="GROUP.KEY=VALUE", help="A property laid over the file's; repeatable."
-    ),
-]
-PropertiesFile = Annotated[
-    Path | None, typer.Option("--properties", help="Property groups. Default: the job's under flink-conf/.")
-]
 Parameters = Annotated[
     list[str] | None,
     typer.Option(
@@ -219,10 +210,10 @@ def _settled(
     region: bool = True,
 ) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     """The application's property groups, checked before anything is deployed, and the resources they name."""
-    groups = read_groups(file or ROOT / "flink-conf" / chosen.name / "application_properties.json")
     own = [f"aws.region={client('kinesisanalyticsv2', endpoint).meta.region_name}"] if region else []
-    groups = override(groups, [*own, *(properties or []), f"job.name={chosen.name}"])
-    return groups, resources(settings(chosen.settings_model, groups))
+    named = [*(properties or []), f"job.name={chosen.name}"]
+    found = job_groups(chosen, file, named, own)
+    return found, resources(settings(chosen.settings_model, found))
 
 
 def resources(found: JobSettings) -> dict[str, str]:

@@ -15,25 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import target
+from cli.groups import Properties, PropertiesFile, job_groups
 from connectors.check import ConnectorError
 from infra import flink
-from infra.paths import ROOT
 from jobs.catalog import JOBS, Job, job
-from jobs.settings import SettingsError, override, read_groups
+from jobs.settings import SettingsError
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 
 Name = Annotated[str, typer.Argument(metavar="JOB", help=f"One of {', '.join(j.short for j in JOBS)}.")]
-Properties = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--property", "-p", metavar="GROUP.KEY=VALUE", help="A property laid over the file's; repeatable."
-    ),
-]
-PropertiesFile = Annotated[
-    Path | None, typer.Option("--properties", help="Property groups. Default: the job's under flink-conf/.")
-]
 
 
 def list_jobs() -> None:
@@ -127,9 +118,8 @@ def _pipeline(chosen: Job, groups: dict[str, dict[str, str]], cluster: dict[str,
 def _groups(
     chosen: Job, file: Path | None, properties: list[str] | None, endpoint: str | None, aws: bool
 ) -> dict[str, dict[str, str]]:
-    given = read_groups(file or ROOT / "flink-conf" / chosen.name / "application_properties.json")
     where = [] if aws or not endpoint else [f"aws.endpoint={endpoint}"]
-    return override(given, [*where, *(properties or [])])
+    return job_groups(chosen, file, properties, where)
 
 
 def _watch(chosen: Job, client: Any, port: int, stop: _Stop) -> int:
