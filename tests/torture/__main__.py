@@ -18,6 +18,8 @@ from pathlib import Path
 from tests.torture.labs import LABS
 from tests.torture.ordeal import KINDS, run
 
+BACKENDS = ("hashmap", "rocksdb")
+
 
 def main() -> int:
     """Run the labs that were asked for; 1 when one of them was not exact."""
@@ -27,11 +29,17 @@ def main() -> int:
     parser.add_argument("--kind", choices=KINDS, help="kill nothing else")
     parser.add_argument("--minutes", type=float, default=60.0, help="kill no more after so long; of each lab")
     parser.add_argument("--rate", type=float, default=100.0, help="records a second")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, help="where state is kept; unless given, by seed and lab"
+    )
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     given = parser.parse_args()
     exact = True
-    for lab in LABS if given.lab == "all" else (given.lab,):
-        print(f"{lab}: seed {given.seed}", flush=True)
+    for number, lab in enumerate(LABS):
+        if given.lab not in (lab, "all"):
+            continue
+        backend = given.backend or BACKENDS[(given.seed + number) % len(BACKENDS)]
+        print(f"{lab}: seed {given.seed}, state on {backend}", flush=True)
         end = time.monotonic() + 60 * given.minutes
 
         def kinds(rng: random.Random, end: float = end) -> Iterator[str]:
@@ -46,7 +54,7 @@ def main() -> int:
                 yield kind
 
         with tempfile.TemporaryDirectory(prefix="kda-torture-", ignore_cleanup_errors=True) as folder:
-            account = run(LABS[lab], Path(folder), given.seed, kinds, given.rate)
+            account = run(LABS[lab], Path(folder), given.seed, kinds, given.rate, backend)
         print("\n".join(account.lines()), flush=True)
         exact &= account.exact()
     return 0 if exact else 1

@@ -50,6 +50,7 @@ class Cluster:
             "FLINK_CONF_DIR": str(self._conf),
             "FLINK_LOG_DIR": str(folder / "log"),
             "FLINK_PID_DIR": str(folder),
+            "FLINK_PLUGINS_DIR": str(flink.PLUGINS),
             "JAVA_HOME": str(flink.java_home()),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "AWS_CBOR_DISABLE": "1",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -16,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.paths import BUILD
+from tests.torture import npm
 
 VERSION = "0.6.2"
-PACKAGE = BUILD / "kinesis-local" / "node_modules" / "kinesis-local"
 _START_SECONDS = 30.0
 
 
@@ -28,25 +25,6 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
-
-
-@functools.cache
-def install() -> str | None:
-    """Install the package under ``build/``, once; return why that is not possible, or None."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        return "node and npm are required for kinesis-local (apt-get install nodejs npm): resharding is NOT tested"
-    if not (PACKAGE / "main.js").exists():
-        folder = BUILD / "kinesis-local"
-        folder.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(
-            ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", f"kinesis-local@{VERSION}"],
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        if done.returncode:
-            return f"npm could not install kinesis-local: resharding is NOT tested: {done.stderr[-300:]}"
-    return None
 
 
 @contextlib.contextmanager
@@ -60,7 +38,7 @@ def running_kinesis(folder: Path, port: int = 0) -> Iterator[str]:
     port : int
         0: any free one.
     """
-    if reason := install():
+    if reason := npm.install("kinesis-local", VERSION):
         pytest.skip(reason)
     port = port or free_port()
     environment = {
@@ -77,7 +55,7 @@ def running_kinesis(folder: Path, port: int = 0) -> Iterator[str]:
     with (folder / "kinesis-local.log").open("ab") as log:
         process = subprocess.Popen(
             ["node", "main.js"],
-            cwd=PACKAGE,
+            cwd=npm.package("kinesis-local"),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
 import struct
 import threading
@@ -72,7 +73,7 @@ class Proxy:
     ----------
     endpoint : str
     upstream : str
-        Where calls are passed on to; may change while it runs.
+        Where calls are passed on to; may change while it runs. A call is cut off while nobody is there.
     routes : dict
         Another upstream for some services, by name in lower case.
     rule : callable
@@ -109,6 +110,10 @@ def running_proxy(upstream: str) -> Iterator[Proxy]:
         server.server_close()
 
 
+class _Away(ConnectionError):
+    """Nobody is there to pass a call on to."""
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -122,19 +127,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        call = _call(self.headers.get("X-Amz-Target", ""), raw, self.path, self.command)
+        scope = self.headers.get("Authorization", "")
+        call = _call(self.headers.get("X-Amz-Target", ""), scope, raw, self.path, self.command)
         self.proxy.calls.append(call)
         fault = self.proxy.rule(call)
-        if fault is None:
-            self._answer(*self._pass_on(raw, call.service))
-            return
-        self.proxy.faults += 1
+        self.proxy.faults += fault is not None
+        try:
+            self._handle(call, raw, fault or Fault())
+        except _Away:
+            self._cut()
+
+    do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
+
+    def _handle(self, call: Call, raw: bytes, fault: Fault) -> None:
         time.sleep(fault.delay)
         if fault.reset:
-            # With a linger of zero the kernel sends a reset instead of a proper end.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            self.connection.close()
+            self._cut()
         elif fault.answer:
             headers = [("Content-Type", "application/x-amz-json-1.0")]
             headers += [("X-Amz-Function-Error", "Unhandled")] if fault.function_error else []
@@ -148,7 +156,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(*self._pass_on(raw, call.service))
 
-    do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
+    def _cut(self) -> None:
+        # With a linger of zero the kernel sends a reset instead of a proper end.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
 
     def _pass_on(self, raw: bytes, service: str = "") -> tuple[int, list[tuple[str, str]], bytes]:
         target = urlsplit(self.proxy.routes.get(service.lower(), self.proxy.upstream))
@@ -160,8 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
             connection.request(self.command, self.path, raw, headers)
             answer = connection.getresponse()
             return answer.status, answer.getheaders(), answer.read()
-        except (OSError, http.client.HTTPException):
-            return 503, [], b'{"__type": "ServiceUnavailable", "message": "upstream is away"}'
+        except (OSError, http.client.HTTPException) as e:
+            raise _Away from e
         finally:
             connection.close()
 
@@ -207,8 +219,10 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _call(target: str, raw: bytes, path: str, method: str) -> Call:
+def _call(target: str, scope: str, raw: bytes, path: str, method: str) -> Call:
     service, _, operation = target.partition(".")
+    if not target and (signed := re.search(r"/(\w+)/aws4_request", scope)):
+        service = signed[1]
     if path.startswith("/2015-03-31/functions/") and path.endswith("/invocations"):
         service, operation = "Lambda", "Invoke"
     body: dict[str, Any] = {}

@@ -1,0 +1,87 @@
+"""AWS services that bear kill -9: npm's kinesalite and dynalite write to LevelDB before they answer.
+
+The other emulators lose by themselves what they had acknowledged: ministack keeps all but S3's objects in memory until
+it is asked to end (and S3's unfinished uploads too), kinesis-local writes its whole memory to a file now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.torture import npm
+from tests.torture.kinesis_local import free_port
+
+#: Package and version by service.
+PACKAGES = {"kinesis": ("kinesalite", "3.3.3"), "dynamodb": ("dynalite", "4.0.0")}
+
+_START_SECONDS = 30.0
+# Their own command lines listen on every interface.
+_SERVER = """
+const [name, path, port] = process.argv.slice(1)
+require(name)({path, createStreamMs: 50, createTableMs: 50}).listen(+port, '127.0.0.1')
+"""
+
+
+class Durable:
+    """A service with its data in a folder, to be killed and started again at the same address.
+
+    Parameters
+    ----------
+    service : str
+        ``kinesis`` or ``dynamodb``.
+    folder : Path
+        For data and log.
+    """
+
+    def __init__(self, service: str, folder: Path) -> None:
+        self.service = service
+        self._folder = folder
+        self._port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self._port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return when it answers."""
+        package, version = PACKAGES[self.service]
+        if reason := npm.install(package, version):
+            pytest.skip(reason)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / f"{package}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["node", "-e", _SERVER, package, self._folder / package, str(self._port)],
+                cwd=npm.FOLDER,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
+                return
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{package} did not come up: see {self._folder / f'{package}.log'}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextlib.contextmanager
+def running_durable(service: str, folder: Path) -> Iterator[Durable]:
+    """Run it for as long as the block lasts."""
+    durable = Durable(service, folder)
+    try:
+        durable.start()
+        yield durable
+    finally:
+        durable.kill()
