@@ -11,7 +11,7 @@ likewise as x and -x. So the union of boxes is the smaller of each of 2 D number
 of a box by the sum of max(box - point, 0).
 
 A leaf names a row of `points`, the store that all trees share. Every sampled record is a *slot* of its tree;
-slots form a heap whose root has the largest key, the next one to be evicted.
+the slots of a full sample form a heap whose root has the largest key, the next one to be evicted.
 """
 
 from functools import lru_cache
@@ -91,11 +91,12 @@ class Scratch(NamedTuple):
     share: Array  # float64 (2 D,): attribution to x too low, and to x too high
 
 
-def mix(value: int) -> int:
-    """A 64-bit number scrambled (the finalizer of splitmix64)."""
-    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
-    value = (value ^ (value >> 27)) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
-    return value ^ (value >> 31)
+def tree_seeds(seed: int, trees: int) -> Array:
+    """A seed for each tree: the first numbers of splitmix64 started at `seed`."""
+    z = np.uint64(seed) + np.arange(1, trees + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
 
 def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int) -> Arrays:
@@ -105,11 +106,10 @@ def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int
     links = nodes.view(np.int16)
     # Free nodes are chained through their left child, free leaves through their row; -1 ends the chain.
     links.reshape(trees, samples - 1, 2 * words)[:, :, LEFT] = np.r_[1 : samples - 1, -1]
-    leaf_row = np.tile(np.r_[1:samples, -1].astype(np.int32), (trees, 1))
-    heads = np.tile(np.array([EMPTY, 0, 0, 0], np.int32), (trees, 1))
-    seeds = np.array(
-        [mix((seed + 0x9E3779B97F4A7C15 * (t + 1)) & 0xFFFFFFFFFFFFFFFF) for t in range(trees)], np.uint64
-    )
+    leaf_row = np.empty((trees, samples), np.int32)
+    leaf_row[:] = np.r_[1:samples, -1]
+    heads = np.zeros((trees, 4), np.int32)
+    heads[:, ROOT] = EMPTY
     counts = np.arange(samples + 1)
     return Arrays(
         nodes=nodes,
@@ -120,7 +120,7 @@ def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int
         slot_key=np.zeros((trees, samples)),
         slot_row=np.zeros((trees, samples), np.int32),
         slot_leaf=np.zeros((trees, samples), np.int16),
-        seeds=seeds,
+        seeds=tree_seeds(seed, trees),
         gates=np.zeros(trees, np.uint64),
         gate_until=np.full(trees, -1, np.int64),
         points=np.zeros((rows, dimensions), np.float32),

@@ -5,8 +5,10 @@ A tree is written from the root down, left before right: a node as the dimension
 are one leaf. Boxes, cuts and keys follow from these (see forest_trees, forest_stream) and are computed anew.
 """
 
-from udfs.compiled import compiled, whole
+from udfs.compiled import at, compiled, whole
 from udfs.forest_layout import (
+    BOX,
+    CUT,
     DIMENSION,
     FREE_LEAF,
     FREE_NODE,
@@ -18,8 +20,8 @@ from udfs.forest_layout import (
     Arrays,
     Scratch,
 )
-from udfs.forest_stream import key_of, sift
-from udfs.forest_trees import fit, side
+from udfs.forest_stream import heapify, key_of
+from udfs.forest_trees import cut_between, set_sides
 
 
 @compiled
@@ -71,68 +73,68 @@ def equal_rows(points: Array, one: int, other: int) -> bool:
 
 
 @compiled
-def read_shape(arrays: Arrays, scratch: Scratch, tree: int, shapes: Array, rows: Array) -> int:
-    """Build one tree's nodes and leaves; returns how much of `shapes` it took, -1 if they are no tree of ours."""
-    samples = arrays.slot_row.shape[1]
-    words = 2 * (4 + 2 * arrays.points.shape[1])
-    first = tree * (samples - 1)
-    waits = scratch.waiting
-    leaves = nodes = waiting = read = slot = 0
-    link = -1
-    while True:
-        if read == shapes.shape[0]:
+def read_shape(arrays: Arrays, scratch: Scratch, tree: int, shapes: Array, end: int, rows: Array) -> int:
+    """Build one tree's nodes and leaves from the shapes before `end`; returns where they begin.
+
+    Read from right to left, both children of a node come before it, left after right: their boxes are the two on
+    top of a stack. -1 if the numbers are no tree of ours.
+    """
+    nodes, links, points = arrays.nodes, arrays.links, arrays.points
+    dimensions = points.shape[1]
+    words = 4 + 2 * dimensions
+    base = tree * (arrays.slot_row.shape[1] - 1) * words
+    boxes, children = scratch.query, scratch.waiting
+    height = built = leaves = whole(0)
+    slot = whole(rows.shape[0])
+    while slot > 0 or height > 1:
+        if end == 0:
             return -1
-        code = whole(shapes[read])
-        read += 1
-        if code > 0:
-            if nodes == samples - 1 or code > arrays.points.shape[1]:
+        end -= 1
+        d = whole(shapes[at(end)]) - 1
+        if d < 0:
+            if slot == 0:
                 return -1
-            child = whole(nodes)
-            arrays.links[(first + nodes) * words + DIMENSION] = code - 1
-            nodes += 1
-        else:
-            if slot == rows.shape[0]:
-                return -1
-            child = ~whole(leaves)
-            arrays.leaf_row[tree, leaves] = rows[slot]
+            row = rows[at(slot - 1)]
+            arrays.leaf_row[at(tree), at(leaves)] = row
             mass = 0
-            while slot < rows.shape[0] and equal_rows(
-                arrays.points, rows[slot], arrays.leaf_row[tree, leaves]
-            ):
-                arrays.slot_row[tree, slot] = rows[slot]
-                arrays.slot_leaf[tree, slot] = leaves
-                slot += 1
+            while slot > 0 and equal_rows(points, row, rows[at(slot - 1)]):
+                slot -= 1
+                arrays.slot_row[at(tree), at(slot)] = rows[at(slot)]
+                arrays.slot_leaf[at(tree), at(slot)] = leaves
                 mass += 1
-            arrays.leaf_mass[tree, leaves] = mass
+            arrays.leaf_mass[at(tree), at(leaves)] = mass
+            top = 2 * height * dimensions
+            for k in range(dimensions):
+                boxes[at(top + k)] = points[at(row), at(k)]
+                boxes[at(top + dimensions + k)] = -points[at(row), at(k)]
+            children[at(height)] = ~leaves
             leaves += 1
-        if link < 0:
-            arrays.trees[tree, ROOT] = child
+            height += 1
         else:
-            arrays.links[link] = child
-        if code > 0:
-            waits[waiting] = child
-            waiting += 1
-            link = (first + child) * words + LEFT
-        elif waiting > 0:
-            waiting -= 1
-            link = (first + waits[waiting]) * words + RIGHT
-        else:
-            break
-    if slot != rows.shape[0]:
-        return -1
-    arrays.trees[tree, SIZE] = slot
-    arrays.trees[tree, FREE_NODE] = nodes if nodes < samples - 1 else -1
+            if height < 2 or d >= dimensions:
+                return -1
+            left, right = 2 * (height - 1) * dimensions, 2 * (height - 2) * dimensions
+            low, high = -boxes[at(left + dimensions + d)], boxes[at(right + d)]
+            if not low < high:
+                return -1
+            nodes[at(base + CUT)] = cut_between(arrays.seeds[at(tree)], d, low, high)
+            for k in range(2 * dimensions):
+                boxes[at(right + k)] = min(boxes[at(left + k)], boxes[at(right + k)])
+                nodes[at(base + BOX + k)] = boxes[at(right + k)]
+            set_sides(nodes, base, dimensions)
+            links[at(2 * base + LEFT)] = children[at(height - 1)]
+            links[at(2 * base + RIGHT)] = children[at(height - 2)]
+            links[at(2 * base + DIMENSION)] = d
+            height -= 1
+            children[at(height - 1)] = built
+            built += 1
+            base += words
+    samples = arrays.slot_row.shape[1]
+    arrays.trees[tree, ROOT] = children[0]
+    arrays.trees[tree, SIZE] = rows.shape[0]
+    arrays.trees[tree, FREE_NODE] = built if built < samples - 1 else -1
     arrays.trees[tree, FREE_LEAF] = leaves if leaves < samples else -1
-    # Children are numbered after their parents.
-    dimensions = arrays.points.shape[1]
-    for node in range(nodes - 1, -1, -1):
-        base = (first + node) * words
-        d = whole(arrays.links[base + DIMENSION])
-        left, right = whole(arrays.links[base + LEFT]), whole(arrays.links[base + RIGHT])
-        if not -side(arrays, tree, left, dimensions + d) < side(arrays, tree, right, d):
-            return -1
-        fit(arrays, tree, base // 2)
-    return read
+    return end
 
 
 @compiled
@@ -150,15 +152,15 @@ def read_shapes(
     for k in range(rows.shape[0]):
         if not 0 <= rows[k] < used:
             return False
-    read = 0
-    for tree in range(trees):
-        if size > 0:
-            taken = read_shape(arrays, scratch, tree, shapes[read:], rows[tree * size : (tree + 1) * size])
-            if taken < 0:
+    end = shapes.shape[0]
+    if size > 0:
+        for tree in range(trees - 1, -1, -1):
+            end = read_shape(arrays, scratch, tree, shapes, end, rows[tree * size : (tree + 1) * size])
+            if end < 0:
                 return False
-            read += taken
-        for slot in range(size):
-            number = arrays.point_number[arrays.slot_row[tree, slot]]
-            arrays.slot_key[tree, slot] = key_of(arrays.seeds[tree], number, rate)
-            sift(arrays, tree, slot, slot + 1)
-    return read == shapes.shape[0]
+            for slot in range(size):
+                number = arrays.point_number[at(arrays.slot_row[at(tree), at(slot)])]
+                arrays.slot_key[at(tree), at(slot)] = key_of(arrays.seeds[at(tree)], number, rate)
+            if size == arrays.slot_row.shape[1]:
+                heapify(arrays, tree)
+    return end == 0

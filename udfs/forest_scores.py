@@ -179,8 +179,10 @@ def share_without(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf:
         excess = sides = 0.0
         for k in range(2 * dimensions):
             box[k] = min(box[k], side(arrays, tree, beside, k))
-            sides -= real(box[k])
             excess += max(real(box[k]) - real(query[point + k]), 0.0)
+        for d in range(dimensions):
+            # Pair by pair: a narrow side would be lost in a sum with another's far ends.
+            sides -= real(box[d + dimensions]) + real(box[d])
         if excess == 0.0:
             break
         separated = excess / (sides + excess)

@@ -38,23 +38,31 @@ def gate(largest_key: float, number: int, rate: float) -> np.uint64:
 
 
 @compiled
-def sift(arrays: Arrays, tree: int, slot: int, size: int) -> None:
-    """Restore the heap (largest key first) where only `slot` may be out of place."""
-    keys, rows, leaves = arrays.slot_key[tree], arrays.slot_row[tree], arrays.slot_leaf[tree]
-    key, row, leaf = keys[slot], rows[slot], leaves[slot]
-    while slot > 0 and keys[at((slot - 1) >> 1)] < key:
-        above = (slot - 1) >> 1
-        keys[at(slot)], rows[at(slot)], leaves[at(slot)] = keys[at(above)], rows[at(above)], leaves[at(above)]
-        slot = above
-    while 2 * slot + 1 < size:
+def sink(arrays: Arrays, tree: int, slot: int) -> None:
+    """Let a slot of a full sample sink below all larger keys under it."""
+    keys, rows, leaves = arrays.slot_key, arrays.slot_row, arrays.slot_leaf
+    samples = keys.shape[1]
+    t = at(tree)
+    key, row, leaf = keys[t, at(slot)], rows[t, at(slot)], leaves[t, at(slot)]
+    while 2 * slot + 1 < samples:
         below = 2 * slot + 1
-        if below + 1 < size and keys[at(below + 1)] > keys[at(below)]:
-            below += 1
-        if keys[at(below)] <= key:
+        # Which of the two is larger can't be guessed: so it is added, not branched on.
+        other = min(below + 1, samples - 1)
+        below += whole(keys[t, at(other)] > keys[t, at(below)])
+        if keys[t, at(below)] <= key:
             break
-        keys[at(slot)], rows[at(slot)], leaves[at(slot)] = keys[at(below)], rows[at(below)], leaves[at(below)]
+        keys[t, at(slot)] = keys[t, at(below)]
+        rows[t, at(slot)] = rows[t, at(below)]
+        leaves[t, at(slot)] = leaves[t, at(below)]
         slot = below
-    keys[at(slot)], rows[at(slot)], leaves[at(slot)] = key, row, leaf
+    keys[t, at(slot)], rows[t, at(slot)], leaves[t, at(slot)] = key, row, leaf
+
+
+@compiled
+def heapify(arrays: Arrays, tree: int) -> None:
+    """Make a heap of the slots of a full sample."""
+    for slot in range(arrays.slot_key.shape[1] // 2 - 1, -1, -1):
+        sink(arrays, tree, slot)
 
 
 @compiled
@@ -81,8 +89,7 @@ def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, asked: int, rat
     slot = whole(0)
     if size < samples:
         slot = whole(size)
-        size += 1
-        arrays.trees[tree, SIZE] = size
+        arrays.trees[tree, SIZE] = size + 1
     elif key < arrays.slot_key[tree, 0]:
         evict(arrays, scratch, tree)
     else:
@@ -92,7 +99,10 @@ def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, asked: int, rat
     arrays.slot_leaf[tree, slot] = insert(
         arrays, tree, row, scratch.query, 2 * asked * arrays.points.shape[1]
     )
-    sift(arrays, tree, slot, size)
+    if size == samples:
+        sink(arrays, tree, slot)
+    elif size + 1 == samples:
+        heapify(arrays, tree)
     arrays.gate_until[tree] = -1
     return True
 

@@ -85,7 +85,8 @@ def check(forest: RandomCutForest) -> None:
         tree_of(forest, tree)
         size = int(arrays.trees[tree, SIZE])
         keys = arrays.slot_key[tree, :size]
-        assert all(keys[k] <= keys[(k - 1) // 2] for k in range(1, size))
+        full = size == forest.parameters.sub_sample_size
+        assert not full or all(keys[k] <= keys[(k - 1) // 2] for k in range(1, size))
         numbers = arrays.point_number[arrays.slot_row[tree, :size]]
         every_key = [key_of(arrays.seeds[tree], number, rate) for number in range(forest.learned)]
         smallest = np.argsort(every_key)[: forest.parameters.sub_sample_size]

@@ -1,5 +1,6 @@
 """A forest as bytes: exact, small, and safe to read whatever the bytes are."""
 
+import base64
 import pickle
 import struct
 import zlib
@@ -50,6 +51,26 @@ def test_saving_changes_nothing() -> None:
         scores += forest.score_many(part).tolist()
         forest.to_bytes()
     assert scores == untouched.score_many(points).tolist()
+
+
+def test_bytes_of_earlier_versions_of_the_code_are_still_read() -> None:
+    """Written down once, with the scores that followed: Flink's savepoints hold such bytes."""
+    forest = RandomCutForest.from_bytes(base64.b85decode("".join(WRITTEN)))
+    check(forest)
+    later = (np.arange(80, 120) * 37 % 23 / 4.0).reshape(20, 2)
+    assert forest.score_many(later)[[0, 7, 19]].tolist() == pytest.approx(
+        [0.921181602644287, 1.1931931938992923, 0.7649187690097368], rel=1e-12
+    )
+
+
+WRITTEN = [
+    "OHxBd0RWxw%GLq^0ssmC9smFU0ssa800000001Wd00000000315C8xGA^-pY001yR0000#003}6006*0005vs001yR005vs001yR",
+    "0000#004kM007`W005{!002Nh002Ng006*0005vs001yR0000#005{!002Nh002Ng004+U002Ng004+U0000$006K+0000$006K+",
+    "002-x004kL00000003Y>005vr005Xk003}6006*0005vs001yR005vs001yR0000#004kM007`W005{!002Nh002Ng002Nh002Ng",
+    "004+U0000$004kL0059c000m`00000005Xk001CB004kK003}6004kK003}6006*0005vs006*0005vs001yR0000#0|5dF0|5a8",
+    "0|5d70|Nm80R#X80006300RI31ONa5009C30RaF21OWg500IL5000aC2LKKL3jhfK0RR910{{;I3IGQH3jhTG3;+)R0ssa84FCuL",
+    "1ON",
+]
 
 
 def test_large_gaps_between_points_survive() -> None:

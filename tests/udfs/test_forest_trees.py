@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.udfs.forest_reference import check, reference_score
@@ -10,6 +10,15 @@ from udfs.random_cut_forest import RandomCutForest
 
 # Few distinct values, so that points repeat, and some that stretch a box or float32 itself.
 AWKWARD = [0.0, -0.0, 1.0, 2.0, 2.5, 3.0, 1e-45, -1e-40, 1e30, -1e38, 1e300, 0.1]
+
+# Sides of 2 to 4 in one column, ends at 1e30 in another.
+FAR_OUT = np.array(
+    [
+        *([2.0, 0.0, 1e30], [0.0, 1.0, 1e30], [1e30, 0.1, 1.0], [2.5, 3.0, 0.0], [0.0, -1e38, 3.0]),
+        *([0.0, -1e38, 1.0], [1e300, 3.0, 3.0], [-1e-40, 1e30, 2.0], [2.0, 2.0, 1e30], [2.0, 0.0, 0.0]),
+        [2.0, 0.0, 1e30],
+    ]
+)
 
 
 @st.composite
@@ -32,6 +41,7 @@ def test_every_tree_is_right_after_every_point(stream: tuple[int, np.ndarray], d
 
 
 @settings(max_examples=150, deadline=None)
+@example((3, FAR_OUT), 0, True)
 @given(streams(least=11), st.integers(0, 1000), st.booleans())
 def test_score_and_attribution_are_the_formula(stream: tuple[int, np.ndarray], seed: int, seen: bool) -> None:
     dimensions, points = stream
