@@ -7,6 +7,7 @@ checkpoint's barrier. So after a failure each row is scored by exactly the fores
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import time
@@ -94,6 +95,9 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
             ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
         )
         self._forest_class = RandomCutForest
+        # Rows by the thousand make the collector look for cycles all the time; there are none. A fifth of the worker.
+        gc.freeze()
+        gc.set_threshold(100_000)
         self._buckets: dict[str, ForestBucket] = {}
         self._live = LiveForests()
 

@@ -67,18 +67,20 @@ class Measured:
 
 
 def prepare(folder: Path) -> None:
-    """Build the Java side if needed, and set the environment that the JVM and its workers start with."""
-    flink.prepare(None, folder)
-    library = Path(os.environ["FLINK_HOME"]) / "lib"
+    """Build the Java side if needed, then start the JVM with it."""
+    library = Path(site.getsitepackages()[0]) / "pyflink" / "lib"
     sources = max(p.stat().st_mtime for p in [JAVA / "pom.xml", *(JAVA / "src").rglob("*.java")])
     if not JAR.exists() or JAR.stat().st_mtime < sources:
         subprocess.run(["mvn", "-q", "-B", "package", f"-Dflink.lib={library}"], cwd=JAVA, check=True)
-    # The one way to put a class in front of the gateway without shipping it with each job.
-    os.environ["HADOOP_CLASSPATH"] = str(JAR)
-    # A thread in the JVM finds the packages and this repository by this alone.
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(flink.ROOT), site.getsitepackages()[0]])
-    # As deployed: Python runs in processes of its own, not in this one.
-    os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
+    os.environ |= {
+        # The one way to put a class in front of the gateway without shipping it with each job.
+        "HADOOP_CLASSPATH": str(JAR),
+        # A thread in the JVM finds the packages and this repository by this alone.
+        "PYTHONPATH": os.pathsep.join([str(flink.ROOT), site.getsitepackages()[0]]),
+        # As deployed: Python runs in processes of its own, not in this one.
+        "_python_worker_execution_mode": "process",
+    }
+    flink.prepare(None, folder)
 
 
 def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
