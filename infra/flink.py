@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 
 from infra.clients import LOCAL_CREDENTIALS
+from infra.loopback import listen_on_loopback
 from infra.paths import BUILD, ROOT, STATE
 
 CONFIGURATION = ROOT / "flink-conf"
@@ -56,7 +57,7 @@ class Running:
 
 
 def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
-    """Set the environment that the JVM and its Python workers start with. Call it before Flink is imported.
+    """Start the JVM, with what it and its Python workers need. Call it before Flink is imported.
 
     Parameters
     ----------
@@ -98,6 +99,7 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     if endpoint:
         os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
         os.environ.pop("AWS_SESSION_TOKEN", None)
+    listen_on_loopback()
 
 
 def cluster(

@@ -1,0 +1,42 @@
+"""What a mini-cluster opens, it opens on loopback.
+
+Flink's blob server, Beam's servers in the JVM and PyFlink's pool of workers listen on every address, without asking
+who calls: from a network a stranger could read files and state through the first two, and run code through the third.
+No option of theirs changes that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def listen_on_loopback() -> None:
+    """Bind what this process and its JVM will open to loopback. Starts the JVM when it does not run yet."""
+    from pyflink.fn_execution.beam.beam_worker_pool_service import BeamFnLoopbackWorkerPoolServicer
+    from pyflink.java_gateway import get_gateway
+
+    BeamFnLoopbackWorkerPoolServicer.start = _start
+    jvm = get_gateway().jvm
+    # A server that names no address asks the JVM for the one that stands for all, which it keeps in a field.
+    kept = jvm.java.lang.Class.forName("java.net.InetAddress").getDeclaredField("impl")
+    kept.setAccessible(True)
+    addresses = kept.get(None)
+    every = addresses.getClass().getDeclaredField("anyLocalAddress")
+    every.setAccessible(True)
+    every.set(addresses, jvm.java.net.InetAddress.getLoopbackAddress())
+
+
+def _start(pool: Any) -> str:
+    """In place of the pool's own method: the same server, but for its address."""
+    if not pool._worker_address:
+        import grpc  # type: ignore[import-untyped]
+        from apache_beam.portability.api import beam_fn_api_pb2_grpc  # type: ignore[import-untyped]
+        from apache_beam.utils import thread_pool_executor  # type: ignore[import-untyped]
+
+        server = grpc.server(thread_pool_executor.shared_unbounded_instance())
+        pool._worker_address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
+        server.start()
+        # It ends with the process; without a reference it would end at once.
+        pool._server = server
+    return str(pool._worker_address)
