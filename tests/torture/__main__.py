@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.torture.labs import LABS
 from tests.torture.ordeal import KINDS, run
+from tests.torture.soak import SOAKS, soak
 
 BACKENDS = ("hashmap", "rocksdb")
 
@@ -30,6 +31,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="kill no more after so long; of each lab")
     parser.add_argument("--rate", type=float, default=100.0, help="records a second")
     parser.add_argument(
+        "--soak", action="store_true", help="kill nothing: memory must be flat for so many minutes"
+    )
+    parser.add_argument(
         "--backend", choices=BACKENDS, help="where state is kept; unless given, by seed and lab"
     )
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
@@ -40,6 +44,13 @@ def main() -> int:
             continue
         backend = given.backend or BACKENDS[(given.seed + number) % len(BACKENDS)]
         print(f"{lab}: seed {given.seed}, state on {backend}", flush=True)
+        if given.soak:
+            if lab in SOAKS:
+                with tempfile.TemporaryDirectory(prefix="kda-soak-", ignore_cleanup_errors=True) as folder:
+                    found = soak(SOAKS[lab], Path(folder), given.seed, given.minutes, given.rate, backend)
+                print("\n".join(found.lines()), flush=True)
+                exact &= found.good()
+            continue
         end = time.monotonic() + 60 * given.minutes
 
         def kinds(rng: random.Random, end: float = end) -> Iterator[str]:

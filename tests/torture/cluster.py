@@ -23,7 +23,7 @@ from infra import flink, flink_rest
 from tests.torture.kinesis_local import free_port
 
 _BIN = Path(pyflink.__file__).parent / "bin"
-_START_SECONDS = 120.0
+_START_SECONDS = 240.0
 
 
 class Cluster:
@@ -90,7 +90,9 @@ class Cluster:
         )
         found = re.search(r"JobID ([0-9a-f]{32})", done.stdout)
         if not found:
-            raise RuntimeError(f"the job was not taken: {(done.stdout + done.stderr)[-3000:]}")
+            told = done.stdout + done.stderr
+            causes = [line for line in told.splitlines() if line.lstrip().startswith("Caused by:")]
+            raise RuntimeError(f"the job was not taken: {' '.join(causes) or told[-3000:]}")
         return found[1]
 
     def wait_until_running(self, job: str, checkpoints: int = 1) -> None:

@@ -72,14 +72,14 @@ class Lab:
         Of the job.
     stream, errors : str
         What it reads and where errors go.
-    properties : callable
-        Folder of the run to property groups.
+    properties : dict
+        Property groups, but for what every job is given and where its rows go.
     record : callable
         One good record's fields, of a number and a random generator.
     expected : callable
         From the stream's records in order to what must come out, each once.
     rows : callable
-        From the folder of the run, and what gives a client by its service's name, to the sink's rows.
+        From the rows as the sink has them to what is compared.
     sink : str
         The service that it writes to; "files" for none. Rows on S3 and in files come exactly once, an item of DynamoDB
         may be written again with its key.
@@ -88,10 +88,10 @@ class Lab:
     name: str
     stream: str
     errors: str
-    properties: Callable[[Path], dict[str, dict[str, str]]]
+    properties: dict[str, dict[str, str]]
     record: Callable[[int, random.Random], dict[str, Any]]
     expected: Callable[[list[Record]], Outcome]
-    rows: Callable[[Path, Callable[[str], Any]], collections.Counter[Any]]
+    rows: Callable[[list[dict[str, Any]]], collections.Counter[Any]]
     sink: str = "files"
 
     def data(self, number: int, rng: random.Random) -> bytes:
@@ -99,6 +99,27 @@ class Lab:
         if rng.random() < BAD:
             return rng.choice(_RUBBISH) + (b"" if rng.random() < 0.1 else b"%d}" % number)
         return json.dumps(self.record(number, rng)).encode()
+
+    def target(self, folder: Path) -> dict[str, str]:
+        """The property group that says where the rows go."""
+        if self.sink == "dynamodb":
+            return {"type": "dynamodb"}
+        return {
+            "type": "s3",
+            "path": f"s3://{BUCKET}/rows/" if self.sink == "s3" else (folder / "sink").as_uri(),
+        }
+
+    def delivered(self, folder: Path, client: Callable[[str], Any]) -> collections.Counter[Any]:
+        """What the sink has; ``client`` gives one by its service's name."""
+        if self.sink == "dynamodb":
+            pages = client("dynamodb").get_paginator("scan").paginate(TableName="CloudAcademyLabs")
+            return self.rows([item for page in pages for item in page["Items"]])
+        return self.rows(_objects(client("s3"), "rows/") if self.sink == "s3" else _lines(folder / "sink"))
+
+
+def changed(groups: dict[str, dict[str, str]], group: str, **values: str) -> dict[str, dict[str, str]]:
+    """Property groups with some values of one of them replaced or added."""
+    return groups | {group: groups[group] | values}
 
 
 def _decoded(records: list[Record], *columns: Column) -> tuple[list[tuple[Record, tuple[Any, ...]]], Any]:
@@ -146,8 +167,10 @@ def _trades_expected(records: list[Record], by_symbol: bool = False) -> Outcome:
         Column("ticker_symbol", "VARCHAR(8)", "$.tickerSymbol"),
     )
     rows = collections.Counter[Any]()
-    for symbol in {v[3] if by_symbol else None for _, v in good}:
-        trades = [v for _, v in good if not by_symbol or v[3] == symbol]
+    forests = collections.defaultdict[Any, list[tuple[Any, ...]]](list)
+    for _, trade in good:
+        forests[trade[3] if by_symbol else None].append(trade)
+    for trades in forests.values():
         forest = RandomCutForest(2, number_of_trees=30, sub_sample_size=32, seed=7)
         for trade, score in zip(trades, forest.score_many([t[:2] for t in trades]), strict=True):
             rows[trade[2], round(float(score), 9)] += score > 0
@@ -158,7 +181,7 @@ TRADES = Lab(
     "trade_anomalies",
     "Demo-samples",
     "Demo-samples-errors",
-    lambda folder: {
+    {
         "random_cut_forest": {
             "columns": "price, quantity",
             "number_of_trees": "30",
@@ -166,27 +189,19 @@ TRADES = Lab(
             "seed": "7",
         },
         "anomalies": {"threshold": "0"},
-        "sink": {"type": "s3", "path": (folder / "sink").as_uri()},
     },
     _trade,
     _trades_expected,
-    lambda folder, _: collections.Counter(
-        (r["id"], round(r["anomaly_score"], 9)) for r in _lines(folder / "sink")
-    ),
+    lambda rows: collections.Counter((r["id"], round(r["anomaly_score"], 9)) for r in rows),
 )
 
 
 #: The same with a forest for each symbol, which lie in different subtasks after a rescaling.
 BY_SYMBOL = replace(
     TRADES,
-    properties=lambda folder: _by_symbol(TRADES.properties(folder)),
+    properties=changed(TRADES.properties, "random_cut_forest", partition_by="ticker_symbol"),
     expected=lambda records: _trades_expected(records, by_symbol=True),
 )
-
-
-def _by_symbol(groups: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    groups["random_cut_forest"]["partition_by"] = "ticker_symbol"
-    return groups
 
 
 # --- lab 1: the rate of every second, and its score
@@ -223,17 +238,11 @@ CTR = Lab(
     "ctr_anomaly",
     "ctr-clickstream",
     "ctr-errors",
-    lambda folder: {
-        "window": {"size": "1"},
-        "random_cut_forest": {"seed": "7"},
-        "anomalies": {"threshold": "0"},
-        "sink": {"type": "s3", "path": f"s3://{BUCKET}/ctr/"},
-    },
+    {"window": {"size": "1"}, "random_cut_forest": {"seed": "7"}, "anomalies": {"threshold": "0"}},
     _action,
     _ctr_expected,
-    lambda _, client: collections.Counter(
-        (r["WINDOW_START"][:19], round(r["CTRPERCENT"], 6), round(r["ANOMALY_SCORE"], 9))
-        for r in _objects(client("s3"), "ctr/")
+    lambda rows: collections.Counter(
+        (r["WINDOW_START"][:19], round(r["CTRPERCENT"], 6), round(r["ANOMALY_SCORE"], 9)) for r in rows
     ),
     sink="s3",
 )
@@ -271,22 +280,14 @@ def _sessions_expected(records: list[Record]) -> Outcome:
     return Outcome(starts, errors)
 
 
-def _items(folder: Path, client: Callable[[str], Any]) -> collections.Counter[Any]:
-    pages = client("dynamodb").get_paginator("scan").paginate(TableName="CloudAcademyLabs")
-    return collections.Counter(item["session_id"]["S"] for page in pages for item in page["Items"])
-
-
 SESSIONS = Lab(
     "sessionization",
     "lab-stream",
     "lab-stream-errors",
-    lambda folder: {
-        "sessions": {"gap": str(_GAP / 1000), "session_id": "date_and_time"},
-        "sink": {"type": "dynamodb"},
-    },
+    {"sessions": {"gap": str(_GAP / 1000), "session_id": "date_and_time"}},
     _click,
     _sessions_expected,
-    _items,
+    lambda rows: collections.Counter(r["session_id"]["S"] for r in rows),
     sink="dynamodb",
 )
 

@@ -136,7 +136,8 @@ class Ordeal:
             "aws": {"endpoint": self.proxy.endpoint, "region": clients.LOCAL_REGION},
             "source": {"stream": self.lab.stream, "position": "TRIM_HORIZON", "idle_timeout": "11"},
             "errors": {"stream": self.lab.errors},
-        } | self.lab.properties(self.folder)
+            "sink": self.lab.target(self.folder),
+        } | self.lab.properties
         properties = self.folder / "application_properties.json"
         properties.write_text(
             json.dumps([{"PropertyGroupId": g, "PropertyMap": m} for g, m in groups.items()])
@@ -230,13 +231,14 @@ class Ordeal:
             StreamName=self.lab.stream, Records=[{"Data": _LAST, "PartitionKey": "p"}]
         )
         deadline = time.monotonic() + 120
-        while _LAST.hex() not in self.outcome().errors:
+        while _LAST.hex() not in self.errors():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.lab.name}: the last record was not read; see {self.folder}")
             time.sleep(0.5)
         self.cluster.stop_job(self.job, drain=True)
         records = self.records()
-        expected, found = self.lab.expected(records), self.outcome()
+        expected = self.lab.expected(records)
+        found = Outcome(self.lab.delivered(self.folder, self.client), self.errors())
         a = self.account
         a.records, a.bad = len(records), sum(expected.errors.values())
         a.lost = len(self._acknowledged - {r.number for r in records})
@@ -255,10 +257,10 @@ class Ordeal:
             for r in _read(self.client("kinesis"), self.lab.stream)
         ]
 
-    def outcome(self) -> Outcome:
-        told = [json.loads(r["Data"]) for r in _read(self.client("kinesis"), self.lab.errors)]
-        errors = collections.Counter(row["data_row"] for row in told)
-        return Outcome(self.lab.rows(self.folder, self.client), errors)
+    def errors(self) -> collections.Counter[str]:
+        """The raw records that the error stream tells of."""
+        told = _read(self.client("kinesis"), self.lab.errors)
+        return collections.Counter(json.loads(r["Data"])["data_row"] for r in told)
 
     def _send(self, rate: float) -> None:
         # Not the generator that says what is killed: the two are drawn from by different threads.

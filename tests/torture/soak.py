@@ -1,0 +1,165 @@
+"""A lab under steady load for long, its sink failing now and then: memory and state stay flat, the account exact."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from infra import flink
+from tests.torture.labs import BY_SYMBOL, SESSIONS, Lab, changed
+from tests.torture.ordeal import Account, Ordeal, ordeal
+from tests.torture.proxy import Call, Fault
+
+#: Seconds between two looks, and between two failures of the sink.
+_LOOK = 10.0
+_PAUSE = 60.0
+#: What may be more at the end than after the warm-up: a share, or so many MB where there is little.
+_SHARE = 0.10
+_LITTLE = {"state": 0.5}
+_LITTLE_MEMORY = 12.0
+
+
+@dataclass
+class Soak:
+    """What was measured.
+
+    Attributes
+    ----------
+    account : Account
+    failures : int
+        Of the sink, each some seconds long.
+    levels : dict
+        By name, in MB, a value every ten seconds: ``heap`` of the TaskManagers after a collection, ``manager heap`` of
+        the JobManager likewise, ``resident`` of the TaskManagers, ``python`` of all workers, ``state`` of the last
+        checkpoint.
+    """
+
+    account: Account
+    failures: int = 0
+    levels: dict[str, list[float]] = field(default_factory=dict)
+
+    def growth(self, name: str) -> float:
+        """MB between the second quarter of the time and the last one; the first is for warming up."""
+        values = self.levels[name]
+        quarter = len(values) // 4
+        return median(values[-quarter:]) - median(values[quarter : 2 * quarter])
+
+    def flat(self, name: str) -> bool:
+        values = self.levels[name]
+        allowed = max(_SHARE * median(values[len(values) // 4 :]), _LITTLE.get(name, _LITTLE_MEMORY))
+        return self.growth(name) <= allowed
+
+    def good(self) -> bool:
+        return self.account.exact() and all(self.flat(name) for name in self.levels)
+
+    def lines(self) -> list[str]:
+        lines = [*self.account.lines(), f"  the sink failed {self.failures} times"]
+        for name, values in self.levels.items():
+            lines.append(
+                f"  {name}: {'flat' if self.flat(name) else 'GROWS'}; {median(values[len(values) // 4 :]):.2f} MB "
+                f"(at most {max(values):.2f}), in the last quarter {self.growth(name):+.2f} against the second"
+            )
+        return lines
+
+
+def soak(lab: Lab, folder: Path, seed: int, minutes: float, rate: float, backend: str) -> Soak:
+    """Run a lab's job for so long."""
+    begin = time.monotonic()
+    with ordeal(lab, folder, seed, backend) as trial:
+        found = Soak(trial.account)
+        trial.submit()
+        with trial.load(rate):
+            end, next_failure = time.monotonic() + 60 * minutes, time.monotonic() + _PAUSE
+            while time.monotonic() < end:
+                if time.monotonic() > next_failure:
+                    trial.proxy.rule = _failing(lab, reset=found.failures % 2 == 0)
+                    time.sleep(trial.rng.uniform(2, 6))
+                    trial.proxy.rule = lambda call: None
+                    found.failures += 1
+                    next_failure = time.monotonic() + _PAUSE
+                # The proxy's memory of all calls is not what is measured.
+                trial.proxy.calls.clear()
+                trial.cluster.wait_until_running(trial.job)
+                for name, value in _look(trial):
+                    found.levels.setdefault(name, []).append(value)
+                time.sleep(_LOOK)
+        trial.settle()
+    trial.account.seconds = time.monotonic() - begin
+    return found
+
+
+def _failing(lab: Lab, *, reset: bool) -> Any:
+    def rule(call: Call) -> Fault | None:
+        if call.service.lower() != lab.sink and call.operation != "PutRecords":
+            return None
+        return Fault(reset=True) if reset else Fault(status=503, error="ServiceUnavailable")
+
+    return rule
+
+
+def _look(trial: Ordeal) -> Iterator[tuple[str, float]]:
+    cluster = trial.cluster
+    workers = [w.pid for w in cluster.workers if w.poll() is None]
+    assert cluster.manager is not None
+    yield "heap", sum(map(_heap, workers))
+    yield "manager heap", _heap(cluster.manager.pid)
+    yield "resident", sum(map(_resident, workers))
+    yield "python", sum(map(_resident, cluster.python_workers()))
+    latest = cluster.get(f"/jobs/{trial.job}/checkpoints")["latest"]["completed"]
+    yield "state", latest["state_size"] / 1e6
+
+
+def _heap(pid: int) -> float:
+    """MB of a JVM's heap that are in use after a collection."""
+    command = flink.java_home() / "bin" / "jcmd"
+    shown = ""
+    for request in ("GC.run", "GC.heap_info"):
+        shown = subprocess.run(
+            [command, str(pid), request], capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+    # One line for the whole heap, or one for each generation; classes are part of what is resident.
+    heap = shown.partition("Metaspace")[0]
+    return sum(int(kb) for kb in re.findall(r"(?:heap|generation).*?used (\d+)K", heap)) / 1000
+
+
+def _resident(pid: int) -> float:
+    """MB of a process that are in memory."""
+    with contextlib.suppress(OSError):
+        if match := re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
+            return int(match[1]) / 1000
+    return 0.0
+
+
+def _passing_trade(number: int, rng: random.Random) -> dict[str, Any]:
+    trade = BY_SYMBOL.record(number, rng)
+    # Each symbol has some 80 trades within seconds and is never seen again.
+    return trade | {"tickerSymbol": f"S{number // 80 + rng.randint(0, 4)}"}
+
+
+def _passing_click(number: int, rng: random.Random) -> dict[str, Any]:
+    # Each user has some 5 clicks within seconds and never returns.
+    return SESSIONS.record(number, rng) | {"user_id": f"user{number // 5 + rng.randint(0, 9)}"}
+
+
+#: The labs whose keys come and go; what is not seen for half a minute is forgotten.
+SOAKS = {
+    "trades": replace(
+        BY_SYMBOL,
+        record=_passing_trade,
+        properties=changed(BY_SYMBOL.properties, "random_cut_forest", idle_expiry="30"),
+        sink="s3",
+    ),
+    "sessions": replace(
+        SESSIONS,
+        record=_passing_click,
+        properties=changed(SESSIONS.properties, "sessions", state_ttl="30", look_back="30"),
+    ),
+}
