@@ -19,61 +19,15 @@ import tempfile
 import threading
 import time
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.job.labs import Files, write_clicks
 from infra import flink
 from jobs.environment import table_environment
 from jobs.pipeline import Pipeline
 from jobs.sessionization import job
 from jobs.settings import settings
-from tests.jobs.conftest import EPOCH
-
-CLICKS_OF_A_USER, AT_ONCE = 10, 200
-START = int(EPOCH.timestamp() * 1000)
-
-
-@dataclass(frozen=True)
-class Files:
-    """Lines ``arrival in epoch milliseconds, tab, record``; read once."""
-
-    path: Path
-
-    def check(self) -> None: ...
-
-    def records(self, table_env: Any, name: str) -> Any:
-        """As every source gives them."""
-        from pyflink.table import Schema
-
-        table_env.execute_sql(
-            f"CREATE TEMPORARY TABLE {name}_lines (line STRING) WITH ('connector' = 'filesystem', 'format' = 'raw',"
-            f" 'path' = '{self.path.as_uri()}')"
-        )
-        timed = table_env.sql_query(
-            "SELECT ENCODE(SPLIT_INDEX(line, CHR(9), 1), 'UTF-8') AS `data`,"
-            f" TO_TIMESTAMP_LTZ(CAST(SPLIT_INDEX(line, CHR(9), 0) AS BIGINT), 3) AS rowtime FROM {name}_lines"
-        )
-        schema = (
-            Schema.new_builder()
-            .column("data", "BYTES")
-            .column("rowtime", "TIMESTAMP_LTZ(3)")
-            .watermark("rowtime", "rowtime - INTERVAL '0.001' SECOND")
-        )
-        return table_env.from_data_stream(table_env.to_data_stream(timed), schema.build())
-
-
-def write_clicks(path: Path, events: int) -> int:
-    """Write the clicks; return how many users there are."""
-    block = AT_ONCE * CLICKS_OF_A_USER
-    with path.open("w") as file:
-        for n in range(events):
-            ms, user = START + 10 * n, n % AT_ONCE + n // block * AT_ONCE
-            file.write(
-                f'{ms}\t{{"user_id": "user{user}", "event_timestamp": "{ms}", "event_name": "search",'
-                ' "event_type": "click", "device_type": "desktop"}\n'
-            )
-    return -(-events // block) * AT_ONCE
 
 
 def run(path: Path, folder: Path, state_ttl: float, rows: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from bench.job import forms, harness
+from bench.job import forms, harness, labs
 from bench.job.harness import Form, Measured
 
 #: One form: the relation and Flink's options for it.
@@ -74,6 +74,8 @@ def throughput(console: Console, folder: Path) -> None:
     }
     for milliseconds in (20, 50, 100):
         rivals[f"ours, micro-batch {milliseconds} ms"] = (forms.ours(source, milliseconds), {})
+    # What each of two subtasks would do that shared one forest's trees: all rows, half the trees.
+    rivals["the same with half the trees"] = (forms.ours(source, 100, trees=50), {})
     compare(console, "One forest (100 trees, 256 samples)", rounds(rivals, folder, 50_000))
 
 
@@ -95,12 +97,22 @@ def many_keys(console: Console, folder: Path) -> None:
     for keys in (1, 10_007):
         source = partial(forms.trades, rows=300_000, keys=keys)
         rivals[f"Java, {keys:,} keys"] = (forms.java(source, **small), {})
-        rivals[f"ours, {keys:,} keys"] = (forms.ours(source, 50, **small), {})
+        rivals[f"ours, {keys:,} keys"] = (forms.ours(source, 100, **small), {})
     measured = rounds(rivals, folder, 150_000, 1)
-    compare(console, "Small forests (30 trees, 64 samples), micro-batch 50 ms", measured)
+    compare(console, "Small forests (30 trees, 64 samples), micro-batch 100 ms", measured)
     table = Table("form", "checkpoint, s", "its state, MB", title="Their last checkpoint")
     for name, (run,) in measured.items():
         table.add_row(name, f"{run.checkpoint:.2f}", f"{run.state / 1e6:.1f}")
+    console.print(table)
+    table = Table(
+        "keys", "savepoint, MB", "written in, s", "start to first row out, s", title="Stop and start"
+    )
+    for keys, rows in ((1, 150_000), (10_007, 300_000)):
+        source = partial(forms.trades, rows=10**9, keys=keys)
+        restored = harness.restore(forms.ours(source, 100, **small), folder, rows)
+        table.add_row(
+            f"{keys:,}", f"{restored.state / 1e6:.1f}", f"{restored.saved:.1f}", f"{restored.back:.1f}"
+        )
     console.print(table)
 
 
@@ -137,11 +149,30 @@ def decoding(console: Console, folder: Path) -> None:
     compare(console, "Decoding and one forest", rounds(scored, folder, 100_000, 2))
 
 
+def both_labs(console: Console, folder: Path) -> None:
+    """Records in a second, labs 1 and 2."""
+    table = Table(
+        "lab", "records/s", "CPU s per million", "records per CPU s", title="Labs 1 and 2, from a file"
+    )
+    actions, clicks = folder / "actions", folder / "clicks"
+    labs.write_actions(actions, 600_000, per_ms=20)
+    users = labs.write_clicks(clicks, 300_000)
+    # Records for each row out: a window's, and a user's.
+    for name, form, records, skip in (
+        ("1: clicks and impressions, windows of 20,000", labs.lab1(actions), 20_000, 10),
+        (f"2: clicks of {users:,} users", labs.lab2(clicks), labs.CLICKS_OF_A_USER, 10_000),
+    ):
+        run = harness.measure(form, folder, skip)
+        cpu = run.cpu / records
+        table.add_row(name, f"{run.rate * records:,.0f}", f"{cpu:.1f}", f"{1e6 / cpu:,.0f}")
+    console.print(table)
+
+
 def main() -> None:
     console = Console(width=120)
     with tempfile.TemporaryDirectory() as folder:
         harness.prepare(Path(folder))
-        for part in (throughput, tickers, many_keys, latency, decoding):
+        for part in (throughput, tickers, many_keys, latency, decoding, both_labs):
             part(console, Path(folder))
 
 

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,15 @@ class Measured:
         return len(self.latencies)
 
 
+@dataclass(frozen=True)
+class Restored:
+    """A job's stop and new start: bytes of the savepoint, seconds to write it, seconds from the start to a row out."""
+
+    state: int
+    saved: float
+    back: float
+
+
 def prepare(folder: Path) -> None:
     """Build the Java side if needed, then start the JVM with it."""
     library = Path(site.getsitepackages()[0]) / "pyflink" / "lib"
@@ -97,26 +106,53 @@ def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
     **options : str
         Flink's options with ``__`` for ``.`` and ``_`` for ``-``.
     """
+    port = _free_port()
+    with tempfile.TemporaryDirectory(dir=folder) as counts:
+        result = _start(form, folder, Path(counts), port, skip, options)
+        return _follow(result, Path(counts), skip, port)
+
+
+def restore(form: Form, folder: Path, rows: int, **options: str) -> Restored:
+    """Stop a job with a savepoint after so many rows, and start it from there; its source must last."""
+    with tempfile.TemporaryDirectory(dir=folder) as first, tempfile.TemporaryDirectory(dir=folder) as second:
+        port = _free_port()
+        client = _start(form, folder, Path(first), port, 0, options).get_job_client()
+        while _counts(Path(first))[0] < rows:
+            time.sleep(0.05)
+        began = time.monotonic()
+        savepoint = client.stop_with_savepoint(False, flink.savepoint_folder("bench", folder)).result()
+        saved = time.monotonic() - began
+        size = sum(p.stat().st_size for p in Path(savepoint.removeprefix("file:")).iterdir())
+
+        port = _free_port()
+        options = options | {"execution__state_recovery__path": savepoint}
+        began = time.monotonic()
+        client = _start(form, folder, Path(second), port, 0, options).get_job_client()
+        while not _counts(Path(second))[0]:
+            time.sleep(0.01)
+        back = time.monotonic() - began
+        client.cancel().result()
+    return Restored(size, saved, back)
+
+
+def _start(form: Form, folder: Path, counts: Path, port: int, skip: int, options: Mapping[str, str]) -> Any:
     from jobs.environment import table_environment
 
     overrides = {k.replace("__", ".").replace("_", "-"): v for k, v in options.items()}
     overrides = {"restart-strategy.type": "none"} | overrides
-    port = _free_port()
     table_env = table_environment(flink.cluster("bench", folder=folder, rest_port=port, overrides=overrides))
-    with tempfile.TemporaryDirectory(dir=folder) as counts:
-        table = form(table_env)
-        declared = ", ".join(
-            f"`{c.getName()}` {c.getDataType().getLogicalType().copy(True).asSerializableString()}"
-            for c in table._j_table.getResolvedSchema().getColumns()
-        )
-        # A rowtime attribute is an ordinary time in a sink.
-        declared = declared.replace(" *ROWTIME*", "")
-        table_env.execute_sql(
-            f"CREATE TEMPORARY TABLE measured ({declared})"
-            f" WITH ('connector' = 'probe', 'path' = '{counts}', 'skip' = '{skip}')"
-        )
-        result = table.execute_insert("measured")
-        return _follow(result, Path(counts), skip, port)
+    table = form(table_env)
+    declared = ", ".join(
+        f"`{c.getName()}` {c.getDataType().getLogicalType().copy(True).asSerializableString()}"
+        for c in table._j_table.getResolvedSchema().getColumns()
+    )
+    # A rowtime attribute is an ordinary time in a sink.
+    declared = declared.replace(" *ROWTIME*", "")
+    table_env.execute_sql(
+        f"CREATE TEMPORARY TABLE measured ({declared})"
+        f" WITH ('connector' = 'probe', 'path' = '{counts}', 'skip' = '{skip}')"
+    )
+    return table.execute_insert("measured")
 
 
 def _follow(result: Any, counts: Path, skip: int, port: int) -> Measured:

@@ -1,0 +1,92 @@
+"""Labs 1 and 2 as they are shipped, decoder and all, over records from a file: what a Kinesis source is not part of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.ctr_anomaly import job as ctr
+from jobs.pipeline import Pipeline
+from jobs.sessionization import job as sessions
+from jobs.settings import settings
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
+
+    from bench.job.harness import Form
+
+#: Midnight, so that windows begin with the records; in milliseconds.
+START = 1_700_006_400_000
+CLICKS_OF_A_USER, USERS_AT_ONCE = 10, 200
+
+
+@dataclass(frozen=True)
+class Files:
+    """Lines ``arrival in epoch milliseconds, tab, record``; read once."""
+
+    path: Path
+
+    def check(self) -> None: ...
+
+    def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
+        """As every source gives them."""
+        from pyflink.table import Schema
+
+        table_env.execute_sql(
+            f"CREATE TEMPORARY TABLE {name}_lines (line STRING) WITH ('connector' = 'filesystem', 'format' = 'raw',"
+            f" 'path' = '{self.path.as_uri()}')"
+        )
+        timed = table_env.sql_query(
+            "SELECT ENCODE(SPLIT_INDEX(line, CHR(9), 1), 'UTF-8') AS `data`,"
+            f" TO_TIMESTAMP_LTZ(CAST(SPLIT_INDEX(line, CHR(9), 0) AS BIGINT), 3) AS rowtime FROM {name}_lines"
+        )
+        schema = (
+            Schema.new_builder()
+            .column("data", "BYTES")
+            .column("rowtime", "TIMESTAMP_LTZ(3)")
+            .watermark("rowtime", "rowtime - INTERVAL '0.001' SECOND")
+        )
+        return table_env.from_data_stream(table_env.to_data_stream(timed), schema.build())
+
+
+def write_actions(path: Path, records: int, per_ms: int) -> None:
+    """Lab 1's clicks and impressions, half of each, so many a millisecond."""
+    with path.open("w") as file:
+        for n in range(records):
+            action = {"browseraction": ("Click", "Impression")[n % 2], "site": "https://www.mysite.com"}
+            file.write(f"{START + n // per_ms}\t{json.dumps(action)}\n")
+
+
+def write_clicks(path: Path, events: int) -> int:
+    """Lab 2's clicks, 10 ms apart; return of how many users: each clicks ten times beside 199 others, then never."""
+    block = USERS_AT_ONCE * CLICKS_OF_A_USER
+    with path.open("w") as file:
+        for n in range(events):
+            ms, user = START + 10 * n, n % USERS_AT_ONCE + n // block * USERS_AT_ONCE
+            file.write(
+                f'{ms}\t{{"user_id": "user{user}", "event_timestamp": "{ms}", "event_name": "search",'
+                ' "event_type": "click", "device_type": "desktop"}\n'
+            )
+    return -(-events // block) * USERS_AT_ONCE
+
+
+def lab1(path: Path) -> Form:
+    """Its scores, one a window of a second."""
+    return _lab(ctr, path, "scores", {"window": {"size": "1"}})
+
+
+def lab2(path: Path) -> Form:
+    """Its session starts, one for each user's ten clicks."""
+    return _lab(sessions, path, "destination_sql_stream", {})
+
+
+def _lab(job: Any, path: Path, relation: str, given: dict[str, dict[str, str]]) -> Form:
+    def form(table_env: StreamTableEnvironment) -> Table:
+        pipeline = Pipeline(table_env, Path(job.__file__).parent)
+        pipeline.source("source_sql_stream", Files(path))
+        job.relations(pipeline, settings(job.Settings, given))
+        return table_env.from_path(relation)
+
+    return form
