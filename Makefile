@@ -30,9 +30,8 @@ console: setup ## the operator's page, on loopback
 torture: setup ## kill every process of a cluster under load; the account must be exact
 	@.venv/bin/python -m tests.torture
 
-bench: setup bench-forest ## forest, generator and sessions
-	@.venv/bin/python -m bench.generator
-	@.venv/bin/python -m bench.sessions
+bench: setup ## forest, generator, whole jobs: ratios, into bench/results.md
+	@.venv/bin/python -m bench
 
 bench-forest: setup ## the forest against AWS's Java library and krcf: ratios
 	@.venv/bin/python -m bench.forest

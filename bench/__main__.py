@@ -35,12 +35,16 @@ def main() -> None:
     began = time.monotonic()
     text = [f"# Measured\n\n`make bench`, {datetime.date.today():%Y-%m-%d}. {machine()}\n"]
     print(text[0])
+    failed = []
     for part in PARTS:
-        run = subprocess.run([sys.executable, "-m", part], stdout=subprocess.PIPE, text=True, check=True)
+        run = subprocess.run([sys.executable, "-m", part], stdout=subprocess.PIPE, text=True)
+        failed += [part] if run.returncode else []
         print(run.stdout)
         text.append(f"## {part}\n\n```\n{run.stdout.strip()}\n```\n")
     text.append(f"It took {(time.monotonic() - began) / 60:.0f} minutes.\n")
     RESULTS.write_text("\n".join(text))
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

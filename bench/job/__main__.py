@@ -6,6 +6,7 @@ Forms take turns within a round, so that a busy machine slows down all of them; 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ from bench.job.harness import Form, Measured
 Rival = tuple[Form, dict[str, str]]
 
 ROUNDS = 3
+#: Seconds that rounds may take; one there always is.
+LONGEST = 220
 THREAD = {"python__execution_mode": "thread"}
 TWO = {"parallelism__default": "2"}
 #: For a person who waits for each row: what is gathered anywhere is gathered for a few milliseconds only.
@@ -41,9 +44,12 @@ def spread(values: Sequence[float]) -> str:
 def rounds(
     rivals: Mapping[str, Rival], folder: Path, skip: int, count: int = ROUNDS
 ) -> dict[str, list[Measured]]:
-    """Let the forms take turns."""
+    """Let the forms take turns; on a busy machine fewer times."""
     measured: dict[str, list[Measured]] = {name: [] for name in rivals}
-    for _ in range(count):
+    began = time.monotonic()
+    for done in range(count):
+        if done and (time.monotonic() - began) * (done + 1) / done > LONGEST:
+            break
         for name, (form, options) in rivals.items():
             measured[name].append(harness.measure(form, folder, skip, **options))
     return measured

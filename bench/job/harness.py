@@ -8,6 +8,7 @@ import os
 import site
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 JAVA = Path(__file__).parent / "java"
 JAR = JAVA / "target" / "java-job.jar"
+#: Seconds after which a run is given up.
+LONGEST = 300
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 #: Makes the relation that is measured.
@@ -80,7 +83,9 @@ def prepare(folder: Path) -> None:
     library = Path(site.getsitepackages()[0]) / "pyflink" / "lib"
     sources = max(p.stat().st_mtime for p in [JAVA / "pom.xml", *(JAVA / "src").rglob("*.java")])
     if not JAR.exists() or JAR.stat().st_mtime < sources:
-        subprocess.run(["mvn", "-q", "-B", "package", f"-Dflink.lib={library}"], cwd=JAVA, check=True)
+        # Not among the results.
+        build = ["mvn", "-q", "-B", "package", f"-Dflink.lib={library}"]
+        subprocess.run(build, cwd=JAVA, check=True, stdout=sys.stderr)
     os.environ |= {
         # The one way to put a class in front of the gateway without shipping it with each job.
         "HADOOP_CLASSPATH": str(JAR),
@@ -117,8 +122,7 @@ def restore(form: Form, folder: Path, rows: int, **options: str) -> Restored:
     with tempfile.TemporaryDirectory(dir=folder) as first, tempfile.TemporaryDirectory(dir=folder) as second:
         port = _free_port()
         client = _start(form, folder, Path(first), port, 0, options).get_job_client()
-        while _counts(Path(first))[0] < rows:
-            time.sleep(0.05)
+        _wait_for(client, Path(first), rows)
         began = time.monotonic()
         savepoint = client.stop_with_savepoint(False, flink.savepoint_folder("bench", folder)).result()
         saved = time.monotonic() - began
@@ -128,8 +132,7 @@ def restore(form: Form, folder: Path, rows: int, **options: str) -> Restored:
         options = options | {"execution__state_recovery__path": savepoint}
         began = time.monotonic()
         client = _start(form, folder, Path(second), port, 0, options).get_job_client()
-        while not _counts(Path(second))[0]:
-            time.sleep(0.01)
+        _wait_for(client, Path(second), 1)
         back = time.monotonic() - began
         client.cancel().result()
     return Restored(size, saved, back)
@@ -155,12 +158,30 @@ def _start(form: Form, folder: Path, counts: Path, port: int, skip: int, options
     return table.execute_insert("measured")
 
 
+def _wait_for(client: Any, counts: Path, rows: int) -> None:
+    finished, end = client.get_job_execution_result(), time.monotonic() + LONGEST
+    while _counts(counts)[0] < rows:
+        if finished.done():
+            finished.result()
+            raise RuntimeError("the source ended before the job was stopped")
+        _check_time(client, end)
+        time.sleep(0.01)
+
+
+def _check_time(client: Any, end: float) -> None:
+    if time.monotonic() > end:
+        client.cancel().result()
+        raise RuntimeError(f"a run took more than {LONGEST} s")
+
+
 def _follow(result: Any, counts: Path, skip: int, port: int) -> Measured:
     first, spent, checkpoint = None, dict[int, float](), (0.0, 0)
     client = result.get_job_client()
     finished = client.get_job_execution_result()
     address = f"http://127.0.0.1:{port}/jobs/{client.get_job_id()}/checkpoints"
+    end = time.monotonic() + LONGEST
     while not finished.done():
+        _check_time(client, end)
         rows, moment, _ = _counts(counts)
         # Workers end before the job does: what they spent is kept by process.
         spent |= _cpu()
