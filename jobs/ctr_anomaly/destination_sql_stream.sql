@@ -1,13 +1,4 @@
--- Anomalous click-through rates: one row a window and forest key that scored above the threshold and is off the usual
--- rate by at least :least_change percent of it, when the window closes. Names as the lab's function knows them.
+-- The anomalies as the lab's function gets them: one row an anomaly.
 CREATE TEMPORARY VIEW destination_sql_stream AS
-SELECT
-  ctr AS `CTRPERCENT`,
-  anomaly_score AS `ANOMALY_SCORE`,
-  site AS `SITE`,
-  window_start AS `WINDOW_START`,
-  window_end AS `WINDOW_END`,
-  usual_ctr AS `USUAL_CTR`
-FROM scores
-WHERE anomaly_score > :threshold
-  AND (usual_ctr IS NULL OR ABS(ctr - usual_ctr) >= usual_ctr * :least_change / 100)
+SELECT `CTRPERCENT`, `ANOMALY_SCORE`, `SITE`, `WINDOW_START`, `WINDOW_END`, `USUAL_CTR`
+FROM anomalies

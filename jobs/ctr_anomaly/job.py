@@ -90,7 +90,8 @@ def build(pipeline: Pipeline, settings: Settings) -> None:
         )
     else:
         sink = S3Sink(settings.sink.path or "", aws.region, aws.endpoint)
-        pipeline.insert("anomalies_files", sink, "destination_sql_stream")
+        pipeline.view("ordered_anomalies")
+        pipeline.insert("anomalies_files", sink, "ordered_anomalies")
     taps = (
         "source_sql_stream",
         "clickstream",
@@ -115,4 +116,5 @@ def relations(pipeline: Pipeline, settings: Settings) -> None:
     pipeline.view("ctrstream")
     pipeline.forest("scored_ctr", "ctrstream", replace(forest_options(forest), partition_by="forest_key"))
     pipeline.view("scores", threshold=threshold, windows=forest.sub_sample_size)
-    pipeline.view("destination_sql_stream", threshold=threshold, least_change=settings.anomalies.least_change)
+    pipeline.view("anomalies", threshold=threshold, least_change=settings.anomalies.least_change)
+    pipeline.view("destination_sql_stream")

@@ -34,10 +34,12 @@ NAMED = {
 }
 
 
-def operators(name: str, table_env: Any) -> tuple[set[str], list[str]]:
-    """The uids that were given in a job with its default properties, and the ids of all its operators, sorted."""
+def operators(name: str, table_env: Any, *properties: str) -> tuple[set[str], list[str]]:
+    """The uids that were given in a job, and its operators' ids, sorted; properties are ``group.key=value``."""
     groups = read_groups(flink.ROOT / "flink-conf" / name / "application_properties.json")
-    pipeline = job(name).pipeline(table_env, override(groups, ["aws.endpoint=http://127.0.0.1:1"]))
+    pipeline = job(name).pipeline(
+        table_env, override(groups, ["aws.endpoint=http://127.0.0.1:1", *properties])
+    )
     statements = pipeline._inserts._j_statement_set
     kind = statements.getClass()
     while kind.getSimpleName() != "StatementSetImpl":
@@ -66,6 +68,26 @@ def test_names_of_state_are_those_of_the_last_version(mini_flink: Flink, name: s
     assert ids == json.loads(COMMITTED.read_text())[name], (
         "savepoints of the last version would not restore whole: see this module's docstring"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "properties"),
+    [
+        ("trade_anomalies", ["sink.type=s3", "sink.path=s3://b/p/"]),
+        ("ctr_anomaly", []),
+        ("ctr_anomaly", ["sink.type=s3", "sink.path=s3://b/p/"]),
+        ("ctr_anomaly", ["sink.type=s3", "sink.path=s3://b/p/", "random_cut_forest.partition_by=site"]),
+        ("sessionization", ["sink.type=dynamodb"]),
+    ],
+)
+def test_names_of_state_are_those_of_any_parallelism(
+    mini_flink: Flink, name: str, properties: list[str]
+) -> None:
+    # What is chained together at one parallelism and not at another gets another name: its state would not be found.
+    one, two = (
+        operators(name, mini_flink.environment(parallelism__default=p), *properties) for p in ("1", "2")
+    )
+    assert one == two
 
 
 @pytest.mark.aws

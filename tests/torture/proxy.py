@@ -210,7 +210,10 @@ class _Handler(BaseHTTPRequestHandler):
                     "server",
                 ):
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            # The answer to a HEAD tells of a body that does not come.
+            told = [value for name, value in headers if name.lower() == "content-length"]
+            head = self.command == "HEAD" and told
+            self.send_header("Content-Length", told[0] if head else str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
