@@ -22,14 +22,14 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Let the kernel kill the command when this supervisor itself is killed."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main(parent: int, command: list[str]) -> None:
     """Run `command` until it ends or `parent` does, then kill this process's group."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
     while child.poll() is None and parent in (0, os.getppid()):
         time.sleep(_POLL_SECONDS)
     # The group ends in one step: a worker being forked meanwhile is in it too.

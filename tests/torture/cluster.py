@@ -19,7 +19,7 @@ from typing import Any
 import pyflink
 import yaml
 
-from infra import flink, flink_rest
+from infra import flink, flink_rest, supervisor
 from tests.torture.kinesis_local import free_port
 
 _BIN = Path(pyflink.__file__).parent / "bin"
@@ -207,6 +207,7 @@ class Cluster:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                preexec_fn=supervisor.die_with_parent,
             )
 
     def _write_configuration(self, changed: Mapping[str, str]) -> None:
@@ -221,7 +222,9 @@ class Cluster:
                 "jobmanager.memory.process.size": "900m",
                 "taskmanager.bind-host": "127.0.0.1",
                 "taskmanager.host": "127.0.0.1",
-                "taskmanager.memory.process.size": "1200m",
+                "taskmanager.memory.process.size": "1500m",
+                # Each submission of a job loads its classes anew; the last one's go when its threads have ended.
+                "taskmanager.memory.jvm-metaspace.size": "512m",
                 "taskmanager.memory.managed.size": "128m",
                 "taskmanager.numberOfTaskSlots": "2",
                 "rest.address": "127.0.0.1",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import supervisor
 from tests.torture import npm
 from tests.torture.kinesis_local import free_port
 
@@ -60,6 +61,7 @@ class Durable:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                preexec_fn=supervisor.die_with_parent,
             )
         deadline = time.monotonic() + _START_SECONDS
         while True:

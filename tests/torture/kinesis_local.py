@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import supervisor
 from tests.torture import npm
 
 VERSION = "0.6.2"
@@ -60,6 +61,7 @@ def running_kinesis(folder: Path, port: int = 0) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            preexec_fn=supervisor.die_with_parent,
         )
     try:
         endpoint = f"http://127.0.0.1:{port}"

@@ -18,6 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 
 from infra import clients, local
+from tests.torture.account import Account
 from tests.torture.cluster import Cluster, running_cluster
 from tests.torture.durable import Durable, running_durable
 from tests.torture.labs import BUCKET, Lab, Outcome, Record
@@ -27,62 +28,6 @@ from tests.torture.proxy import Fault, Proxy, running_proxy
 KINDS = ("python worker", "task manager", "job manager", "service", "connections", "rescaling")
 
 _LAST = b"the last record"
-
-
-@dataclass
-class Account:
-    """What went in, what was done to the job, and what came out.
-
-    Attributes
-    ----------
-    backend : str
-        Where the job keeps its state: Flink's ``state.backend.type``.
-    records, bad : int
-        On the stream, and of them such as no job can use.
-    lost : int
-        Records that the killed stream had acknowledged and has no more; nothing is proven with any.
-    kills : Counter
-    rows, rows_expected : int
-    missing, wrong, repeated : int
-        Rows that never came, that came with other values, that came again.
-    errors_missing, errors_repeated, errors_other : int
-        The same of the error stream; other: told of a record that was good.
-    calls : set of str
-        What the job asked of AWS, as policies name it.
-    seconds : float
-    """
-
-    lab: str
-    backend: str
-    records: int = 0
-    bad: int = 0
-    lost: int = 0
-    kills: collections.Counter[str] = field(default_factory=collections.Counter)
-    rows: int = 0
-    rows_expected: int = 0
-    missing: int = 0
-    wrong: int = 0
-    repeated: int = 0
-    errors_missing: int = 0
-    errors_repeated: int = 0
-    errors_other: int = 0
-    calls: set[str] = field(default_factory=set)
-    seconds: float = 0.0
-
-    def exact(self) -> bool:
-        amiss = (self.lost, self.missing, self.wrong, self.repeated, self.errors_missing, self.errors_other)
-        return not any(amiss)
-
-    def lines(self) -> list[str]:
-        kills = ", ".join(f"{n} × {kind}" for kind, n in sorted(self.kills.items())) or "nothing"
-        return [
-            f"{self.lab} on {self.backend}: {'EXACT' if self.exact() else 'NOT EXACT'} after {self.seconds:.0f} s; "
-            f"killed: {kills}",
-            f"  in   {self.records:,} records, {self.bad:,} of them unusable, {self.lost} lost by the stream",
-            f"  sink {self.rows:,} rows of {self.rows_expected:,}: {self.missing} missing, {self.wrong} wrong, "
-            f"{self.repeated} repeated",
-            f"  told {self.errors_missing} missing, {self.errors_repeated} repeated, {self.errors_other} of good ones",
-        ]
 
 
 @dataclass
@@ -237,18 +182,9 @@ class Ordeal:
             time.sleep(0.5)
         self.cluster.stop_job(self.job, drain=True)
         records = self.records()
-        expected = self.lab.expected(records)
         found = Outcome(self.lab.delivered(self.folder, self.client), self.errors())
-        a = self.account
-        a.records, a.bad = len(records), sum(expected.errors.values())
-        a.lost = len(self._acknowledged - {r.number for r in records})
-        a.rows, a.rows_expected = sum(found.rows.values()), sum(expected.rows.values())
-        a.missing = sum((expected.rows - found.rows).values())
-        a.wrong = len(found.rows.keys() - expected.rows.keys())
-        a.repeated = sum((found.rows - expected.rows).values()) - a.wrong
-        a.errors_missing = sum((expected.errors - found.errors).values())
-        a.errors_other = sum(n for row, n in found.errors.items() if row not in expected.errors)
-        a.errors_repeated = sum((found.errors - expected.errors).values()) - a.errors_other
+        self.account.lost = len(self._acknowledged - {r.number for r in records})
+        self.account.compare(len(records), self.lab.expected(records), found)
 
     def records(self) -> list[Record]:
         """Everything on the stream, in order (it has one shard)."""

@@ -14,8 +14,9 @@ from statistics import median
 from typing import Any
 
 from infra import flink
+from tests.torture.account import Account
 from tests.torture.labs import BY_SYMBOL, SESSIONS, Lab, changed
-from tests.torture.ordeal import Account, Ordeal, ordeal
+from tests.torture.ordeal import Ordeal, ordeal
 from tests.torture.proxy import Call, Fault
 
 #: Seconds between two looks, and between two failures of the sink.
