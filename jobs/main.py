@@ -22,7 +22,10 @@ def main() -> None:
     name = groups.get("job", {}).get("name")
     if not name:
         raise SettingsError("job.name is required, and not set")
-    job(name).pipeline(table_environment(), groups).execute()
+    pipeline = job(name).pipeline(table_environment(), groups)
+    # A name that is wrong is one line in the log instead of a job that restarts for ever.
+    pipeline.check()
+    pipeline.execute()
 
 
 if __name__ == "__main__":

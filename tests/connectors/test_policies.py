@@ -1,0 +1,134 @@
+"""Least privilege: what the connectors were seen to ask of AWS is what the deployed job's role allows, and no more.
+
+Kinesis is held to the same in ``tests/torture``.
+"""
+
+import collections
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from connectors.dynamodb import DynamoDbSink
+from connectors.firehose import FirehoseLanding, FirehoseSink
+from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
+from connectors.s3 import S3Sink
+from infra import clients, flink
+from infra.paths import ROOT
+from jobs.environment import table_environment
+from jobs.sql import with_options
+from tests.conftest import LocalAws
+from tests.torture.proxy import Call, running_proxy
+
+TEMPLATE = ROOT / "infra" / "templates" / "managed_flink.yaml"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short functions as nothing."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, name, node: None)
+
+
+def allowed(template: Path, service: str) -> set[str]:
+    """Actions of a service in all policies that a template gives a role, without those for the code's bucket."""
+    resources = yaml.load(template.read_text(), _Loader)["Resources"]
+    documents = [
+        r["Properties"]["PolicyDocument"] for r in resources.values() if r["Type"] == "AWS::IAM::Policy"
+    ]
+    actions: set[str] = set()
+    for document in documents:
+        for statement in document["Statement"]:
+            named = statement["Action"]
+            actions |= {named} if isinstance(named, str) else set(named)
+    return {a for a in actions if a.startswith(f"{service}:")}
+
+
+def s3_action(call: Call) -> str:
+    """The permission that a request to S3 needs."""
+    url = urlsplit(call.path)
+    query = parse_qs(url.query, keep_blank_values=True)
+    of_bucket = url.path.strip("/").count("/") == 0
+    if call.method == "POST":
+        return "s3:DeleteObject" if "delete" in query else "s3:PutObject"
+    if call.method == "PUT":
+        return "s3:PutObject"
+    if call.method == "DELETE":
+        return "s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject"
+    for parameter, action in (
+        ("uploads", "s3:ListBucketMultipartUploads"),
+        ("uploadId", "s3:ListMultipartUploadParts"),
+        ("location", "s3:GetBucketLocation"),
+    ):
+        if parameter in query:
+            return action
+    return "s3:ListBucket" if of_bucket else "s3:GetObject"
+
+
+def action(call: Call) -> str:
+    """What a policy must allow for a call."""
+    if call.operation == "Invoke":
+        return "lambda:InvokeFunction"
+    if call.path.startswith("/2015-03-31/functions/"):
+        return "lambda:GetFunctionConfiguration"
+    if call.operation:
+        return f"{call.service.lower()}:{call.operation}"
+    return s3_action(call)
+
+
+@pytest.mark.flink
+@pytest.mark.aws
+def test_the_jobs_role_allows_what_the_connectors_ask_and_nothing_else(
+    local_aws: LocalAws, tmp_path: Path
+) -> None:
+    bucket, region = local_aws.outputs["ctr"]["ProcessedBucketName"], clients.LOCAL_REGION
+    with running_proxy(local_aws.endpoint) as proxy:
+        flink.prepare(proxy.endpoint, tmp_path)
+        options = {"restart-strategy.type": "none", "execution.checkpointing.interval": "500 ms"}
+        env = table_environment(flink.cluster("policies", folder=tmp_path, overrides=options))
+        flink.load_s3(proxy.endpoint)
+        function = LambdaSinkOptions("lab-function", region, proxy.endpoint, batch_seconds=0.2)
+        landing = FirehoseLanding(f"s3://{bucket}/landing/", region, proxy.endpoint)
+        files = S3Sink(f"s3://{bucket}/policies/", region, proxy.endpoint)
+        table = DynamoDbSink("CloudAcademyLabs", "session_id", region, proxy.endpoint)
+        delivery = FirehoseSink("anomalous_stock_trades_firehose_stream", region, proxy.endpoint)
+        for each in (landing, files, table, delivery):
+            each.check()
+        check_function(function)
+
+        names = "session_id STRING, session_time STRING, user_id STRING"
+        env.execute_sql(
+            "CREATE TABLE numbers (session_id STRING, session_time AS session_id, user_id AS session_id)"
+            " WITH ('connector' = 'datagen', 'rows-per-second' = '40', 'fields.session_id.kind' = 'sequence',"
+            " 'fields.session_id.start' = '1', 'fields.session_id.end' = '160')"
+        )
+        env.execute_sql(f"CREATE TABLE files ({names}) {with_options(files.options())}")
+        env.execute_sql(f"CREATE TABLE delivery ({names}) {with_options(delivery.options())}")
+        env.execute_sql(
+            f"CREATE TABLE items ({names}) PARTITIONED BY (session_id) {with_options(table.options())}"
+        )
+        env.execute_sql(
+            "CREATE TABLE nothing (a STRING, b STRING, c TIMESTAMP_LTZ(3), d STRING) WITH ('connector' = 'blackhole')"
+        )
+        env.execute_sql("CREATE TABLE landed (line BYTES) WITH ('connector' = 'blackhole')")
+        statements = env.create_statement_set()
+        for sink in ("files", "delivery", "items"):
+            statements.add_insert_sql(f"INSERT INTO {sink} SELECT * FROM numbers")
+        rows = env.sql_query("SELECT session_id, session_time, user_id FROM numbers")
+        statements.add_insert("nothing", lambda_sink(env, rows, function))
+        statements.execute().wait()
+        asked = collections.Counter(action(call) for call in proxy.calls)
+
+        # The landing is read for ever: a job of its own.
+        local_aws.client("s3").put_object(Bucket=bucket, Key="landing/one", Body=b'{"a": 1}\n')
+        env.create_temporary_view("lines", landing.records(env, "landing"))
+        with env.sql_query("SELECT `data` FROM lines").execute().collect() as found:
+            assert next(found) is not None
+        asked.update(action(call) for call in proxy.calls[sum(asked.values()) :])
+    for service in ("firehose", "lambda", "dynamodb"):
+        assert {a for a in asked if a.startswith(service)} == allowed(TEMPLATE, service)
+    # Seldom asked, so that a run may be without: an upload that a crash left is finished or given up.
+    seldom = {"s3:AbortMultipartUpload"}
+    found_s3 = {a for a in asked if a.startswith("s3:")}
+    assert found_s3 | seldom == allowed(TEMPLATE, "s3")
