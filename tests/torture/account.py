@@ -23,7 +23,9 @@ class Account:
     kills : Counter
     rows, rows_expected : int
     missing, wrong, repeated : int
-        Rows that never came, that came with other values, that came again.
+        Rows that never came, that came with other values, that came again where each may come once only.
+    again : int
+        Rows that a function was given again, with the same key.
     errors_missing, errors_repeated, errors_other : int
         The same of the error stream; other: told of a record that was good.
     calls : set of str
@@ -42,6 +44,7 @@ class Account:
     missing: int = 0
     wrong: int = 0
     repeated: int = 0
+    again: int = 0
     errors_missing: int = 0
     errors_repeated: int = 0
     errors_other: int = 0
@@ -59,7 +62,7 @@ class Account:
             f"killed: {kills}",
             f"  in   {self.records:,} records, {self.bad:,} of them unusable, {self.lost} lost by the stream",
             f"  sink {self.rows:,} rows of {self.rows_expected:,}: {self.missing} missing, {self.wrong} wrong, "
-            f"{self.repeated} repeated",
+            f"{self.repeated} repeated" + (f"; {self.again} given again" if self.again else ""),
             f"  told {self.errors_missing} missing, {self.errors_repeated} repeated, {self.errors_other} of good ones",
         ]
 

@@ -82,7 +82,7 @@ class Lab:
         From the rows as the sink has them to what is compared.
     sink : str
         The service that it writes to; "files" for none. Rows on S3 and in files come exactly once, an item of DynamoDB
-        may be written again with its key.
+        and a row for a function may come again with its key.
     """
 
     name: str
@@ -102,8 +102,8 @@ class Lab:
 
     def target(self, folder: Path) -> dict[str, str]:
         """The property group that says where the rows go."""
-        if self.sink == "dynamodb":
-            return {"type": "dynamodb"}
+        if self.sink in ("dynamodb", "lambda"):
+            return {"type": self.sink}
         return {
             "type": "s3",
             "path": f"s3://{BUCKET}/rows/" if self.sink == "s3" else (folder / "sink").as_uri(),
@@ -291,4 +291,15 @@ SESSIONS = Lab(
     sink="dynamodb",
 )
 
-LABS = {"trades": TRADES, "trades-by-symbol": BY_SYMBOL, "ctr": CTR, "sessions": SESSIONS}
+#: The same, as the lab has it: a function gets each session's start.
+TO_FUNCTION = replace(
+    SESSIONS, rows=lambda rows: collections.Counter({r["session_id"] for r in rows}), sink="lambda"
+)
+
+LABS = {
+    "trades": TRADES,
+    "trades-by-symbol": BY_SYMBOL,
+    "ctr": CTR,
+    "sessions": SESSIONS,
+    "sessions-to-function": TO_FUNCTION,
+}

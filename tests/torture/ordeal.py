@@ -21,6 +21,7 @@ from infra import clients, local
 from tests.torture.account import Account
 from tests.torture.cluster import Cluster, running_cluster
 from tests.torture.durable import Durable, running_durable
+from tests.torture.function import running_function
 from tests.torture.labs import BUCKET, Lab, Outcome, Record
 from tests.torture.proxy import Fault, Proxy, running_proxy
 
@@ -44,6 +45,7 @@ class Ordeal:
     job: str = ""
     parallelism: int = 1
     rng: random.Random = field(init=False)
+    invoked: list[dict[str, Any]] = field(default_factory=list)
     _acknowledged: set[str] = field(default_factory=set)
     _sending: threading.Event = field(default_factory=threading.Event)
 
@@ -182,7 +184,12 @@ class Ordeal:
             time.sleep(0.5)
         self.cluster.stop_job(self.job, drain=True)
         records = self.records()
-        found = Outcome(self.lab.delivered(self.folder, self.client), self.errors())
+        if self.lab.sink == "lambda":
+            rows = self.lab.rows(self.invoked)
+            self.account.again = len(self.invoked) - len(rows)
+        else:
+            rows = self.lab.delivered(self.folder, self.client)
+        found = Outcome(rows, self.errors())
         self.account.lost = len(self._acknowledged - {r.number for r in records})
         self.account.compare(len(records), self.lab.expected(records), found)
 
@@ -239,6 +246,8 @@ def ordeal(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[Ordeal]:
         cluster = stack.enter_context(running_cluster(folder / "cluster", options=options))
         account = Account(lab.name, backend)
         trial = Ordeal(lab, folder, cluster, proxy, services, seed, account)
+        if lab.sink == "lambda":
+            proxy.routes["lambda"] = stack.enter_context(running_function(trial.invoked))
         trial.make_services()
         yield trial
 
