@@ -1,8 +1,6 @@
 """The random cut forest of Kinesis Data Analytics for SQL, without Flink."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -10,25 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from udfs import forest_state
+from udfs.forest_attribution import Attribution
 from udfs.forest_layout import LARGEST, STRETCH, Arrays, Scratch, empty_arrays, scratch
 from udfs.forest_state import ForestState, Parameters, StateError
 from udfs.forest_stream import attribution_of, keep_living_rows, score_one, stretch, take_in
 
 __all__ = ["Attribution", "RandomCutForest", "StateError", "warm_up"]
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """Per column, the share of a score that comes from values too high and from values too low.
-
-    Parameters
-    ----------
-    high, low
-        Arrays of length `dimensions`, each number >= 0; all of them add up to the score.
-    """
-
-    high: NDArray[np.float64]
-    low: NDArray[np.float64]
 
 
 class RandomCutForest:
@@ -156,18 +141,7 @@ class RandomCutForest:
         columns
             The columns' names, in order; "0", "1", ... if None.
         """
-        attribution = self.attribution(point)
-        names = [str(k) for k in range(self.parameters.dimensions)] if columns is None else list(columns)
-        if len(names) != self.parameters.dimensions:
-            raise ValueError(f"columns must have {self.parameters.dimensions} names, got {len(names)}")
-        return json.dumps(
-            {
-                name: _column(high, low, with_directionality)
-                for name, high, low in zip(names, attribution.high, attribution.low, strict=True)
-            },
-            separators=(",", ":"),
-            ensure_ascii=False,
-        )
+        return self.attribution(point).to_json(columns, with_directionality)
 
     def explain_many(
         self, points: ArrayLike, with_directionality: bool = True, columns: Sequence[str] | None = None
@@ -301,15 +275,6 @@ class RandomCutForest:
                 points=np.concatenate([arrays.points, np.zeros((more, arrays.points.shape[1]), np.float32)]),
                 point_number=np.concatenate([arrays.point_number, np.zeros(more, np.int64)]),
             )
-
-
-def _column(high: float, low: float, with_directionality: bool) -> dict[str, str]:
-    total = high + low
-    score = {"ATTRIBUTION_SCORE": f"{total:.4f}"}
-    if not with_directionality:
-        return score
-    strength = abs(high - low) / total if total > 0.0 else 0.0
-    return {"DIRECTION": "HIGH" if high > low else "LOW", "STRENGTH": f"{strength:.4f}"} | score
 
 
 def warm_up() -> None:

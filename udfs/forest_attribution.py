@@ -1,0 +1,48 @@
+"""Which columns a score comes from, and as what RANDOM_CUT_FOREST_WITH_EXPLANATION says so."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Per column, the share of a score that comes from values too high and from values too low.
+
+    Parameters
+    ----------
+    high, low
+        Arrays of length `dimensions`, each number >= 0; all of them add up to the score.
+    """
+
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+
+    def to_json(self, columns: Sequence[str] | None = None, with_directionality: bool = True) -> str:
+        """The columns by name ("0", "1", ... if None), each with its share and, if asked for, its direction.
+
+        Examples
+        --------
+        >>> Attribution(np.array([1.5, 0.0]), np.array([0.5, 0.0])).to_json(["PRICE", "QTY"])[:72]
+        '{"PRICE":{"DIRECTION":"HIGH","STRENGTH":"0.5000","ATTRIBUTION_SCORE":"2.'
+        """
+        names = [str(k) for k in range(len(self.high))] if columns is None else list(columns)
+        if len(names) != len(self.high):
+            raise ValueError(f"columns must have {len(self.high)} names, got {len(names)}")
+        shares = {
+            name: _column(high, low, with_directionality)
+            for name, high, low in zip(names, self.high, self.low, strict=True)
+        }
+        return json.dumps(shares, separators=(",", ":"), ensure_ascii=False)
+
+
+def _column(high: float, low: float, with_directionality: bool) -> dict[str, str]:
+    total = high + low
+    score = {"ATTRIBUTION_SCORE": f"{total:.4f}"}
+    if not with_directionality:
+        return score
+    strength = abs(high - low) / total if total > 0.0 else 0.0
+    return {"DIRECTION": "HIGH" if high > low else "LOW", "STRENGTH": f"{strength:.4f}"} | score
