@@ -142,7 +142,8 @@ def _start(form: Form, folder: Path, counts: Path, port: int, skip: int, options
     from jobs.environment import table_environment
 
     overrides = {k.replace("__", ".").replace("_", "-"): v for k, v in options.items()}
-    overrides = {"restart-strategy.type": "none"} | overrides
+    # A busy machine may hold up the whole JVM for a minute.
+    overrides = {"restart-strategy.type": "none", "heartbeat.timeout": "600 s"} | overrides
     table_env = table_environment(flink.cluster("bench", folder=folder, rest_port=port, overrides=overrides))
     table = form(table_env)
     declared = ", ".join(
