@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: make demo, make test. Each does its own set-up, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check bench bench-forest package torture console clean
+.PHONY: help setup demo test test-fast check bench bench-forest package sbom torture console clean
 KDA := .venv/bin/kda
 
 help: ## show this
@@ -23,6 +23,12 @@ check: setup ## format, lint, types, SQL
 
 package: setup ## the zip for Managed Flink or any Flink cluster
 	@$(KDA) package
+
+sbom: setup ## build/sbom: every dependency with version and hashes, for scanners (CycloneDX)
+	@.venv/bin/python -m venv build/sbom/tools && build/sbom/tools/bin/pip install -q cyclonedx-bom==7.5.0
+	@build/sbom/tools/bin/cyclonedx-py requirements requirements.lock --of JSON --output-reproducible -o build/sbom/python.json
+	@mvn -q -B -f flink-conf/pom.xml org.cyclonedx:cyclonedx-maven-plugin:2.9.1:makeBom -DoutputFormat=json \
+	  -DoutputDirectory=$(CURDIR)/build/sbom -DoutputName=java >/dev/null
 
 console: setup ## the operator's page, on loopback
 	@$(KDA) console
