@@ -118,6 +118,9 @@ if not numba.config.CACHE_DIR and (_folder := _cache_folder()):
 if numba.config.CACHE_DIR:
     numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.SourceDigestLocator"
 
+# The loops that matter run over a point's few dimensions: what vector code needs before and after costs more there.
+numba.config.LOOP_VECTORIZE = 0
+
 #: False where no folder can be written: every process then compiles anew (some 10-20 s).
 CACHED = bool(numba.config.CACHE_DIR)
 
