@@ -91,7 +91,7 @@ class Cluster:
         found = re.search(r"JobID ([0-9a-f]{32})", done.stdout)
         if not found:
             told = done.stdout + done.stderr
-            causes = [line for line in told.splitlines() if line.lstrip().startswith("Caused by:")]
+            causes = re.findall(r"^(?:\s*Caused by: |\w[\w.]*Error: ).*", told, re.MULTILINE)
             raise RuntimeError(f"the job was not taken: {' '.join(causes) or told[-3000:]}")
         return found[1]
 

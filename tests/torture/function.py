@@ -26,7 +26,7 @@ def running_function(rows: list[dict[str, Any]]) -> Iterator[str]:
             self._answer({"records": taken})
 
         def do_GET(self) -> None:
-            self._answer({"FunctionName": "lab-function", "State": "Active"})
+            self._answer({"FunctionName": "lab-function", "Timeout": 3})
 
         def _answer(self, body: dict[str, Any]) -> None:
             raw = json.dumps(body).encode()
