@@ -1,0 +1,91 @@
+"""Credentials that a process has stay in it: not in messages, representations or pickles of what is sent to workers."""
+
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from connectors.check import require
+from connectors.dynamodb import DynamoDbSink
+from connectors.firehose import FirehoseLanding, FirehoseSink
+from connectors.kinesis import KinesisSink, KinesisSource
+from connectors.lambda_calls import call, lambda_client
+from connectors.lambda_contract import Delivery
+from connectors.lambda_sink import LambdaSink, LambdaSinkOptions, RowToJson, check_function
+from connectors.s3 import S3Sink
+from infra import stacks
+from jobs.catalog import JOBS
+from jobs.settings import SettingsError, override, settings
+
+CANARIES = {
+    "AWS_ACCESS_KEY_ID": "AKIACANARY0000000001",
+    "AWS_SECRET_ACCESS_KEY": "canary-secret-2",
+    "AWS_SESSION_TOKEN": "canary-token-3",
+}
+PROPERTY = "canary-property-4"
+NOBODY = "http://127.0.0.1:9"
+LAMBDA = LambdaSinkOptions("nobody", "us-east-1", NOBODY, timeout_seconds=5)
+DELIVERY = Delivery(1, "a", b"{}")
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CANARIES.items():
+        monkeypatch.setenv(name, value)
+
+
+def told(function: Callable[[], Any]) -> str:
+    """Everything an exception says, with the causes that it hides."""
+    try:
+        function()
+    except Exception as error:
+        return told_of(error)
+    raise AssertionError("it must fail: nobody listens there")
+
+
+def told_of(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [
+        lambda: require("kinesis", "us-east-1", NOBODY, "a stream", "list_streams"),
+        lambda: check_function(LAMBDA),
+        lambda: call(lambda_client(LAMBDA), LAMBDA, [DELIVERY]),
+        DynamoDbSink("t", "k", "us-east-1", NOBODY).check,
+        FirehoseSink("d", "us-east-1", NOBODY).check,
+        FirehoseLanding("s3://b/p/", "us-east-1", NOBODY).check,
+        KinesisSource("s", "us-east-1", NOBODY).check,
+        KinesisSink("s", "us-east-1", NOBODY).check,
+        S3Sink("s3://b/p/", "us-east-1", NOBODY).check,
+        lambda: stacks.outputs(NOBODY, "trades"),
+    ],
+)
+def test_a_service_that_cant_be_reached_is_told_without_credentials(
+    fails: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    # What a user sees. (At DEBUG botocore itself logs what it signs; nothing here sets that.)
+    caplog.set_level(logging.INFO)
+    text = told(fails) + caplog.text
+    assert [canary for canary in CANARIES.values() if canary in text] == []
+    assert "127.0.0.1:9" in text
+
+
+def test_what_is_sent_to_workers_and_into_savepoints_has_no_credentials() -> None:
+    client = lambda_client(LAMBDA)
+    functions = [LambdaSink(LAMBDA), RowToJson(("a",), LAMBDA)]
+    pickled = b"".join(cloudpickle.dumps(f) for f in functions) + pickle.dumps((LAMBDA, DELIVERY))
+    shown = repr((LAMBDA, DELIVERY, client, functions)).encode()
+    assert [canary for canary in CANARIES.values() if canary.encode() in pickled + shown] == []
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.short)
+def test_a_property_that_no_job_has_is_named_without_its_value(job: Any) -> None:
+    with pytest.raises(SettingsError, match=r"sink\.password is no property of this job") as error:
+        settings(job.settings_model, override({}, [f"sink.password={PROPERTY}"]))
+    assert PROPERTY not in told_of(error.value)

@@ -1,0 +1,326 @@
+"""`python -m tests.torture.pressure`: jobs before destinations that are slow, refuse or fail, while records come.
+
+One job on a cluster of real processes; its destination takes rows, stops taking them for a while under a backlog, and
+takes them again. Measured: checkpoints meanwhile, memory, what was lost or came twice, how long the rest took after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import collections
+import contextlib
+import itertools
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra import clients
+from tests.torture.cluster import Cluster, running_cluster
+from tests.torture.kinesis_local import running_kinesis
+from tests.torture.proxy import Call, Fault, Proxy, running_proxy
+
+_REFUSALS = {
+    "Invoke": Fault(status=429, error="TooManyRequestsException"),
+    "BatchWriteItem": Fault(status=400, error="ProvisionedThroughputExceededException"),
+    "PutRecordBatch": Fault(status=503, error="ServiceUnavailableException"),
+}
+#: What is asked before the start.
+_DESCRIPTIONS: dict[str, dict[str, Any]] = {
+    "": {"Timeout": 3},  # of a function: the one call without an operation's name
+    "DescribeTable": {"Table": {"KeySchema": [{"AttributeName": "session_id", "KeyType": "HASH"}]}},
+    "DescribeDeliveryStream": {},
+}
+#: What ails a destination: it refuses all, takes half of a call, takes 3 s for a call, fails (functions only).
+AILMENTS = ("refusing", "half", "slow", "failing")
+_SLOW_SECONDS = 3.0
+
+
+@dataclass
+class Destination:
+    """A Lambda function, a table, a delivery stream: whatever is asked of it. Counts the rows that it took, by key."""
+
+    ailment: str = ""
+    taken: collections.Counter[str] = field(default_factory=collections.Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, call: Call) -> Fault | None:
+        if call.operation in _DESCRIPTIONS:
+            return Fault(status=200, answer=json.dumps(_DESCRIPTIONS[call.operation]))
+        if call.operation not in _REFUSALS:
+            return None
+        if self.ailment == "refusing":
+            return _REFUSALS[call.operation]
+        if self.ailment == "failing":
+            return Fault(status=200, answer='{"errorMessage": "injected"}', function_error=True)
+        keys, refused, answer = _read(call, half=self.ailment == "half")
+        with self._lock:
+            self.taken.update(k for n, k in enumerate(keys) if n not in refused)
+        return Fault(_SLOW_SECONDS if self.ailment == "slow" else 0.0, 200, answer=json.dumps(answer))
+
+
+def _read(call: Call, half: bool) -> tuple[list[str], range, dict[str, Any]]:
+    """The rows of a call by key, which of them are refused, and the service's answer to that."""
+    if call.operation == "Invoke":
+        records = call.body["records"]
+        keys = [json.loads(base64.b64decode(r["data"]))["session_id"] for r in records]
+        refused = range(len(keys) // 2 if half else 0)
+        results = ("DeliveryFailed" if n in refused else "Ok" for n in range(len(keys)))
+        entries = [{"recordId": r["recordId"], "result": s} for r, s in zip(records, results, strict=True)]
+        return keys, refused, {"records": entries}
+    if call.operation == "BatchWriteItem":
+        [(table, items)] = call.body["RequestItems"].items()
+        refused = range((len(items) + 1) // 2 if half else 0)
+        left = {table: items[: len(refused)]} if refused else {}
+        return (
+            [i["PutRequest"]["Item"]["session_id"]["S"] for i in items],
+            refused,
+            {"UnprocessedItems": left},
+        )
+    keys = [str(json.loads(base64.b64decode(r["Data"]))["id"]) for r in call.body["Records"]]
+    refused = range((len(keys) + 1) // 2 if half else 0)
+    entries = [
+        {"ErrorCode": "ServiceUnavailableException"} if n in refused else {"RecordId": "r"}
+        for n in range(len(keys))
+    ]
+    return keys, refused, {"FailedPutCount": len(refused), "RequestResponses": entries}
+
+
+def _click(number: int) -> dict[str, Any]:
+    moment = int(time.time() * 1000)
+    return {
+        "user_id": f"user{number}",
+        "event_timestamp": moment,
+        "event_name": "page",
+        "device_type": "phone",
+    }
+
+
+def _trade(number: int) -> dict[str, Any]:
+    return {
+        "tickerSymbol": "AMZN",
+        "tradeType": "BUY",
+        "price": 100.0 + number % 7,
+        "quantity": number % 50,
+        "id": number,
+    }
+
+
+_SESSIONS = {"sessions": {"gap": "1", "session_id": "date_and_time"}, "event_time": {"disorder": "0"}}
+_FOREST = {"columns": "price, quantity", "number_of_trees": "1", "sub_sample_size": "10"}
+#: By name: the job, its streams, its property groups, a record of a number.
+JOBS: Mapping[str, tuple[str, str, dict[str, dict[str, str]], Any]] = {
+    "lambda": ("sessionization", "lab-stream", {**_SESSIONS, "sink": {"type": "lambda"}}, _click),
+    "dynamodb": ("sessionization", "lab-stream", {**_SESSIONS, "sink": {"type": "dynamodb"}}, _click),
+    "firehose": (
+        "trade_anomalies",
+        "Demo-samples",
+        # Every trade is delivered, but for the first few, which have no score.
+        {"random_cut_forest": _FOREST, "anomalies": {"threshold": "0"}, "sink": {"type": "firehose"}},
+        _trade,
+    ),
+}
+
+
+@dataclass
+class Report:
+    """One trial.
+
+    Attributes
+    ----------
+    sent, missing, repeated : int
+        Records, and rows of the destination that never came or came again.
+    durations : list of float
+        Seconds of each checkpoint that completed or failed while the destination was ill.
+    longest : float
+        Seconds without a completed checkpoint, the longest such while it was ill.
+    failed : int
+        Checkpoints that failed in the whole trial.
+    restarts : int
+    recovery : float
+        Seconds from the end of the illness until all rows had come.
+    java, python : list of float
+        Resident MB of the TaskManager and of its Python workers, in the course of the trial.
+    """
+
+    destination: str
+    ailment: str
+    sent: int = 0
+    missing: int = 0
+    repeated: int = 0
+    durations: list[float] = field(default_factory=list)
+    longest: float = 0.0
+    failed: int = 0
+    restarts: int = 0
+    recovery: float = 0.0
+    java: list[float] = field(default_factory=list)
+    python: list[float] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        return [
+            f"{self.destination} {self.ailment}: {self.sent:,} rows, {self.missing} missing, {self.repeated} repeated, "
+            f"{self.restarts} restarts, all there {self.recovery:.0f} s after",
+            f"  checkpoints meanwhile: {len(self.durations)}, each {_spread(self.durations)} s, at most "
+            f"{self.longest:.1f} s without one, failed {self.failed}",
+            f"  memory, MB: TaskManager {self.java[0]:.0f} → {max(self.java):.0f} at most, "
+            f"Python {self.python[0]:.0f} → {max(self.python):.0f} at most",
+        ]
+
+
+def _spread(values: list[float]) -> str:
+    return f"{min(values):.1f}–{max(values):.1f}" if values else "–"
+
+
+@dataclass
+class Trial:
+    """A job, its stream, and the destination that ails."""
+
+    name: str
+    folder: Path
+    cluster: Cluster
+    proxy: Proxy
+    destination: Destination
+    kinesis: Any
+    job: str = ""
+    sent: int = 0
+
+    def submit(self) -> None:
+        name, stream, groups, _ = JOBS[self.name]
+        all_groups = {
+            "job": {"name": name},
+            "aws": {"endpoint": self.proxy.endpoint, "region": clients.LOCAL_REGION},
+            "source": {"stream": stream, "position": "TRIM_HORIZON", "idle_timeout": "11"},
+            "errors": {"stream": "errors"},
+        } | groups
+        path = self.folder / "application_properties.json"
+        path.write_text(json.dumps([{"PropertyGroupId": g, "PropertyMap": m} for g, m in all_groups.items()]))
+        self.job = self.cluster.submit(path)
+        self.cluster.wait_until_running(self.job)
+
+    def send(self, records: int) -> None:
+        _, stream, _, record = JOBS[self.name]
+        end = self.sent + records
+        while self.sent < end:
+            batch = [json.dumps(record(n)).encode() for n in range(self.sent, min(end, self.sent + 500))]
+            self.kinesis.put_records(
+                StreamName=stream, Records=[{"Data": d, "PartitionKey": "p"} for d in batch]
+            )
+            self.sent += len(batch)
+
+    def came(self) -> int:
+        return len(self.destination.taken)
+
+    def memory(self, pids: list[int]) -> float:
+        """MB of resident memory of some processes."""
+        total = 0
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+        return total / 2**20
+
+    def measure(self, report: Report) -> None:
+        report.java.append(self.memory([w.pid for w in self.cluster.workers]))
+        report.python.append(self.memory(self.cluster.python_workers()))
+
+
+@contextlib.contextmanager
+def trial(name: str, folder: Path, options: Mapping[str, str]) -> Iterator[Trial]:
+    """A job on a cluster of its own, with Flink's options changed."""
+    with contextlib.ExitStack() as stack:
+        upstream = stack.enter_context(running_kinesis(folder))
+        proxy = stack.enter_context(running_proxy(upstream))
+        destination = Destination()
+        proxy.rule = destination
+        kinesis = clients.client("kinesis", upstream)
+        for stream in (JOBS[name][1], "errors"):
+            kinesis.create_stream(StreamName=stream, ShardCount=1)
+            kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
+        cluster = stack.enter_context(
+            running_cluster(folder / "cluster", 1, {"web.checkpoints.history": "1000", **options})
+        )
+        yield Trial(name, folder, cluster, proxy, destination, kinesis)
+
+
+def run(
+    name: str, ailment: str, folder: Path, seconds: float, backlog: int, rate: int, options: Mapping[str, str]
+) -> Report:
+    """One trial: ``ailment`` for so many seconds, with a backlog and then so many records a second."""
+    report = Report(name, ailment)
+    with trial(name, folder, options) as t:
+        t.submit()
+        t.send(100)
+        while t.came() < 80:
+            t.send(5)  # sessions start when later clicks say so
+            time.sleep(1)
+        t.destination.ailment = ailment
+        ill_since = time.time() * 1000
+        t.measure(report)
+        t.send(backlog)
+        begin_load = time.monotonic()
+        while time.monotonic() < begin_load + seconds:
+            t.send(rate)
+            t.measure(report)
+            time.sleep(1)
+        healed = time.time() * 1000
+        t.destination.ailment = ""
+        t.send(1)
+        begin_recovery = time.monotonic()
+        least = t.sent - (9 if name == "firehose" else 1)
+        with contextlib.suppress(TimeoutError):
+            _until(lambda: t.came() >= least, 300, "the rest")
+        report.recovery = time.monotonic() - begin_recovery
+        t.measure(report)
+        history = t.cluster.get(f"/jobs/{t.job}/checkpoints")
+        report.failed, report.restarts = history["counts"]["failed"], t.cluster.restarts(t.job)
+        during = [c for c in history["history"] if healed > c["trigger_timestamp"] > ill_since - 1000]
+        report.durations = sorted(c["end_to_end_duration"] / 1000 for c in during)
+        ends = sorted(c["latest_ack_timestamp"] for c in during if c["status"] == "COMPLETED")
+        moments = [ill_since, *(e for e in ends if e < healed), healed]
+        report.longest = max(b - a for a, b in itertools.pairwise(moments)) / 1000
+        # A session's start is delivered once the clock has moved on; the last record stays behind.
+        report.sent = t.sent
+        report.missing = max(0, least - t.came())
+        report.repeated = sum(t.destination.taken.values()) - t.came()
+    return report
+
+
+def _until(condition: Any, seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.1)
+
+
+def main() -> int:
+    """Run what was asked for; 1 when a row was lost."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture.pressure", description=__doc__)
+    parser.add_argument("--destination", choices=(*JOBS, "all"), default="all")
+    parser.add_argument("--ailment", choices=(*AILMENTS, "all"), default="all")
+    parser.add_argument("--seconds", type=float, default=40.0, help="that the destination ails")
+    parser.add_argument(
+        "--backlog", type=int, default=30_000, help="records that come at once when it begins to"
+    )
+    parser.add_argument("--rate", type=int, default=200, help="records a second after that")
+    parser.add_argument("--option", action="append", default=[], help="of Flink: key=value")
+    given = parser.parse_args()
+    lost = 0
+    for name in JOBS if given.destination == "all" else (given.destination,):
+        ailments = [a for a in AILMENTS if name == "lambda" or a != "failing"]
+        for ailment in ailments if given.ailment == "all" else (given.ailment,):
+            with tempfile.TemporaryDirectory(prefix="kda-pressure-", ignore_cleanup_errors=True) as folder:
+                options = dict(o.split("=", 1) for o in given.option)
+                report = run(name, ailment, Path(folder), given.seconds, given.backlog, given.rate, options)
+            print("\n".join(report.lines()), flush=True)
+            lost += report.missing
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
