@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
 from infra import clients
@@ -18,6 +19,8 @@ from tests.torture.proxy import Call, Fault, running_proxy
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
 ROWS = 1200
+#: What each service's sink asks: all that the deployed job's role allows, but for the check before the start.
+OPERATIONS = {"Firehose": "PutRecordBatch", "Kinesis": "PutRecords", "DynamoDB": "BatchWriteItem"}
 #: What happens to a sink's calls, one after the other; then all goes well.
 COURSE = (
     Fault(fail_records=1),
@@ -31,7 +34,7 @@ COURSE = (
 )
 
 
-@pytest.mark.parametrize("service", ["Firehose", "Kinesis"])
+@pytest.mark.parametrize("service", OPERATIONS)
 def test_every_row_arrives_after_refusals(local_aws: LocalAws, mini_flink: Flink, service: str) -> None:
     stream = f"refusing-{service}"
     aws = clients.client(service.lower(), local_aws.endpoint)
@@ -40,38 +43,61 @@ def test_every_row_arrives_after_refusals(local_aws: LocalAws, mini_flink: Flink
         local_aws.client("s3").create_bucket(Bucket=bucket)
         destination = {"BucketARN": f"arn:aws:s3:::{bucket}", "RoleARN": "arn:aws:iam::000000000000:role/r"}
         aws.create_delivery_stream(DeliveryStreamName=stream, ExtendedS3DestinationConfiguration=destination)
-    else:
+    elif service == "Kinesis":
         aws.create_stream(StreamName=stream, ShardCount=1)
+    else:
+        aws.create_table(
+            TableName=stream,
+            KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
     with running_proxy(local_aws.endpoint) as proxy:
         done = 0
 
         def rule(call: Call) -> Fault | None:
             nonlocal done
-            if not call.operation.startswith("PutRecord") or done == len(COURSE):
+            if call.operation != OPERATIONS[service] or done == len(COURSE):
                 return None
             done += 1
-            return COURSE[done - 1]
+            fault = COURSE[done - 1]
+            return _unprocessed(call) if fault.fail_records and service == "DynamoDB" else fault
 
         proxy.rule = rule
-        sink = FirehoseSink if service == "Firehose" else KinesisSink
-        _write(mini_flink, sink(stream, clients.LOCAL_REGION, proxy.endpoint))
+        _write(mini_flink, service, stream, proxy.endpoint)
         assert done == len(COURSE)
-        # All that the deployed job's role allows.
-        assert {c.operation for c in proxy.calls} == {
-            "PutRecordBatch" if service == "Firehose" else "PutRecords"
-        }
+        assert {c.operation for c in proxy.calls} == {OPERATIONS[service]}
+    if service == "DynamoDB":
+        pages = aws.get_paginator("scan").paginate(TableName=stream)
+        assert {int(item["id"]["N"]) for page in pages for item in page["Items"]} == set(range(ROWS))
+        return
     arrived = _landed(local_aws, bucket) if service == "Firehose" else _on(aws, stream)
     assert arrived.keys() == set(range(ROWS))
 
 
-def _write(mini_flink: Flink, sink: FirehoseSink | KinesisSink) -> None:
+def _unprocessed(call: Call) -> Fault:
+    """A batch of which DynamoDB takes nothing, and says so in its answer."""
+    return Fault(status=200, answer=json.dumps({"UnprocessedItems": call.body["RequestItems"]}))
+
+
+def _write(mini_flink: Flink, service: str, name: str, endpoint: str) -> None:
     # Nothing restarts in this environment: what fails the sink, fails the test.
     table_env = mini_flink.environment()
     table_env.execute_sql(
         "CREATE TEMPORARY TABLE numbers (id INT) WITH ('connector' = 'datagen', 'fields.id.kind' = 'sequence',"
         f" 'fields.id.start' = '0', 'fields.id.end' = '{ROWS - 1}', 'rows-per-second' = '400')"
     )
-    table_env.execute_sql(f"CREATE TEMPORARY TABLE sink (id INT) {with_options(sink.options())}")
+    region = clients.LOCAL_REGION
+    if service == "DynamoDB":
+        options = with_options(DynamoDbSink(name, "name", region, endpoint).options())
+        table_env.execute_sql(
+            f"CREATE TEMPORARY TABLE sink (id INT, name STRING) PARTITIONED BY (name) {options}"
+        )
+        table_env.execute_sql("INSERT INTO sink SELECT id, CAST(id AS STRING) FROM numbers").wait()
+        return
+    sink = FirehoseSink if service == "Firehose" else KinesisSink
+    options = with_options(sink(name, region, endpoint).options())
+    table_env.execute_sql(f"CREATE TEMPORARY TABLE sink (id INT) {options}")
     table_env.execute_sql("INSERT INTO sink SELECT id FROM numbers").wait()
 
 
