@@ -177,7 +177,7 @@ class Ordeal:
         self.client("kinesis").put_records(
             StreamName=self.lab.stream, Records=[{"Data": _LAST, "PartitionKey": "p"}]
         )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while _LAST.hex() not in self.errors():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.lab.name}: the last record was not read; see {self.folder}")
