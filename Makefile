@@ -25,7 +25,7 @@ package: setup ## the zip for Managed Flink or any Flink cluster
 	@$(KDA) package
 
 sbom: setup ## build/sbom: every dependency with version and hashes, for scanners (CycloneDX)
-	@.venv/bin/python -m venv build/sbom/tools && build/sbom/tools/bin/pip install -q cyclonedx-bom==7.5.0
+	@.venv/bin/python -m venv --clear build/sbom/tools && build/sbom/tools/bin/pip install -q cyclonedx-bom==7.5.0
 	@build/sbom/tools/bin/cyclonedx-py requirements requirements.lock --of JSON --output-reproducible -o build/sbom/python.json
 	@mvn -q -B -f flink-conf/pom.xml org.cyclonedx:cyclonedx-maven-plugin:2.9.1:makeBom -DoutputFormat=json \
 	  -DoutputDirectory=$(CURDIR)/build/sbom -DoutputName=java >/dev/null
