@@ -53,6 +53,9 @@ def put(aws: LocalAws, trades: list[dict[str, Any]]) -> None:
 def landed(aws: LocalAws) -> list[dict[str, Any]]:
     s3, rows = aws.client("s3"), []
     for item in s3.list_objects_v2(Bucket="run-test").get("Contents", []):
+        # Of a file that is not finished Flink keeps the rest beside it, under such a name.
+        if item["Key"].rpartition("/")[2].startswith("_"):
+            continue
         body = s3.get_object(Bucket="run-test", Key=item["Key"])["Body"].read().decode()
         rows += list(json_documents(body))
     return rows
