@@ -83,6 +83,11 @@ def test_the_jobs_role_allows_what_the_connectors_ask_and_nothing_else(
     local_aws: LocalAws, tmp_path: Path
 ) -> None:
     bucket, region = local_aws.outputs["ctr"]["ProcessedBucketName"], clients.LOCAL_REGION
+    # Of its own: other tests read what arrives through the lab's.
+    destination = {"RoleARN": "arn:aws:iam::000000000000:role/x", "BucketARN": f"arn:aws:s3:::{bucket}"}
+    local_aws.client("firehose").create_delivery_stream(
+        DeliveryStreamName="policies", ExtendedS3DestinationConfiguration=destination
+    )
     with running_proxy(local_aws.endpoint) as proxy:
         flink.prepare(proxy.endpoint, tmp_path)
         options = {"restart-strategy.type": "none", "execution.checkpointing.interval": "500 ms"}
@@ -92,7 +97,7 @@ def test_the_jobs_role_allows_what_the_connectors_ask_and_nothing_else(
         landing = FirehoseLanding(f"s3://{bucket}/landing/", region, proxy.endpoint)
         files = S3Sink(f"s3://{bucket}/policies/", region, proxy.endpoint)
         table = DynamoDbSink("CloudAcademyLabs", "session_id", region, proxy.endpoint)
-        delivery = FirehoseSink("anomalous_stock_trades_firehose_stream", region, proxy.endpoint)
+        delivery = FirehoseSink("policies", region, proxy.endpoint)
         for each in (landing, files, table, delivery):
             each.check()
         check_function(function)
