@@ -1,4 +1,4 @@
-"""`python -m bench`: all that is measured, in under 15 minutes on two idle cores, into bench/results.md."""
+"""`python -m bench`: all that is measured, into bench/results.md."""
 
 from __future__ import annotations
 
