@@ -19,6 +19,13 @@ from tests.torture import npm
 
 VERSION = "0.6.2"
 _START_SECONDS = 30.0
+# It asks to listen on every address, and has no option for another.
+_SERVER = """
+const {Server} = require('net')
+const listen = Server.prototype.listen
+Server.prototype.listen = function (port, ...rest) { return listen.call(this, port, '127.0.0.1', rest.at(-1)) }
+require('./main.js')
+"""
 
 
 def free_port() -> int:
@@ -55,7 +62,7 @@ def running_kinesis(folder: Path, port: int = 0) -> Iterator[str]:
     }
     with (folder / "kinesis-local.log").open("ab") as log:
         process = subprocess.Popen(
-            ["node", "main.js"],
+            ["node", "-e", _SERVER],
             cwd=npm.package("kinesis-local"),
             env=environment,
             stdin=subprocess.DEVNULL,
