@@ -89,7 +89,7 @@ def _by_lab(properties: list[str]) -> dict[str, list[str]]:
         lab, _, rest = assignment.partition(".")
         if lab not in found or "=" not in rest:
             raise typer.BadParameter(
-                f"required LAB.GROUP.KEY=VALUE, LAB one of {', '.join(LABS)}; got {assignment}"
+                f"required LAB.GROUP.KEY=VALUE, LAB one of {', '.join(LABS)}; got {assignment.partition('=')[0]}"
             )
         found[lab].append(rest)
     return found

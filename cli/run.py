@@ -19,7 +19,7 @@ from cli.groups import Properties, PropertiesFile, job_groups
 from connectors.check import ConnectorError
 from infra import flink
 from jobs.catalog import JOBS, Job, job
-from jobs.settings import SettingsError
+from jobs.settings import SettingsError, settings
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -119,7 +119,10 @@ def _groups(
     chosen: Job, file: Path | None, properties: list[str] | None, endpoint: str | None, aws: bool
 ) -> dict[str, dict[str, str]]:
     where = [] if aws or not endpoint else [f"aws.endpoint={endpoint}"]
-    return job_groups(chosen, file, properties, where)
+    groups = job_groups(chosen, file, properties, where)
+    # Before the JVM starts and is told the endpoint.
+    settings(chosen.settings_model, groups)
+    return groups
 
 
 def _watch(chosen: Job, client: Any, port: int, stop: _Stop) -> int:

@@ -5,10 +5,19 @@ from typing import Annotated
 import typer
 
 from infra import local
+from jobs.settings import without_user
+
+
+def _address(url: str | None) -> str | None:
+    try:
+        return without_user(url) if url else url
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
 
 Endpoint = Annotated[
     str | None,
-    typer.Option(help="URL of an AWS endpoint. Default: the running local AWS."),
+    typer.Option(help="URL of an AWS endpoint. Default: the running local AWS.", callback=_address),
 ]
 RealAws = Annotated[
     bool, typer.Option("--aws", help="The real AWS, with the default chain of credentials and region.")

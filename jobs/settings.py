@@ -13,7 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 #: Groups that the service itself reads; no job knows them.
 SERVICE_GROUPS = ("kinesis.analytics.flink.run.options", "job")
@@ -46,11 +47,29 @@ Milliseconds = Annotated[
 ]
 
 
+def without_user(url: str) -> str:
+    """An address as it came, if it names no user or password: errors and logs show it, and AWS asks for neither.
+
+    Raises
+    ------
+    ValueError
+        It does; the message does not repeat it.
+    """
+    if "@" in url:
+        raise PydanticCustomError(
+            "secret",
+            "must be an address without user and password; what came is not shown, as it may hold one",
+        )
+    return url
+
+
 class Aws(Group):
     """Where AWS is."""
 
     region: str = Field("us-east-1", description="AWS region of every service the job uses")
-    endpoint: str | None = Field(None, description="another address for all services, as a local AWS has")
+    endpoint: Annotated[str, AfterValidator(without_user)] | None = Field(
+        None, description="another address for all services, as a local AWS has"
+    )
 
 
 class Source(Group):
@@ -170,7 +189,7 @@ def override(
     for assignment in assignments:
         match = re.fullmatch(r"(\w+)\.(\w+)=(.*)", assignment, re.DOTALL)
         if not match:
-            raise SettingsError(f"property: required group.key=value, got {assignment!r}")
+            raise SettingsError(f"property: required group.key=value, got {assignment.partition('=')[0]!r}")
         result.setdefault(match[1], {})[match[2]] = match[3]
     return result
 
@@ -202,4 +221,6 @@ def _line(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"{where} is no property of this job"
     message = error["msg"].replace("Input should be", "must be").replace("Value error, ", "")
+    if error["type"] == "secret":
+        return f"{where} {message}"
     return f"{where} {message}, got {str(error['input'])[:80]!r}"

@@ -8,7 +8,9 @@ from typing import Any
 
 import cloudpickle
 import pytest
+from typer.testing import CliRunner
 
+from cli.main import app
 from connectors.check import require
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
@@ -18,8 +20,9 @@ from connectors.lambda_contract import Delivery
 from connectors.lambda_sink import LambdaSink, LambdaSinkOptions, RowToJson, check_function
 from connectors.s3 import S3Sink
 from infra import stacks
+from infra.paths import ROOT
 from jobs.catalog import JOBS
-from jobs.settings import SettingsError, override, settings
+from jobs.settings import SettingsError, override, read_groups, settings
 
 CANARIES = {
     "AWS_ACCESS_KEY_ID": "AKIACANARY0000000001",
@@ -89,3 +92,44 @@ def test_a_property_that_no_job_has_is_named_without_its_value(job: Any) -> None
     with pytest.raises(SettingsError, match=r"sink\.password is no property of this job") as error:
         settings(job.settings_model, override({}, [f"sink.password={PROPERTY}"]))
     assert PROPERTY not in told_of(error.value)
+
+
+ENDPOINT = f"http://user:{PROPERTY}@127.0.0.1:9"
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.short)
+def test_an_endpoint_with_a_password_is_refused_without_repeating_it(job: Any) -> None:
+    groups = read_groups(ROOT / "flink-conf" / job.name / "application_properties.json")
+    with pytest.raises(SettingsError) as error:
+        settings(job.settings_model, override(groups, [f"aws.endpoint={ENDPOINT}"]))
+    assert str(error.value).startswith("aws.endpoint must be an address without user and password")
+    assert PROPERTY not in told_of(error.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "trades", "--endpoint", ENDPOINT],
+        ["run", "trades", "--endpoint", NOBODY, "-p", f"aws.endpoint={ENDPOINT}"],
+        ["run", "trades", "--aws", "-p", f"aws.endpoint={ENDPOINT}"],
+        ["sql", "trades", "--endpoint", ENDPOINT],
+        ["status", "--endpoint", ENDPOINT],
+        ["watch", "trades", "--endpoint", ENDPOINT],
+        ["report", "trades", "--endpoint", ENDPOINT],
+        ["discover", "s", "--endpoint", ENDPOINT],
+        ["items", "--endpoint", ENDPOINT],
+        ["record", "s", "f", "--endpoint", ENDPOINT],
+        ["deploy", "status", "trades", "--endpoint", ENDPOINT],
+        ["deploy", "template", "trades", "-p", f"aws.endpoint={ENDPOINT}"],
+        ["console", "--endpoint", ENDPOINT],
+        # Mistyped, it is no property, and could still be shown.
+        ["run", "trades", "--endpoint", NOBODY, "-p", f"aws-endpoint={ENDPOINT}"],
+        ["console", "--endpoint", NOBODY, "-p", f"aws.endpoint={ENDPOINT}"],
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(ENDPOINT, "ENDPOINT"),
+)
+def test_no_command_repeats_the_password_of_an_endpoint(arguments: list[str]) -> None:
+    result = CliRunner(env={"COLUMNS": "300"}).invoke(app, arguments)
+    assert result.exit_code in (1, 2)
+    assert PROPERTY not in result.output
+    assert "without user and password" in result.output or "required " in result.output
