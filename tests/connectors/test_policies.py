@@ -14,7 +14,7 @@ from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
 from connectors.s3 import S3Sink
-from infra import clients, flink
+from infra import clients, flink, stacks
 from infra.paths import ROOT
 from jobs.environment import table_environment
 from jobs.sql import with_options
@@ -83,7 +83,21 @@ def test_the_jobs_role_allows_what_the_connectors_ask_and_nothing_else(
     local_aws: LocalAws, tmp_path: Path
 ) -> None:
     bucket, region = local_aws.outputs["ctr"]["ProcessedBucketName"], clients.LOCAL_REGION
-    # Of its own: other tests read what arrives through the lab's.
+    # All of its own: other tests read what arrives through the labs'.
+    local_aws.client("dynamodb").create_table(
+        TableName="policies",
+        KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "session_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    local_aws.client("lambda").create_function(
+        FunctionName="policies",
+        Runtime="python3.12",
+        Role="arn:aws:iam::000000000000:role/x",
+        Handler="lambdas.session_writer.handler",
+        Code={"ZipFile": stacks._zip_lambdas()},
+        Environment={"Variables": {"TABLE_NAME": "policies"}},
+    )
     destination = {"RoleARN": "arn:aws:iam::000000000000:role/x", "BucketARN": f"arn:aws:s3:::{bucket}"}
     local_aws.client("firehose").create_delivery_stream(
         DeliveryStreamName="policies", ExtendedS3DestinationConfiguration=destination
@@ -93,10 +107,10 @@ def test_the_jobs_role_allows_what_the_connectors_ask_and_nothing_else(
         options = {"restart-strategy.type": "none", "execution.checkpointing.interval": "500 ms"}
         env = table_environment(flink.cluster("policies", folder=tmp_path, overrides=options))
         flink.load_s3(proxy.endpoint)
-        function = LambdaSinkOptions("lab-function", region, proxy.endpoint, batch_seconds=0.2)
+        function = LambdaSinkOptions("policies", region, proxy.endpoint, batch_seconds=0.2)
         landing = FirehoseLanding(f"s3://{bucket}/landing/", region, proxy.endpoint)
         files = S3Sink(f"s3://{bucket}/policies/", region, proxy.endpoint)
-        table = DynamoDbSink("CloudAcademyLabs", "session_id", region, proxy.endpoint)
+        table = DynamoDbSink("policies", "session_id", region, proxy.endpoint)
         delivery = FirehoseSink("policies", region, proxy.endpoint)
         for each in (landing, files, table, delivery):
             each.check()
