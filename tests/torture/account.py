@@ -16,8 +16,8 @@ class Account:
     ----------
     backend : str
         Where the job keeps its state: Flink's ``state.backend.type``.
-    records, bad : int
-        On the stream, and of them such as no job can use.
+    records : int
+        On the stream.
     lost : int
         Records that the killed stream had acknowledged and has no more; nothing is proven with any.
     kills : Counter
@@ -26,8 +26,8 @@ class Account:
         Rows that never came, that came with other values, that came again where each may come once only.
     again : int
         Rows that a function was given again, with the same key.
-    errors_missing, errors_repeated, errors_other : int
-        The same of the error stream; other: told of a record that was good.
+    errors_expected, errors_missing, errors_repeated, errors_other : int
+        The same of the error stream, which tells of a record once or several times; other: of one that was good.
     calls : set of str
         What the job asked of AWS, as policies name it.
     seconds : float
@@ -36,7 +36,6 @@ class Account:
     lab: str
     backend: str
     records: int = 0
-    bad: int = 0
     lost: int = 0
     kills: collections.Counter[str] = field(default_factory=collections.Counter)
     rows: int = 0
@@ -45,6 +44,7 @@ class Account:
     wrong: int = 0
     repeated: int = 0
     again: int = 0
+    errors_expected: int = 0
     errors_missing: int = 0
     errors_repeated: int = 0
     errors_other: int = 0
@@ -60,19 +60,21 @@ class Account:
         return [
             f"{self.lab} on {self.backend}: {'EXACT' if self.exact() else 'NOT EXACT'} after {self.seconds:.0f} s; "
             f"killed: {kills}",
-            f"  in   {self.records:,} records, {self.bad:,} of them unusable, {self.lost} lost by the stream",
+            f"  in   {self.records:,} records, {self.lost} lost by the stream",
             f"  sink {self.rows:,} rows of {self.rows_expected:,}: {self.missing} missing, {self.wrong} wrong, "
             f"{self.repeated} repeated" + (f"; {self.again} given again" if self.again else ""),
-            f"  told {self.errors_missing} missing, {self.errors_repeated} repeated, {self.errors_other} of good ones",
+            f"  told {self.errors_expected:,} errors: {self.errors_missing} missing, {self.errors_repeated} repeated, "
+            f"{self.errors_other} of good records",
         ]
 
     def compare(self, records: int, expected: Outcome, found: Outcome) -> None:
         """Fill in what came of so many records."""
-        self.records, self.bad = records, sum(expected.errors.values())
+        self.records = records
         self.rows, self.rows_expected = sum(found.rows.values()), sum(expected.rows.values())
         self.missing = sum((expected.rows - found.rows).values())
         self.wrong = len(found.rows.keys() - expected.rows.keys())
         self.repeated = sum((found.rows - expected.rows).values()) - self.wrong
+        self.errors_expected = sum(expected.errors.values())
         self.errors_missing = sum((expected.errors - found.errors).values())
         self.errors_other = sum(n for row, n in found.errors.items() if row not in expected.errors)
         self.errors_repeated = sum((found.errors - expected.errors).values()) - self.errors_other

@@ -7,14 +7,11 @@ takes them again. Measured: checkpoints meanwhile, memory, what was lost or came
 from __future__ import annotations
 
 import argparse
-import base64
-import collections
 import contextlib
 import itertools
 import json
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,74 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from infra import clients
+from tests.torture.ailing import AILMENTS, Destination
 from tests.torture.cluster import Cluster, running_cluster
 from tests.torture.kinesis_local import running_kinesis
-from tests.torture.proxy import Call, Fault, Proxy, running_proxy
-
-_REFUSALS = {
-    "Invoke": Fault(status=429, error="TooManyRequestsException"),
-    "BatchWriteItem": Fault(status=400, error="ProvisionedThroughputExceededException"),
-    "PutRecordBatch": Fault(status=503, error="ServiceUnavailableException"),
-}
-#: What is asked before the start.
-_DESCRIPTIONS: dict[str, dict[str, Any]] = {
-    "": {"Timeout": 3},  # of a function: the one call without an operation's name
-    "DescribeTable": {"Table": {"KeySchema": [{"AttributeName": "session_id", "KeyType": "HASH"}]}},
-    "DescribeDeliveryStream": {},
-}
-#: What ails a destination: it refuses all, takes half of a call, takes 3 s for a call, fails (functions only).
-AILMENTS = ("refusing", "half", "slow", "failing")
-_SLOW_SECONDS = 3.0
-
-
-@dataclass
-class Destination:
-    """A Lambda function, a table, a delivery stream: whatever is asked of it. Counts the rows that it took, by key."""
-
-    ailment: str = ""
-    taken: collections.Counter[str] = field(default_factory=collections.Counter)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self, call: Call) -> Fault | None:
-        if call.operation in _DESCRIPTIONS:
-            return Fault(status=200, answer=json.dumps(_DESCRIPTIONS[call.operation]))
-        if call.operation not in _REFUSALS:
-            return None
-        if self.ailment == "refusing":
-            return _REFUSALS[call.operation]
-        if self.ailment == "failing":
-            return Fault(status=200, answer='{"errorMessage": "injected"}', function_error=True)
-        keys, refused, answer = _read(call, half=self.ailment == "half")
-        with self._lock:
-            self.taken.update(k for n, k in enumerate(keys) if n not in refused)
-        return Fault(_SLOW_SECONDS if self.ailment == "slow" else 0.0, 200, answer=json.dumps(answer))
-
-
-def _read(call: Call, half: bool) -> tuple[list[str], range, dict[str, Any]]:
-    """The rows of a call by key, which of them are refused, and the service's answer to that."""
-    if call.operation == "Invoke":
-        records = call.body["records"]
-        keys = [json.loads(base64.b64decode(r["data"]))["session_id"] for r in records]
-        refused = range(len(keys) // 2 if half else 0)
-        results = ("DeliveryFailed" if n in refused else "Ok" for n in range(len(keys)))
-        entries = [{"recordId": r["recordId"], "result": s} for r, s in zip(records, results, strict=True)]
-        return keys, refused, {"records": entries}
-    if call.operation == "BatchWriteItem":
-        [(table, items)] = call.body["RequestItems"].items()
-        refused = range((len(items) + 1) // 2 if half else 0)
-        left = {table: items[: len(refused)]} if refused else {}
-        return (
-            [i["PutRequest"]["Item"]["session_id"]["S"] for i in items],
-            refused,
-            {"UnprocessedItems": left},
-        )
-    keys = [str(json.loads(base64.b64decode(r["Data"]))["id"]) for r in call.body["Records"]]
-    refused = range((len(keys) + 1) // 2 if half else 0)
-    entries = [
-        {"ErrorCode": "ServiceUnavailableException"} if n in refused else {"RecordId": "r"}
-        for n in range(len(keys))
-    ]
-    return keys, refused, {"FailedPutCount": len(refused), "RequestResponses": entries}
+from tests.torture.proxy import Proxy, running_proxy
 
 
 def _click(number: int) -> dict[str, Any]:

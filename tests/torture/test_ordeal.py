@@ -25,4 +25,4 @@ def test_forests_survive_a_killed_worker_and_a_rescaling(tmp_path: Path) -> None
     allowed = set(re.findall(r"\bkinesis:[A-Z]\w+", template))
     assert account.calls == allowed
     assert account.rows > 100
-    assert account.bad > 5
+    assert account.errors_expected > 5

@@ -1,0 +1,91 @@
+"""A Lambda function, a table or a delivery stream that ails: answers what the proxy is asked, counts what was taken."""
+
+from __future__ import annotations
+
+import base64
+import collections
+import json
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.torture.proxy import Call, Fault
+
+_REFUSALS = {
+    "Invoke": Fault(status=429, error="TooManyRequestsException"),
+    "BatchWriteItem": Fault(status=400, error="ProvisionedThroughputExceededException"),
+    "PutRecordBatch": Fault(status=503, error="ServiceUnavailableException"),
+}
+#: What is asked before the start.
+_DESCRIPTIONS: dict[str, dict[str, Any]] = {
+    "": {"Timeout": 3},  # of a function: the one call without an operation's name
+    "DescribeTable": {"Table": {"KeySchema": [{"AttributeName": "session_id", "KeyType": "HASH"}]}},
+    "DescribeDeliveryStream": {},
+}
+#: What ails a destination: it refuses all, takes half of a call, takes 3 s for a call, fails (functions only).
+AILMENTS = ("refusing", "half", "slow", "failing")
+_SLOW_SECONDS = 3.0
+
+
+@dataclass
+class Destination:
+    """A Lambda function, a table, a delivery stream: whatever is asked of it.
+
+    Attributes
+    ----------
+    ailment : str
+        One of ``AILMENTS``, or empty: it takes every row. May change at any time.
+    offered : set of str
+        Keys of all rows that came, whatever became of them.
+    taken : Counter
+        How often a row was taken, by key.
+    """
+
+    ailment: str = ""
+    offered: set[str] = field(default_factory=set)
+    taken: collections.Counter[str] = field(default_factory=collections.Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, call: Call) -> Fault | None:
+        if call.operation in _DESCRIPTIONS:
+            return Fault(status=200, answer=json.dumps(_DESCRIPTIONS[call.operation]))
+        if call.operation not in _REFUSALS:
+            return None
+        ailment = self.ailment
+        keys, refused, answer = _read(call, half=ailment == "half")
+        with self._lock:
+            self.offered.update(keys)
+            if ailment not in ("refusing", "failing"):
+                self.taken.update(k for n, k in enumerate(keys) if n not in refused)
+        if ailment == "refusing":
+            return _REFUSALS[call.operation]
+        if ailment == "failing":
+            return Fault(status=200, answer='{"errorMessage": "injected"}', function_error=True)
+        return Fault(_SLOW_SECONDS if ailment == "slow" else 0.0, 200, answer=json.dumps(answer))
+
+
+def _read(call: Call, half: bool) -> tuple[list[str], range, dict[str, Any]]:
+    """The rows of a call by key, which of them are refused, and the service's answer to that."""
+    if call.operation == "Invoke":
+        records = call.body["records"]
+        keys = [json.loads(base64.b64decode(r["data"]))["session_id"] for r in records]
+        refused = range(len(keys) // 2 if half else 0)
+        results = ("DeliveryFailed" if n in refused else "Ok" for n in range(len(keys)))
+        entries = [{"recordId": r["recordId"], "result": s} for r, s in zip(records, results, strict=True)]
+        return keys, refused, {"records": entries}
+    if call.operation == "BatchWriteItem":
+        [(table, items)] = call.body["RequestItems"].items()
+        refused = range((len(items) + 1) // 2 if half else 0)
+        left = {table: items[: len(refused)]} if refused else {}
+        return (
+            [i["PutRequest"]["Item"]["session_id"]["S"] for i in items],
+            refused,
+            {"UnprocessedItems": left},
+        )
+    keys = [str(json.loads(base64.b64decode(r["Data"]))["id"]) for r in call.body["Records"]]
+    refused = range((len(keys) + 1) // 2 if half else 0)
+    entries = [
+        {"ErrorCode": "ServiceUnavailableException"} if n in refused else {"RecordId": "r"}
+        for n in range(len(keys))
+    ]
+    return keys, refused, {"FailedPutCount": len(refused), "RequestResponses": entries}
