@@ -78,6 +78,9 @@ def run(
         chosen = job(name)
         where = None if aws else target.choose(endpoint, aws)
         groups = _groups(chosen, properties_file, properties, where, aws)
+        # Two would deliver everything twice, and `kda status` would know the last one only.
+        if (other := flink.running(chosen.name)) is not None:
+            raise flink.FlinkError(f"{chosen.short} runs already, as process {other.pid}: see `kda status`")
         state = flink.last_state(chosen.name) if resume else None
         if resume and state is None:
             _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts afresh.")
