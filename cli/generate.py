@@ -37,7 +37,9 @@ def generate(
             "--scenario", help=f"Scenario file, or one of {', '.join(scenario.names('scenarios'))}."
         ),
     ] = None,
-    to: Annotated[str | None, typer.Option(help=f"Where to: {_TARGETS}.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help=f"Where to: {_TARGETS}. Default: the scenario's own.")
+    ] = None,
     rate: Annotated[float | None, typer.Option(help="Records per second. Default: 1.")] = None,
     seconds: Annotated[float | None, typer.Option(help="End after so long. Default: with Ctrl-C.")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
@@ -66,7 +68,9 @@ def generate(
 
     With a scenario of one sender, --template and --rate replace its own. Exit code 1: a record failed.
 
-    Example: kda generate --template click --rate 5 --seconds 60 --to stream:click-stream
+    Example: kda generate --scenario ctr-burst
+
+    Example: kda generate --template click --rate 5 --seconds 60 --to stream:ctr-clickstream
 
     Example: kda generate --scenario clickstream --count 5 --preview
     """
@@ -81,7 +85,7 @@ def generate(
                 _out.print(Text(name, style="bold"))
                 _out.print(Text("\n".join(records)))
             return
-        sink = _sink(to, compressed, endpoint, aws)
+        sink = _sink(to or chosen.to, compressed, endpoint, aws)
         try:
             counts = _run(
                 chosen,
@@ -126,7 +130,7 @@ def _sink(to: str | None, compressed: bool, endpoint: str | None, aws: bool) -> 
             return sinks.FileSink(Path(name), compressed)
         case "null", False:
             return sinks.NullSink()
-    raise typer.BadParameter(f"must be {_TARGETS}, got {to}", param_hint="--to")
+    raise typer.BadParameter(f"must be {_TARGETS}, got {to or 'nothing'}", param_hint="--to")
 
 
 class _Display:

@@ -78,6 +78,8 @@ class Scenario(BaseModel):
     align : float, optional
         Begin at a multiple of so many seconds of scenario time on the wall clock, so that windows of that
         length are filled from edge to edge.
+    to : str, optional
+        Where its records go unless another target is named, as `kda generate --to` takes it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +89,7 @@ class Scenario(BaseModel):
     stop: float | None = Field(default=None, gt=0)
     count: int | None = Field(default=None, ge=0)
     align: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    to: str | None = Field(default=None, min_length=1)
 
     def times(self, start: datetime, seed: int) -> Iterator[tuple[float, int]]:
         """Yield due times in seconds of scenario time, rising, each with its sender's place in the list."""

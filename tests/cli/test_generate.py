@@ -74,10 +74,29 @@ def test_template_and_rate_replace_those_of_a_scenario_with_one_sender(tmp_path)
 
 
 @pytest.mark.parametrize(
+    ("scenario", "stream"), [("ctr-burst", "ctr-clickstream"), ("clickstream", "lab-stream")]
+)
+def test_a_scenario_of_a_lab_goes_to_its_stream(scenario, stream, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    arguments = ("--scenario", scenario, "--count", "1", "--speed", "inf", "--endpoint", "http://127.0.0.1:1")
+    assert f"kda generate: stream:{stream}: Could not connect" in kda(*arguments).output
+
+
+def test_a_scenario_may_name_its_target_and_the_option_is_stronger(tmp_path):
+    scenario = {"to": f"file:{tmp_path / 'own'}", "senders": [{"template": "click", "rate": 1}]}
+    (tmp_path / "own.yaml").write_text(json.dumps(scenario))
+    arguments = ("--scenario", str(tmp_path / "own.yaml"), "--count", "1", "--speed", "inf")
+    assert kda(*arguments).exit_code == 0
+    assert len((tmp_path / "own").read_text().splitlines()) == 1
+    assert "1 sent" in kda(*arguments, "--to", "null").output
+    assert len((tmp_path / "own").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
         ((), "name a --template or a --scenario", 2),
-        (("--template", "click"), "must be stream:NAME, firehose:NAME, file:PATH or null", 2),
+        (("--template", "click"), "must be stream:NAME, firehose:NAME, file:PATH or null, got nothing", 2),
         (("--template", "click", "--to", "kafka:x"), "got kafka:x", 2),
         (("--template", "click", "--to", "stream:"), "got stream:", 2),
         (("--template", "click", "--to", "null", "--speed", "0"), "must be above 0, got 0", 2),
