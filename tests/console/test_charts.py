@@ -30,6 +30,8 @@ def test_ctr_marks_the_anomalous_windows() -> None:
     assert (trace(rate, "anomaly")["x"], trace(rate, "anomaly")["y"]) == (["2024-01-31T12:00:20"], [400.0])
     assert trace(scores, "threshold")["y"] == [2.0, 2.0]
     assert "newest 400 %, 1 anomalies" in rate["summary"]
+    told = figures("ctr", {"scores": [score(10, 100.0, 0.7) | {"threshold": 2.5}]})[1]
+    assert trace(told, "threshold")["y"] == [2.5]
 
 
 def test_trades_are_anomalies_or_ordinary_never_both() -> None:

@@ -218,8 +218,9 @@ def test_one_record_on_the_wrong_side_of_a_window_is_an_anomaly_only_by_kdas_rul
         mini_flink,
         MemorySource(records),
         ("scores", "destination_sql_stream"),
-        {"anomalies": {"least_change": "25"}},
+        {"anomalies": {"least_change": "25", "threshold": "2.5"}},
     )
+    assert {row["threshold"] for row in found["scores"]} == {2.5}, "the charts draw it"
     assert [number(row) for row in found["scores"] if row["anomaly_score"] > 2] == [15, 16, 20]
     # The shipped properties ask for a change that one record can't make.
     assert found["destination_sql_stream"] == []
