@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,15 +17,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from udfs.forest_grove import Grove
     from udfs.random_cut_forest import RandomCutForest
 
 #: Rows in the log that make a new base worthwhile, at least: 0.1 s to learn them again.
 LONGEST_LOG = 10_000
 #: Rows in the log per forest, so that packing all forests costs a row some 3 µs.
 _ROWS_PER_FOREST = 20
-#: Points in all trees of a worker's unpacked forests, about 1 GB; the others wait packed.
-MOST_POINTS = 20_000_000
-
 #: Packed forests by key, each with the time of its last row.
 Base = dict[Any, tuple[int, bytes]]
 
@@ -52,30 +51,36 @@ class LiveForests:
 
     Parameters
     ----------
-    most_points : int
-        Points in all their trees, at most; one forest there always is.
+    grove : Grove
+        Where they live.
     """
 
-    def __init__(self, most_points: int = MOST_POINTS) -> None:
-        self._most_points = most_points
-        self._forests: dict[tuple[ForestBucket, Any], RandomCutForest] = {}
+    def __init__(self, grove: Grove) -> None:
+        self.grove = grove
+        self._planted: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
 
     def get(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
         """The forest, if it is here."""
-        return self._forests.get((bucket, key))
+        found = self._planted.get((bucket, key))
+        return found and found[1]
 
-    def remove(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
-        """The forest, if it was here."""
-        return self._forests.pop((bucket, key), None)
+    def use(self, bucket: ForestBucket, key: Any) -> tuple[int, RandomCutForest]:
+        """The forest, planted first if need be, and its place: from now on the one used last."""
+        found = self._planted.pop((bucket, key), None)
+        if found is None:
+            if self.grove.is_full:
+                other, oldest = next(iter(self._planted))
+                place, forest = self._planted.pop((other, oldest))
+                other.packed[oldest] = forest.to_bytes()
+                self.grove.clear(place)
+            found = self.grove.plant(bucket.packed.pop(key, None))
+        self._planted[bucket, key] = found
+        return found
 
-    def add(self, bucket: ForestBucket, key: Any, forest: RandomCutForest) -> None:
-        """Put a forest behind all others: the first is the one used longest ago."""
-        p = forest.parameters
-        most = max(1, self._most_points // (p.number_of_trees * p.sub_sample_size))
-        while len(self._forests) >= most:
-            other, oldest = next(iter(self._forests))
-            other.packed[oldest] = self._forests.pop((other, oldest)).to_bytes()
-        self._forests[bucket, key] = forest
+    def remove(self, bucket: ForestBucket, key: Any) -> None:
+        """Take the forest away, if it is here."""
+        if found := self._planted.pop((bucket, key), None):
+            self.grove.clear(found[0])
 
 
 class ForestBucket:
@@ -83,10 +88,6 @@ class ForestBucket:
 
     Parameters
     ----------
-    new_forest : callable
-        Makes a forest that has learned nothing.
-    unpack : callable
-        The forest of packed bytes.
     live : LiveForests
         Where forests are while they are unpacked.
     idle_expiry : int
@@ -97,15 +98,11 @@ class ForestBucket:
 
     def __init__(
         self,
-        new_forest: Callable[[], RandomCutForest],
-        unpack: Callable[[bytes], RandomCutForest],
         live: LiveForests,
         idle_expiry: int = 0,
         base: Base | None = None,
         log: Iterable[Entry] = (),
     ) -> None:
-        self._new_forest = new_forest
-        self._unpack = unpack
         self._live = live
         self._idle_expiry = idle_expiry
         self.packed: dict[Any, bytes] = {}
@@ -124,12 +121,15 @@ class ForestBucket:
             (forest, points) to (scores, explanations), which learns too.
         """
         self.logged += len(entry.points)
-        if entry.keys[0] == entry.keys[-1] and len(set(entry.keys)) == 1:
+        rows = _rows_by_key(entry.keys)
+        if len(rows) == 1:
             return self._through(entry.keys[0], entry.points, entry.time, explain)
+        if explain is None and self._live.grove.scores_each:
+            return self._through_each(rows, entry)
         results: list[Any] = [None] * len(entry.points)
-        for key, rows in _rows_by_key(entry.keys).items():
-            found = self._through(key, entry.points[rows], entry.time, explain)
-            for row, result in zip(rows, found, strict=True):
+        for key, rows_of_key in rows.items():
+            found = self._through(key, entry.points[rows_of_key], entry.time, explain)
+            for row, result in zip(rows_of_key, found, strict=True):
                 results[row] = result
         return results
 
@@ -150,22 +150,28 @@ class ForestBucket:
         return base
 
     def _through(self, key: Any, points: Any, time: int, explain: Any) -> list[Any]:
-        forest = self._forest(key, time)
+        _, forest = self._use(key, time)
         if explain is None:
             return [(score,) for score in forest.score_many(points).tolist()]
         scores, explanations = explain(forest, points)
         return list(zip(scores.tolist(), explanations, strict=True))
 
-    def _forest(self, key: Any, time: int) -> RandomCutForest:
+    def _through_each(self, rows: dict[Any, list[int]], entry: Entry) -> list[Any]:
+        scores = np.empty(len(entry.points))
+        keys, room = list(rows), self._live.grove.room
+        # No more keys at once than there is room: what one needs must not push out another.
+        for some in (keys[k : k + room] for k in range(0, len(keys), room)):
+            order = list(chain.from_iterable(rows[key] for key in some))
+            places = [self._use(key, entry.time)[0] for key in some]
+            rows_of_each = [len(rows[key]) for key in some]
+            scores[order] = self._live.grove.score_each(np.repeat(places, rows_of_each), entry.points[order])
+        return [(score,) for score in scores.tolist()]
+
+    def _use(self, key: Any, time: int) -> tuple[int, RandomCutForest]:
         if (last := self._last.get(key)) is not None and self._expired(last, time):
             self._forget(key)
         self._last[key] = time
-        forest = self._live.remove(self, key)
-        if forest is None:
-            packed = self.packed.pop(key, None)
-            forest = self._new_forest() if packed is None else self._unpack(packed)
-        self._live.add(self, key, forest)
-        return forest
+        return self._live.use(self, key)
 
     def _learn_again(self, log: Iterable[Entry]) -> None:
         pending: dict[Any, list[Any]] = {}
@@ -179,7 +185,7 @@ class ForestBucket:
                 self._last[key] = entry.time
                 pending.setdefault(key, []).append(entry.points[rows])
         for key, points in pending.items():
-            self._forest(key, self._last[key]).update_many(np.concatenate(points))
+            self._use(key, self._last[key])[1].update_many(np.concatenate(points))
 
     def _expired(self, last: int, time: int) -> bool:
         return 0 < self._idle_expiry < time - last

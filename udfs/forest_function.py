@@ -23,6 +23,8 @@ from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest_bucket import Entry, ForestBucket, LiveForests
 
+#: Of the unpacked forests of a worker that has one for each key; the others wait packed.
+MOST_BYTES = 1_500_000_000
 #: What a scored row has behind its own values where the score could not be computed.
 ERROR_COLUMNS = ("error_name", "message", "data_row")
 
@@ -87,19 +89,23 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: Any) -> None:
         """Declare the state. The forest is imported here, on the worker: compiled code does not travel."""
-        from udfs.random_cut_forest import RandomCutForest
+        from udfs.forest_grove import Grove
+        from udfs.forest_state import Parameters
 
         self._base = runtime_context.get_state(ValueStateDescriptor("forests", Types.PICKLED_BYTE_ARRAY()))
         # As bytes already: Flink's own pickling of an array takes as long as to score it.
         self._log = runtime_context.get_list_state(
             ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
         )
-        self._forest_class = RandomCutForest
         # Rows by the thousand make the collector look for cycles all the time; there are none. A fifth of the worker.
         gc.freeze()
         gc.set_threshold(100_000)
         self._buckets: dict[str, ForestBucket] = {}
-        self._live = LiveForests()
+        o = self._options
+        parameters = Parameters(
+            len(o.columns), o.number_of_trees, o.sub_sample_size, o.time_decay, o.shingle_size, o.seed
+        ).checked()
+        self._live = LiveForests(Grove(parameters, MOST_BYTES if o.partition_by else 0))
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Score one row, or the rows of one micro-batch; a row without a score says why instead."""
@@ -137,7 +143,9 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         bucket = self._buckets.get(name)
         if bucket is None:
             log = map(Entry.unpacked, self._log.get() or ())
-            bucket = self._buckets[name] = self._bucket(self._base.value(), log)
+            idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
+            bucket = ForestBucket(self._live, idle_expiry, self._base.value(), log)
+            self._buckets[name] = bucket
         # A clock is needed only to tell which forest has expired.
         now = time.time_ns() // 1_000_000 if self._options.idle_expiry else 0
         keys = [""] * len(rows) if self._key is None else [_hashable(row[self._key]) for row in rows]
@@ -152,22 +160,6 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def _explain(self, forest: Any, points: Any) -> Any:
         return forest.explain_many(points, columns=self._options.columns)
-
-    def _bucket(self, base: Any, log: Any) -> ForestBucket:
-        o = self._options
-        idle_expiry = o.idle_expiry // timedelta(milliseconds=1)
-        return ForestBucket(self._forest, self._forest_class.from_bytes, self._live, idle_expiry, base, log)
-
-    def _forest(self) -> Any:
-        o = self._options
-        return self._forest_class(
-            len(o.columns),
-            number_of_trees=o.number_of_trees,
-            sub_sample_size=o.sub_sample_size,
-            time_decay=o.time_decay,
-            shingle_size=o.shingle_size,
-            seed=o.seed,
-        )
 
 
 def _hashable(key: Any) -> Any:

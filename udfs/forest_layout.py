@@ -34,6 +34,10 @@ SIZE = 1
 FREE_NODE = 2
 FREE_LEAF = 3
 
+# Numbers in `counts`: rows of `points` in use, ordered by number; how many points the forest has seen.
+USED = 0
+LEARNED = 1
+
 #: Largest absolute value that is told apart from its neighbours: what lies beyond counts as this. Chosen so
 #: that the sides of a box of 900 dimensions (30 columns, shingles of 30) add up within float32.
 LARGEST = 2.0**116
@@ -66,8 +70,9 @@ class Arrays(NamedTuple):
     seeds: Array  # uint64 (T,)
     gates: Array  # uint64 (T,): no record up to `gate_until` whose random number is below gets in
     gate_until: Array  # int64 (T,)
-    points: Array  # float32 (rows, D)
-    point_number: Array  # int64 (rows,): how many points came before this one
+    counts: Array  # int64 (2,): USED, LEARNED
+    points: Array  # float32 (R, D): what any tree holds, and behind it the rows that are being learned
+    point_number: Array  # int64 (R,): how many points came before this one
     weights: Array  # float64 (M + 1,): 1 / (depth + 1)
     logarithms: Array  # float64 (M + 1,): log2(mass + 1)
 
@@ -87,6 +92,7 @@ class Scratch(NamedTuple):
     own_path: Array  # int16 (M,): the nodes of one walk
     side_path: Array  # int16 (M,): and of another
     waiting: Array  # int16 (M,)
+    new_row: Array  # int32 (R,): where rows of `points` move to
     box: Array  # float32 (2 D,)
     share: Array  # float64 (2 D,): attribution to x too low, and to x too high
 
@@ -99,9 +105,16 @@ def tree_seeds(seed: int, trees: int) -> Array:
     return z ^ (z >> np.uint64(31))
 
 
-def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int) -> Arrays:
+def rows_of_points(trees: int, samples: int) -> int:
+    """R: enough for trees that have no point in common, and some for what is being learned."""
+    held = trees * samples
+    return held + max(256, held // 8)
+
+
+def empty_arrays(trees: int, samples: int, dimensions: int, seed: int) -> Arrays:
     """The arrays of a forest that has seen nothing."""
     words = 4 + 2 * dimensions
+    rows = rows_of_points(trees, samples)
     nodes = np.zeros(trees * (samples - 1) * words, np.float32)
     links = nodes.view(np.int16)
     # Free nodes are chained through their left child, free leaves through their row; -1 ends the chain.
@@ -123,6 +136,7 @@ def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int
         seeds=tree_seeds(seed, trees),
         gates=np.zeros(trees, np.uint64),
         gate_until=np.full(trees, -1, np.int64),
+        counts=np.zeros(2, np.int64),
         points=np.zeros((rows, dimensions), np.float32),
         point_number=np.zeros(rows, np.int64),
         weights=1.0 / (counts + 1.0),
@@ -131,8 +145,13 @@ def empty_arrays(trees: int, samples: int, dimensions: int, rows: int, seed: int
     )
 
 
+def scale(arrays: Arrays) -> float:
+    """From a sum over the trees to a score."""
+    return float(arrays.logarithms[-1]) / len(arrays.trees)
+
+
 @lru_cache(maxsize=16)
-def scratch(samples: int, dimensions: int) -> Scratch:
+def scratch(trees: int, samples: int, dimensions: int) -> Scratch:
     """Room to work in, shared by all forests of one size: a compiled call keeps the interpreter's lock."""
     return Scratch(
         query=np.zeros(STRETCH * 2 * dimensions, np.float32),
@@ -147,6 +166,7 @@ def scratch(samples: int, dimensions: int) -> Scratch:
         own_path=np.zeros(samples, np.int16),
         side_path=np.zeros(samples, np.int16),
         waiting=np.zeros(samples, np.int16),
+        new_row=np.zeros(rows_of_points(trees, samples), np.int32),
         box=np.zeros(2 * dimensions, np.float32),
         share=np.zeros(2 * dimensions),
     )

@@ -16,6 +16,7 @@ from udfs.forest_layout import (
     RIGHT,
     ROOT,
     SIZE,
+    USED,
     Array,
     Arrays,
     Scratch,
@@ -138,19 +139,12 @@ def read_shape(arrays: Arrays, scratch: Scratch, tree: int, shapes: Array, end: 
 
 
 @compiled
-def read_shapes(
-    arrays: Arrays,
-    scratch: Scratch,
-    shapes: Array,
-    rows: Array,
-    used: int,
-    rate: float,
-) -> bool:
+def read_shapes(arrays: Arrays, scratch: Scratch, shapes: Array, rows: Array, rate: float) -> bool:
     """Build all trees of a fresh forest whose `points` are in place; False if the numbers are no forest."""
     trees = arrays.seeds.shape[0]
     size = rows.shape[0] // trees
     for k in range(rows.shape[0]):
-        if not 0 <= rows[k] < used:
+        if not 0 <= rows[k] < arrays.counts[USED]:
             return False
     end = shapes.shape[0]
     if size > 0:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.forest_layout import LARGEST, Arrays, empty_arrays, scratch
+from udfs.forest_layout import LARGEST, LEARNED, USED, Arrays, Scratch, empty_arrays, scratch
 from udfs.forest_packing import read_shapes, write_shapes
 
 _MAGIC = b"KRCF"
@@ -72,27 +72,26 @@ class ForestState(NamedTuple):
     """All that later scores depend on."""
 
     parameters: Parameters
-    learned: int  # points seen
     recent: NDArray[np.float32]  # (up to shingle_size - 1, dimensions): the last records
     arrays: Arrays
-    used: int  # rows of `arrays.points` in use, ordered by number
 
 
 def pack(state: ForestState) -> bytes:
     """The state as bytes."""
     p, arrays = state.parameters, state.arrays
-    size = min(state.learned, p.sub_sample_size)
+    used, learned = int(arrays.counts[USED]), int(arrays.counts[LEARNED])
+    size = min(learned, p.sub_sample_size)
     shapes = np.empty(p.number_of_trees * 2 * p.sub_sample_size, np.uint16)
     rows = np.empty(p.number_of_trees * size, np.int32)
-    shapes = shapes[: write_shapes(arrays, scratch(p.sub_sample_size, arrays.points.shape[1]), shapes, rows)]
+    shapes = shapes[: write_shapes(arrays, _scratch(p), shapes, rows)]
     body = b"".join(
         [
-            _COUNTS.pack(*astuple(p), state.learned, len(state.recent), state.used, len(shapes)),
+            _COUNTS.pack(*astuple(p), learned, len(state.recent), used, len(shapes)),
             state.recent.tobytes(),
-            arrays.points[: state.used].tobytes(),
-            _gaps(arrays.point_number[: state.used]),
+            arrays.points[:used].tobytes(),
+            _gaps(arrays.point_number[:used]),
             shapes.astype(_shape_type(p)).tobytes(),
-            rows.astype(_row_type(state.used)).tobytes(),
+            rows.astype(_row_type(used)).tobytes(),
         ]
     )
     return _START.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
@@ -133,12 +132,17 @@ def unpack(data: bytes) -> ForestState:
     _require(
         used == 0 or bool(point_number[0] >= 0 and point_number[-1] < learned), "a point from the future"
     )
-    arrays = empty_arrays(p.number_of_trees, p.sub_sample_size, columns, used + used // 2 + 1, p.seed)
+    _require(used <= p.number_of_trees * p.sub_sample_size, "more points than its trees can hold")
+    arrays = empty_arrays(p.number_of_trees, p.sub_sample_size, columns, p.seed)
     arrays.points[:used] = points
     arrays.point_number[:used] = point_number
-    room = scratch(p.sub_sample_size, columns)
-    _require(read_shapes(arrays, room, shapes, rows, used, 1.0 / p.time_decay), "a tree that can't be")
-    return ForestState(p, learned, recent, arrays, used)
+    arrays.counts[:] = used, learned
+    _require(read_shapes(arrays, _scratch(p), shapes, rows, 1.0 / p.time_decay), "a tree that can't be")
+    return ForestState(p, recent, arrays)
+
+
+def _scratch(p: Parameters) -> Scratch:
+    return scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size)
 
 
 def _require(condition: bool, otherwise: str) -> None:

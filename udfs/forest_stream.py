@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from udfs.compiled import at, compiled, whole
-from udfs.forest_layout import LANES, LARGEST, SIZE, Array, Arrays, Scratch
+from udfs.forest_layout import LANES, LARGEST, LEARNED, SIZE, STRETCH, USED, Array, Arrays, Scratch
 from udfs.forest_scores import add_attribution, score_lanes
 from udfs.forest_trees import delete, insert, scrambled, uniform
 
@@ -141,12 +141,12 @@ def take_in(given: Array, records: Array) -> int:
 
 
 @compiled
-def ask(arrays: Arrays, scratch: Scratch, first: int, count: int) -> None:
-    """Copy rows of `points` to `query`."""
-    dimensions = arrays.points.shape[1]
+def ask(scratch: Scratch, rows: Array, first: int, count: int) -> None:
+    """Copy rows, from `first` on, to `query`."""
+    dimensions = rows.shape[1]
     for k in range(count):
         for d in range(dimensions):
-            x = arrays.points[at(first + k), at(d)]
+            x = rows[at(first + k), at(d)]
             scratch.query[at(2 * k * dimensions + d)] = x
             scratch.query[at((2 * k + 1) * dimensions + d)] = -x
 
@@ -161,9 +161,8 @@ def set_lane(arrays: Arrays, scratch: Scratch, lane: int, tree: int, asked: int)
 
 
 @compiled
-def score_one(arrays: Arrays, scratch: Scratch, first: int) -> float:
-    """Sum over the trees of a row's scores: many trees side by side."""
-    ask(arrays, scratch, first, 1)
+def score_one(arrays: Arrays, scratch: Scratch) -> float:
+    """Sum over the trees of the scores of the first point in `query`: many trees side by side."""
     trees = arrays.seeds.shape[0]
     total = 0.0
     for start in range(0, trees, LANES):
@@ -189,28 +188,34 @@ def score_stretch(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: 
 
 
 @compiled
-def stretch(
-    arrays: Arrays,
-    scratch: Scratch,
-    first: int,
-    number: int,
-    count: int,
-    rate: float,
-    scoring: bool,
-    scores: Array,
-) -> int:
-    """Score if asked, then learn, each of `count` rows of `points` from row `first` on, point `number` of the stream.
+def through(arrays: Arrays, scratch: Scratch, rows: Array, rate: float, scoring: bool, scores: Array) -> None:
+    """Score if asked, then learn, each row in turn: float32, (n, D). Adds its sum over the trees to `scores`."""
+    count = rows.shape[0]
+    longest = min(STRETCH, arrays.points.shape[0] - arrays.seeds.shape[0] * arrays.slot_key.shape[1])
+    for first in range(0, count, longest):
+        size = min(longest, count - first)
+        if arrays.counts[USED] + size > arrays.points.shape[0]:
+            keep_living_rows(arrays, scratch)
+        ask(scratch, rows, first, size)
+        stretch(arrays, scratch, rows[first : first + size], rate, scoring, scores[first : first + size])
 
-    Adds to `scores`, and returns the row after the last one that some tree has taken.
-    """
+
+@compiled
+def stretch(arrays: Arrays, scratch: Scratch, rows: Array, rate: float, scoring: bool, scores: Array) -> None:
+    """`through` for rows that are also in `query`, and for which there is room behind the rows in use."""
     samples = arrays.slot_key.shape[1]
+    count = rows.shape[0]
+    first = whole(arrays.counts[USED])
+    number = whole(arrays.counts[LEARNED])
+    # They stay only if a tree takes them.
     taken = first
     for k in range(count):
         arrays.point_number[at(first + k)] = number + k
-    ask(arrays, scratch, first, count)
+        for d in range(rows.shape[1]):
+            arrays.points[at(first + k), at(d)] = rows[at(k), at(d)]
     alone = scoring and count == 1
     if alone and number >= samples:
-        scores[0] = score_one(arrays, scratch, first)
+        scores[0] += score_one(arrays, scratch)
     # Before this row a score is 0.
     silent = count if alone or not scoring else min(max(samples - number, 0), count)
     for tree in range(arrays.seeds.shape[0]):
@@ -223,22 +228,83 @@ def stretch(
             if asked < count and learn(arrays, scratch, tree, first + asked, asked, rate):
                 taken = max(taken, first + asked + 1)
             start = end
-    return taken
+    arrays.counts[USED] = taken
+    arrays.counts[LEARNED] = number + count
 
 
 @compiled
-def attribution_of(arrays: Arrays, scratch: Scratch, row: int, shares: Array) -> None:
-    """Sum over the trees of the attribution of a row of `points` (2 D: too low, too high)."""
-    ask(arrays, scratch, row, 1)
+def through_each(
+    grove: Arrays, forests: Array, scratch: Scratch, rows: Array, rate: float, scores: Array
+) -> None:
+    """`through` for each run of rows of one forest; `forests` are their places in the grove, row by row.
+
+    In a grove each array but `seeds`, `weights` and `logarithms` has an axis more, in front: the forest.
+    """
+    start = 0
+    while start < rows.shape[0]:
+        forest = forests[start]
+        end = start + 1
+        while end < rows.shape[0] and forests[end] == forest:
+            end += 1
+        arrays = Arrays(
+            grove.nodes[forest],
+            grove.links[forest],
+            grove.trees[forest],
+            grove.leaf_row[forest],
+            grove.leaf_mass[forest],
+            grove.slot_key[forest],
+            grove.slot_row[forest],
+            grove.slot_leaf[forest],
+            grove.seeds,
+            grove.gates[forest],
+            grove.gate_until[forest],
+            grove.counts[forest],
+            grove.points[forest],
+            grove.point_number[forest],
+            grove.weights,
+            grove.logarithms,
+        )
+        fetch(arrays, scratch)
+        through(arrays, scratch, rows[start:end], rate, True, scores[start:end])
+        start = end
+
+
+@compiled
+def fetch(arrays: Arrays, scratch: Scratch) -> None:
+    """Read a forest of small trees from end to end, if it is to come from memory.
+
+    A walk waits for each node it comes to; memory read in order comes by itself. Of a tree of up to 32 cache lines most
+    are wanted.
+    """
+    if arrays.nodes.shape[0] > 32 * 16 * arrays.seeds.shape[0]:
+        return
+    total = np.float32(0.0)
+    for k in range(0, arrays.nodes.shape[0], 16):
+        total += arrays.nodes[at(k)]
+    # A loop without a result would be left out.
+    scratch.score[0] = total
+
+
+@compiled
+def attribution_of(arrays: Arrays, scratch: Scratch, rows: Array, shares: Array) -> None:
+    """Sum over the trees of the attribution of the first of the rows (2 D: too low, too high)."""
+    ask(scratch, rows, 0, 1)
     add_attribution(arrays, scratch, 0, shares)
 
 
 @compiled
-def keep_living_rows(arrays: Arrays, used: int, new_row: Array) -> int:
-    """Move the rows of `points` that some tree still holds to the front, in order; returns how many.
+def score_of(arrays: Arrays, scratch: Scratch, rows: Array) -> float:
+    """Sum over the trees of the score of the first of the rows."""
+    ask(scratch, rows, 0, 1)
+    return score_one(arrays, scratch)
 
-    `new_row` is room for `used` numbers, all -1.
-    """
+
+@compiled
+def keep_living_rows(arrays: Arrays, scratch: Scratch) -> None:
+    """Move the rows of `points` that some tree still holds to the front, in order; the others are no longer in use."""
+    new_row = scratch.new_row
+    used = arrays.counts[USED]
+    new_row[:used] = -1
     for tree in range(arrays.seeds.shape[0]):
         for slot in range(arrays.trees[tree, SIZE]):
             new_row[arrays.slot_row[tree, slot]] = 0
@@ -255,4 +321,4 @@ def keep_living_rows(arrays: Arrays, used: int, new_row: Array) -> int:
             arrays.slot_row[tree, slot] = new_row[arrays.slot_row[tree, slot]]
             # Any of a leaf's equal records may stand for it.
             arrays.leaf_row[tree, arrays.slot_leaf[tree, slot]] = arrays.slot_row[tree, slot]
-    return living
+    arrays.counts[USED] = living

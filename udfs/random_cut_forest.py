@@ -1,7 +1,6 @@
 """The random cut forest of Kinesis Data Analytics for SQL, without Flink."""
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from udfs import forest_state
 from udfs.forest_attribution import Attribution
-from udfs.forest_layout import LARGEST, STRETCH, Arrays, Scratch, empty_arrays, scratch
+from udfs.forest_layout import LEARNED, USED, Arrays, Scratch, empty_arrays, scale, scratch
+from udfs.forest_records import as_records
 from udfs.forest_state import ForestState, Parameters, StateError
-from udfs.forest_stream import attribution_of, keep_living_rows, score_one, stretch, take_in
+from udfs.forest_stream import attribution_of, keep_living_rows, score_of, through
 
-__all__ = ["Attribution", "RandomCutForest", "StateError", "warm_up"]
+__all__ = ["Attribution", "RandomCutForest", "StateError"]
 
 
 class RandomCutForest:
@@ -82,50 +82,45 @@ class RandomCutForest:
         ).checked()
         p = self.parameters
         size = p.dimensions * p.shingle_size
-        self._arrays: Arrays = empty_arrays(
-            p.number_of_trees, p.sub_sample_size, size, p.sub_sample_size, p.seed
-        )
-        self._used = 0
-        self._learned = 0
+        #: The forest itself (see forest_layout).
+        self.arrays: Arrays = empty_arrays(p.number_of_trees, p.sub_sample_size, size, p.seed)
         self._recent = np.zeros((0, p.dimensions), np.float32)
 
     @property
     def learned(self) -> int:
         """How many points (with shingles: full shingles) the forest has seen."""
-        return self._learned
+        return int(self.arrays.counts[LEARNED])
 
     def score(self, point: ArrayLike) -> float:
         """Anomaly score of a record, as if it came next; changes nothing."""
-        row = self._shingles(self._records(point, 1))
-        if not len(row) or self._learned < self.parameters.sub_sample_size:
+        row = self._shingles(as_records(point, 1, self.parameters.dimensions))
+        if not len(row) or self.learned < self.parameters.sub_sample_size:
             return 0.0
-        self._store(row)
-        return score_one(self._arrays, self._scratch, self._used) * self._scale
+        return score_of(self.arrays, self._scratch, row) * scale(self.arrays)
 
     def update(self, point: ArrayLike) -> None:
         """Learn a record."""
-        self._learn(self._records(point, 1), scoring=False)
+        self._learn(as_records(point, 1, self.parameters.dimensions), scoring=False)
 
     def update_many(self, points: ArrayLike) -> None:
         """Learn each record in turn, array (n, dimensions): `score_many` without the scores, to train ahead."""
-        self._learn(self._records(points, 2), scoring=False)
+        self._learn(as_records(points, 2, self.parameters.dimensions), scoring=False)
 
     def score_many(self, points: ArrayLike) -> NDArray[np.float64]:
         """Score, then learn, each record in turn: array (n, dimensions) in, array (n,) out.
 
         The scores are exactly those of `score` and `update` one record at a time.
         """
-        return self._learn(self._records(points, 2), scoring=True)
+        return self._learn(as_records(points, 2, self.parameters.dimensions), scoring=True)
 
     def attribution(self, point: ArrayLike) -> Attribution:
         """Which columns a record's score comes from; the positions of a column in a shingle are added up."""
-        row = self._shingles(self._records(point, 1))
+        row = self._shingles(as_records(point, 1, self.parameters.dimensions))
         p = self.parameters
         shares = np.zeros((2, p.shingle_size, p.dimensions))
-        if len(row) and self._learned >= p.sub_sample_size:
-            self._store(row)
-            attribution_of(self._arrays, self._scratch, self._used, shares.reshape(-1))
-        low, high = shares.sum(axis=1) * self._scale
+        if len(row) and self.learned >= p.sub_sample_size:
+            attribution_of(self.arrays, self._scratch, row, shares.reshape(-1))
+        low, high = shares.sum(axis=1) * scale(self.arrays)
         return Attribution(high, low)
 
     def explain(
@@ -147,7 +142,7 @@ class RandomCutForest:
         self, points: ArrayLike, with_directionality: bool = True, columns: Sequence[str] | None = None
     ) -> tuple[NDArray[np.float64], list[str]]:
         """`score_many` with the explanation of each record: (scores, explanations)."""
-        records = self._records(points, 2)
+        records = as_records(points, 2, self.parameters.dimensions)
         explanations: list[str] = []
         scores = np.zeros(len(records))
         for k, record in enumerate(records):
@@ -157,10 +152,8 @@ class RandomCutForest:
 
     def to_bytes(self) -> bytes:
         """Everything that later scores depend on, packed."""
-        self._drop_dead_rows()
-        return forest_state.pack(
-            ForestState(self.parameters, self._learned, self._recent, self._arrays, self._used)
-        )
+        keep_living_rows(self.arrays, self._scratch)
+        return forest_state.pack(ForestState(self.parameters, self._recent, self.arrays))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "RandomCutForest":
@@ -174,54 +167,34 @@ class RandomCutForest:
         state = forest_state.unpack(data)
         forest = cls.__new__(cls)
         forest.parameters = state.parameters
-        forest._arrays = state.arrays
-        forest._used = state.used
-        forest._learned = state.learned
+        forest.arrays = state.arrays
         forest._recent = state.recent
+        return forest
+
+    def copied_into(self, arrays: Arrays) -> "RandomCutForest":
+        """A forest like this one that lives in the given memory, which has the same shape."""
+        used = self.arrays.counts[USED]
+        for name, ours, theirs in zip(Arrays._fields, self.arrays, arrays, strict=True):
+            if name in ("points", "point_number"):
+                theirs[:used] = ours[:used]
+            elif name != "links":  # the memory of `nodes`
+                theirs[...] = ours
+        forest = RandomCutForest.__new__(RandomCutForest)
+        forest.parameters = self.parameters
+        forest.arrays = arrays
+        forest._recent = self._recent
         return forest
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (RandomCutForest.from_bytes, (self.to_bytes(),))
 
     def __repr__(self) -> str:
-        return f"RandomCutForest({self.parameters}, learned={self._learned})"
+        return f"RandomCutForest({self.parameters}, learned={self.learned})"
 
     @property
     def _scratch(self) -> Scratch:
-        return scratch(self.parameters.sub_sample_size, self._arrays.points.shape[1])
-
-    @property
-    def _scale(self) -> float:
-        """From a sum over trees to a score."""
-        return float(self._arrays.logarithms[-1]) / self.parameters.number_of_trees
-
-    def _records(self, points: ArrayLike, axes: int) -> NDArray[np.float32]:
-        """Checked input as float32 (n, dimensions)."""
-        try:
-            array = np.asarray(points)
-        except ValueError as error:
-            raise ValueError(f"points must be rows of equal length, got {points!r:.200}") from error
-        dimensions = self.parameters.dimensions
-        if axes == 2 and array.size == 0:
-            return np.zeros((0, dimensions), np.float32)
-        shape = "(dimensions,)" if axes == 1 else "(n, dimensions)"
-        if array.ndim != axes or array.shape[-1] != dimensions:
-            raise ValueError(
-                f"points must have shape {shape} with dimensions {dimensions}, got shape {array.shape}"
-            )
-        if array.dtype.kind not in "biuf":
-            # Python integers beyond 64 bits are numbers too.
-            if array.dtype.kind != "O" or not all(isinstance(x, Real) for x in array.flat):
-                raise ValueError(f"points must be numbers, got {points!r:.200}")
-            array = np.array([min(max(x, -LARGEST), LARGEST) if x == x else x for x in array.flat]).reshape(
-                array.shape
-            )
-        array = np.ascontiguousarray(array, np.float64).reshape(-1, dimensions)
-        records = np.empty(array.shape, np.float32)
-        bad = take_in(array, records)
-        if bad >= 0:
-            raise ValueError(f"points must be finite numbers, got {array[bad].tolist()} in row {bad}")
-        return records
+        p = self.parameters
+        return scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size)
 
     def _shingles(self, records: NDArray[np.float32]) -> NDArray[np.float32]:
         """The full shingles that end in these records (oldest first), one row each."""
@@ -237,52 +210,10 @@ class RandomCutForest:
     def _learn(self, records: NDArray[np.float32], *, scoring: bool) -> NDArray[np.float64]:
         rows = self._shingles(records)
         scores = np.zeros(len(records))
+        rate = 1.0 / self.parameters.time_decay
+        # Records before the first full shingle have no score.
         late = len(records) - len(rows)
-        for first in range(0, len(rows), STRETCH):
-            part = rows[first : first + STRETCH]
-            scores[late + first : late + first + len(part)] = self._through(part, scoring=scoring)
+        through(self.arrays, self._scratch, rows, rate, scoring, scores[late:])
         if self.parameters.shingle_size > 1:
             self._recent = np.concatenate([self._recent, records])[1 - self.parameters.shingle_size :]
-        return scores
-
-    def _through(self, rows: NDArray[np.float32], *, scoring: bool) -> NDArray[np.float64]:
-        """A stretch of points through all trees."""
-        scores = np.zeros(len(rows))
-        self._store(rows)
-        rate = 1.0 / self.parameters.time_decay
-        start = self._used, self._learned
-        self._used = stretch(self._arrays, self._scratch, *start, len(rows), rate, scoring, scores)
-        self._learned += len(rows)
-        return scores * self._scale
-
-    def _store(self, rows: NDArray[np.float32]) -> None:
-        """Write points behind the rows in use; they stay only if a tree takes them."""
-        if self._used + len(rows) > len(self._arrays.points):
-            self._make_room(len(rows))
-        self._arrays.points[self._used : self._used + len(rows)] = rows
-
-    def _drop_dead_rows(self) -> None:
-        self._used = keep_living_rows(self._arrays, self._used, np.full(self._used, -1, np.int32))
-
-    def _make_room(self, count: int) -> None:
-        self._drop_dead_rows()
-        arrays = self._arrays
-        # At least half as much again, so that rows are seldom moved.
-        wanted = (self._used + count) * 3 // 2
-        if wanted > len(arrays.points):
-            more = wanted - len(arrays.points)
-            self._arrays = arrays._replace(
-                points=np.concatenate([arrays.points, np.zeros((more, arrays.points.shape[1]), np.float32)]),
-                point_number=np.concatenate([arrays.point_number, np.zeros(more, np.int64)]),
-            )
-
-
-def warm_up() -> None:
-    """Load the compiled forest, compiling it first if this machine has not: up to 20 s, once.
-
-    Any first score does so too; a command that a person waits for calls this, and says so.
-    """
-    forest = RandomCutForest(1, number_of_trees=1, sub_sample_size=10)
-    forest.score_many(np.arange(12.0)[:, None])
-    forest.attribution([3.0])
-    RandomCutForest.from_bytes(forest.to_bytes())
+        return scores * scale(self.arrays)

@@ -29,7 +29,7 @@ class Node:
 
 def tree_of(forest: RandomCutForest, tree: int) -> Node | Leaf | None:
     """One of the forest's trees, every stored number checked against the points below it."""
-    arrays = forest._arrays
+    arrays = forest.arrays
     samples, columns = forest.parameters.sub_sample_size, arrays.points.shape[1]
     size = int(arrays.trees[tree, SIZE])
     records: dict[int, list[int]] = {}
@@ -79,7 +79,7 @@ def high_of(child: Node | Leaf) -> np.ndarray:
 
 def check(forest: RandomCutForest) -> None:
     """Trees, heaps and samples: all as they must be after `forest.learned` points."""
-    arrays = forest._arrays
+    arrays = forest.arrays
     rate = 1.0 / forest.parameters.time_decay
     for tree in range(forest.parameters.number_of_trees):
         tree_of(forest, tree)

@@ -72,9 +72,9 @@ def test_the_same_code_at_another_path_is_not_compiled_again(tmp_path: Path) -> 
     """As after each restart of a deployed job, whose files Flink unpacks under a new name."""
     code = (
         "from udfs.random_cut_forest import RandomCutForest\n"
-        "from udfs.forest_stream import score_one\n"
+        "from udfs.forest_stream import score_of\n"
         "f = RandomCutForest(1, 10, 10); f.score_many([[k] for k in range(20)]); f.score([3])\n"
-        "print(sum(score_one.stats.cache_hits.values()), sum(score_one.stats.cache_misses.values()))"
+        "print(sum(score_of.stats.cache_hits.values()), sum(score_of.stats.cache_misses.values()))"
     )
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o700)

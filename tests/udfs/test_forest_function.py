@@ -176,16 +176,15 @@ def alone(points: Any) -> list[float]:
     return scores
 
 
+@pytest.mark.parametrize("room", [1, 3, 10])
 @pytest.mark.parametrize("size", [1, 10, 64])
 @pytest.mark.parametrize("longest_log", [1, 50, 10_000])
 def test_keys_of_one_bucket_have_forests_of_their_own_and_come_back_exactly(
-    size: int, longest_log: int, monkeypatch: pytest.MonkeyPatch
+    size: int, longest_log: int, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forest_bucket, "LONGEST_LOG", longest_log)
     monkeypatch.setattr(forest_bucket, "_ROWS_PER_FOREST", 0)
-    # Room for one unpacked forest.
-    one = lambda: forest_bucket.LiveForests(5 * 16)  # noqa: E731
-    monkeypatch.setattr(forest_function, "LiveForests", one)
+    monkeypatch.setattr(forest_function, "MOST_BYTES", room * 12_000)
     symbols = ["A", None, "", "1", "B"]
     rows = [Row(symbols[k % 5], float(p[0]), 1.0) for p, k in zip(POINTS, range(80), strict=True)]
     state, got = Context(), []

@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.udfs.forest_reference import check, reference_score
+from udfs.forest_records import as_records
 from udfs.random_cut_forest import RandomCutForest
 
 # Few distinct values, so that points repeat, and some that stretch a box or float32 itself.
@@ -51,7 +52,7 @@ def test_score_and_attribution_are_the_formula(stream: tuple[int, np.ndarray], s
     score = forest.score(asked)
     attribution = forest.attribution(asked)
     assert attribution.high.sum() + attribution.low.sum() == pytest.approx(score, rel=1e-9)
-    expected, (low, high) = reference_score(forest, forest._records(asked, 1)[0])
+    expected, (low, high) = reference_score(forest, as_records(asked, 1, 2)[0])
     assert score == pytest.approx(expected, rel=1e-5)
     assert attribution.high == pytest.approx(high, abs=1e-5 * expected)
     assert attribution.low == pytest.approx(low, abs=1e-5 * expected)
@@ -78,7 +79,7 @@ def test_the_law_of_the_trees_is_that_of_trees_cut_at_random_from_scratch() -> N
     forest = RandomCutForest.from_bytes(forest.to_bytes())
     forest.score_many(rng.normal(size=(150, 2)))
     queries = rng.normal(size=(20, 2)) * 1.5
-    arrays = forest._arrays
+    arrays = forest.arrays
     samples = [arrays.points[rows].astype(float) for rows in arrays.slot_row]
 
     def cut_down(points: np.ndarray, x: np.ndarray, depth: int = 0) -> float:
@@ -105,7 +106,7 @@ def test_the_sample_weighs_points_by_their_age(decay: int) -> None:
     n, samples, trees = 600, 20, 1000
     forest = RandomCutForest(1, trees, samples, time_decay=decay, seed=11)
     forest.score_many(np.arange(n, dtype=float)[:, None])
-    arrays = forest._arrays
+    arrays = forest.arrays
     ages = n - 1 - arrays.point_number[arrays.slot_row]
     rng = np.random.default_rng(1)
     weights = np.exp(-np.arange(n) / decay)

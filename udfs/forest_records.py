@@ -1,0 +1,45 @@
+"""What comes to a forest, checked: rows of finite numbers, as float32."""
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from udfs.forest_layout import LARGEST
+from udfs.forest_stream import take_in
+
+
+def as_records(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.float32]:
+    """Records as (n, dimensions): of one record, `axes` 1, or of many, `axes` 2.
+
+    What lies beyond the range that is told apart counts as its end (see forest_layout).
+
+    Raises
+    ------
+    ValueError
+        For another shape, for what is not a number, and for numbers that are not finite.
+    """
+    try:
+        array = np.asarray(points)
+    except ValueError as error:
+        raise ValueError(f"points must be rows of equal length, got {points!r:.200}") from error
+    if axes == 2 and array.size == 0:
+        return np.zeros((0, dimensions), np.float32)
+    shape = "(dimensions,)" if axes == 1 else "(n, dimensions)"
+    if array.ndim != axes or array.shape[-1] != dimensions:
+        raise ValueError(
+            f"points must have shape {shape} with dimensions {dimensions}, got shape {array.shape}"
+        )
+    if array.dtype.kind not in "biuf":
+        # Python integers beyond 64 bits are numbers too.
+        if array.dtype.kind != "O" or not all(isinstance(x, Real) for x in array.flat):
+            raise ValueError(f"points must be numbers, got {points!r:.200}")
+        array = np.array([min(max(x, -LARGEST), LARGEST) if x == x else x for x in array.flat]).reshape(
+            array.shape
+        )
+    array = np.ascontiguousarray(array, np.float64).reshape(-1, dimensions)
+    records = np.empty(array.shape, np.float32)
+    bad = take_in(array, records)
+    if bad >= 0:
+        raise ValueError(f"points must be finite numbers, got {array[bad].tolist()} in row {bad}")
+    return records
