@@ -39,6 +39,48 @@ def test_relations_in_the_order_of_the_flow_with_rates_and_errors() -> None:
     assert "bad" in text
 
 
+def lab_1(numbers: range) -> Feed:
+    feed, now = Feed(LABS["ctr"], lambda: None), datetime.now(UTC)
+    columns = {
+        "anomaly_score": 2.42805,
+        "clickcount": 80.0,
+        "ctr": 409.5238095,
+        "forest_key": "",
+        "site": "yourwebsiteurl.domain.com",
+        "window_end": "2026-11-21T14:43:25",
+        "usual_ctr": None,
+    }
+    for name in LABS["ctr"].relations:
+        for _ in numbers:
+            record = {"relation": name, "rowtime": "2026-11-21 14:43:24.999", "data": json.dumps(columns)}
+            feed.rings.add_tapped(json.dumps(record).encode(), now)
+    error = {"error_name": "INVALID_JSON", "message": "m" * 200, "data_row": b"bad".hex()}
+    feed.rings.add_error(json.dumps(error).encode(), now, ERRORS)
+    return feed
+
+
+@pytest.mark.parametrize(("height", "rows"), [(None, 5), (60, 5), (24, 1), (20, 0)])
+def test_all_relations_and_the_errors_fit_into_the_terminal(height: int | None, rows: int) -> None:
+    feed = lab_1(range(9))
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(watch.picture(feed.lab, feed, rows=5, width=80, height=height))
+    lines = console.export_text().splitlines()
+    assert height is None or len(lines) < height
+    assert [line for line in lines if line.startswith(ERRORS)]
+    assert sum("14:43:24.999" in line for line in lines) == rows * len(LABS["ctr"].relations)
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_numbers_are_whole_and_empty_columns_left_out() -> None:
+    feed = lab_1(range(1))
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(watch.picture(feed.lab, feed, rows=1, width=80))
+    text = console.export_text()
+    assert "14:43:24.999  2.42805        80          409.524  yourwebsiteurl.domain.com" in text
+    assert "forest_key" not in text
+    assert "usual_ctr" not in text
+
+
 def test_says_why_there_is_nothing_to_see() -> None:
     feed = Feed(LABS["ctr"], lambda: None)
     feed.ready.set()
