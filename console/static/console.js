@@ -102,13 +102,11 @@ function drawRows(snapshot) {
   if (snapshot.relation !== chosen.relation) return;
   say($("rows-title"), `Newest rows of ${chosen.relation}`);
   const newest = snapshot.rows;
-  show($("rows"), [chosen.relation, newest[0]?.number], () => {
-    if (!newest.length) {
-      const tapped = Object.keys(snapshot.flow).length > 0;
-      const running = snapshot.job.state === "running";
-      return empty(!running ? "No rows: the job does not run." : tapped ? "No row has come yet." :
-        "No row has come yet: start a sender, or start the job here so that its tap is on.");
-    }
+  const tapped = Object.keys(snapshot.flow).length > 0;
+  const why = newest.length ? "" : snapshot.job.state !== "running" ? "No rows: the job does not run." :
+    tapped ? "No row has come yet." : "No row has come yet: start a sender, or start the job here so that its tap is on.";
+  show($("rows"), [chosen.relation, newest[0]?.number, why], () => {
+    if (why) return empty(why);
     const columns = [...new Set(newest.flatMap((row) => Object.keys(row.values)))].slice(0, 20);
     const numeric = new Set(columns.filter((c) => newest.every((row) => row.values[c] === null || typeof row.values[c] === "number")));
     const head = h("tr", {}, h("th", { scope: "col" }, "rowtime"),

@@ -110,6 +110,7 @@ def test_lab_1_from_start_to_kill(page: Any, console: Console) -> None:
     press(page, "Start")
     see(page, "#job-state", "Running")
     see(page, "#job-facts", "s ago")  # the first checkpoint: every part of the job runs
+    see(page, "#rows", "No row has come yet: start a sender")
 
     # What records hold is text, wherever it is shown.
     console.send(json.dumps({"browseraction": "Other", "site": HOSTILE}))
