@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
 from cli import target
 from cli.groups import Properties, PropertiesFile, job_groups
@@ -21,7 +22,21 @@ from infra.clients import client
 from jobs.catalog import JOBS, Job, job
 from jobs.settings import JobSettings, SettingsError, settings
 
-app = typer.Typer(no_args_is_help=True, help="A lab on Managed Service for Apache Flink.")
+
+class _Commands(TyperGroup):
+    """A lab alone is put up: `kda deploy trades` for `kda deploy up trades`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in {j.short for j in JOBS}:
+            args = ["up", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    cls=_Commands,
+    help="A lab on Managed Service for Apache Flink. LAB alone is up LAB.",
+)
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 

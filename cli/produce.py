@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,6 +37,7 @@ def trades(
     stream: Annotated[str, typer.Option(help="Kinesis stream.")] = "Demo-samples",
     rate: Annotated[float, typer.Option(min=0.1, max=100_000, help="Trades per second.")] = 100,
     count: Annotated[int | None, typer.Option(min=1, help="Trades in all. Default: until Ctrl-C.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="So many seconds' trades.")] = None,
     anomaly_share: Annotated[float, typer.Option(min=0, max=1, help="Share of anomalous trades.")] = 0.05,
     anomaly_size: Annotated[
         float,
@@ -54,6 +56,8 @@ def trades(
     """
     kinesis = client("kinesis", target.choose(endpoint, aws))
     rng = random.Random(seed)  # noqa: S311
+    if seconds is not None:
+        count = min(count or sys.maxsize, max(1, round(rate * seconds)))
     batch = max(1, min(_BATCH_MOST, round(rate * _BATCH_SECONDS)))
     made = failed = injected = 0
     start = time.monotonic()

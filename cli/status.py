@@ -34,18 +34,22 @@ def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> Non
         reachable = True
     except typer.BadParameter:
         where, reachable = None, False
-    table = Table(
-        "job", "state", "checkpoint", "restored", "behind", "late", "errors in 24 h", "Flink's page"
-    )
+    table = Table("job", "state", "checkpoint", "restored", "behind", "late", "errors in 24 h")
+    pages = []
     troubled = False
     for job in JOBS:
         found = health(job.name)
         troubled = troubled or found.state in ("lost", "failed", "failing", "restarting")
         errors = _errors(LABS[job.short], where) if reachable and job.short in LABS else "no AWS"
-        table.add_row(job.short, *_cells(found), errors, plain((found.url or "").partition("/#")[0]))
+        table.add_row(job.short, *_cells(found), errors)
+        # Below the table: in a column an address would be cut, and the others with it.
+        if found.url:
+            pages.append(f"{job.short}: Flink's page {found.url.partition('/#')[0]}")
         if found.reason:
-            table.add_row("", plain(found.reason), *[""] * 6)
+            pages.append(f"{job.short}: {found.state}: {found.reason}")
     _out.print(table)
+    for line in pages:
+        _out.print(plain(line, 500), soft_wrap=True)
     raise typer.Exit(1 if troubled else 0)
 
 

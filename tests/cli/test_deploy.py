@@ -83,7 +83,11 @@ def test_mistakes_are_found_before_anything_is_deployed(monkeypatch: pytest.Monk
     assert "anomalies.treshold is no property" in run(
         "up", "trades", "-p", "anomalies.treshold=1", *nowhere, code=1
     )
+    assert "anomalies.treshold is no property" in run(
+        "trades", "-p", "anomalies.treshold=1", *nowhere, code=1
+    )
     assert "job must be one of trades" in run("up", "trade", *nowhere, code=2)
+    assert "No such command 'trade'" in run("trade", *nowhere, code=2)
     assert "either --endpoint or --aws" in run("start", "trades", "--aws", *nowhere, code=2)
 
 

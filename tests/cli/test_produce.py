@@ -60,6 +60,14 @@ def test_the_rate_is_kept(local_aws: Any, stream: str) -> None:
 
 
 @pytest.mark.aws
+def test_it_ends_after_so_many_seconds_trades(local_aws: Any, stream: str) -> None:
+    there = ("--endpoint", local_aws.endpoint, "--stream", stream, "--rate", "100")
+    assert kda_produce(*there, "--seconds", "0.4").output.startswith("40 trades sent")
+    assert kda_produce(*there, "--seconds", "60", "--count", "7").output.startswith("7 trades sent")
+    assert len(arrived(local_aws, stream)) == 47
+
+
+@pytest.mark.aws
 def test_a_missing_stream_is_one_line(local_aws: Any) -> None:
     result = kda_produce("--endpoint", local_aws.endpoint, "--stream", "absent", "--count", "1")
     assert result.exit_code == 1

@@ -27,7 +27,7 @@ def kda(monkeypatch: pytest.MonkeyPatch, found: Health) -> Any:
     monkeypatch.setattr(
         status, "health", lambda job: found if job == "trade_anomalies" else Health("stopped")
     )
-    return CliRunner(env={"COLUMNS": "160"}).invoke(app, [])
+    return CliRunner(env={"COLUMNS": "80"}).invoke(app, [])
 
 
 def test_a_running_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,8 +42,9 @@ def test_a_running_job(monkeypatch: pytest.MonkeyPatch) -> None:
     result = kda(monkeypatch, found)
     assert result.exit_code == 0
     line = next(line for line in result.output.splitlines() if "trades" in line)
+    assert "trades: Flink's page http://127.0.0.1:1" in result.output.splitlines()
     assert [cell.strip() for cell in line.strip("│ ").split("│")] == [
-        "trades", "running", "4 s ago", "0", "1.2 s", "2", "no AWS", "http://127.0.0.1:1",
+        "trades", "running", "4 s ago", "0", "1.2 s", "2", "no AWS",
     ]  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def test_a_running_job(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_job_in_trouble_is_an_exit_code(monkeypatch: pytest.MonkeyPatch, found: Health) -> None:
     result = kda(monkeypatch, found)
     assert result.exit_code == 1
-    assert ("killed" if found.state == "lost" else "KeyError: 'price'") in result.output
+    assert ("killed" if found.state == "lost" else "trades: restarting: KeyError: 'price'") in result.output
 
 
 def test_a_killed_job_is_not_a_stopped_one(tmp_path: Path) -> None:
