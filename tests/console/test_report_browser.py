@@ -1,0 +1,53 @@
+"""The report in a real browser: drawn from its one file, whatever its records hold, without a network."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import report
+
+HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"
+ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {
+    "ctr": {
+        "scores": [
+            {"window_end": f"2024-01-31T12:00:{n:02}", "ctr": 100.0, "anomaly_score": 0.7, "usual_ctr": 100.0}
+            for n in range(20)
+        ],
+        "error_stream": [{"error_name": "INVALID_JSON", "message": HOSTILE, "record": HOSTILE}],
+    },
+    "trades": {
+        "temp_stream": [
+            {"id": n, "ticker_symbol": HOSTILE, "price": 100.0 + n, "quantity": 50, "anomaly_score": 0.8}
+            for n in range(20)
+        ]
+    },
+    "sessions": {
+        "intermediate_sql_stream": [
+            {
+                "user_id": HOSTILE,
+                "event_timestamp": f"2024-01-31T12:00:{n:02}",
+                "session_timestamp": None if n % 5 else f"2024-01-31T12:00:{n:02}",
+            }
+            for n in range(20)
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("lab", ROWS)
+def test_it_draws_its_charts_alone(lab: str, browser: Any, tmp_path: Path) -> None:
+    path = report.write(tmp_path / "report.html", report.Report(lab, ROWS[lab]))
+    context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
+    page, complaints, asked = context.new_page(), [], []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.locator(".plot .scatterlayer .point").nth(15).wait_for(state="attached", timeout=60_000)
+    assert asked == [path.as_uri()]
+    assert complaints == []
+    assert page.title() != "owned"
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing may be wider than a phone"
+    context.close()
