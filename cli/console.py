@@ -76,7 +76,7 @@ def console(
 
 def _job(lab: Lab, endpoint: str | None, properties: list[str]) -> Job:
     if endpoint is None:
-        return ManagedJob(managed_flink.application_name(job(lab.name).name), None)
+        return ManagedJob(managed_flink.application_name(job(lab.name).name), None, lab.input)
     command = [sys.executable, "-m", "cli.main", "run", lab.name, "--endpoint", endpoint]
     for assignment in [f"tap.stream={lab.taps}", *properties]:
         command += ["-p", assignment]

@@ -21,6 +21,8 @@ _LIBC = ctypes.CDLL(None)
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 60.0
 _LOG_BYTES = 20_000
+#: What the page tells of a job that runs.
+FACTS = ("checkpoint", "checkpoints", "failed", "restored", "behind", "late")
 
 
 class JobError(RuntimeError):
@@ -38,14 +40,14 @@ class JobView:
         What is under way: ``start``, ``stop`` or nothing.
     trouble : str
         Why it ended, or why something asked was not done.
-    measured : bool
-        Whether checkpoints, late records and delay are known.
+    measured : tuple of str
+        Which facts of its health are known, out of `FACTS`.
     """
 
     health: Health
     asked: str = ""
     trouble: str = ""
-    measured: bool = True
+    measured: tuple[str, ...] = ("checkpoint", "checkpoints", "restored", "behind", "late")
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; the process's id is nobody's business."""

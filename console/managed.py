@@ -7,13 +7,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from console.jobs import JobError, JobView
 from infra import managed_flink
+from infra.application_metrics import Metrics, measured
 from infra.flink_health import Health
 
 _LOOK_SECONDS = 5.0
 #: The service's link to Flink's page is good for an hour.
 _LINK_SECONDS = 3000.0
+#: The service measures once a minute, and CloudWatch has its price.
+_MEASURE_SECONDS = 60.0
 _WORDS = {
     "READY": "stopped",
     "STARTING": "starting",
@@ -35,15 +40,29 @@ class ManagedJob:
         Its name.
     endpoint : str or None
         None: the real AWS.
+    stream : str
+        That it reads.
     service : module
         What asks the service; :mod:`infra.managed_flink` by default.
+    measure : callable
+        What asks CloudWatch; :func:`infra.application_metrics.measured` by default.
     """
 
-    def __init__(self, application: str, endpoint: str | None, service: Any = managed_flink) -> None:
+    def __init__(
+        self,
+        application: str,
+        endpoint: str | None,
+        stream: str,
+        service: Any = managed_flink,
+        measure: Callable[[str | None, str, str], Metrics] = measured,
+    ) -> None:
         self._application = application
         self._endpoint = endpoint
+        self._stream = stream
         self._service = service
-        self._view = JobView(Health("unknown"), measured=False)
+        self._measure = measure
+        self._metrics: tuple[float, Metrics] = (-_MEASURE_SECONDS, Metrics())
+        self._view = JobView(Health("unknown"), measured=())
         self._trouble = ""
         self._asking: threading.Thread | None = None
         self._link: tuple[float, str | None] = (-_LINK_SECONDS, None)
@@ -98,21 +117,45 @@ class ManagedJob:
             try:
                 self._view = self._look()
             except Exception as error:  # the view goes on, and says so
-                self._view = JobView(
-                    Health("unknown", str(error)[:500]), trouble=self._trouble, measured=False
-                )
+                self._view = JobView(Health("unknown", str(error)[:500]), trouble=self._trouble, measured=())
             self._end.wait(_LOOK_SECONDS)
 
     def _look(self) -> JobView:
         found = self._service.status(self._endpoint, self._application)
         if found is None:
             trouble = self._trouble or f"{self._application} is not deployed: kda deploy up"
-            return JobView(Health("stopped"), trouble=trouble, measured=False)
+            return JobView(Health("stopped"), trouble=trouble, measured=())
         state = _WORDS.get(found.status, found.status.lower())
+        if state != "running":
+            health = Health(state, resumable=bool(found.snapshots))
+            return JobView(health, trouble=self._trouble, measured=())
+        metrics, problem = self._measured()
+        facts = {
+            "failed": metrics.failed_checkpoints,
+            "behind": metrics.behind_seconds,
+            "late": metrics.late,
+        }
         health = Health(
-            state, url=self._dashboard() if state == "running" else None, resumable=bool(found.snapshots)
+            state,
+            reason=problem,
+            url=self._dashboard(),
+            resumable=bool(found.snapshots),
+            behind_seconds=metrics.behind_seconds,
+            failed_checkpoints=metrics.failed_checkpoints or 0,
+            late=metrics.late or 0,
         )
-        return JobView(health, trouble=self._trouble, measured=False)
+        known = tuple(name for name, value in facts.items() if value is not None)
+        return JobView(health, trouble=self._trouble, measured=known)
+
+    def _measured(self) -> tuple[Metrics, str]:
+        """The newest metrics, and why there are none: a job runs whether or not it may be measured."""
+        if time.monotonic() - self._metrics[0] > _MEASURE_SECONDS:
+            try:
+                found = self._measure(self._endpoint, self._application, self._stream)
+            except (BotoCoreError, ClientError) as error:
+                return Metrics(), str(error)[:500]
+            self._metrics = (time.monotonic(), found)
+        return self._metrics[1], ""
 
     def _dashboard(self) -> str | None:
         if time.monotonic() - self._link[0] > _LINK_SECONDS:

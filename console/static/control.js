@@ -26,13 +26,15 @@ export function drawJob(lab, job, said) {
   if ($("job-state").textContent !== words) said(`${lab.title}: ${words}`);
   say($("job-state"), words).dataset.state = job.state;
   const up = Boolean(job.url) || job.state === "running";
-  const facts = !up || !job.measured ? [] : [
-    ["checkpoint", job.checkpoint_age === null ? "none yet" : `${Math.round(job.checkpoint_age)} s ago`],
-    ["checkpoints", count(job.checkpoints) + (job.failed_checkpoints ? `, ${count(job.failed_checkpoints)} failed` : "")],
-    ["restored", count(job.restored)],
-    ["behind", job.behind_seconds === null ? "no reading yet" : `${job.behind_seconds.toFixed(1)} s`],
-    ["late records", count(job.late)],
-  ];
+  // Of a managed application some are known only, and some minutes later.
+  const facts = (up ? [
+    ["checkpoint", "checkpoint", job.checkpoint_age === null ? "none yet" : `${Math.round(job.checkpoint_age)} s ago`],
+    ["checkpoints", "checkpoints", count(job.checkpoints) + (job.failed_checkpoints ? `, ${count(job.failed_checkpoints)} failed` : "")],
+    ["failed", "failed checkpoints", count(job.failed_checkpoints)],
+    ["restored", "restored", count(job.restored)],
+    ["behind", "behind", job.behind_seconds === null ? "no reading yet" : `${job.behind_seconds.toFixed(1)} s`],
+    ["late", "late records", count(job.late)],
+  ] : []).filter(([fact]) => job.measured.includes(fact)).map(([, name, value]) => [name, value]);
   show($("job-facts"), facts, () => facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   const busy = ["starting", "stopping", "unknown"].includes(job.state);
   show($("job-actions"), [lab.name, up, busy, job.resumable, job.url], () => actions(lab, job, up, busy, said));

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from console import managed
 from console.jobs import JobError
 from console.managed import ManagedJob
+from infra.application_metrics import Metrics
 from infra.managed_flink import ApplicationError, Status
 
 
@@ -49,7 +51,13 @@ def until(condition: Callable[[], Any]) -> None:
 
 def test_start_takes_its_time_and_a_failure_is_told() -> None:
     service = Service()
-    job = ManagedJob("kda-ctr", None, service)
+    asked: list[tuple[str | None, str, str]] = []
+
+    def measure(*of: Any) -> Metrics:
+        asked.append(of)
+        return Metrics(behind_seconds=2.5, failed_checkpoints=0)
+
+    job = ManagedJob("kda-ctr", None, "clicks", service, measure)
     until(lambda: job.view.health.state == "stopped")
     assert job.view.health.resumable
     job.start(resume=True)
@@ -59,7 +67,10 @@ def test_start_takes_its_time_and_a_failure_is_told() -> None:
     service.may.set()
     until(lambda: job.view.health.url == "https://flink")
     assert service.asked == [("start", True)]
-    assert not job.view.as_json()["measured"]
+    shown = job.view.as_json()
+    # What is not known is not shown: late records are none of these.
+    assert (shown["measured"], shown["behind_seconds"]) == (("failed", "behind"), 2.5)
+    assert asked == [(None, "kda-ctr", "clicks")], "once a minute, and not while it does not run"
     until(lambda: not job._asking.is_alive())
     job.stop()
     until(lambda: job.view.trouble == "kda-ctr can't be stopped")
@@ -67,6 +78,17 @@ def test_start_takes_its_time_and_a_failure_is_told() -> None:
 
 
 def test_an_application_that_is_not_there_says_what_to_do() -> None:
-    job = ManagedJob("kda-ctr", None, Service(None))
+    job = ManagedJob("kda-ctr", None, "clicks", Service(None))
     until(lambda: "kda deploy up" in job.view.trouble)
+    job.close()
+
+
+def test_a_job_that_may_not_be_measured_runs_all_the_same() -> None:
+    def refused(*_: Any) -> Metrics:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetMetricData")
+
+    job = ManagedJob("kda-ctr", None, "clicks", Service("RUNNING"), refused)
+    until(lambda: job.view.health.state == "running")
+    assert "AccessDenied" in job.view.health.reason
+    assert job.view.as_json()["measured"] == ()
     job.close()

@@ -1,0 +1,87 @@
+"""What Managed Service for Apache Flink measures of a job, out of CloudWatch: a value a minute, some minutes old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from infra.clients import client
+
+_PERIOD_SECONDS = 60
+# The service writes once a minute, and CloudWatch takes another one or two to show it.
+_RECENT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The newest values of the last minutes; None where there is none.
+
+    Attributes
+    ----------
+    behind_seconds : float or None
+        How far the job is behind the stream's newest record.
+    failed_checkpoints : int or None
+        Since the job started.
+    late : int or None
+        Records that Flink dropped as late.
+    """
+
+    behind_seconds: float | None = None
+    failed_checkpoints: int | None = None
+    late: int | None = None
+
+
+def measured(endpoint: str | None, application: str, stream: str) -> Metrics:
+    """The newest metrics of an application.
+
+    Parameters
+    ----------
+    endpoint : str or None
+        URL of the local AWS, None for the real one.
+    application : str
+        Its name.
+    stream : str
+        Name of the Kinesis stream that it reads.
+
+    Raises
+    ------
+    botocore.exceptions.ClientError
+        CloudWatch refused; it asks for the permission ``cloudwatch:GetMetricData``.
+    """
+    now = datetime.now(UTC)
+    source = {"Id": stream, "Flow": "Input"}
+    answer = client("cloudwatch", endpoint).get_metric_data(
+        MetricDataQueries=[
+            _query("behind", "millisBehindLatest", {"Application": application} | source),
+            _query("failed", "numberOfFailedCheckpoints", {"Application": application}),
+            _query("late", "numLateRecordsDropped", {"Application": application}),
+        ],
+        StartTime=now - _RECENT,
+        EndTime=now,
+    )
+    newest = {
+        found["Id"]: max(zip(found["Timestamps"], found["Values"], strict=True))[1]
+        for found in answer["MetricDataResults"]
+        if found["Values"]
+    }
+    return Metrics(
+        behind_seconds=newest["behind"] / 1000 if "behind" in newest else None,
+        failed_checkpoints=int(newest["failed"]) if "failed" in newest else None,
+        late=int(newest["late"]) if "late" in newest else None,
+    )
+
+
+def _query(id_: str, metric: str, dimensions: dict[str, str]) -> dict[str, Any]:
+    return {
+        "Id": id_,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/KinesisAnalytics",
+                "MetricName": metric,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+            },
+            "Period": _PERIOD_SECONDS,
+            "Stat": "Maximum",
+        },
+    }
