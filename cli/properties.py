@@ -42,6 +42,8 @@ class Property:
         The default; for a mandatory one, what the lab's own properties say.
     notes : str
         What it means, and what it may be.
+    shipped : str
+        What the job runs with unless told otherwise: the value of its own file, else the default.
     """
 
     group: str
@@ -49,6 +51,7 @@ class Property:
     mandatory: bool
     example: str
     notes: str
+    shipped: str
 
     @property
     def row(self) -> tuple[str, str, str, str, str]:
@@ -57,7 +60,7 @@ class Property:
 
 def properties_of(chosen: Job) -> Iterator[Property]:
     """Every property of a job, in the order of its models."""
-    yield Property("job", "name", True, chosen.name, "which job the package runs")
+    yield Property("job", "name", True, chosen.name, "which job the package runs", chosen.name)
     lab = read_groups(ROOT / "flink-conf" / chosen.name / "application_properties.json")
     for group, outer in chosen.settings_model.model_fields.items():
         model = outer.annotation
@@ -66,9 +69,11 @@ def properties_of(chosen: Job) -> Iterator[Property]:
         default = None if outer.is_required() else outer.get_default(call_default_factory=True)
         for key, field in model.model_fields.items():
             value = getattr(default, key, None) if default is not None else field.default
-            example = lab.get(group, {}).get(key) if field.is_required() else _text(value, field)
+            default_text = _text(value, field)
+            shipped = lab.get(group, {}).get(key, default_text)
+            example = shipped if field.is_required() else default_text
             yield Property(
-                group, key, field.is_required(), example or _text(value, field), _notes(model, key)
+                group, key, field.is_required(), example or default_text, _notes(model, key), shipped
             )
 
 
@@ -113,7 +118,7 @@ def properties(
         bool, typer.Option("--docs", help="Write the tables of all jobs into docs/deploy.md instead.")
     ] = False,
 ) -> None:
-    """Show what a job can be told: its property groups, their keys, defaults and meaning.
+    """Show what a job can be told: its properties as -p takes them, the values it is shipped with, their meaning.
 
     Example: kda properties trades
     """
@@ -128,9 +133,13 @@ def properties(
     except SettingsError as error:
         _err.print(Text(f"kda: {error}", style="red"))
         raise typer.Exit(2) from error
-    table = Table(*_HEADINGS)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("property", no_wrap=True)
+    table.add_column("as shipped", overflow="fold", max_width=24)
+    table.add_column("meaning")
     for p in properties_of(chosen):
-        table.add_row(*(Text(cell) for cell in p.row))
+        if p.group != "job":  # which job it is, the command has said
+            table.add_row(*(Text(cell) for cell in (f"{p.group}.{p.key}", p.shipped, p.notes)))
     _out.print(table)
 
 

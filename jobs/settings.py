@@ -140,7 +140,7 @@ class Tap(Group):
     """A copy of the rows of the job's relations, to look at."""
 
     stream: str | None = Field(
-        None, description="name of the Kinesis stream that takes it; none: no copy is made"
+        None, description="Kinesis stream that gets a copy of every relation's rows; none: no copy is made"
     )
     rate: float = Field(
         50.0, gt=0, le=1000, description="rows a second above which a relation is sampled, to this rate"
