@@ -23,12 +23,8 @@ from infra import stacks
 from infra.paths import ROOT
 from jobs.catalog import JOBS
 from jobs.settings import SettingsError, override, read_groups, settings
+from tests.canaries import CREDENTIALS
 
-CANARIES = {
-    "AWS_ACCESS_KEY_ID": "AKIACANARY0000000001",
-    "AWS_SECRET_ACCESS_KEY": "canary-secret-2",
-    "AWS_SESSION_TOKEN": "canary-token-3",
-}
 PROPERTY = "canary-property-4"
 NOBODY = "http://127.0.0.1:9"
 LAMBDA = LambdaSinkOptions("nobody", "us-east-1", NOBODY, timeout_seconds=5)
@@ -37,7 +33,7 @@ DELIVERY = Delivery(1, "a", b"{}")
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in CANARIES.items():
+    for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
 
 
@@ -75,7 +71,7 @@ def test_a_service_that_cant_be_reached_is_told_without_credentials(
     # What a user sees. (At DEBUG botocore itself logs what it signs; nothing here sets that.)
     caplog.set_level(logging.INFO)
     text = told(fails) + caplog.text
-    assert [canary for canary in CANARIES.values() if canary in text] == []
+    assert [canary for canary in CREDENTIALS.values() if canary in text] == []
     assert "127.0.0.1:9" in text
 
 
@@ -84,7 +80,7 @@ def test_what_is_sent_to_workers_and_into_savepoints_has_no_credentials() -> Non
     functions = [LambdaSink(LAMBDA), RowToJson(("a",), LAMBDA)]
     pickled = b"".join(cloudpickle.dumps(f) for f in functions) + pickle.dumps((LAMBDA, DELIVERY))
     shown = repr((LAMBDA, DELIVERY, client, functions)).encode()
-    assert [canary for canary in CANARIES.values() if canary.encode() in pickled + shown] == []
+    assert [canary for canary in CREDENTIALS.values() if canary.encode() in pickled + shown] == []
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.short)

@@ -20,6 +20,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from infra import flink, supervisor
+from tests.canaries import CREDENTIALS
 
 Found = TypeVar("Found")
 
@@ -94,6 +95,19 @@ class Cluster:
         with urllib.request.urlopen(f"{self.rest}{path}", timeout=10) as answer:
             return json.load(answer)
 
+    def stop_with_savepoint(self, job: str) -> Path:
+        """Stop a job; return where its state is."""
+        body = json.dumps({"drain": False, "targetDirectory": (self.folder / "savepoints").as_uri()})
+        request = urllib.request.Request(
+            f"{self.rest}/jobs/{job}/stop", body.encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            trigger = json.load(answer)["request-id"]
+        wait_for(lambda: self.get(f"/jobs/{job}")["state"] == "FINISHED", 120, "savepoint")
+        return Path(
+            self.get(f"/jobs/{job}/savepoints/{trigger}")["operation"]["location"].removeprefix("file:")
+        )
+
     def flink(self, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command line client, as a person or a deployment tool does."""
         return subprocess.run(
@@ -119,6 +133,13 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
         (folder / name).mkdir(parents=True)
     for path in (home / "conf").iterdir():
         (folder / "conf" / path.name).write_bytes(path.read_bytes())
+    # As docs/deploy.md asks of a cluster.
+    ours = (flink.CONFIGURATION / "log4j-cli.properties").read_text().splitlines()
+    for name in ("log4j-cli.properties", "log4j-console.properties"):
+        with (folder / "conf" / name).open("a") as conf:
+            conf.writelines(
+                f"\n{line}" for line in ours if line.startswith(("logger.beam.", "logger.python."))
+            )
     rpc, rest = _free_ports(2)
     configuration = yaml.safe_load((home / "conf" / "config.yaml").read_text())
     configuration["env"]["java"]["opts"]["all"] += f" -Djava.io.tmpdir={folder / 'tmp'}"
@@ -147,9 +168,8 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
         "FLINK_CONF_DIR": str(folder / "conf"),
         "FLINK_LOG_DIR": str(folder / "log"),
         "FLINK_PID_DIR": str(folder / "pid"),
-        # Of the local AWS alone; on the service there are neither of these.
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        # The local AWS takes any; on the service there are none of these. Nothing may write them anywhere.
+        **CREDENTIALS,
         "AWS_CBOR_DISABLE": "1",
         "CBOR_ENABLED": "false",
     }

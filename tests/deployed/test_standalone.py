@@ -11,6 +11,7 @@ import pytest
 
 from infra import package
 from lambdas.stock_trades_producer import make_trades
+from tests.canaries import CREDENTIALS, leaks
 from tests.conftest import LocalAws
 from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, wait_for
 
@@ -21,7 +22,11 @@ pytestmark = [pytest.mark.flink, pytest.mark.aws]
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip in an empty folder, which nobody may write to."""
     folder = tmp_path_factory.mktemp("code")
-    with zipfile.ZipFile(package.build(folder / "package.zip").path) as archive:
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in CREDENTIALS.items():
+            patched.setenv(name, value)
+        package.build(folder / "package.zip")
+    with zipfile.ZipFile(folder / "package.zip") as archive:
         archive.extractall(folder)
     (folder / "package.zip").unlink()
     subprocess.run(["chmod", "-R", "a-w", folder], check=True)
@@ -104,3 +109,18 @@ def test_lab_3_finds_its_anomalies(
     assert all(score > 1 for score in scores.values())
     # Few of the ordinary trades score above the threshold as well.
     assert len(set(scores) - injected) < 30
+
+    # The credentials of every call are nowhere: not in the package, logs of JVMs and workers, state, what Flink shows.
+    (job,) = cluster.get("/jobs/overview")["jobs"]
+    pages = [
+        "/jobmanager/config",
+        "/jobmanager/environment",
+        f"/jobs/{job['jid']}",
+        f"/jobs/{job['jid']}/config",
+    ]
+    shown = [json.dumps(cluster.get(page)) for page in pages]
+    savepoint = cluster.stop_with_savepoint(job["jid"])
+    logs = [path for path in (cluster.folder / "log").iterdir() if path.stat().st_size]
+    assert {path.name.partition(".")[0] for path in logs} >= {"jobmanager", "taskmanager"}
+    assert savepoint.is_dir()
+    assert leaks(cluster.folder, unpacked, submitted.stdout, submitted.stderr, *shown) == []
