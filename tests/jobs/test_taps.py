@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyflink.table.types import NumericType
 
+from console.charts import figures
+from console.labs import LABS
 from infra import flink
 from jobs.catalog import JOBS, job
 from jobs.pipeline import Pipeline, TapSink
@@ -27,25 +30,48 @@ class Nowhere:
         return {"connector": "blackhole"}
 
 
-def statements(table_env: Any, name: str, *properties: str) -> list[str]:
+def composed(table_env: Any, name: str, *properties: str) -> Pipeline:
     groups = read_groups(flink.ROOT / "flink-conf" / name / "application_properties.json")
-    return (
-        job(name)
-        .pipeline(table_env, override(groups, ["aws.endpoint=http://127.0.0.1:1", *properties]))
-        .statements
-    )
+    return job(name).pipeline(table_env, override(groups, ["aws.endpoint=http://127.0.0.1:1", *properties]))
 
 
 @pytest.mark.parametrize("name", [j.name for j in JOBS])
 def test_the_job_is_the_same_and_the_tap_is_added_to_it(mini_flink: Flink, name: str) -> None:
-    off = statements(mini_flink.environment(), name)
-    on = statements(mini_flink.environment(), name, "tap.stream=taps")
+    off = composed(mini_flink.environment(), name).statements
+    on = composed(mini_flink.environment(), name, "tap.stream=taps").statements
     assert on[: len(off)] == off
     assert not [statement for statement in off if "tap" in statement.lower()]
     view, table, insert = on[len(off) :]
     assert "VIEW tapped_rows" in view
     assert "'stream' = 'taps'" in table
     assert insert == "INSERT INTO tap\nSELECT * FROM tapped_rows"
+
+
+@pytest.mark.parametrize("name", [j.name for j in JOBS])
+def test_the_charts_find_the_columns_that_they_draw(mini_flink: Flink, name: str) -> None:
+    table_env = mini_flink.environment()
+    composed(table_env, name)
+    lab = LABS[job(name).short]
+
+    def row(relation: str, number: int) -> dict[str, Any]:
+        """A row as a tap has it: every column of the relation, and no other."""
+        schema = table_env.from_path(relation).get_schema()
+        values: dict[str, Any] = {
+            column: number if isinstance(type_, NumericType) else f"2024-01-31T12:00:0{number}"
+            for column, type_ in zip(schema.get_field_names(), schema.get_field_data_types(), strict=True)
+        }
+        # The first click of two starts a session.
+        return values | ({"session_timestamp": None} if number == 4 and "session_timestamp" in values else {})
+
+    relations = {relation: [row(relation, 3), row(relation, 4)] for relation in lab.relations}
+    del relations["destination_sql_stream"][1]
+    for figure in figures(lab.name, relations):
+        for trace in figure["data"]:
+            drawn = [y for x, y in zip(trace["x"], trace["y"], strict=True) if x is not None]
+            assert drawn, (figure["id"], trace["name"])
+            assert None not in drawn, (figure["id"], trace["name"])
+            if trace["name"] == "threshold":
+                assert drawn == [4, 4], "the newest row's"
 
 
 def test_rows_are_tagged_and_sampled_above_the_rate_alone(mini_flink: Flink) -> None:
