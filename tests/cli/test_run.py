@@ -1,6 +1,7 @@
 """`kda run` as its user runs it: a process, Kinesis in, S3 out, stopped and resumed; and its refusals."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 
 from cli.demo_job import DemoJob, running_job
 from cli.demo_trades import json_documents
+from console.labs import LABS
+from tests.canaries import CREDENTIALS, leaks
 from tests.conftest import LocalAws
 from udfs.random_cut_forest import RandomCutForest
 
@@ -25,6 +28,7 @@ PROPERTIES = {
     "random_cut_forest.sub_sample_size": "64",
     "random_cut_forest.number_of_trees": "30",
     "sink.type": "s3",
+    "tap.stream": LABS["trades"].taps,
 }
 
 
@@ -61,11 +65,26 @@ def landed(aws: LocalAws) -> list[dict[str, Any]]:
     return rows
 
 
+def kda(command: str, aws: LocalAws, state: Path, *arguments: str) -> str:
+    """What a command says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", command, *arguments, "--endpoint", aws.endpoint],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"KDA_STATE": str(state)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 @pytest.mark.flink
 @pytest.mark.aws
 def test_stopped_and_resumed_the_scores_are_those_of_an_unbroken_run(
-    local_aws: LocalAws, bucket: str, tmp_path: Path
+    local_aws: LocalAws, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
     rng = random.Random(2)
     trades = [
         {
@@ -95,8 +114,15 @@ def test_stopped_and_resumed_the_scores_are_those_of_an_unbroken_run(
     with running_job("trades", local_aws.endpoint, tmp_path, properties, resume=True) as job:
         wait_for(lambda: scored(job) == 150, 240, "150 more scored trades")
         rows = wait_for(lambda: len(r := landed(local_aws)) >= len(expected) and r, 120, "anomalies in S3")
+        said = kda("status", local_aws, tmp_path)
     assert sorted(row["id"] for row in rows) == sorted(expected)
     assert {row["id"]: row["anomaly_score"] for row in rows} == expected
+
+    # Of a user's own credentials nothing was written, nor of the secrets that a run makes up.
+    said += kda("report", local_aws, tmp_path, "trades", "--to", str(tmp_path / "report.html"))
+    written = {path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*") if path.is_file()}
+    assert written >= {("trades.log",), ("report.html",), ("flink", "log"), ("flink", "savepoints")}
+    assert leaks(tmp_path, said) == []
 
 
 @pytest.mark.parametrize(
