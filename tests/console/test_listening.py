@@ -1,0 +1,108 @@
+"""A running `kda console`: whom its socket is open to, and where its token goes."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from infra.paths import ROOT
+from tests.canaries import leaks
+from tests.infra.test_loopback import LOOPBACK, descendants, listening
+
+Found = TypeVar("Found")
+TOKEN = "canary-console-token-5"
+#: The same command as bound to an address that others reach, with a token that is known; it stays on loopback here.
+OPEN = f"""
+import secrets
+from cli import console, main
+console.is_loopback = lambda host: False
+secrets.token_urlsafe = lambda size: {TOKEN!r}
+main.app()
+"""
+
+
+@contextlib.contextmanager
+def running_console(folder: Path, *python: str) -> Iterator[tuple[int, int, Path]]:
+    """Its process, its port, and where everything it says goes."""
+    command = [sys.executable, *python, "console", "--port", "0", "--endpoint", "http://127.0.0.1:1"]
+    # Refused at once: this job writes its log and ends.
+    command += ["-p", "ctr.source.position=yesterday"]
+    said = folder / "console.out"
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, cwd=ROOT, env=os.environ | {"KDA_STATE": str(folder / "state")}
+        )
+    try:
+        address = until(lambda: re.search(r"http://127\.0\.0\.1:(\d+)/", said.read_text()), "address")
+        port = int(address[1])
+        until(lambda: answers(port), "answer")
+        yield process.pid, port, said
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def until(look: Callable[[], Found], what: str) -> Found:
+    deadline = time.monotonic() + 60
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"no {what} within a minute"
+        time.sleep(0.05)
+    return found
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
+
+
+def ask(port: int, path: str, **headers: str) -> int:
+    """The status of an answer; with a body, as a browser's script would: of the console's own page."""
+    url = f"http://127.0.0.1:{port}"
+    request = urllib.request.Request(url + path, headers=headers)
+    if path.startswith("/api/labs/"):
+        request = urllib.request.Request(url + path, b"", headers | {"Origin": url})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
+    with running_console(tmp_path, "-m", "cli.main") as (pid, port, _):
+        found = listening(set(descendants(pid)))
+        assert f"{LOOPBACK[0]}:{port:04X}" in found
+        assert sorted(a for a in found if a.rpartition(":")[0] not in LOOPBACK) == []
+        # Whoever listens on every address listens on this one too.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port), timeout=5)
+
+
+def test_the_token_is_shown_to_who_started_it_and_written_nowhere(tmp_path: Path) -> None:
+    with running_console(tmp_path, "-c", OPEN) as (_, port, said):
+        assert ask(port, "/api/labs") == 401
+        assert ask(port, f"/?token={TOKEN}x") == 401
+        assert ask(port, f"/?token={TOKEN}") == 401, "urllib keeps no cookie, and so is asked again"
+        assert ask(port, "/api/labs", Cookie=f"kda_console={TOKEN}") == 200
+        assert ask(port, "/api/labs/ctr/job/start", Cookie=f"kda_console={TOKEN}") in (200, 202, 204)
+        log = tmp_path / "state" / "console" / "ctr.log"
+        until(lambda: log.exists() and "source.position" in log.read_text(), "job's log")
+    told = said.read_text()
+    assert told.count(TOKEN) == 1
+    assert leaks(tmp_path / "state", told.replace(TOKEN, "", 1), of={"token": TOKEN}) == []
