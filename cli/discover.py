@@ -90,7 +90,7 @@ def _show(schema: Schema, sampled: list[StreamRecord], rows: int) -> None:
     took = f"{(sampled[-1].arrival - sampled[0].arrival).total_seconds():.1f} s"
     kind = "JSON" if schema.format == "JSON" else f"values separated by {schema.delimiter!r}"
     _out.print(f"{kind}: {len(sampled):,} records of {took}, {len(schema.rows):,} rows", highlight=False)
-    table = Table("column", "type", "record path", "samples", "of another form", "note")
+    table = Table("column", "type", "record path", "samples", "of another form")
     for column in schema.columns:
         below = column.others_below
         table.add_row(
@@ -99,9 +99,12 @@ def _show(schema: Schema, sampled: list[StreamRecord], rows: int) -> None:
             plain(column.path),
             f"{column.present:,} of {column.records:,}",
             f"below {below:.1%}" if below < 1 else "unknown",
-            plain(column.note),
         )
     _out.print(table)
+    # Below the table: beside five columns there is no room for an expression to copy.
+    for column in schema.columns:
+        if column.note:
+            _out.print(plain(f"{column.name}: {column.note}"), soft_wrap=True)
     for first in range(0, len(schema.columns) if rows else 0, _ROW_COLUMNS):
         part = schema.columns[first : first + _ROW_COLUMNS]
         table = Table()
@@ -114,7 +117,5 @@ def _show(schema: Schema, sampled: list[StreamRecord], rows: int) -> None:
         _out.print(plain(f"left out: {reason}"), style="yellow")
     if schema.refused:
         reason, record = schema.refused[0]
-        _out.print(
-            plain(f"{len(schema.refused):,} records don't fit; the first: {reason}: {record[:60]!r}"),
-            style="yellow",
-        )
+        count = f"{len(schema.refused):,} records don't" if len(schema.refused) > 1 else "1 record doesn't"
+        _out.print(plain(f"{count} fit; the first: {reason}: {record[:60]!r}"), style="yellow")

@@ -43,7 +43,12 @@ def test_shows_columns_rows_and_what_does_not_fit(local_aws: LocalAws, stream: s
     assert result.exit_code == 0
     for shown in ("user_id", "$.geo.lat", "40 of 40", "below 7.2%", "mixed: 20 numbers, 20 texts", "[red]u"):
         assert shown in result.output
-    assert "1 records don't fit" in result.output
+    assert "1 record doesn't fit" in result.output
+    # A note is whole at any width: it may be an expression to copy.
+    narrow = CliRunner(env={"COLUMNS": "80"}).invoke(
+        app, [stream, "--seconds", "1", "--endpoint", local_aws.endpoint]
+    )
+    assert "either: mixed: 20 numbers, 20 texts; as text" in narrow.output.splitlines()
 
 
 def test_saves_what_a_job_reads(local_aws: LocalAws, stream: str, tmp_path: Path) -> None:
