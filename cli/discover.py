@@ -26,7 +26,7 @@ _ROW_COLUMNS = 8
 
 
 def discover_stream(
-    stream: Annotated[str, typer.Argument(help="Kinesis stream.")],
+    stream: Annotated[str, typer.Argument(metavar="STREAM", help="Kinesis stream.")],
     records: Annotated[int, typer.Option(min=1, max=10_000, help="Sample so many records at most.")] = 100,
     seconds: Annotated[float, typer.Option(min=0.1, max=900, help="Wait so long for them at most.")] = 10,
     since: Annotated[

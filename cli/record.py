@@ -20,7 +20,7 @@ _err = Console(stderr=True, soft_wrap=True)
 
 
 def record(
-    stream: Annotated[str, typer.Argument(help="Name of the Kinesis stream.")],
+    stream: Annotated[str, typer.Argument(metavar="STREAM", help="Name of the Kinesis stream.")],
     to: Annotated[Path, typer.Argument(metavar="FILE", help="Replaced.", dir_okay=False)],
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
