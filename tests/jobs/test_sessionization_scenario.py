@@ -1,9 +1,12 @@
 """Lab 2 for real: simulator → Kinesis → job → Lambda → DynamoDB; and each kind of sink."""
 
+import contextlib
 import io
+import json
 import textwrap
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 
 from cli import demo_sessions
 from infra import flink
+from infra.stream_reader import StreamReader
 from jobs.environment import table_environment
 from jobs.pipeline import Pipeline
 from jobs.sessionization import job
@@ -41,6 +45,19 @@ HANDLER = textwrap.dedent(
                 result = "DeliveryFailed"
             output.append({"recordId": record["recordId"], "result": result})
         return {"records": output}
+    """
+)
+#: Takes no session of user b.
+REFUSING = textwrap.dedent(
+    """
+    import base64, json
+
+    def lambda_handler(event, context):
+        def answer(record):
+            taken = json.loads(base64.b64decode(record["data"]))["user_id"] != "b"
+            return {"recordId": record["recordId"], "result": "Ok" if taken else "DeliveryFailed"}
+
+        return {"records": [answer(record) for record in event["records"]]}
     """
 )
 CLICKS = in_time(
@@ -94,13 +111,13 @@ def run_to_its_end(local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.Monk
     return run
 
 
-def test_a_handler_of_kdas_contract_takes_closed_sessions(
-    local_aws: LocalAws, run_to_its_end: Any, items: Any
-) -> None:
+@contextlib.contextmanager
+def deployed(aws: LocalAws, code: str) -> Iterator[str]:
+    """A function of this code; its name."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("code.py", HANDLER)
-    functions = local_aws.client("lambda")
+        archive.writestr("code.py", code)
+    functions = aws.client("lambda")
     functions.create_function(
         FunctionName="kda-handler",
         Runtime="python3.11",
@@ -111,15 +128,38 @@ def test_a_handler_of_kdas_contract_takes_closed_sessions(
         Environment={"Variables": {"TABLE_NAME": TABLE}},
     )
     try:
-        run_to_its_end(sessions={"rows": "closed"}, sink={"function": "kda-handler"})
+        yield "kda-handler"
     finally:
         functions.delete_function(FunctionName="kda-handler")
+
+
+def test_a_handler_of_kdas_contract_takes_closed_sessions(
+    local_aws: LocalAws, run_to_its_end: Any, items: Any
+) -> None:
+    with deployed(local_aws, HANDLER) as function:
+        run_to_its_end(sessions={"rows": "closed"}, sink={"function": function})
     found = {session: (item["session_time"]["S"], item["pages"]["S"]) for session, item in items().items()}
     assert found == {
         "a_desktop_12:00:00": ("12:00:00", "['search', 'detail', 'search']"),
         "b_desktop_12:00:01": ("12:00:01", "['search']"),
         "a_desktop_12:00:15": ("12:00:15", "['search']"),
         "a_desktop_12:01:00": ("12:01:00", "['search']"),
+    }
+
+
+def test_what_the_function_refuses_to_the_last_is_told(local_aws: LocalAws, run_to_its_end: Any) -> None:
+    since = datetime.now(UTC)
+    with deployed(local_aws, REFUSING) as function:
+        run_to_its_end(sink={"function": function, "max_retries": "1"})
+    kinesis, stream = local_aws.client("kinesis"), local_aws.outputs["sessions"]["ErrorStreamName"]
+    told = [json.loads(record.data) for record in StreamReader(kinesis, stream, since).read()]
+    (error,) = [error for error in told if error["error_name"] == "DeliveryFailed"]
+    assert error["pump_name"] == "destination_sql_stream"
+    assert json.loads(bytes.fromhex(error["data_row"])) == {
+        "session_id": "b_desktop_12:00:01",
+        "session_time": "12:00:01",
+        "latest_time": "12:00:01",
+        "user_id": "b",
     }
 
 
