@@ -25,6 +25,7 @@ from infra.paths import STATE
 from jobs.catalog import job
 
 _out = Console(soft_wrap=True)
+_err = Console(stderr=True, soft_wrap=True)
 
 
 def console(
@@ -103,7 +104,7 @@ def _bound(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        _out.print(
+        _err.print(
             plain(f"kda console: {host}:{port}: {error.strerror or error}; name another with --port"),
             style="red",
         )

@@ -21,6 +21,7 @@ from infra.paths import STATE
 LABS = {"trades": "cli.demo_trades", "ctr": "cli.demo_ctr", "sessions": "cli.demo_sessions"}
 
 _out = Console()
+_err = Console(stderr=True, soft_wrap=True)
 
 
 def demo(
@@ -42,7 +43,7 @@ def demo(
         with local.running_local_aws(folder / "aws") as endpoint:
             verdicts = {lab: _run(lab, endpoint, folder) for lab in chosen}
     except (local.LocalAwsError, DemoError) as e:
-        _out.print(Text(f"kda demo: {e}", style="red"))
+        _err.print(Text(f"kda demo: {e}", style="red"))
         raise typer.Exit(1) from e
     except KeyboardInterrupt:
         _out.print("kda demo: stopped; nothing is left running.")

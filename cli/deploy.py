@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from cli import target
 from cli.groups import Properties, PropertiesFile, job_groups
+from cli.shown import reason
 from infra import managed_flink, package, stacks
 from infra.application_log import failure
 from infra.clients import client
@@ -67,7 +68,7 @@ def _errors_in_red() -> Iterator[None]:
     try:
         yield
     except (*_USERS_BUSINESS, BotoCoreError, ClientError) as error:
-        first, *rest = str(error).splitlines()
+        first, *rest = reason(error).splitlines()
         _err.print(Text("\n".join([f"kda deploy: {first}", *rest]), style="red"))
         raise typer.Exit(1) from error
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import target
+from cli.shown import reason
 from infra.clients import client
 
 _out = Console(soft_wrap=True)
@@ -35,7 +36,7 @@ def items(
         for page in dynamodb.get_paginator("scan").paginate(TableName=table):
             found += page["Items"]
     except (BotoCoreError, ClientError) as error:
-        typer.echo(f"kda items: table {table}: {error}", err=True)
+        typer.echo(f"kda items: table {table}: {reason(error)}", err=True)
         raise typer.Exit(1) from error
     newest = sorted((_plain(item) for item in found), key=_newest_last, reverse=True)[:limit]
     _out.print(_as_table(newest))

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from cli import target
+from cli.shown import reason
 from infra.clients import client
 from lambdas.stock_trades_producer import make_trades, put_trades
 
@@ -98,7 +99,7 @@ def trades(
             pass  # the way to end it
         except (BotoCoreError, ClientError) as error:
             live.stop()
-            typer.echo(f"kda produce trades: {error}", err=True)
+            typer.echo(f"kda produce trades: {reason(error)}", err=True)
             raise typer.Exit(1) from error
     _out.print(line())
     if failed:

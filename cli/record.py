@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli import target
+from cli.shown import reason
 from infra.clients import client
 from infra.recording import EVENT_TIME
 from infra.recording import record as record_stream
@@ -34,6 +35,6 @@ def record(
     try:
         count = record_stream(client("kinesis", target.choose(endpoint, aws)), stream, to)
     except (ClientError, BotoCoreError, OSError) as error:
-        _err.print(Text(f"kda record: {stream}: {error}", style="red"))
+        _err.print(Text(f"kda record: {stream}: {reason(error)}", style="red"))
         raise typer.Exit(1) from error
     _out.print(Text(f"{count:,} records in {to}, each with its time of arrival in {EVENT_TIME}"))

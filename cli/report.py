@@ -29,6 +29,7 @@ from infra.paths import STATE
 from infra.stream_reader import StreamError, StreamReader, StreamRecord
 
 _out = Console(soft_wrap=True)
+_err = Console(stderr=True, soft_wrap=True)
 _STATIC = Path(__file__).parent.parent / "console" / "static"
 #: Rows of a relation that a report keeps, and ids that it lists.
 MOST_ROWS = 5000
@@ -149,10 +150,10 @@ def report(
         )
         write(path, data)
     except FileNotFoundError:
-        _out.print(plain(f"kda report: there is no demo of {lab} yet: run `kda demo {lab}`"), style="red")
+        _err.print(plain(f"kda report: there is no demo of {lab} yet: run `kda demo {lab}`"), style="red")
         raise typer.Exit(1) from None
     except (StreamError, OSError) as error:
-        _out.print(plain(f"kda report: {error}", 500), style="red")
+        _err.print(plain(f"kda report: {error}", 500), style="red")
         raise typer.Exit(1) from None
     _out.print(f"report: {path}", highlight=False)
 

@@ -1,7 +1,8 @@
-"""A stranger's text on a terminal."""
+"""What is shown on a terminal: a stranger's text, AWS's refusals."""
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
 from rich.text import Text
 
 
@@ -15,3 +16,18 @@ def plain(text: str, limit: int = 200) -> Text:
     """
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return Text("".join(character if character.isprintable() else "\ufffd" for character in cut))
+
+
+def reason(error: Exception) -> str:
+    """What AWS said, without the call that it was said to.
+
+    Examples
+    --------
+    >>> reason(ClientError({"Error": {"Code": "NotFound", "Message": "no table x"}}, "Scan"))
+    'no table x (NotFound)'
+    >>> reason(OSError("no disk"))
+    'no disk'
+    """
+    if isinstance(error, ClientError) and error.response["Error"].get("Message"):
+        return f"{error.response['Error']['Message']} ({error.response['Error']['Code']})"
+    return str(error)
