@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.flink, pytest.mark.aws]
 ROWS = 1200
 #: What each service's sink asks: all that the deployed job's role allows, but for the check before the start.
 OPERATIONS = {"Firehose": "PutRecordBatch", "Kinesis": "PutRecords", "DynamoDB": "BatchWriteItem"}
+#: More refusals in a row than AWS's SDK bears by itself, DynamoDB's the most with 9: the sink sees whole calls fail.
+OUTAGE = 12
 #: What happens to a sink's calls, one after the other; then all goes well.
 COURSE = (
     Fault(fail_records=1),
@@ -31,6 +33,7 @@ COURSE = (
     Fault(reset=True),
     Fault(fail_records=3),
     Fault(delay=2.0, status=500),
+    *[Fault(status=503, error="ServiceUnavailableException")] * OUTAGE,
 )
 
 
