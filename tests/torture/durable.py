@@ -56,7 +56,7 @@ class Durable:
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / f"{package}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["node", "-e", _SERVER, package, self._folder / package, str(self._port)],
+                [npm.NODE, "-e", _SERVER, package, self._folder / package, str(self._port)],
                 cwd=npm.FOLDER,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -62,7 +62,7 @@ def running_kinesis(folder: Path, port: int = 0) -> Iterator[str]:
     }
     with (folder / "kinesis-local.log").open("ab") as log:
         process = subprocess.Popen(
-            ["node", "-e", _SERVER],
+            [npm.NODE, "-e", _SERVER],
             cwd=npm.package("kinesis-local"),
             env=environment,
             stdin=subprocess.DEVNULL,

