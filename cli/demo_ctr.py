@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,9 +127,17 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
     topic = client("sns", endpoint).list_subscriptions_by_topic(TopicArn=outputs["TopicArn"])
     people = [f"{s['Protocol']} {s['Endpoint']}" for s in topic["Subscriptions"] if s["Protocol"] != "sqs"]
     _summary(out, course, people)
-    told = report.Report(
+    report.write(folder / "report.html", told(course, report.tapped(endpoint, "ctr", since), since))
+    return all(course.expectations.values())
+
+
+def told(
+    course: Course, relations: Mapping[str, Sequence[Mapping[str, Any]]], since: datetime
+) -> report.Report:
+    """The report of a course; what was injected are the windows of the burst, by their starts."""
+    return report.Report(
         "ctr",
-        report.tapped(endpoint, "ctr", since),
+        relations,
         figures={
             "records": f"{course.counts.sent:,} sent, {course.counts.failed:,} failed",
             "windows scored": f"{len(course.scores):,}",
@@ -137,10 +145,10 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
             "messages": f"{len(course.notifications):,}",
         },
         expectations=course.expectations,
+        injected=[f"{course.begin + n * WINDOW:%H:%M:%S}" for n in BURST] if course.begin else [],
+        found=sorted({f"{n.window_start:%H:%M:%S}" for n in course.notifications}),
         began=since,
     )
-    report.write(folder / "report.html", told)
-    return all(course.expectations.values())
 
 
 def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], None]) -> Course:

@@ -124,6 +124,8 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
             "sessions in the table": f"{len(course.items):,} of {len(course.made):,}",
         },
         expectations=course.expectations,
+        injected=[*course.made],
+        found=[*course.items],
         began=since,
     )
     report.write(folder / "report.html", told)

@@ -39,6 +39,12 @@ def test_a_message_for_the_burst_and_for_nothing_else(course: demo_ctr.Course) -
     message = course.notifications[0].message
     for part in ("yourwebsiteurl.domain.com", "It usually is about", "Anomaly score:", "Window: 20"):
         assert part in message
+    # The report says so, too: three windows had more clicks, and for no other one a message was sent.
+    assert course.begin
+    report = demo_ctr.told(course, {}, course.begin)
+    assert report.injected == [f"{course.begin + n * demo_ctr.WINDOW:%H:%M:%S}" for n in (18, 19, 20)]
+    assert report.found
+    assert set(report.found) <= set(report.injected)
 
 
 def test_its_recording_gives_the_same_rows_in_seconds(
