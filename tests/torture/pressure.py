@@ -18,10 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra import clients
+from infra import clients, local
 from tests.torture.ailing import AILMENTS, Destination
 from tests.torture.cluster import Cluster, running_cluster
-from tests.torture.kinesis_local import running_kinesis
 from tests.torture.proxy import Proxy, running_proxy
 
 
@@ -45,7 +44,7 @@ def _trade(number: int) -> dict[str, Any]:
     }
 
 
-_SESSIONS = {"sessions": {"gap": "1", "session_id": "date_and_time"}, "event_time": {"disorder": "0"}}
+_SESSIONS = {"sessions": {"gap": "1", "session_id": "date_and_time"}, "event_time": {"disorder": "10"}}
 _FOREST = {"columns": "price, quantity", "number_of_trees": "1", "sub_sample_size": "10"}
 #: By name: the job, its streams, its property groups, a record of a number.
 JOBS: Mapping[str, tuple[str, str, dict[str, dict[str, str]], Any]] = {
@@ -166,7 +165,7 @@ class Trial:
 def trial(name: str, folder: Path, options: Mapping[str, str]) -> Iterator[Trial]:
     """A job on a cluster of its own, with Flink's options changed."""
     with contextlib.ExitStack() as stack:
-        upstream = stack.enter_context(running_kinesis(folder))
+        upstream = stack.enter_context(local.running_local_aws(folder / "aws"))
         proxy = stack.enter_context(running_proxy(upstream))
         destination = Destination()
         proxy.rule = destination
@@ -204,7 +203,7 @@ def run(
         t.destination.ailment = ""
         t.send(1)
         begin_recovery = time.monotonic()
-        least = t.sent - (9 if name == "firehose" else 1)
+        least = t.sent - (10 if name == "firehose" else 1)
         with contextlib.suppress(TimeoutError):
             _until(lambda: t.came() >= least, 300, "the rest")
         report.recovery = time.monotonic() - begin_recovery
