@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import time
@@ -74,6 +75,8 @@ def run(
 
     Example: kda run trades --resume -p source.position=TRIM_HORIZON
     """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end_at_once)
     try:
         chosen = job(name)
         where = None if aws else target.choose(endpoint, aws)
@@ -175,6 +178,12 @@ def _announce(chosen: Job, port: int, client: Any, state: str | None) -> None:
     _out.print(
         f"{chosen.short}: {started}; Flink's page: http://127.0.0.1:{port}. Ctrl-C stops it with a savepoint."
     )
+
+
+def _end_at_once(number: int, frame: Any) -> None:
+    """Before the job runs there is nothing to save; Flink's JVM ends with the pipe to this process."""
+    os.write(2, b"kda: ended before the job started\n")
+    os._exit(130)
 
 
 class _Stop:

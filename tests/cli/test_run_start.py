@@ -1,0 +1,82 @@
+"""`kda run` before its job runs: beside one of the same name, and ended by Ctrl-C."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import flink
+
+
+def test_a_job_that_runs_is_not_started_twice(tmp_path: Path) -> None:
+    class Rest(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Rest) as rest:
+        threading.Thread(target=rest.serve_forever, daemon=True).start()
+        with flink.registered("ctr_anomaly", rest.server_port, "1", tmp_path / "flink"):
+            done = subprocess.run(
+                [sys.executable, "-m", "cli.main", "run", "ctr", "--endpoint", "http://127.0.0.1:1"],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                env=os.environ | {"KDA_STATE": str(tmp_path)},
+            )
+            assert flink.running("ctr_anomaly", tmp_path / "flink"), "its entry is left alone"
+        rest.shutdown()
+    assert done.returncode == 2
+    assert done.stderr == f"kda: ctr runs already, as process {os.getpid()}: see `kda status`\n"
+
+
+def until(condition: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def jvms(pid: int) -> list[Path]:
+    """The processes of Java that a process has started."""
+    # One thread may have started it as well as another.
+    children = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
+    return [
+        path for child in children if (path := Path("/proc") / child).joinpath("comm").read_text() == "java\n"
+    ]
+
+
+@pytest.mark.flink
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_path: Path) -> None:
+    # A stranger that takes calls and answers none holds the start up, however fast the machine is.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "run", "trades", "--endpoint", endpoint],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"KDA_STATE": str(tmp_path)},
+        )
+        try:
+            until(lambda: jvms(process.pid), 60)
+            (jvm,) = jvms(process.pid)
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, output, errors) == (130, "", "kda: ended before the job started\n")
+    until(lambda: not jvm.exists(), 60)
