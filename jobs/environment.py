@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment
 
-#: What the jobs' meaning depends on. All of it is on Managed Flink's list of keys that an application may set.
+#: What the jobs' meaning or speed depends on. All of it is on Managed Flink's list of keys that an application may set.
 JOB_CONFIGURATION = {
+    # Rows go from one operator to the next in a chain as they are, not as copies: a tenth to a fifth of all CPU time.
+    # No operator of ours keeps a row that it was given: SQL's keep what the network brought them, Python's copy first,
+    # sinks turn it into bytes at once.
+    "pipeline.object-reuse": "true",
     "table.local-time-zone": "UTC",
     # Two-phase aggregation would count pre-aggregated rows, not records, as late.
     "table.optimizer.agg-phase-strategy": "ONE_PHASE",

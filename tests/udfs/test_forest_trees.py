@@ -52,7 +52,7 @@ def test_score_and_attribution_are_the_formula(stream: tuple[int, np.ndarray], s
     score = forest.score(asked)
     attribution = forest.attribution(asked)
     assert attribution.high.sum() + attribution.low.sum() == pytest.approx(score, rel=1e-9)
-    expected, (low, high) = reference_score(forest, as_records(asked, 1, 2)[0])
+    expected, (low, high) = reference_score(forest, as_records(asked, 1, forest.parameters.dimensions)[0])
     assert score == pytest.approx(expected, rel=1e-5)
     assert attribution.high == pytest.approx(high, abs=1e-5 * expected)
     assert attribution.low == pytest.approx(low, abs=1e-5 * expected)
