@@ -19,6 +19,8 @@ from tests.torture.proxy import Call, Fault, running_proxy
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
 ROWS = 1200
+#: A sink that no longer does anything must fail the test, not hold it up.
+LONGEST_MILLISECONDS = 180_000
 #: What each service's sink asks: all that the deployed job's role allows, but for the check before the start.
 OPERATIONS = {"Firehose": "PutRecordBatch", "Kinesis": "PutRecords", "DynamoDB": "BatchWriteItem"}
 #: More refusals in a row than AWS's SDK bears by itself, DynamoDB's the most with 9: the sink sees whole calls fail.
@@ -96,12 +98,14 @@ def _write(mini_flink: Flink, service: str, name: str, endpoint: str) -> None:
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE sink (id INT, name STRING) PARTITIONED BY (name) {options}"
         )
-        table_env.execute_sql("INSERT INTO sink SELECT id, CAST(id AS STRING) FROM numbers").wait()
+        table_env.execute_sql("INSERT INTO sink SELECT id, CAST(id AS STRING) FROM numbers").wait(
+            LONGEST_MILLISECONDS
+        )
         return
     sink = FirehoseSink if service == "Firehose" else KinesisSink
     options = with_options(sink(name, region, endpoint).options())
     table_env.execute_sql(f"CREATE TEMPORARY TABLE sink (id INT) {options}")
-    table_env.execute_sql("INSERT INTO sink SELECT id FROM numbers").wait()
+    table_env.execute_sql("INSERT INTO sink SELECT id FROM numbers").wait(LONGEST_MILLISECONDS)
 
 
 def _landed(local_aws: LocalAws, bucket: str) -> collections.Counter[int]:
