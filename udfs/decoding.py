@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -26,7 +27,7 @@ MAX_MESSAGE = 4096
 MAX_ERRORS = 10
 
 _INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "INTEGER": 32, "BIGINT": 64}
-_FLOATS = {"FLOAT": 3.4028234663852886e38, "REAL": 3.4028234663852886e38, "DOUBLE": math.inf}
+_FLOATS = {"FLOAT": 3.4028234663852886e38, "REAL": 3.4028234663852886e38, "DOUBLE": sys.float_info.max}
 _PATH = re.compile(r"\$(\.[^.\[\]]+)+")
 
 
@@ -236,7 +237,8 @@ def _text(length: int | None) -> Callable[[Any], str]:
         )
         try:
             # A lone surrogate ("\ud800") is legal in JSON text but no character: it can't leave as UTF-8.
-            text.encode("utf-8")
+            if not text.isascii():
+                text.encode("utf-8")
         except UnicodeEncodeError:
             raise CoercionError("characters that UTF-8 can carry") from None
         return text[:length]
@@ -252,7 +254,7 @@ def _number(value: Any, what: str) -> int | float:
             raise CoercionError(what) from None
     if isinstance(value, bool):
         return int(value)
-    if not isinstance(value, int | float):
+    if not isinstance(value, (int, float)):
         raise CoercionError(what)
     return value
 
@@ -262,6 +264,8 @@ def _integer(bits: int) -> Callable[[Any], int]:
     what = f"a whole number between {low} and {high}"
 
     def coerce(value: Any) -> int:
+        if type(value) is int and low <= value <= high:  # nearly always
+            return value
         number = _number(value, what)
         if not low <= number <= high or number != int(number):
             raise CoercionError(what)
@@ -272,6 +276,8 @@ def _integer(bits: int) -> Callable[[Any], int]:
 
 def _float(limit: float) -> Callable[[Any], float]:
     def coerce(value: Any) -> float:
+        if type(value) is float and -limit <= value <= limit:  # nearly always
+            return value
         try:
             number = float(_number(value, "a number"))
         except OverflowError:
