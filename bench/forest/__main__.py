@@ -16,7 +16,8 @@ from rich.table import Table
 
 from bench.forest.rivals import TREES, JavaForest, Run, krcf_forest, learn_only, ours, ours_one_by_one
 from bench.forest.streams import Stream, all_streams
-from udfs.random_cut_forest import RandomCutForest, warm_up
+from udfs.forest_grove import warm_up
+from udfs.random_cut_forest import RandomCutForest
 
 ROUNDS = 5
 WARM_UP, MEASURED = 5_000, 10_000

@@ -97,13 +97,14 @@ def tickers(console: Console, folder: Path) -> None:
 
 def many_keys(console: Console, folder: Path) -> None:
     """Small forests: one, and ten thousand."""
-    small = {"keyed": True, "trees": 30, "samples": 64}
+    ours = partial(forms.ours, micro_batch_ms=100, keyed=True, trees=30, samples=64)
+    java = partial(forms.java, keyed=True, trees=30, samples=64)
     rivals: dict[str, Rival] = {}
     # A number of keys that has no factor in common with the source's step, so that all of them come.
     for keys in (1, 10_007):
         source = partial(forms.trades, rows=300_000, keys=keys)
-        rivals[f"Java, {keys:,} keys"] = (forms.java(source, **small), {})
-        rivals[f"ours, {keys:,} keys"] = (forms.ours(source, 100, **small), {})
+        rivals[f"Java, {keys:,} keys"] = (java(source), {})
+        rivals[f"ours, {keys:,} keys"] = (ours(source), {})
     measured = rounds(rivals, folder, 150_000, 1)
     compare(console, "Small forests (30 trees, 64 samples), micro-batch 100 ms", measured)
     table = Table("form", "checkpoint, s", "its state, MB", title="Their last checkpoint")
@@ -115,7 +116,7 @@ def many_keys(console: Console, folder: Path) -> None:
     )
     for keys, rows in ((1, 150_000), (10_007, 300_000)):
         source = partial(forms.trades, rows=5_000_000, keys=keys)
-        restored = harness.restore(forms.ours(source, 100, **small), folder, rows)
+        restored = harness.restore(ours(source), folder, rows)
         table.add_row(
             f"{keys:,}", f"{restored.state / 1e6:.1f}", f"{restored.saved:.1f}", f"{restored.back:.1f}"
         )

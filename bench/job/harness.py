@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra import flink
+from infra.paths import ROOT
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
@@ -90,7 +91,7 @@ def prepare(folder: Path) -> None:
         # The one way to put a class in front of the gateway without shipping it with each job.
         "HADOOP_CLASSPATH": str(JAR),
         # A thread in the JVM finds the packages and this repository by this alone.
-        "PYTHONPATH": os.pathsep.join([str(flink.ROOT), site.getsitepackages()[0]]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), site.getsitepackages()[0]]),
         # As deployed: Python runs in processes of its own, not in this one.
         "_python_worker_execution_mode": "process",
     }
