@@ -160,7 +160,7 @@ def sizes(console: Console) -> None:
     table.add_row("one of them saved", f"{len(forests[0].to_bytes()):,} bytes")
     code = (
         "import time; start = time.perf_counter()\n"
-        "from udfs.random_cut_forest import warm_up; warm_up()\n"
+        "from udfs.forest_grove import warm_up; warm_up()\n"
         "print(time.perf_counter() - start)"
     )
     fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
