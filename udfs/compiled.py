@@ -24,6 +24,7 @@ COMPILED_SOURCES = (
     "forest_scores",
     "forest_stream",
     "forest_packing",
+    "forest_grove",
 )
 
 

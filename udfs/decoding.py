@@ -254,6 +254,7 @@ def _number(value: Any, what: str) -> int | float:
             raise CoercionError(what) from None
     if isinstance(value, bool):
         return int(value)
+    # A tuple, as `int | float` would be made anew for each value.
     if not isinstance(value, (int, float)):
         raise CoercionError(what)
     return value

@@ -121,9 +121,9 @@ class ForestBucket:
             (forest, points) to (scores, explanations), which learns too.
         """
         self.logged += len(entry.points)
-        rows = _rows_by_key(entry.keys)
-        if len(rows) == 1:
+        if entry.keys.count(entry.keys[0]) == len(entry.keys):
             return self._through(entry.keys[0], entry.points, entry.time, explain)
+        rows = _rows_by_key(entry.keys)
         if explain is None and self._live.grove.scores_each:
             return self._through_each(rows, entry)
         results: list[Any] = [None] * len(entry.points)

@@ -9,14 +9,68 @@ from dataclasses import astuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from udfs.forest_layout import Arrays, scale, scratch
+from udfs.compiled import at, compiled
+from udfs.forest_layout import Array, Arrays, Scratch, scale, scratch
 from udfs.forest_records import as_records
 from udfs.forest_state import Parameters, StateError
-from udfs.forest_stream import through_each
+from udfs.forest_stream import through
 from udfs.random_cut_forest import RandomCutForest
 
 #: Equal in all forests of a grove.
 _SHARED = ("seeds", "weights", "logarithms")
+
+
+@compiled
+def through_each(
+    grove: Arrays, forests: Array, scratch: Scratch, rows: Array, rate: float, scores: Array
+) -> None:
+    """`through` for each run of rows of one forest; `forests` are their places in the grove, row by row.
+
+    In a grove each array but `seeds`, `weights` and `logarithms` has an axis more, in front: the forest.
+    """
+    start = 0
+    while start < rows.shape[0]:
+        forest = forests[start]
+        end = start + 1
+        while end < rows.shape[0] and forests[end] == forest:
+            end += 1
+        arrays = Arrays(
+            grove.nodes[forest],
+            grove.links[forest],
+            grove.trees[forest],
+            grove.leaf_row[forest],
+            grove.leaf_mass[forest],
+            grove.slot_key[forest],
+            grove.slot_row[forest],
+            grove.slot_leaf[forest],
+            grove.seeds,
+            grove.gates[forest],
+            grove.gate_until[forest],
+            grove.counts[forest],
+            grove.points[forest],
+            grove.point_number[forest],
+            grove.weights,
+            grove.logarithms,
+        )
+        fetch(arrays, scratch)
+        through(arrays, scratch, rows[start:end], rate, True, scores[start:end])
+        start = end
+
+
+@compiled
+def fetch(arrays: Arrays, scratch: Scratch) -> None:
+    """Read a forest of small trees from end to end, if it is to come from memory.
+
+    A walk waits for each node it comes to; memory read in order comes by itself. Of a tree of up to 32 cache lines most
+    are wanted.
+    """
+    if arrays.nodes.shape[0] > 32 * 16 * arrays.seeds.shape[0]:
+        return
+    total = np.float32(0.0)
+    for k in range(0, arrays.nodes.shape[0], 16):
+        total += arrays.nodes[at(k)]
+    # A loop without a result would be left out.
+    scratch.score[0] = total
 
 
 class Grove:
