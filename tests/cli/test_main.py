@@ -1,0 +1,39 @@
+"""The `kda` command as a process."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+#: Ctrl-C (or an error) at the moment when a module is looked for.
+INTERRUPTED = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            {deed}
+sys.meta_path.insert(0, Finder())
+from cli.main import app
+app(["list"])
+"""
+
+
+def run(module: str, deed: str) -> subprocess.CompletedProcess[str]:
+    program = INTERRUPTED.format(module=module, deed=deed)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("module", ["typer", "faker", "cli.watch"])
+def test_ctrl_c_among_the_imports_is_quiet(module: str) -> None:
+    done = run(module, "os.kill(os.getpid(), signal.SIGINT)")
+    # A shell shows it as 130.
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_an_error_among_the_imports_is_told() -> None:
+    done = run("cli.watch", "raise OSError('no room')")
+    assert done.returncode == 1
+    assert "OSError: no room" in done.stderr
