@@ -57,7 +57,7 @@ def _cells(found: Health) -> tuple[str, str, str, str, str]:
     if found.url is None:
         return {"lost": "killed"}.get(found.state, found.state), "", "", "", ""
     age = "none yet" if found.checkpoint_age is None else f"{found.checkpoint_age:.0f} s ago"
-    failed = f", {found.failed_checkpoints} failed" if found.failed_checkpoints else ""
+    failed = f", {found.failed_checkpoints} failed lately" if found.failed_checkpoints else ""
     behind = "" if found.behind_seconds is None else f"{found.behind_seconds:.1f} s"
     return found.state, f"{age}{failed}", str(found.restored), behind, f"{found.late:,}"
 

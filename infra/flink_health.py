@@ -29,7 +29,7 @@ class Health:
     pid : int or None
         The process that runs it.
     checkpoints, failed_checkpoints, restored : int
-        Completed, failed, and how often state was restored.
+        Completed, failed among the newest ten, and how often state was restored.
     checkpoint_age : float or None
         Seconds since the newest completed one.
     late : int

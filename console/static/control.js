@@ -29,7 +29,7 @@ export function drawJob(lab, job, said) {
   // Of a managed application some are known only, and some minutes later.
   const facts = (up ? [
     ["checkpoint", "checkpoint", job.checkpoint_age === null ? "none yet" : `${Math.round(job.checkpoint_age)} s ago`],
-    ["checkpoints", "checkpoints", count(job.checkpoints) + (job.failed_checkpoints ? `, ${count(job.failed_checkpoints)} failed` : "")],
+    ["checkpoints", "checkpoints", count(job.checkpoints) + (job.failed_checkpoints ? `, ${count(job.failed_checkpoints)} failed lately` : "")],
     ["failed", "failed checkpoints", count(job.failed_checkpoints)],
     ["restored", "restored", count(job.restored)],
     ["behind", "behind", job.behind_seconds === null ? "no reading yet" : `${job.behind_seconds.toFixed(1)} s`],
