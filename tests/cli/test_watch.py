@@ -1,5 +1,6 @@
 """`kda watch`: what it shows of a lab's streams."""
 
+import io
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from tests.conftest import LocalAws
 
 
 def shown(feed: Feed) -> str:
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=120, record=True, file=io.StringIO())
     console.print(watch.picture(feed.lab, feed, rows=2))
     return console.export_text()
 
@@ -62,7 +63,7 @@ def lab_1(numbers: range) -> Feed:
 @pytest.mark.parametrize(("height", "rows"), [(None, 5), (60, 5), (24, 1), (20, 0)])
 def test_all_relations_and_the_errors_fit_into_the_terminal(height: int | None, rows: int) -> None:
     feed = lab_1(range(9))
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=80, record=True, file=io.StringIO())
     console.print(watch.picture(feed.lab, feed, rows=5, width=80, height=height))
     lines = console.export_text().splitlines()
     assert height is None or len(lines) < height
@@ -73,7 +74,7 @@ def test_all_relations_and_the_errors_fit_into_the_terminal(height: int | None, 
 
 def test_numbers_are_whole_and_empty_columns_left_out() -> None:
     feed = lab_1(range(1))
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=80, record=True, file=io.StringIO())
     console.print(watch.picture(feed.lab, feed, rows=1, width=80))
     text = console.export_text()
     assert "14:43:24.999  2.42805        80          409.524  yourwebsiteurl.domain.com" in text
