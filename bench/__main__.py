@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -31,16 +32,30 @@ def machine() -> str:
     )
 
 
+def run(part: str) -> tuple[str, int]:
+    """What a part prints, and its exit code. What ends this process early ends the part's JVM and workers too."""
+    command = [sys.executable, "-m", part]
+    # Of its own group, so that all of it can be ended at once.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            printed, _ = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            raise
+    return printed, process.returncode
+
+
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     began = time.monotonic()
     text = [f"# Measured\n\n`make bench`, {datetime.date.today():%Y-%m-%d}. {machine()}\n"]
     print(text[0])
     failed = []
     for part in PARTS:
-        run = subprocess.run([sys.executable, "-m", part], stdout=subprocess.PIPE, text=True)
-        failed += [part] if run.returncode else []
-        print(run.stdout)
-        text.append(f"## {part}\n\n```\n{run.stdout.strip()}\n```\n")
+        printed, code = run(part)
+        failed += [part] if code else []
+        print(printed)
+        text.append(f"## {part}\n\n```\n{printed.strip()}\n```\n")
     text.append(f"It took {(time.monotonic() - began) / 60:.0f} minutes.\n")
     RESULTS.write_text("\n".join(text))
     if failed:

@@ -1,0 +1,46 @@
+"""`python -m bench`: what it starts ends with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+# A part that starts a process of its own, as the JVM is.
+PART = """
+import pathlib, subprocess
+child = subprocess.Popen(["sleep", "600"])
+pathlib.Path("child.new").write_text(str(child.pid))
+pathlib.Path("child.new").rename("child")
+child.wait()
+"""
+BENCH = "from bench import __main__ as bench; bench.PARTS = ('part',); bench.machine = str; bench.main()"
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_a_part_started_ends_with_the_bench(tmp_path: Path) -> None:
+    (tmp_path / "part.py").write_text(PART)
+    deadline = time.monotonic() + 60
+    with subprocess.Popen([sys.executable, "-c", BENCH], cwd=tmp_path, stdout=subprocess.DEVNULL) as bench:
+        while not (tmp_path / "child").exists():
+            assert bench.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        child = int((tmp_path / "child").read_text())
+        bench.terminate()
+    try:
+        assert bench.returncode == 128 + signal.SIGTERM
+        while runs(child):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        if runs(child):
+            os.kill(child, signal.SIGKILL)
