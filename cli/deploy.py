@@ -239,7 +239,7 @@ def resources(found: JobSettings) -> dict[str, str]:
     """
     groups = found.model_dump()
     source, sink, tap = groups["source"], groups["sink"], groups["tap"]
-    named = {
+    return {
         "SourceStream": source["stream"] if source["type"] == "kinesis" else "",
         "ErrorStream": groups["errors"]["stream"],
         "TapStream": tap["stream"] or "",
@@ -247,16 +247,13 @@ def resources(found: JobSettings) -> dict[str, str]:
         # Of an ARN the name is its end.
         "Function": sink.get("function", "").rpartition("function:")[2] if sink["type"] == "lambda" else "",
         "Table": sink.get("table", "") if sink["type"] == "dynamodb" else "",
+        "SourceBucket": _bucket(source["path"]) if source["type"] != "kinesis" else "",
+        "SinkBucket": _bucket(sink["path"]) if sink["type"] == "s3" else "",
     }
-    paths = [source["path"] if source["type"] != "kinesis" else None, sink.get("path")]
-    buckets = {
-        path.removeprefix("s3://").partition("/")[0] for path in paths if path and path.startswith("s3://")
-    }
-    if len(buckets) > 1:
-        raise SettingsError(
-            f"source.path and sink.path must be in one bucket, got {', '.join(sorted(buckets))}"
-        )
-    return named | {"Bucket": next(iter(buckets), "")}
+
+
+def _bucket(path: str | None) -> str:
+    return path.removeprefix("s3://").partition("/")[0] if path and path.startswith("s3://") else ""
 
 
 def _divided(parameters: list[str] | None) -> tuple[dict[str, str], dict[str, str]]:

@@ -22,6 +22,8 @@ PARAMETERS = {
     "SourceStream": "Demo-samples",
     "ErrorStream": "Demo-samples-errors",
     "DeliveryStream": "anomalies",
+    "SourceBucket": "landing",
+    "SinkBucket": "found",
 }
 
 
@@ -196,7 +198,14 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
     role = detail["ServiceExecutionRole"].rpartition("/")[2]
     iam = client("iam", endpoint)
     policies = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    assert {"run-application", "read-stream", "deliver-results"} == set(policies)
+    assert {"run-application", "read-stream", "deliver-results", "read-files", "write-files"} == set(policies)
+    found = iam.get_role_policy(RoleName=role, PolicyName="read-files")["PolicyDocument"]["Statement"]
+    assert [(s["Action"], s["Resource"]) for s in found] == [
+        ("s3:ListBucket", "arn:aws:s3:::landing"),
+        ("s3:GetObject", "arn:aws:s3:::landing/*"),
+    ]
+    found = iam.get_role_policy(RoleName=role, PolicyName="write-files")["PolicyDocument"]["Statement"]
+    assert [s["Resource"] for s in found] == ["arn:aws:s3:::found", "arn:aws:s3:::found/*"]
 
     seen: list[str] = []
     assert managed_flink.start(endpoint, name, progress=seen.append).status == "RUNNING"
