@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.ctr_anomaly import job as ctr
-from jobs.pipeline import Pipeline
+from jobs.pipeline import Pipeline, RecordSource
 from jobs.sessionization import job as sessions
 from jobs.settings import settings
 
@@ -84,9 +84,17 @@ def lab2(path: Path) -> Form:
 
 def _lab(job: Any, path: Path, relation: str, given: dict[str, dict[str, str]]) -> Form:
     def form(table_env: StreamTableEnvironment) -> Table:
-        pipeline = Pipeline(table_env, Path(job.__file__).parent)
-        pipeline.source("source_sql_stream", Files(path))
-        job.relations(pipeline, settings(job.Settings, given))
+        compose(table_env, job, Files(path), given)
         return table_env.from_path(relation)
 
     return form
+
+
+def compose(
+    table_env: StreamTableEnvironment, job: Any, source: RecordSource, given: dict[str, dict[str, str]]
+) -> Pipeline:
+    """Make a lab's relations over any source; they have no sinks yet."""
+    pipeline = Pipeline(table_env, Path(job.__file__).parent)
+    pipeline.source("source_sql_stream", source)
+    job.relations(pipeline, settings(job.Settings, given))
+    return pipeline
