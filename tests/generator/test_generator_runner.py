@@ -2,13 +2,12 @@
 
 import json
 import threading
-import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from generator import runner, scenario, sinks
+from generator import runner, scenario
 from generator.rates import Constant
 from generator.sinks import Delivery, NullSink, SinkError
 from generator.template import TemplateError
@@ -275,70 +274,3 @@ def test_a_template_error_names_the_template_before_anything_is_sent(tmp_path):
 def test_speed_must_be_above_zero(speed):
     with pytest.raises(ValueError, match="speed must be above 0"):
         runner.run(scenario.single("click", 1), NullSink(), speed=speed)
-
-
-@pytest.mark.aws
-def test_to_the_local_aws(local_aws):
-    """Every record arrives in the stream once, and the burst's senders share one run."""
-    kinesis = local_aws.client("kinesis")
-    kinesis.create_stream(StreamName="generator-test", ShardCount=2)
-    try:
-        kinesis.get_waiter("stream_exists").wait(StreamName="generator-test", WaiterConfig={"Delay": 1})
-        sent = runner.run(
-            scenario.load("ctr-burst"), sinks.kinesis(kinesis, "generator-test"), speed=float("inf"), seed=1
-        ).sent
-        got = Counter()
-        for shard in kinesis.list_shards(StreamName="generator-test")["Shards"]:
-            iterator = kinesis.get_shard_iterator(
-                StreamName="generator-test", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            while page := kinesis.get_records(ShardIterator=iterator, Limit=10_000):
-                got.update(json.loads(record["Data"])["browseraction"] for record in page["Records"])
-                assert all(record["Data"].endswith(b"\n") for record in page["Records"])
-                iterator = page.get("NextShardIterator")
-                if not iterator or not page["Records"]:
-                    break
-        assert got == {"Impression": 270, "Click": 270 + 3 * 25}
-        assert sent == got.total()
-    finally:
-        kinesis.delete_stream(StreamName="generator-test")
-
-
-@pytest.mark.aws
-def test_to_a_delivery_stream_of_the_local_aws(local_aws):
-    """Firehose lands every record, each with its newline."""
-    s3, firehose = local_aws.client("s3"), local_aws.client("firehose")
-    s3.create_bucket(Bucket="generator-test")
-    firehose.create_delivery_stream(
-        DeliveryStreamName="generator-test",
-        DeliveryStreamType="DirectPut",
-        ExtendedS3DestinationConfiguration={
-            "RoleARN": "arn:aws:iam::000000000000:role/generator-test",
-            "BucketARN": "arn:aws:s3:::generator-test",
-        },
-    )
-    keys = []
-    try:
-        chosen = scenario.load("clickstream").changed(count=20)
-        sink = sinks.firehose(firehose, "generator-test")
-        assert runner.run(chosen, sink, speed=float("inf")).sent == 20
-        lines, deadline = [], time.monotonic() + 30
-        while len(lines) < 20 and time.monotonic() < deadline:
-            keys = [item["Key"] for item in s3.list_objects_v2(Bucket="generator-test").get("Contents", [])]
-            bodies = [s3.get_object(Bucket="generator-test", Key=key)["Body"].read() for key in keys]
-            lines = b"".join(bodies).splitlines()
-            time.sleep(0.05)
-        stamps = [int(json.loads(line)["event_timestamp"]) for line in lines]
-        assert sorted(t - min(stamps) for t in stamps) == [2000 * n for n in range(20)]
-    finally:
-        firehose.delete_delivery_stream(DeliveryStreamName="generator-test")
-        for key in keys:
-            s3.delete_object(Bucket="generator-test", Key=key)
-        s3.delete_bucket(Bucket="generator-test")
-
-
-@pytest.mark.aws
-def test_a_stream_that_is_not_there(local_aws):
-    sink = sinks.kinesis(local_aws.client("kinesis"), "no-such-stream")
-    with pytest.raises(SinkError, match=r"stream:no-such-stream: .*ResourceNotFoundException"):
-        runner.run(scenario.single("click", 1, count=1), sink, speed=float("inf"))

@@ -1,84 +1,14 @@
 """Lab 2's real SQL over recorded clicks: rows in, rows out. Times are literal milliseconds after START."""
 
 import json
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from itertools import accumulate
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from jobs.sessionization import job
 from jobs.settings import SettingsError, settings
-from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
-
-START = int(EPOCH.timestamp() * 1000)
-#: Every relation that something is delivered from, as one text a row: what one run of the job gives.
-RELATIONS = {
-    "intermediate": "SELECT user_id, device_type, CAST(event_timestamp AS STRING), CAST(session_timestamp AS STRING)"
-    " FROM intermediate_sql_stream",
-    "destination": "SELECT user_id, session_id, session_time, latest_time FROM destination_sql_stream",
-    "closed": "SELECT user_id, session_id, CAST(session_start AS STRING), CAST(session_end AS STRING) || ' '"
-    " || CAST(number_of_events AS STRING) || ' ' || CAST(duration_ms AS STRING) || ' ' || CAST(pages AS STRING)"
-    " FROM closed_sessions",
-    "undecoded": "SELECT error_name, message, data_row, '' FROM source_sql_stream_errors",
-    "impossible": "SELECT error_name, message, data_row, '' FROM impossible_clicks",
-    "late": "SELECT error_name, message, data_row, CAST(CAST(data_rowtime AS TIMESTAMP(3)) AS STRING) FROM late_clicks",
-}
-Rows = dict[str, list[tuple[Any, ...]]]
-Run = Callable[..., Rows]
-
-
-def click(user: str, ms: int, device: str = "desktop", name: str = "search", digits: bool = True) -> bytes:
-    """A record of the simulator's form; its time as a string of digits, or as a number."""
-    time = START + ms
-    return json.dumps(
-        {
-            "user_id": user,
-            "event_timestamp": str(time) if digits else time,
-            "event_name": name,
-            "event_type": "click",
-            "device_type": device,
-        }
-    ).encode()
-
-
-def in_time(*clicks: tuple[Any, ...]) -> list[tuple[float, bytes]]:
-    """Clicks that arrive when they happen."""
-    return [(c[1] / 1000, click(*c)) for c in clicks]
-
-
-def arriving(*clicks: tuple[Any, ...], every: float = 0.001) -> list[tuple[float, bytes]]:
-    """Clicks that arrive in the order given, at one time nearly, a day after they happened."""
-    return [(86_400 + n * every, click(*c)) for n, c in enumerate(clicks)]
-
-
-@pytest.fixture
-def run(mini_flink: Flink) -> Run:
-    """Rows of the relations for given records and property groups; destination with every click."""
-
-    def relations(
-        records: Sequence[tuple[float, bytes | None]], parallelism: int = 1, **groups: dict[str, Any]
-    ) -> Rows:
-        table_env = mini_flink.environment(parallelism__default=str(parallelism))
-        pipeline = mini_flink.pipeline("sessions", table_env)
-        pipeline.source("source_sql_stream", MemorySource(records))
-        groups["sessions"] = {"rows": "events"} | groups.get("sessions", {})
-        job.relations(pipeline, settings(job.Settings, groups))
-        union = " UNION ALL ".join(f"SELECT '{n}', T.* FROM ({q}) AS T" for n, q in RELATIONS.items())
-        rows: Rows = {name: [] for name in RELATIONS}
-        for name, *values in rows_of(table_env, union):
-            rows[name].append(tuple(values))
-        return rows
-
-    return relations
-
-
-def starts(rows: Rows, user: str) -> list[str]:
-    return [start[11:] for u, _, _, start in rows["intermediate"] if u == user and start]
+from tests.jobs.clicks import START, Run, arriving, click, in_time, starts
+from tests.jobs.clicks import run as run  # a fixture
 
 
 @pytest.mark.flink
@@ -273,71 +203,6 @@ def test_a_poison_record_reaches_the_error_stream_only(run: Run) -> None:
         ("b", "b_desktop_12:00:02", "12:00:02", "12:00:02"),
         ("a", "a_desktop_12:00:14", "12:00:14", "12:00:14"),
     ]
-
-
-GAP, DISORDER = 10_000, 5_000
-#: A stream of one to three users, in order of arrival: steps around the gap and the disorder, some of them back.
-step = st.sampled_from([0, 1, 700, 9_999, 10_000, 10_001, 30_000, -1, -2_500, -5_000, -5_001, -20_000])
-stream = st.lists(st.tuples(st.sampled_from("abc"), step), min_size=1, max_size=14)
-
-
-def reference(clicks: list[tuple[str, int]]) -> tuple[list[tuple[str, int, int, int]], int]:
-    """Sessions as (user, start, end, number of events), and how many clicks are late, in plain Python."""
-    on_time, newest = [], 0
-    for user, ms in clicks:
-        newest = max(newest, ms)
-        on_time += [(user, ms)] if ms >= newest - DISORDER else []
-    sessions: list[tuple[str, int, int, int]] = []
-    for user, ms in sorted(on_time):
-        last = sessions[-1] if sessions else None
-        if last and last[0] == user and ms - last[2] <= GAP:
-            sessions[-1] = (user, last[1], ms, last[3] + 1)
-        else:
-            sessions.append((user, ms, ms, 1))
-    return sessions, len(clicks) - len(on_time)
-
-
-@pytest.mark.flink
-def test_sessions_of_any_stream_are_those_of_the_reference(run: Run) -> None:
-    streams: list[list[tuple[str, int]]] = []
-
-    @given(stream)
-    @hypothesis_settings(max_examples=300, derandomize=True, database=None)
-    def collect(steps: list[tuple[str, int]]) -> None:
-        # Each stream has days and users of its own, so one run of the job takes them all.
-        ms, clicks = len(streams) * 86_400_000 + 100_000, []
-        for user, forward in steps:
-            ms += forward
-            clicks.append((f"{user}{len(streams)}", ms))
-        streams.append(clicks)
-
-    collect()
-    clicks_of_all = [c for clicks in streams for c in clicks]
-    arrivals = accumulate((ms / 1000 for _, ms in clicks_of_all), max)
-    rows = run(
-        [(arrival, click(*c)) for arrival, c in zip(arrivals, clicks_of_all, strict=True)],
-        parallelism=2,
-        sessions={"session_id": "date_and_time"},
-    )
-    found: dict[str, list[tuple[str, int, int, int]]] = {}
-    for user, _, start, rest in rows["closed"]:
-        ends, number = rest[:23], int(rest.split()[2])
-        found.setdefault(user[1:], []).append((user, _ms(start), _ms(ends), number))
-    started: dict[str, set[tuple[str, int]]] = {}
-    for user, _, _, start in rows["intermediate"]:
-        if start:
-            started.setdefault(user[1:], set()).add((user, _ms(start)))
-    late = 0
-    for number, clicks in enumerate(streams):
-        sessions, too_late = reference(clicks)
-        assert sorted(found[str(number)]) == sessions, clicks
-        assert started[str(number)] == {session[:2] for session in sessions}, clicks
-        late += too_late
-    assert len(rows["late"]) == late > 100
-
-
-def _ms(text: str) -> int:
-    return (datetime.fromisoformat(text) - EPOCH.replace(tzinfo=None)) // timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize(

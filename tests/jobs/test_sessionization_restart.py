@@ -10,8 +10,8 @@ import pytest
 
 from jobs.sessionization import job
 from jobs.settings import settings
+from tests.jobs.clicks import RELATIONS, click
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
-from tests.jobs.test_sessionization import RELATIONS, click
 
 pytestmark = pytest.mark.flink
 

@@ -20,8 +20,8 @@ from jobs.pipeline import Pipeline
 from jobs.sessionization import job
 from jobs.settings import settings
 from tests.conftest import LocalAws
+from tests.jobs.clicks import in_time
 from tests.jobs.conftest import MemorySource
-from tests.jobs.test_sessionization import in_time
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
