@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli import demo_ctr
+from cli import ctr_course, demo_ctr
 from connectors.recording import Recording
 from infra import flink
 from infra.recording import EVENT_TIME, record
@@ -19,16 +19,16 @@ pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
 
 @pytest.fixture(scope="module")
-def course(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> demo_ctr.Course:
+def course(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> ctr_course.Course:
     flink.prepare(local_aws.endpoint, tmp_path_factory.mktemp("prepare"))
-    return demo_ctr.run(local_aws.endpoint, tmp_path_factory.mktemp("ctr"), lambda course, job: None)
+    return ctr_course.run(local_aws.endpoint, tmp_path_factory.mktemp("ctr"), lambda course, job: None)
 
 
-def test_a_message_for_the_burst_and_for_nothing_else(course: demo_ctr.Course) -> None:
+def test_a_message_for_the_burst_and_for_nothing_else(course: ctr_course.Course) -> None:
     assert course.counts.failed == 0
     rates = {course.number(start): found.ctr for start, found in course.scores.items()}
     assert set(range(26)) <= set(rates)
-    assert min(rates[n] for n in demo_ctr.BURST) > 200
+    assert min(rates[n] for n in ctr_course.BURST) > 200
     told = {course.number(n.window_start) for n in course.notifications}
     assert told & {18, 19}
     assert told <= {18, 19, 20}
@@ -42,13 +42,13 @@ def test_a_message_for_the_burst_and_for_nothing_else(course: demo_ctr.Course) -
     # The report says so, too: three windows had more clicks, and for no other one a message was sent.
     assert course.begin
     report = demo_ctr.told(course, {}, course.begin)
-    assert report.injected == [f"{course.begin + n * demo_ctr.WINDOW:%H:%M:%S}" for n in (18, 19, 20)]
+    assert report.injected == [f"{course.begin + n * ctr_course.WINDOW:%H:%M:%S}" for n in (18, 19, 20)]
     assert report.found
     assert set(report.found) <= set(report.injected)
 
 
 def test_its_recording_gives_the_same_rows_in_seconds(
-    course: demo_ctr.Course, local_aws: LocalAws, mini_flink: Flink, tmp_path: Path
+    course: ctr_course.Course, local_aws: LocalAws, mini_flink: Flink, tmp_path: Path
 ) -> None:
     everything = tmp_path / "everything"
     assert record(local_aws.client("kinesis"), local_aws.outputs["ctr"]["ClickStreamName"], everything) > 500
@@ -60,7 +60,7 @@ def test_its_recording_gives_the_same_rows_in_seconds(
     pipeline.source("source_sql_stream", Recording((tmp_path / "recorded").as_uri(), "us-east-1"))
     relations(pipeline, Settings.model_validate({"window": {"size": "1"}}))
     query = "SELECT CAST(window_start AS STRING), ctr, anomaly_score, usual_ctr FROM scores"
-    replayed = [demo_ctr.Score(_utc(start), *rest) for start, *rest in rows_of(table_env, query)]
+    replayed = [ctr_course.Score(_utc(start), *rest) for start, *rest in rows_of(table_env, query)]
     # The live run's last window closed after it was looked at, if at all.
     assert replayed[:26] == [course.scores[start] for start in sorted(course.scores)][:26]
 
