@@ -1,6 +1,7 @@
 """The session writer: from a record to an item, and the whole of it on the local AWS."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from lambdas.session_writer import to_item
 from tests.lambdas.contract import RUBBISH, event
 
 ROW = {"SESSION_ID": "user1_desktop_10:00:00", "SESSION_TIME": "10:00:00", "USER_ID": "user1"}
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
 ITEM = {
     "session_id": {"S": "user1_desktop_10:00:00"},
     "session_time": {"S": "10:00:00"},
@@ -54,7 +56,7 @@ def test_a_value_that_is_no_text_is_refused(name: str, value: Any) -> None:
 
 
 def test_bad_records_fail_alone(table: Table) -> None:
-    answer = session_writer.handler(event(ROW, *RUBBISH, ROW), None)
+    answer = session_writer.handler(event(ROW, *RUBBISH, ROW), CONTEXT)
     assert [record["recordId"] for record in answer["records"]] == [
         str(index) for index in range(len(RUBBISH) + 2)
     ]
@@ -64,6 +66,14 @@ def test_bad_records_fail_alone(table: Table) -> None:
         "Ok",
     ]
     assert table.items == [("CloudAcademyLabs", ITEM)] * 2
+
+
+def test_what_there_is_no_time_for_is_left_for_the_next_call(table: Table) -> None:
+    left = iter([60_000, session_writer.LONGEST_WRITE, session_writer.LONGEST_WRITE - 1, 0])
+    slow = SimpleNamespace(get_remaining_time_in_millis=lambda: next(left))
+    answer = session_writer.handler(event(ROW, ROW, ROW, ROW), slow)
+    assert [r["result"] for r in answer["records"]] == ["Ok", "Ok", "DeliveryFailed", "DeliveryFailed"]
+    assert len(table.items) == 2
 
 
 @pytest.mark.aws

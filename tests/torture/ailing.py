@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import base64
 import collections
+import contextlib
 import json
+import os
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
-from tests.torture.proxy import Call, Fault
+from infra import clients
+from lambdas import session_writer
+from tests.torture.proxy import Call, Fault, Proxy
 
 _REFUSALS = {
     "Invoke": Fault(status=429, error="TooManyRequestsException"),
     "BatchWriteItem": Fault(status=400, error="ProvisionedThroughputExceededException"),
+    "PutItem": Fault(status=400, error="ProvisionedThroughputExceededException"),
     "PutRecordBatch": Fault(status=503, error="ServiceUnavailableException"),
 }
 #: What is asked before the start.
@@ -25,6 +34,8 @@ _DESCRIPTIONS: dict[str, dict[str, Any]] = {
 #: What ails a destination: it refuses all, takes half of a call, takes 3 s for a call, fails (functions only).
 AILMENTS = ("refusing", "half", "slow", "failing")
 _SLOW_SECONDS = 3.0
+#: The time that the writer of sessions has for a call, as it is deployed.
+_WRITER_SECONDS = 60.0
 
 
 @dataclass
@@ -54,6 +65,8 @@ class Destination:
         ailment = self.ailment
         keys, refused, answer = _read(call, half=ailment == "half")
         with self._lock:
+            if call.operation == "PutItem" and ailment == "half" and keys[0] not in self.offered:
+                ailment = "refusing"  # half of the calls, as there is one row in each
             self.offered.update(keys)
             if ailment not in ("refusing", "failing"):
                 self.taken.update(k for n, k in enumerate(keys) if n not in refused)
@@ -62,6 +75,33 @@ class Destination:
         if ailment == "failing":
             return Fault(status=200, answer='{"errorMessage": "injected"}', function_error=True)
         return Fault(_SLOW_SECONDS if ailment == "slow" else 0.0, 200, answer=json.dumps(answer))
+
+
+@contextlib.contextmanager
+def writer(proxy: Proxy, table: Destination) -> Iterator[None]:
+    """Let lab 2's function answer the proxy's invocations; the table that it writes to is the one that ails."""
+
+    def rule(call: Call) -> Fault | None:
+        if call.operation != "Invoke":
+            return table(call)
+        end = time.monotonic() + _WRITER_SECONDS
+        context = SimpleNamespace(get_remaining_time_in_millis=lambda: int(1000 * (end - time.monotonic())))
+        answer = session_writer.handler(call.body, context)
+        if time.monotonic() > end:
+            return Fault(status=200, answer='{"errorMessage": "timed out"}', function_error=True)
+        return Fault(status=200, answer=json.dumps(answer))
+
+    key, secret = clients.LOCAL_CREDENTIALS
+    environment = {
+        "AWS_ENDPOINT_URL_DYNAMODB": proxy.endpoint,
+        "AWS_DEFAULT_REGION": clients.LOCAL_REGION,
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+    }
+    with mock.patch.dict(os.environ, environment):
+        session_writer._client.cache_clear()
+        proxy.rule = rule
+        yield
 
 
 def _read(call: Call, half: bool) -> tuple[list[str], range, dict[str, Any]]:
@@ -82,6 +122,8 @@ def _read(call: Call, half: bool) -> tuple[list[str], range, dict[str, Any]]:
             refused,
             {"UnprocessedItems": left},
         )
+    if call.operation == "PutItem":
+        return [call.body["Item"]["session_id"]["S"]], range(0), {}
     keys = [str(json.loads(base64.b64decode(r["Data"]))["id"]) for r in call.body["Records"]]
     refused = range((len(keys) + 1) // 2 if half else 0)
     entries = [
