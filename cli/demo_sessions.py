@@ -18,6 +18,7 @@ from rich.text import Text
 
 from cli import report
 from cli.demo_job import DemoError, DemoJob, running_job
+from cli.shown import plain
 from generator import runner, scenario, sinks
 from infra import stacks
 from infra.clients import client
@@ -296,5 +297,5 @@ def _summary(out: Console, course: Course) -> None:
     for expectation, held in course.expectations.items():
         table.add_row(expectation, Text("yes" if held else "NO", style="green" if held else "red"))
     for error in course.errors[: len(BAD_RECORDS)]:
-        table.add_row("", Text(f"{error['error_name']}: {error['message']}"[:100]))
+        table.add_row("", plain(f"{error['error_name']}: {error['message']}", 100))
     out.print(table)

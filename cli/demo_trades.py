@@ -19,6 +19,7 @@ from rich.text import Text
 
 from cli import report
 from cli.demo_job import DemoError, DemoJob, running_job
+from cli.shown import plain
 from infra import stacks
 from infra.clients import client
 
@@ -228,7 +229,7 @@ def _summary(out: Console, told: report.Report, found: _Found) -> None:
     for name, figure in told.figures.items():
         table.add_row(name, figure)
     for error in found.errors:
-        table.add_row("", Text(f"{error['error_name']}: {error['message']}"[:100]))
+        table.add_row("", plain(f"{error['error_name']}: {error['message']}", 100))
     for expectation, held in told.expectations.items():
         table.add_row(expectation, Text("yes" if held else "NO", style="green" if held else "red"))
     out.print(table)
