@@ -44,6 +44,7 @@ BUNDLED = (
     "botocore",
     "jmespath",
     "llvmlite",
+    "msgspec",
     "numba",
     "pydantic",
     "pydantic-core",

@@ -15,8 +15,8 @@ from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sin
 from connectors.recording import Recording, in_order_of_time
 from jobs import sql
 from jobs.settings import Aws, Forest, SettingsError, Source, Tap
+from udfs.columns import Column
 from udfs.decode_function import decode_records
-from udfs.decoding import Column
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
 

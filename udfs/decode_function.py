@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pyflink.table import DataTypes
 from pyflink.table.udf import TableFunction, udtf
 
-from udfs.decoding import Column, Decoded, RecordDecoder, late_record
+from udfs.columns import Column
+from udfs.decoding import Decoded, RecordDecoder, late_record
 from udfs.shard_clock import ShardClock
 
 if TYPE_CHECKING:

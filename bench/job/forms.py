@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from udfs.columns import Column
 from udfs.decode_function import decode_records
-from udfs.decoding import Column
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
 

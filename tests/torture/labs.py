@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from udfs.decoding import Column, RecordDecoder
+from udfs.columns import Column
+from udfs.decoding import RecordDecoder
 from udfs.random_cut_forest import RandomCutForest
 
 #: Share of the records that no job can use.

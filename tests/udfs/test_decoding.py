@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from udfs.decoding import MAX_DATA_ROW, MAX_ERRORS, MAX_MESSAGE, Column, RecordDecoder, late_record
+from udfs.columns import Column
+from udfs.decoding import MAX_DATA_ROW, MAX_ERRORS, MAX_MESSAGE, Decoded, RecordDecoder, late_record
 
 TYPES = (
     "VARCHAR(8)",
@@ -265,6 +266,7 @@ def _accounted_for(data: bytes) -> None:
     for decoder in (EVERYTHING, REQUIRED):
         rows = list(decoder.decode(data))
         assert rows
+        _same(rows, decoder, data)
         for row in rows:
             if row.values is None:
                 assert row.error_name
@@ -274,6 +276,11 @@ def _accounted_for(data: bytes) -> None:
             else:
                 assert row.error_name is None
                 _fits(row.values)
+
+
+def _same(rows: list[Decoded], decoder: RecordDecoder, data: bytes) -> None:
+    """What the quick way takes is what the long way gives, to the sign of a zero."""
+    assert repr(rows) == repr(list(decoder._any_record(data)))
 
 
 def _fits(values: tuple[Any, ...]) -> None:
@@ -298,3 +305,78 @@ def _fits(values: tuple[Any, ...]) -> None:
         else:
             assert isinstance(value, datetime)
             assert value.tzinfo is None
+
+
+#: Values that need no coercion, most of the time.
+_PLAIN = {
+    "a": st.text(max_size=9),
+    "b": st.text(),
+    "c": st.booleans(),
+    "d": st.integers(-129, 128),
+    "e": st.integers(-(2**31) - 1, 2**31),
+    "f": st.integers(-(2**63) - 1, 2**63),
+    "g": st.one_of(st.floats(allow_nan=False), st.integers()),
+    "h": st.one_of(st.floats(allow_nan=False), st.integers()),
+    "i": st.one_of(st.floats(-1e8, 1e8), st.integers(-(10**8), 10**8)),
+    "j": st.datetimes().map(datetime.isoformat),
+}
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.builds(
+        lambda plain, more, ascii_: json.dumps(more | plain, ensure_ascii=ascii_),
+        st.fixed_dictionaries({}, optional={k: st.one_of(v, st.none()) for k, v in _PLAIN.items()}),
+        st.dictionaries(st.text(min_size=2), _VALUES, max_size=2),
+        st.booleans(),
+    )
+)
+def test_a_plain_record_has_the_same_values_either_way(text: str) -> None:
+    data = text.encode("utf-8", "surrogatepass")
+    _same(list(EVERYTHING.decode(data)), EVERYTHING, data)
+
+
+def test_twenty_thousand_numbers_are_read_the_same_either_way() -> None:
+    rng = random.Random(11)
+    types = ("DOUBLE", "FLOAT", "BIGINT", "DECIMAL(38, 18)")
+    decoders = [RecordDecoder([Column("x", type_, "$.x")]) for type_ in types]
+    for _ in range(20_000):
+        digits = "".join(rng.choices("0123456789", k=rng.choice((1, 3, 17, 19, 25, 40))))
+        fraction = (
+            "." + "".join(rng.choices("0123456789", k=rng.choice((1, 16, 30)))) if rng.random() < 0.7 else ""
+        )
+        exponent = rng.choice(("e", "E")) + str(rng.randint(-340, 320)) if rng.random() < 0.5 else ""
+        data = f'{{"x": {rng.choice(("", "-"))}{digits.lstrip("0") or 0}{fraction}{exponent}}}'.encode()
+        for decoder in decoders:
+            _same(list(decoder.decode(data)), decoder, data)
+
+
+@pytest.mark.parametrize(
+    ("columns", "record", "values"),
+    [
+        (["$.a.b", "$.c"], {"a": {"b": "x"}, "c": "y"}, ("x", "y")),
+        (["$.a.b", "$.c"], {"c": "y"}, (None, "y")),
+        (["$.a.b", "$.c"], {"a": None, "c": "y"}, (None, "y")),
+        (["$.a.b", "$.c"], {"a": [1], "c": "y"}, (None, "y")),
+        (["$.a.b.c", "$.a.b.d"], {"a": {"b": {"c": "x", "d": "y"}}}, ("x", "y")),
+        (["$.a.b.c", "$.a.d"], {"a": {"d": "y"}}, (None, "y")),
+        (["$.a", "$.a"], {"a": "x"}, ("x", "x")),
+        (["$.a", "$.a.b"], {"a": {"b": "x"}}, ('{"b":"x"}', "x")),
+        (["$.a.b", "$.a"], {"a": {"b": "x"}}, ("x", '{"b":"x"}')),
+        (['$.a"b', "$.ü $"], {'a"b': "x", "ü $": "y"}, ("x", "y")),
+    ],
+)
+def test_columns_stand_anywhere_in_a_document(
+    columns: list[str], record: dict[str, Any], values: tuple[Any, ...]
+) -> None:
+    decoder = RecordDecoder([Column(f"c{k}", "STRING", path) for k, path in enumerate(columns)])
+    (row,) = decoder.decode(json.dumps(record).encode())
+    assert row.values == values
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.parametrize("record", [{}, {"a": None}, {"a": {}}, {"a": {"x": None}}, {"b": 1}])
+def test_a_required_value_that_is_missing_is_told(type_: str, record: dict[str, Any]) -> None:
+    decoder = RecordDecoder([Column("deep", type_, "$.a.x", required=True), Column("b", "INTEGER", "$.b")])
+    (row,) = decoder.decode(json.dumps(record).encode())
+    assert row.error_name == "COERCION"
