@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from infra.paths import ROOT
@@ -133,14 +133,10 @@ def properties(
     except SettingsError as error:
         _err.print(Text(f"kda: {error}", style="red"))
         raise typer.Exit(2) from error
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("property", no_wrap=True)
-    table.add_column("as shipped", overflow="fold", max_width=24)
-    table.add_column("meaning")
     for p in properties_of(chosen):
         if p.group != "job":  # which job it is, the command has said
-            table.add_row(*(Text(cell) for cell in (f"{p.group}.{p.key}", p.shipped, p.notes)))
-    _out.print(table)
+            _out.print(Text.assemble((f"{p.group}.{p.key}", "bold"), f"={p.shipped}"))
+            _out.print(Padding(Text(p.notes, style="dim"), (0, 0, 0, 4), expand=False), soft_wrap=False)
 
 
 def _text(value: Any, field: FieldInfo) -> str:

@@ -87,6 +87,8 @@ def run(
         state = flink.last_state(chosen.name) if resume else None
         if resume and state is None:
             _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts afresh.")
+        if _out.is_terminal:
+            _out.print(f"{chosen.short}: starting …")  # which takes some ten seconds
         port = rest_port or _free_port()
         pipeline = _pipeline(chosen, groups, flink.cluster(chosen.name, rest_port=port, resume_from=state))
         pipeline.check()
@@ -166,7 +168,11 @@ def _stop_with_savepoint(chosen: Job, client: Any) -> int:
     try:
         path = client.stop_with_savepoint(False, folder).result()
     except Exception as e:
-        _err.print(Text(f"{chosen.short}: no savepoint could be taken: {flink.cause(str(e))}", style="red"))
+        reason = flink.cause(str(e))
+        if "Not all required tasks are currently running" in reason:
+            # Since it started or failed last it did nothing; what it had before is kept.
+            reason = "its tasks did not all run yet. --resume goes on from the state before"
+        _err.print(Text(f"{chosen.short}: no savepoint could be taken: {reason}", style="red"))
         client.cancel().result()
         return 1
     _out.print(f"{chosen.short}: stopped; savepoint {path}. Go on from there with --resume.")

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from cli import run
 from infra import flink
+from jobs.catalog import job
 
 
 def test_a_job_that_runs_is_not_started_twice(tmp_path: Path) -> None:
@@ -40,6 +42,33 @@ def test_a_job_that_runs_is_not_started_twice(tmp_path: Path) -> None:
         rest.shutdown()
     assert done.returncode == 2
     assert done.stderr == f"kda: ctr runs already, as process {os.getpid()}: see `kda status`\n"
+
+
+def test_stopped_before_its_tasks_run_it_says_so_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    class Client:
+        ended = False
+
+        def stop_with_savepoint(self, *_: Any) -> Any:
+            raise RuntimeError(
+                "java.util.concurrent.ExecutionException: …\n"
+                "Caused by: org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint triggering task Source "
+                "(1/1) of job 7a5 is not being executed at the moment. Aborting checkpoint. Failure reason: Not all "
+                "required tasks are currently running."
+            )
+
+        def cancel(self) -> Any:
+            self.ended = True
+            return self
+
+        def result(self) -> None:
+            pass
+
+    client = Client()
+    assert run._stop_with_savepoint(job("trades"), client) == 1
+    assert client.ended
+    assert capsys.readouterr().err.replace("\n", " ").strip() == (
+        "trades: no savepoint could be taken: its tasks did not all run yet. --resume goes on from the state before"
+    )
 
 
 def until(condition: Callable[[], object], seconds: float) -> None:
