@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from infra import local, stacks
@@ -72,17 +71,16 @@ def status() -> None:
                 _out.print("The local AWS does not run: start it with `kda local up`.")
             raise typer.Exit(1)
         _out.print(f"The local AWS runs at {endpoint}.")
-        table = Table("stack", "output")
-        table.add_column("value", overflow="fold")  # whole: it is there to be copied
         for lab, stack in stacks.STACKS.items():
             try:
                 made = stacks.outputs(endpoint, lab)
             except stacks.StackError as error:
-                table.add_row(stack.name, "", str(error))
+                _out.print(f"{stack.name}: {error}", soft_wrap=True)
                 continue
+            _out.print(f"{stack.name}:")
             for name, value in sorted(made.items()):
-                table.add_row(stack.name, name, value)
-        _out.print(table)
+                # In one piece, however narrow the terminal: it is there to be copied.
+                _out.print(f"  {name:<{max(map(len, made))}}  {value}", soft_wrap=True)
 
 
 @app.command()

@@ -48,6 +48,8 @@ def test_up_status_reset_down(data: Path) -> None:
     status = kda_local("status")
     assert status.exit_code == 0
     assert "Demo-samples" in status.output
+    bucket = stacks.outputs(endpoint, "trades")["AnomalyBucketName"]
+    assert f"  {bucket}\n" in status.output, "in one piece"
     assert "CloudAcademyLabs" in status.output
 
     again = kda_local("up")
