@@ -37,6 +37,8 @@ def plain_reader(columns: Sequence[Column]) -> Callable[[bytes], tuple[Any, ...]
     >>> read(b'{"price": 1, "s": "AB", "other": [1, 2]}')
     (1.0, 'AB')
     """
+    if not columns:
+        return None
     tree: dict[str, Any] = {}
     for column in columns:
         *outer, last = column.steps
