@@ -169,7 +169,9 @@ def _json_schema(documents: list[dict[str, Any]], refused: list[tuple[str, bytes
     left_out = [f"{'.'.join(p)}: its name holds a dot or bracket" for p in values if not _reachable(p)]
     # A field that is an object here and something else there can be one column only: the JSON text of the whole.
     mixed = {path for path in values if any(p != path and p[: len(path)] == path for p in values)}
-    for path in mixed:
+    for path in sorted(mixed, key=len):
+        if path not in values:  # it is inside another such field
+            continue
         if any(value is not None for value in values[path]):
             inner = [p for p in values if p != path and p[: len(path)] == path]
             values[path] = [v for d in documents if (v := _at(d, path)) is not None]

@@ -87,6 +87,12 @@ def test_nested_optional_and_mixed_fields() -> None:
     }
 
 
+@pytest.mark.parametrize("name", "abcdefgh")  # the failure of old hung on the order of a set
+def test_a_mixed_field_within_a_mixed_field(name: str) -> None:
+    schema = of({name: 1}, {name: {name: 2}}, {name: {name: {name: 3}}})
+    assert [(c.path, c.type, c.present) for c in schema.columns] == [(f"$.{name}", "STRING", 3)]
+
+
 def test_confidence_falls_with_the_sample() -> None:
     assert of(*[{"x": 1.5}] * 100).columns[0].others_below == pytest.approx(0.0295, abs=1e-3)
     assert of({"x": None}).columns[0].others_below == 1.0
