@@ -19,6 +19,7 @@ from udfs.columns import Column
 from udfs.decode_function import decode_records
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
+from udfs.row_stream import through_a_stream
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table, TableResult
@@ -121,8 +122,7 @@ class Pipeline:
             schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
         schema.column_by_expression("rowtime", f"`{time}`")
         schema.watermark("rowtime", f"`{watermark}`" if watermark else "SOURCE_WATERMARK()")
-        stream = self.table_env.to_data_stream(table)
-        self.table_env.create_temporary_view(name, self.table_env.from_data_stream(stream, schema.build()))
+        self.table_env.create_temporary_view(name, through_a_stream(self.table_env, table, schema.build()))
 
     def view(self, name: str, **parameters: sql.type_of_value) -> None:
         """Run ``name.sql``, which creates the view ``name``."""

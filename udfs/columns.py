@@ -71,12 +71,13 @@ class Column:
 class Coercion(NamedTuple):
     """How JSON values become values of a SQL type.
 
-    ``coerce`` takes a value, not None, and raises :class:`CoercionError` when it does not fit. ``plain`` is the type,
-    in msgspec's terms, of the values that it would give back as they are; None: it must see every value.
+    ``coerce`` takes a value, not None, and raises :class:`CoercionError` when it does not fit. Of the values of type
+    ``plain``, in msgspec's terms, it changes none but those of the class ``but``.
     """
 
     coerce: Callable[[Any], Any]
-    plain: Any = None
+    plain: Any
+    but: type | None = None
 
 
 def coercion(type_: str) -> Coercion:
@@ -89,16 +90,16 @@ def coercion(type_: str) -> Coercion:
         return Coercion(_text(length), Annotated[str, Meta(max_length=length)])
     if name in _INTEGERS:
         low, high = -(2 ** (_INTEGERS[name] - 1)), 2 ** (_INTEGERS[name] - 1) - 1
-        return Coercion(_integer(low, high), Annotated[int, Meta(ge=low, le=high)])
+        return Coercion(_integer(low, high), Annotated[int, Meta(ge=low, le=high)] | str, but=str)
     if name in _FLOATS:
         limit = _FLOATS[name]
-        return Coercion(_float(limit), Annotated[float, Meta(ge=-limit, le=limit)])
+        return Coercion(_float(limit), Annotated[float, Meta(ge=-limit, le=limit)] | str, but=str)
     if name == "DECIMAL":
-        return Coercion(_decimal(*(sizes or [10])))
+        return Coercion(_decimal(*(sizes or [10])), int | float | str, but=object)
     if name == "BOOLEAN":
         return Coercion(_boolean, bool)
     if name.startswith("TIMESTAMP"):
-        return Coercion(_timestamp)
+        return Coercion(_timestamp, str, but=str)
     raise ValueError(
         f"type {type_}: required VARCHAR, BOOLEAN, an integer, FLOAT, DOUBLE, DECIMAL or TIMESTAMP"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from pyflink.table.udf import TableFunction, udtf
 
 from udfs.columns import Column
 from udfs.decoding import Decoded, RecordDecoder, late_record
+from udfs.row_stream import through_a_stream
 from udfs.shard_clock import ShardClock
 
 if TYPE_CHECKING:
@@ -35,14 +36,19 @@ class Decode(TableFunction):  # type: ignore[misc]
 
     def open(self, function_context: Any) -> None:
         """Compile the columns' coercions; they can't travel, closures don't pickle."""
-        self._decode = RecordDecoder(self._columns).decode
+        self._decoder = RecordDecoder(self._columns)
         self._nothing = (None,) * len(self._columns)
         self._no_error = (None,) * len(_ERROR)
 
-    def eval(self, data: bytes) -> Iterator[tuple[Any, ...]]:
+    def eval(self, data: bytes) -> Iterable[tuple[Any, ...]]:
         """Called by Flink for each record."""
-        for row in self._decode(data):
-            yield self._values(row)
+        plain = self._decoder.plain(data)
+        # Of what it may be given, PyFlink takes a list with the least ado.
+        return [plain + self._no_error] if plain else self._any(data, ())
+
+    def _any(self, data: bytes, time: tuple[int | None, ...]) -> Iterator[tuple[Any, ...]]:
+        for row in self._decoder.decode(data):
+            yield self._values(row) + time
 
     def _values(self, row: Decoded) -> tuple[Any, ...]:
         if row.values is not None:
@@ -65,21 +71,29 @@ class DecodeAndTime(Decode):
 
     def eval(  # type: ignore[override]  # Flink calls it by the number of its arguments
         self, data: bytes | None, shard: str, arrival: int
-    ) -> Iterator[tuple[Any, ...]]:
+    ) -> Iterable[tuple[Any, ...]]:
         """Called by Flink for each record, and with nothing each second."""
-        clock = self._clock
         if data is None:
-            clock.beat()
-            self._quiet_beats = 0 if clock.holding else self._quiet_beats + 1
-            if self._quiet_beats % _QUIET_STEP == 0:
-                yield (*self._nothing, _TIME_ROW, None, None, clock.reached or 0, clock.reached)
-            return
-        happened = clock.hear(shard, arrival)
-        time = (happened, clock.reached)
-        for row in self._decode(data):
-            yield self._values(row) + time
-        if happened != arrival:
-            yield self._values(late_record(data, arrival, happened)) + time
+            return self._beat()
+        happened = self._clock.hear(shard, arrival)
+        time = (happened, self._clock.reached)
+        plain = self._decoder.plain(data) if happened == arrival else None
+        return [plain + self._no_error + time] if plain else self._any_or_late(data, arrival, time)
+
+    def _any_or_late(
+        self, data: bytes, arrival: int, time: tuple[int, int | None]
+    ) -> Iterator[tuple[Any, ...]]:
+        yield from self._any(data, time)
+        if time[0] != arrival:
+            yield self._values(late_record(data, arrival, time[0])) + time
+
+    def _beat(self) -> list[tuple[Any, ...]]:
+        clock = self._clock
+        clock.beat()
+        self._quiet_beats = 0 if clock.holding else self._quiet_beats + 1
+        if self._quiet_beats % _QUIET_STEP:
+            return []
+        return [(*self._nothing, _TIME_ROW, None, None, clock.reached or 0, clock.reached)]
 
 
 def decode_records(
@@ -151,9 +165,7 @@ def decode_records(
     if reached != "rowtime":
         schema.column(reached, "TIMESTAMP_LTZ(3)")
     schema.watermark("rowtime", watermark)
-    table_env.create_temporary_view(
-        f"{name}_output", table_env.from_data_stream(table_env.to_data_stream(decoded), schema.build())
-    )
+    table_env.create_temporary_view(f"{name}_output", through_a_stream(table_env, decoded, schema.build()))
     quoted = ", ".join(f"`{n}`" for n in names)
     rows = table_env.sql_query(f"SELECT {quoted}, rowtime FROM {name}_output WHERE error_name IS NULL")
     errors = table_env.sql_query(

@@ -57,22 +57,17 @@ def plain_reader(columns: Sequence[Column]) -> Callable[[bytes], tuple[Any, ...]
         return None
     get = attrgetter(*(_attribute(tree, column.steps) for column in columns))
     single = len(columns) == 1
-    to_coerce = [k for k, c in enumerate(columns) if coercion(c.type).plain is None]
-    coercions = {k: (coercion(columns[k].type).coerce, columns[k].required) for k in to_coerce}
+    coercions = [(k, *coercion(c.type)) for k, c in enumerate(columns)]
+    checked = [(k, coerce, but) for k, coerce, _, but in coercions if but is not None]
 
     def plain(data: bytes) -> tuple[Any, ...]:
         # msgspec does not look at the encoding of strings that no column asks for.
         record = read(data if data.isascii() else data.decode("utf-8"))
         values: tuple[Any, ...] = (get(record),) if single else get(record)
-        if not coercions:
-            return values
-        found = list(values)
-        for k, (coerce, required) in coercions.items():
-            if found[k] is not None:
-                found[k] = coerce(found[k])
-            elif required:
-                raise ValueError(f"column {columns[k].name}: required a value")
-        return tuple(found)
+        for k, coerce, but in checked:
+            if isinstance(values[k], but) and values[k] is not None:
+                values = (*values[:k], coerce(values[k]), *values[k + 1 :])
+        return values
 
     return plain
 
@@ -87,8 +82,7 @@ def _record(tree: dict[str, Any]) -> type[msgspec.Struct]:
             missing = msgspec.field() if _requires(node) else msgspec.field(default_factory=inner)
             fields.append((f"f{k}", inner, missing))
             continue
-        plain = coercion(node.type).plain
-        type_ = Any if plain is None else plain
+        type_ = coercion(node.type).plain
         fields.append((f"f{k}", type_) if node.required else (f"f{k}", type_ | None, None))
     names = {f"f{k}": name for k, name in enumerate(tree)}
     return msgspec.defstruct("Record", fields, rename=names, kw_only=True, gc=False)
