@@ -14,13 +14,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
 _INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "INTEGER": 32, "BIGINT": 64}
 _FLOATS = {"FLOAT": 3.4028234663852886e38, "REAL": 3.4028234663852886e38, "DOUBLE": sys.float_info.max}
+#: As many digits as SQL knows; by itself Python's arithmetic keeps 28.
+_DIGITS = Context(prec=38)
 _PATH = re.compile(r"\$(\.[^.\[\]]+)+")
 
 
@@ -166,7 +168,9 @@ def _decimal(precision: int, scale: int = 0) -> Callable[[Any], Decimal]:
     def coerce(value: Any) -> Decimal:
         try:
             exact = Decimal(value.strip() if isinstance(value, str) else repr(_number(value, what)))
-            number = exact.quantize(Decimal(1).scaleb(-scale)) if exact.is_finite() else exact
+            number = (
+                exact.quantize(Decimal(1).scaleb(-scale), context=_DIGITS) if exact.is_finite() else exact
+            )
         except InvalidOperation:
             raise CoercionError(what) from None
         if not number.is_finite() or len(number.as_tuple().digits) > precision:
