@@ -44,8 +44,9 @@ def console(
 ) -> None:
     """Serve the operator's page until Ctrl-C: flow, rows, charts, senders, messages, errors, the job's state.
 
-    Jobs that were started there end with it, each with a savepoint. With --aws the jobs are the managed service's
-    applications, which kda deploy made; they go on.
+    Jobs that were started there end with it, each with a savepoint.
+
+    With --aws the jobs are the managed service's applications, which kda deploy made; they go on.
 
     Example: kda console --port 8900
     """
