@@ -1,18 +1,15 @@
 """`python -m bench.job.chain`: labs 1 and 2 with all that comes before them, on one machine.
 
 The generator (`kda generate`) sends to a Kinesis emulator, Flink's Kinesis source reads, the lab's job follows with
-decoder and SQL; its sinks count. First the stream is filled, then the job reads the backlog as fast as it can, then the
-generator sends beside it. What was sent must come through, or the exit code is 1.
+decoder and SQL; its sinks count. Warm, the job is paused while the stream is filled; then it reads the backlog as fast
+as it can; then the generator sends beside it. What was sent must come through, or the exit code is 1.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
-import subprocess
-import sys
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,39 +17,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from bench.job import harness, labs
+from bench.job import harness, labs, stream
 from connectors.kinesis import KinesisSource
-from infra import clients, flink, supervisor
-from infra.paths import ROOT
+from infra import clients, flink
 from jobs.ctr_anomaly import job as ctr
 from jobs.sessionization import job as sessions
 
-STREAM = "chain"
-#: A backlog is measured from the part of it after which compilers have warmed up, to the part up to which rows come at
-#: once: the newest wait until time has passed them.
-WARM, READ = 0.3, 0.8
+ROLES = ("JVM", "Python worker", "emulator", "generator")
+#: Records sent before anything is measured, as compilers warm up.
+WARM_UP = 500_000
+#: The part of a backlog up to which it is measured: the newest rows wait until time has passed them.
+READ = 0.85
+#: Seconds by which the event times of a backlog lie behind the present; more than it lasts.
+EARLIER = 200
 #: Rows that a sink may have counted and not told yet, until the next one comes.
 UNTOLD = 5_000
-#: Seconds that a step may take.
-LONGEST = 120
-ROLES = ("JVM", "Python worker", "emulator", "generator")
-#: ministack without what it repeats at each call: to look through all records and all iterators for expired ones
-#: (none is, here), and for each record through all shards.
-_EMULATOR = """
-import gc, runpy
-from ministack.services import kinesis
-gc.disable()
-kinesis._expire_records = kinesis._expire_iterators = lambda *_: None
-def route(key, stream):
-    ids = list(stream["shards"])
-    return ids[min(key // (2**128 // len(ids)), len(ids) - 1)]
-kinesis._route_to_shard = route
-runpy.run_module("ministack", run_name="__main__")
-"""
+#: Seconds that a step may take, and without a row until all has come.
+LONGEST, SILENCE = 150, 2
 _CLICK = """{"user_id": "user{{random.number(99999)}}", "event_timestamp": "{{date.simTime("x")}}",
  "event_name": "search", "event_type": "click", "device_type": "desktop"}"""
 
@@ -63,10 +47,6 @@ class Lab:
 
     Attributes
     ----------
-    templates : tuple of str
-        Names or texts of templates; each is a like part of what is sent.
-    shards : int
-        Each takes 1,000 records/s.
     backlog, live : int
         Records to fill the stream with, and to send beside the job.
     pace, rate : int
@@ -98,9 +78,9 @@ LABS = (
         {"window": {"size": "1"}},
         ("click", "impression"),
         shards=20,
-        backlog=600_000,
+        backlog=500_000,
         live=300_000,
-        pace=20_000,
+        pace=5_000,
         rate=20_000,
         through="SELECT browseraction, site, forest_key, rowtime FROM on_time_actions",
         result="scores",
@@ -112,8 +92,8 @@ LABS = (
         (_CLICK,),
         shards=50,
         backlog=500_000,
-        live=500_000,
-        pace=10_000,
+        live=400_000,
+        pace=5_000,
         rate=50_000,
         through="SELECT user_id, device_type, event_timestamp, session_ms, last_session_ms FROM session_events",
         result="destination_sql_stream",
@@ -123,7 +103,7 @@ LABS = (
 
 @dataclass(frozen=True)
 class Sample:
-    """A moment in seconds, the rows counted and the CPU seconds spent until then."""
+    """A moment in seconds; the rows counted, and the CPU seconds spent by role, until then."""
 
     moment: float
     rows: dict[str, int]
@@ -156,86 +136,72 @@ class Probe:
 
 
 class Chain:
-    """One lab's stream, emulator, generator and job.
-
-    Parameters
-    ----------
-    lab : Lab
-        Which.
-    folder : Path
-        For logs, state and counts; it is empty.
-    """
+    """One lab's stream and job; the folder is for logs, state and counts."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
+        self.stream = stream.Stream(lab.shards, folder)
         self._folder = folder
-        self._counts = folder / "counts"
-        self._roles: dict[int, str] = {}
         self._spent: dict[int, float] = {}
-        self._finished: Any = None
-        self._port = harness._free_port()
-        self.endpoint = f"http://127.0.0.1:{self._port}"
+        self._jvm = 0
+        self._stopped = False
 
-    @contextlib.contextmanager
-    def emulator(self) -> Iterator[None]:
-        """Run it, with the stream."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PY"))} | {
-            "GATEWAY_PORT": str(self._port),
-            "BIND_HOST": "127.0.0.1",
-            "IOT_MTLS_ENABLED": "0",
-            "SFTP_ENABLED": "0",
-            "STATE_DIR": str(self._folder),
-            "TMPDIR": str(self._folder),
-        }
-        with (self._folder / "emulator.log").open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _EMULATOR],
-                cwd=self._folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=supervisor.die_with_parent,
-            )
-        self._roles[process.pid] = "emulator"
-        try:
-            client = clients.client("kinesis", self.endpoint)
-            self.wait("an answer", lambda _: _answers(client))
-            client.create_stream(StreamName=STREAM, ShardCount=self.lab.shards)
-            yield
-        finally:
-            process.kill()
-            process.wait()
+    def measure(self) -> tuple[list[Step], dict[str, int]]:
+        """Run all steps; return them, and what went in and came out in all."""
+        lab = self.lab
+        with self.stream.running():
+            self._start()
+            # Its own time lies before the backlog's, or that would be late.
+            all_sent = self._send(WARM_UP, lab.pace, 2 * EARLIER)
+            self._wait("all to warm up", lambda s: s.rows["taken"] >= all_sent - UNTOLD)
 
-    def generate(self, count: int, rate: int, *options: str) -> subprocess.Popen[str]:
-        """Start the generator."""
-        senders = []
-        for number, text in enumerate(self.lab.templates):
-            path = self._folder / f"{number}.template"
-            path.write_text(text)
-            template = str(path) if "{" in text else text
-            senders.append({"template": template, "rate": rate / len(self.lab.templates)})
-        scenario = self._folder / "scenario.yaml"
-        scenario.write_text(json.dumps({"count": count, "senders": senders}))
-        command = [sys.executable, "-m", "cli.main", "generate", "--scenario", str(scenario), "--seed", "1"]
-        command += ["--to", f"stream:{STREAM}", "--endpoint", self.endpoint, *options]
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=supervisor.die_with_parent
-        )
-        self._roles[process.pid] = "generator"
-        return process
+            with self._paused():
+                first = self.sample()
+                sent = self._send(lab.backlog, lab.pace, EARLIER)
+                steps = [Step("generator to stream", sent, first, self.sample())]
+            first = self.sample()
+            begun = first.rows["through"]
+            all_sent += sent
+            end = begun + READ * (all_sent - begun)
+            last = self._wait("the backlog's end", lambda s: s.rows["through"] >= end)
+            steps.append(Step("stream to job", last.rows["through"] - begun, first, last))
+            self._wait("all of the backlog", lambda s: s.rows["taken"] >= all_sent - UNTOLD)
 
-    def start(self) -> None:
-        """Start the job, from the stream's beginning."""
+            before = self.sample()
+            generator = self.stream.generate(lab.templates, lab.live, lab.rate)
+            first = self._wait("the first live record", lambda s: s.rows["taken"] > all_sent)
+            ended = self._wait("the generator's end", lambda _: generator.poll() is not None)
+            sent = stream.sent(generator)
+            all_sent += sent
+            last = self._wait("all records taken", lambda s: s.rows["taken"] >= all_sent - UNTOLD)
+            left = max(all_sent - UNTOLD - ended.rows["taken"], 0)
+            steps.append(Step("all at once", sent, Sample(first.moment, before.rows, before.cpu), last, left))
+            return steps, {"sent": all_sent} | self._drain()
+
+    def sample(self) -> Sample:
+        """Look now."""
+        # A stopped JVM can't be asked.
+        if not self._stopped and self._finished.done():
+            self._finished.result()
+            raise RuntimeError(f"{self.lab.name}: the job ended by itself")
+        self._spent |= harness._cpu()
+        cpu = dict.fromkeys(ROLES, 0.0)
+        for pid, seconds in self._spent.items():
+            role = "JVM" if pid == self._jvm else self.stream.roles.get(pid, "Python worker")
+            cpu[role] += seconds
+        return Sample(time.monotonic(), self._rows(), cpu)
+
+    def _start(self) -> None:
+        from pyflink.java_gateway import get_gateway
         from pyflink.table import TableDescriptor
 
         from jobs.environment import table_environment
 
         overrides = {"restart-strategy.type": "none", "heartbeat.timeout": "600 s"}
         table_env = table_environment(flink.cluster("chain", folder=self._folder, overrides=overrides))
-        source = KinesisSource(STREAM, clients.LOCAL_REGION, self.endpoint, "TRIM_HORIZON")
+        source = KinesisSource(stream.NAME, clients.LOCAL_REGION, self.stream.endpoint, "TRIM_HORIZON")
         pipeline = labs.compose(table_env, self.lab.job, source, self.lab.given)
-        pipeline.insert_errors(Probe(self._counts / "errors"))
+        pipeline.insert_errors(Probe(self._folder / "counts" / "errors"))
         statements = table_env.create_statement_set()
         statements.add_insert("error_stream", table_env.from_path("all_errors"))
         for name, query in {
@@ -244,141 +210,81 @@ class Chain:
             "result": f"SELECT * FROM {self.lab.result}",
         }.items():
             sink = TableDescriptor.for_connector("probe")
-            for key, value in Probe(self._counts / name).options().items():
+            for key, value in Probe(self._folder / "counts" / name).options().items():
                 sink.option(key, value)
             statements.add_insert(sink.build(), table_env.sql_query(query))
         self._client = statements.execute().get_job_client()
         self._finished = self._client.get_job_execution_result()
+        self._jvm = get_gateway().jvm.java.lang.ProcessHandle.current().pid()
 
-    def drain(self) -> dict[str, int]:
-        """End the job when nothing comes any more, as if time was over; return what came out in all."""
-        rows: dict[str, int] = {}
-        while rows != (rows := self.sample().rows):
-            time.sleep(2)
+    def _drain(self) -> dict[str, int]:
+        """End the job when nothing comes any more, as if time was over; return the rows counted in all."""
+        before, now = None, self._rows()
+        while before != now:
+            time.sleep(SILENCE)
+            before, now = now, self._rows()
         self._client.stop_with_savepoint(True, flink.savepoint_folder("chain", self._folder)).result()
         self._finished.result()
         return self._rows()
 
-    def sample(self) -> Sample:
-        """Look now."""
-        if self._finished is not None and self._finished.done():
-            self._finished.result()
-            raise RuntimeError("the job ended by itself")
-        self._spent |= harness._cpu()
-        cpu = dict.fromkeys(ROLES, 0.0)
-        for pid, seconds in self._spent.items():
-            if pid not in self._roles:
-                self._roles[pid] = _role(pid)
-            cpu[self._roles[pid]] += seconds
-        return Sample(time.monotonic(), self._rows(), cpu)
+    @contextlib.contextmanager
+    def _paused(self) -> Iterator[None]:
+        self._stopped = True
+        os.kill(self._jvm, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._jvm, signal.SIGCONT)
+            self._stopped = False
+
+    def _send(self, count: int, rate: int, earlier: int) -> int:
+        generator = self.stream.generate(self.lab.templates, count, rate, earlier)
+        self._wait("the generator's end", lambda _: generator.poll() is not None)
+        return stream.sent(generator)
 
     def _rows(self) -> dict[str, int]:
-        return {p.name: harness._counts(p)[0] for p in self._counts.glob("*")}
+        return {path.name: harness._counts(path)[0] for path in (self._folder / "counts").iterdir()}
 
-    def wait(self, what: str, enough: Callable[[Sample], bool]) -> Sample:
-        """Wait until there is enough; return how it was then."""
+    def _wait(self, what: str, enough: Callable[[Sample], bool]) -> Sample:
         end = time.monotonic() + LONGEST
         while not enough(sample := self.sample()):
             if sample.moment > end:
-                raise RuntimeError(f"{self.lab.name}: {what} not within {LONGEST} s: {sample.rows}")
+                raise RuntimeError(f"{self.lab.name}: {what} did not come in {LONGEST} s: {sample.rows}")
             time.sleep(0.05)
         return sample
 
-    def measure(self) -> tuple[list[Step], dict[str, int]]:
-        """Fill the stream, read the backlog, send beside the job; return the steps and what came out in all."""
-        lab, steps = self.lab, []
-        with self.emulator():
-            first = self.sample()
-            process = self.generate(lab.backlog, lab.pace, "--speed", "inf")
-            last = self.wait("the stream filled", lambda _: process.poll() is not None)
-            sent = _sent(process)
-            steps.append(Step("generator to stream", sent, first, last))
 
-            self.start()
-            first = self.wait("a warm job", lambda s: s.rows["through"] >= WARM * sent)
-            last = self.wait("the backlog's end", lambda s: s.rows["through"] >= READ * sent)
-            steps.append(Step("stream to job", last.rows["through"] - first.rows["through"], first, last))
-            self.wait("all of the backlog", lambda s: s.rows["taken"] >= sent - UNTOLD)
-
-            before = self.sample()
-            process = self.generate(lab.live, lab.rate)
-            first = self.wait("the first live record", lambda s: s.rows["taken"] > sent)
-            ended = self.wait("the generator's end", lambda _: process.poll() is not None)
-            live = _sent(process)
-            sent += live
-            last = self.wait("all records taken", lambda s: s.rows["taken"] >= sent - UNTOLD)
-            first = Sample(first.moment, before.rows, before.cpu)
-            steps.append(Step("all at once", live, first, last, sent - ended.rows["taken"]))
-
-            return steps, {"sent": sent} | self.drain()
+def table(lab: Lab, steps: list[Step]) -> Table:
+    """Rates and CPU time of each step."""
+    title = f"Lab {lab.name}, {lab.shards} shards: CPU s per million records"
+    shown = Table("step", "records/s", *ROLES, "all", "cores busy", "left to take", title=title)
+    for step in steps:
+        cpu = [1e6 * (step.last.cpu[role] - step.first.cpu[role]) / step.records for role in ROLES]
+        rate = step.records / (step.last.moment - step.first.moment)
+        left = "" if step.left is None else f"{step.left:,}"
+        figures = [f"{c:.1f}" for c in (*cpu, sum(cpu), rate * sum(cpu) / 1e6)]
+        shown.add_row(step.name, f"{rate:,.0f}", *figures, left)
+    return shown
 
 
-def _role(pid: int) -> str:
-    name = Path(f"/proc/{pid}/comm")
-    return "JVM" if name.exists() and name.read_text().strip() == "java" else "Python worker"
-
-
-def _answers(client: Any) -> bool:
-    try:
-        client.list_streams()
-    except (BotoCoreError, ClientError):
-        return False
-    return True
-
-
-def _sent(generator: subprocess.Popen[str]) -> int:
-    """How many records an ended generator has sent; it must have sent them all, each once."""
-    told = generator.communicate()[0].strip()
-    found = re.fullmatch(r"([\d,]+) sent \(.*\), 0 sent again, 0 failed", told)
-    if generator.returncode or not found:
-        raise RuntimeError(f"the generator was to send each record once, it ended with {told!r}")
-    return int(found[1].replace(",", ""))
+def both_labs(console: Console, folder: Path) -> None:
+    """Measure; fails if a record was lost or came twice."""
+    # The emulator's, for the source in the JVM.
+    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = clients.LOCAL_CREDENTIALS
+    for number, lab in enumerate(LABS):
+        path = folder / f"chain-{number}"
+        path.mkdir()
+        steps, rows = Chain(lab, path).measure()
+        console.print(table(lab, steps))
+        console.print(", ".join(f"{name} {count:,}" for name, count in rows.items()), end="\n\n")
+        if rows["through"] != rows["sent"]:
+            raise SystemExit(f"lab {lab.name}: records were lost or came twice, {rows}")
 
 
 def main() -> None:
-    console = Console(width=120)
-    lost = 0
     with tempfile.TemporaryDirectory() as folder:
-        # Of the emulator, for the source in the JVM.
-        os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = clients.LOCAL_CREDENTIALS
         harness.prepare(Path(folder))
-        for number, lab in enumerate(LABS):
-            path = Path(folder) / str(number)
-            path.mkdir()
-            steps, rows = Chain(lab, path).measure()
-            console.print(_table(lab, steps))
-            missing = rows["sent"] - rows["through"]
-            lost += abs(missing)
-            console.print(
-                f"Sent {rows['sent']:,}, taken {rows['taken']:,}, through {rows['through']:,}, missing {missing:,};"
-                f" errors {rows['errors']:,}; results {rows['result']:,}.\n"
-            )
-    if lost:
-        raise SystemExit("records were lost or came twice")
-
-
-def _table(lab: Lab, steps: list[Step]) -> Table:
-    table = Table(
-        "step",
-        "records/s",
-        *ROLES,
-        "all",
-        "cores busy",
-        "left at the generator's end",
-        title=f"Lab {lab.name}, {lab.shards} shards; CPU s per million records",
-    )
-    for step in steps:
-        cpu = {role: 1e6 * (step.last.cpu[role] - step.first.cpu[role]) / step.records for role in ROLES}
-        rate = step.records / (step.last.moment - step.first.moment)
-        table.add_row(
-            step.name,
-            f"{rate:,.0f}",
-            *(f"{c:.1f}" for c in cpu.values()),
-            f"{sum(cpu.values()):.1f}",
-            f"{rate * sum(cpu.values()) / 1e6:.1f}",
-            "" if step.left is None else f"{step.left:,}",
-        )
-    return table
+        both_labs(Console(width=120), Path(folder))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,150 @@
+"""A Kinesis stream on this machine, and the generator that fills it, each a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bench.job import harness
+from infra import clients, supervisor
+from infra.paths import ROOT
+
+NAME = "chain"
+#: Seconds until the emulator answers.
+_START_SECONDS = 60
+#: ministack without what it repeats at each call: to look through all records and all iterators for expired ones
+#: (none is, here), and for each record through all shards. It does not throttle: that is left to who measures.
+_EMULATOR = """
+import gc, runpy
+from ministack.services import kinesis
+gc.disable()
+kinesis._expire_records = kinesis._expire_iterators = lambda *_: None
+def route(key, stream):
+    ids = list(stream["shards"])
+    return ids[min(key // (2**128 // len(ids)), len(ids) - 1)]
+kinesis._route_to_shard = route
+runpy.run_module("ministack", run_name="__main__")
+"""
+
+
+class Stream:
+    """A stream of so many shards, in an emulator.
+
+    Parameters
+    ----------
+    shards : int
+        Each of AWS's takes 1,000 records/s.
+    folder : Path
+        For logs and scenarios.
+
+    Attributes
+    ----------
+    roles : dict of int to str
+        ``emulator`` and ``generator`` by process id.
+    """
+
+    def __init__(self, shards: int, folder: Path) -> None:
+        self._shards = shards
+        self._folder = folder
+        self._port = harness._free_port()
+        self.endpoint = f"http://127.0.0.1:{self._port}"
+        self.roles: dict[int, str] = {}
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it for as long as the block lasts."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PY"))} | {
+            "GATEWAY_PORT": str(self._port),
+            "BIND_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "STATE_DIR": str(self._folder),
+            "TMPDIR": str(self._folder),
+        }
+        with (self._folder / "emulator.log").open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _EMULATOR],
+                cwd=self._folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=supervisor.die_with_parent,
+            )
+        self.roles[process.pid] = "emulator"
+        try:
+            client = clients.client("kinesis", self.endpoint)
+            end = time.monotonic() + _START_SECONDS
+            while not _answers(client):
+                if process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError(
+                        f"the emulator did not come up: {(self._folder / 'emulator.log').read_text()}"
+                    )
+                time.sleep(0.05)
+            client.create_stream(StreamName=NAME, ShardCount=self._shards)
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+    def generate(
+        self, templates: tuple[str, ...], count: int, rate: int, earlier: int | None = None
+    ) -> subprocess.Popen[str]:
+        """Start the generator.
+
+        Parameters
+        ----------
+        templates : tuple of str
+            Names or texts; each is a like part of the records.
+        count, rate : int
+            Records in all, and of a second.
+        earlier : int or None
+            Send as fast as possible; the records' own time begins so many seconds ago.
+        """
+        senders = []
+        for number, template in enumerate(templates):
+            if "{" in template:
+                path = self._folder / f"{number}.template"
+                path.write_text(template)
+                template = str(path)
+            senders.append({"template": template, "rate": rate / len(templates)})
+        scenario = self._folder / "scenario.yaml"
+        scenario.write_text(json.dumps({"count": count, "senders": senders}))
+        command = [sys.executable, "-m", "cli.main", "generate", "--scenario", str(scenario), "--seed", "1"]
+        command += ["--to", f"stream:{NAME}", "--endpoint", self.endpoint]
+        if earlier is not None:
+            start = datetime.now() - timedelta(seconds=earlier)
+            command += ["--speed", "inf", "--start", f"{start:%Y-%m-%dT%H:%M:%S}"]
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=supervisor.die_with_parent
+        )
+        self.roles[process.pid] = "generator"
+        return process
+
+
+def sent(generator: subprocess.Popen[str]) -> int:
+    """How many records a generator sent that has ended: all of them, each once, or this fails."""
+    told = generator.communicate()[0].strip()
+    found = re.fullmatch(r"([\d,]+) sent \(.*\), 0 sent again, 0 failed", told)
+    if generator.returncode or not found:
+        raise RuntimeError(f"the generator was to send each record once, it ended with {told!r}")
+    return int(found[1].replace(",", ""))
+
+
+def _answers(client: Any) -> bool:
+    try:
+        client.list_streams()
+    except (BotoCoreError, ClientError):
+        return False
+    return True
