@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,7 +91,10 @@ def run(
         if _out.is_terminal:
             _out.print(f"{chosen.short}: starting …")  # which takes some ten seconds
         port = rest_port or _free_port()
-        pipeline = _pipeline(chosen, groups, flink.cluster(chosen.name, rest_port=port, resume_from=state))
+        cluster = flink.cluster(
+            chosen.name, rest_port=port, resume_from=state, micro_batch=_micro_batch(chosen, groups)
+        )
+        pipeline = _pipeline(chosen, groups, cluster)
         pipeline.check()
     except (SettingsError, ConnectorError, flink.FlinkError, ValueError) as e:
         raise _refused(e) from e
@@ -121,6 +125,11 @@ def _pipeline(chosen: Job, groups: dict[str, dict[str, str]], cluster: dict[str,
     table_env = table_environment(cluster or flink.cluster(chosen.name))
     flink.load_s3(endpoint)
     return chosen.pipeline(table_env, groups)
+
+
+def _micro_batch(chosen: Job, groups: dict[str, dict[str, str]]) -> timedelta:
+    forest = getattr(settings(chosen.settings_model, groups), "random_cut_forest", None)
+    return forest.micro_batch if forest else timedelta(0)
 
 
 def _groups(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from bench.job import forms, harness, labs
 from bench.job.harness import Form, Measured
+from infra import flink
 
 #: One form: the relation and Flink's options for it.
 Rival = tuple[Form, dict[str, str]]
@@ -31,6 +33,12 @@ SWIFT = {
     "python__fn_execution__bundle__time": "10",
     "execution__buffer_timeout__interval": "5 ms",
     "pipeline__auto_watermark_interval": "10 ms",
+}
+#: As `kda run` starts a job with micro-batches of 100 ms.
+BATCHES = {
+    option.replace(".", "__").replace("-", "_"): value
+    for option, value in flink.cluster("bench", micro_batch=timedelta(milliseconds=100)).items()
+    if ".bundle." in option
 }
 #: Managed Flink does not let an application change the bundle's time.
 MANAGED = SWIFT | {"python__fn_execution__bundle__time": "1000"}
@@ -79,9 +87,9 @@ def throughput(console: Console, folder: Path) -> None:
         "ours, a record at a time, thread": (forms.ours(source), THREAD),
     }
     rivals["ours, micro-batch 20 ms, bundle 10 ms"] = (forms.ours(source, 20), SWIFT)
-    rivals["ours, micro-batch 100 ms"] = (forms.ours(source, 100), {})
+    rivals["ours, micro-batch 100 ms"] = (forms.ours(source, 100), BATCHES)
     # What each of two subtasks would do that shared one forest's trees: all rows, half the trees.
-    rivals["the same with half the trees"] = (forms.ours(source, 100, trees=50), {})
+    rivals["the same with half the trees"] = (forms.ours(source, 100, trees=50), BATCHES)
     compare(console, "One forest (100 trees, 256 samples)", rounds(rivals, folder, 50_000))
 
 
@@ -90,7 +98,7 @@ def tickers(console: Console, folder: Path) -> None:
     source = partial(forms.trades, rows=150_000, keys=100)
     rivals: dict[str, Rival] = {
         "Java, AWS's library": (forms.java(source, keyed=True), TWO),
-        "ours, micro-batch 100 ms": (forms.ours(source, 100, keyed=True), TWO),
+        "ours, micro-batch 100 ms": (forms.ours(source, 100, keyed=True), TWO | BATCHES),
     }
     compare(console, "A forest for each of 100 tickers, parallelism 2", rounds(rivals, folder, 50_000, 2))
 
@@ -104,7 +112,7 @@ def many_keys(console: Console, folder: Path) -> None:
     for keys in (1, 10_007):
         source = partial(forms.trades, rows=300_000, keys=keys)
         rivals[f"Java, {keys:,} keys"] = (java(source), {})
-        rivals[f"ours, {keys:,} keys"] = (ours(source), {})
+        rivals[f"ours, {keys:,} keys"] = (ours(source), BATCHES)
     measured = rounds(rivals, folder, 150_000, 1)
     compare(console, "Small forests (30 trees, 64 samples), micro-batch 100 ms", measured)
     table = Table("form", "checkpoint, s", "its state, MB", title="Their last checkpoint")
@@ -116,7 +124,7 @@ def many_keys(console: Console, folder: Path) -> None:
     )
     for keys, rows in ((1, 150_000), (10_007, 300_000)):
         source = partial(forms.trades, rows=5_000_000, keys=keys)
-        restored = harness.restore(ours(source), folder, rows)
+        restored = harness.restore(ours(source), folder, rows, **BATCHES)
         table.add_row(
             f"{keys:,}", f"{restored.state / 1e6:.1f}", f"{restored.saved:.1f}", f"{restored.back:.1f}"
         )
@@ -151,8 +159,8 @@ def decoding(console: Console, folder: Path) -> None:
     compare(console, "Decoding", rounds(alone, folder, 100_000, 2))
     scored: dict[str, Rival] = {
         "format = json, Java, AWS's library": (forms.java(forms.json_format(path)), {}),
-        "format = json, ours, micro-batch 100 ms": (forms.ours(forms.json_format(path), 100), {}),
-        "our decoder, ours, micro-batch 100 ms": (forms.ours(forms.decoded(path), 100), {}),
+        "format = json, ours, micro-batch 100 ms": (forms.ours(forms.json_format(path), 100), BATCHES),
+        "our decoder, ours, micro-batch 100 ms": (forms.ours(forms.decoded(path), 100), BATCHES),
     }
     compare(console, "Decoding and one forest", rounds(scored, folder, 100_000, 2))
 

@@ -16,7 +16,9 @@ import pytest
 
 from cli import run
 from infra import flink
+from infra.paths import ROOT
 from jobs.catalog import job
+from jobs.settings import override, read_groups
 
 
 def test_a_job_that_runs_is_not_started_twice(tmp_path: Path) -> None:
@@ -112,3 +114,23 @@ def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_
     assert errors.startswith("kda: ended before the job started\n")
     assert "Traceback" not in errors
     until(lambda: not jvm.exists(), 60)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "bundle"), [("0", ("10", None)), ("20", ("10", "10000")), ("100", ("50", "10000"))]
+)
+def test_with_micro_batches_python_is_given_more_at_a_time(
+    milliseconds: str, bundle: tuple[str, str | None]
+) -> None:
+    groups = read_groups(ROOT / "flink-conf" / "trade_anomalies" / "application_properties.json")
+    groups = override(
+        groups, ["aws.endpoint=http://127.0.0.1:1", f"random_cut_forest.micro_batch={milliseconds}"]
+    )
+    told = flink.cluster("trades", micro_batch=run._micro_batch(job("trades"), groups))
+    options = ("python.fn-execution.bundle.time", "python.fn-execution.bundle.size")
+    assert tuple(told.get(option) for option in options) == bundle
+
+
+def test_a_job_without_a_forest_has_no_micro_batches() -> None:
+    groups = read_groups(ROOT / "flink-conf" / "sessionization" / "application_properties.json")
+    assert not run._micro_batch(job("sessions"), override(groups, ["aws.endpoint=http://127.0.0.1:1"]))

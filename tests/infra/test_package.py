@@ -20,7 +20,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> package.Contents:
 
 
 def test_bundled_is_what_our_dependencies_need_and_the_service_lacks() -> None:
-    assert set(package.BUNDLED) >= closure("boto3", "msgspec", "numba", "pydantic") - closure(*package.PROVIDED)
+    assert set(package.BUNDLED) >= closure("boto3", "msgspec", "numba", "pydantic") - closure(
+        *package.PROVIDED
+    )
     assert set(package.BUNDLED) <= closure("boto3", "msgspec", "numba", "pydantic") - set(package.PROVIDED)
 
 
