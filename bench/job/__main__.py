@@ -137,6 +137,7 @@ def latency(console: Console, folder: Path) -> None:
     rivals: dict[str, Rival] = {
         "Java": (forms.java(source), SWIFT),
         "a record at a time, as shipped": (forms.ours(source), {}),
+        "the same with the decoder before it": (forms.ours(forms.as_records(source)), {}),
         "micro-batch 20 ms, bundle 10 ms": (forms.ours(source, 20), SWIFT),
         "a record at a time, bundle 1000 ms": (forms.ours(source), MANAGED),
         "a record at a time, thread": (forms.ours(source), MANAGED | THREAD),
@@ -163,6 +164,11 @@ def decoding(console: Console, folder: Path) -> None:
         "our decoder, ours, micro-batch 100 ms": (forms.ours(forms.decoded(path), 100), BATCHES),
     }
     compare(console, "Decoding and one forest", rounds(scored, folder, 100_000, 2))
+    shipped: dict[str, Rival] = {
+        "format = json, ours, a record at a time": (forms.ours(forms.json_format(path)), {}),
+        "our decoder, ours, a record at a time": (forms.ours(forms.decoded(path)), {}),
+    }
+    compare(console, "The same as shipped", rounds(shipped, folder, 100_000, 1))
 
 
 def both_labs(console: Console, folder: Path) -> None:

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from bench.job.harness import Form
 
 COLUMNS = ("price", "quantity")
+RECORD = (
+    Column("ticker_symbol", "VARCHAR(8)", "$.tickerSymbol"),
+    Column("trade_type", "VARCHAR(4)", "$.tradeType"),
+    Column("price", "DOUBLE", "$.price"),
+    Column("quantity", "INTEGER", "$.quantity"),
+    Column("id", "INTEGER", "$.id"),
+)
+SENT = Column("sent_ms", "BIGINT", "$.sent_ms")
 
 
 def trades(table_env: StreamTableEnvironment, rows: int, keys: int = 1, per_ms: int = 20) -> Table:
@@ -84,14 +92,19 @@ def decoded(path: Path) -> Form:
 
     def form(table_env: StreamTableEnvironment) -> Table:
         _records(table_env, path, "`data` BYTES", "raw")
-        columns = [
-            Column("ticker_symbol", "VARCHAR(8)", "$.tickerSymbol"),
-            Column("trade_type", "VARCHAR(4)", "$.tradeType"),
-            Column("price", "DOUBLE", "$.price"),
-            Column("quantity", "INTEGER", "$.quantity"),
-            Column("id", "INTEGER", "$.id"),
-        ]
-        return decode_records(table_env, table_env.from_path("records"), columns)[0]
+        return decode_records(table_env, table_env.from_path("records"), RECORD)[0]
+
+    return form
+
+
+def as_records(source: Form) -> Form:
+    """What a paced source gives, as records that our decoder reads."""
+
+    def form(table_env: StreamTableEnvironment) -> Table:
+        table_env.create_temporary_view("typed", source(table_env))
+        values = ", ".join(f"'{c.path[2:]}' VALUE `{c.name}`" for c in (*RECORD, SENT))
+        records = f"SELECT ENCODE(JSON_OBJECT({values}), 'UTF-8') AS `data`, rowtime FROM typed"
+        return decode_records(table_env, table_env.sql_query(records), (*RECORD, SENT))[0]
 
     return form
 
