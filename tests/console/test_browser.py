@@ -65,9 +65,10 @@ def console(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                process.wait(60)
+                process.communicate(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.communicate()
 
 
 @pytest.fixture
