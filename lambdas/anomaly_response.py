@@ -2,7 +2,8 @@
 
 A KDA application sends it rows with ``CTRPERCENT`` (%) and ``ANOMALY_SCORE``, and, where the job has them,
 ``SITE``, ``WINDOW_START``, ``WINDOW_END`` and ``USUAL_CTR`` (%); names in any case. Each is published to the
-SNS topic that ``TOPIC_ARN`` names, from where e-mail and SMS go out.
+SNS topic that ``TOPIC_ARN`` names, from where e-mail and SMS go out. While SNS throttles or is slow, the function
+answers in time all the same: what was not published then comes again, and nothing else.
 """
 
 import base64
@@ -13,7 +14,10 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
+#: Milliseconds for a message that is tried three times, none with an answer, and for the pauses between.
+LONGEST_PUBLISH = 25_000
 # SNS refuses a longer subject, control characters in it, and anything but ASCII.
 _SUBJECT_CHARACTERS = 100
 # The text of a column is a stranger's: what is longer than this is no site and no time.
@@ -22,20 +26,24 @@ _TEXT_CHARACTERS = 200
 
 @cache
 def _client() -> Any:
-    return boto3.client("sns")
+    retries = {"mode": "legacy", "total_max_attempts": 3}
+    return boto3.client("sns", config=Config(connect_timeout=1, read_timeout=5, retries=retries))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer, record by record, ``Ok`` or ``DeliveryFailed``; a bad record fails alone."""
     return {
         "records": [
-            {"recordId": record["recordId"], "result": _publish(record)} for record in event["records"]
+            {"recordId": record["recordId"], "result": _publish(record, context)}
+            for record in event["records"]
         ]
     }
 
 
-def _publish(record: dict[str, Any]) -> str:
+def _publish(record: dict[str, Any], context: Any) -> str:
     try:
+        if context.get_remaining_time_in_millis() < LONGEST_PUBLISH:
+            raise TimeoutError("the records before it took all the time")
         subject, message = to_message(record["data"])
         _client().publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=message)
     except Exception as error:  # whatever is wrong with this record, the others go on

@@ -2,7 +2,11 @@
 
 import base64
 import json
+from types import SimpleNamespace
 from typing import Any
+
+#: What a function is called with beside the event: it has all of its time.
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
 
 
 def event(*rows: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambdas import anomaly_response
 from lambdas.anomaly_response import to_message
-from tests.lambdas.contract import RUBBISH, event
+from tests.lambdas.contract import CONTEXT, RUBBISH, event
 
 ROW = {
     "CTRPERCENT": 398.76,
@@ -97,7 +98,7 @@ def test_a_number_that_is_not_finite_is_refused(number: bytes) -> None:
 
 
 def test_bad_records_fail_alone(sns: Sns) -> None:
-    answer = anomaly_response.handler(event(ROW, *RUBBISH, ROW), None)
+    answer = anomaly_response.handler(event(ROW, *RUBBISH, ROW), CONTEXT)
     last = len(RUBBISH) + 1
     failed = [(str(index), "DeliveryFailed") for index in range(1, last)]
     assert results(answer) == [("0", "Ok"), *failed, (str(last), "Ok")]
@@ -108,7 +109,7 @@ def test_data_that_is_missing_or_no_base64_fails_alone(sns: Sns) -> None:
     sent = event(ROW, ROW, ROW)
     del sent["records"][0]["data"]
     sent["records"][1]["data"] = "*" + base64.b64encode(b"{}").decode()
-    assert [result for _, result in results(anomaly_response.handler(sent, None))] == [
+    assert [result for _, result in results(anomaly_response.handler(sent, CONTEXT))] == [
         "DeliveryFailed",
         "DeliveryFailed",
         "Ok",
@@ -117,8 +118,17 @@ def test_data_that_is_missing_or_no_base64_fails_alone(sns: Sns) -> None:
 
 def test_a_message_that_sns_refuses_fails_alone(sns: Sns) -> None:
     sns.failures = [None, RuntimeError("throttled"), None]
-    answer = anomaly_response.handler(event(ROW, ROW, ROW), None)
+    answer = anomaly_response.handler(event(ROW, ROW, ROW), CONTEXT)
     assert results(answer) == [("0", "Ok"), ("1", "DeliveryFailed"), ("2", "Ok")]
+
+
+def test_what_there_is_no_time_for_is_left_for_the_next_call(sns: Sns) -> None:
+    left = iter([60_000, anomaly_response.LONGEST_PUBLISH, anomaly_response.LONGEST_PUBLISH - 1])
+    slow = SimpleNamespace(get_remaining_time_in_millis=lambda: next(left))
+    answer = anomaly_response.handler(event(ROW, ROW, ROW), slow)
+    # What was published is said to be: people get no message twice.
+    assert results(answer) == [("0", "Ok"), ("1", "Ok"), ("2", "DeliveryFailed")]
+    assert len(sns.published) == 2
 
 
 @pytest.mark.aws

@@ -8,10 +8,9 @@ import pytest
 
 from lambdas import session_writer
 from lambdas.session_writer import to_item
-from tests.lambdas.contract import RUBBISH, event
+from tests.lambdas.contract import CONTEXT, RUBBISH, event
 
 ROW = {"SESSION_ID": "user1_desktop_10:00:00", "SESSION_TIME": "10:00:00", "USER_ID": "user1"}
-CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
 ITEM = {
     "session_id": {"S": "user1_desktop_10:00:00"},
     "session_time": {"S": "10:00:00"},
