@@ -28,9 +28,10 @@ from jobs.sessionization import job as sessions
 
 ROLES = ("JVM", "Python worker", "emulator", "generator")
 #: Records sent before anything is measured, as compilers warm up.
-WARM_UP = 500_000
-#: The part of a backlog up to which it is measured: the newest rows wait until time has passed them.
-READ = 0.85
+WARM_UP = 400_000
+#: A backlog is measured until so many of its number have come through: the newest wait until time has passed them, as
+#: those before them did.
+READ = 0.9
 #: Seconds by which the event times of a backlog lie behind the present; more than it lasts.
 EARLIER = 200
 #: Rows that a sink may have counted and not told yet, until the next one comes.
@@ -78,7 +79,7 @@ LABS = (
         {"window": {"size": "1"}},
         ("click", "impression"),
         shards=20,
-        backlog=500_000,
+        backlog=400_000,
         live=300_000,
         pace=5_000,
         rate=20_000,
@@ -91,9 +92,9 @@ LABS = (
         {},
         (_CLICK,),
         shards=50,
-        backlog=500_000,
-        live=400_000,
-        pace=5_000,
+        backlog=400_000,
+        live=300_000,
+        pace=20_000,
         rate=50_000,
         through="SELECT user_id, device_type, event_timestamp, session_ms, last_session_ms FROM session_events",
         result="destination_sql_stream",
@@ -162,7 +163,7 @@ class Chain:
             first = self.sample()
             begun = first.rows["through"]
             all_sent += sent
-            end = begun + READ * (all_sent - begun)
+            end = begun + READ * sent
             last = self._wait("the backlog's end", lambda s: s.rows["through"] >= end)
             steps.append(Step("stream to job", last.rows["through"] - begun, first, last))
             self._wait("all of the backlog", lambda s: s.rows["taken"] >= all_sent - UNTOLD)
