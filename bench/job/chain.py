@@ -268,24 +268,21 @@ def table(lab: Lab, steps: list[Step]) -> Table:
     return shown
 
 
-def both_labs(console: Console, folder: Path) -> None:
-    """Measure; fails if a record was lost or came twice."""
-    # The emulator's, for the source in the JVM.
-    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = clients.LOCAL_CREDENTIALS
-    for number, lab in enumerate(LABS):
-        path = folder / f"chain-{number}"
-        path.mkdir()
-        steps, rows = Chain(lab, path).measure()
-        console.print(table(lab, steps))
-        console.print(", ".join(f"{name} {count:,}" for name, count in rows.items()), end="\n\n")
-        if rows["through"] != rows["sent"]:
-            raise SystemExit(f"lab {lab.name}: records were lost or came twice, {rows}")
-
-
 def main() -> None:
+    """Measure both labs; exit code 1 if a record was lost or came twice."""
+    console = Console(width=120)
+    # The emulator's, for the source: the JVM inherits them when it starts.
+    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = clients.LOCAL_CREDENTIALS
     with tempfile.TemporaryDirectory() as folder:
         harness.prepare(Path(folder))
-        both_labs(Console(width=120), Path(folder))
+        for number, lab in enumerate(LABS):
+            path = Path(folder) / str(number)
+            path.mkdir()
+            steps, rows = Chain(lab, path).measure()
+            console.print(table(lab, steps))
+            console.print(", ".join(f"{name} {count:,}" for name, count in rows.items()), end="\n\n")
+            if rows["through"] != rows["sent"]:
+                raise SystemExit(f"lab {lab.name}: records were lost or came twice: {rows}")
 
 
 if __name__ == "__main__":
