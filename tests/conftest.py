@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+# Its plugin would import it when the session ends, and compile it beside the tracebacks of Beam's dying threads: two
+# threads that parse at once are more than CPython 3.11 bears (SystemError: AST constructor recursion depth mismatch).
+import hypothesis  # noqa: F401
 import pytest
 
 from infra import clients, local, stacks
