@@ -414,3 +414,9 @@ def test_what_the_labs_send_goes_the_quick_way(
     """Or it would be no use."""
     decoder = RecordDecoder([Column(name, type_, f"$.{name}") for name, type_ in columns])
     assert decoder.plain(json.dumps(record).encode()) == values
+
+
+def test_no_record_is_no_row() -> None:
+    """What only tells that time has passed."""
+    assert EVERYTHING.plain(None) is None
+    assert list(EVERYTHING.decode(None)) == []
