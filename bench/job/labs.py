@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from jobs.ctr_anomaly import job as ctr
@@ -62,14 +64,23 @@ def write_actions(path: Path, records: int, per_ms: int) -> None:
 def write_clicks(path: Path, events: int) -> int:
     """Lab 2's clicks, 10 ms apart; return of how many users: each clicks ten times beside 199 others, then never."""
     block = USERS_AT_ONCE * CLICKS_OF_A_USER
+    _write(path, ((START + 10 * n, n % USERS_AT_ONCE + n // block * USERS_AT_ONCE) for n in range(events)))
+    return -(-events // block) * USERS_AT_ONCE
+
+
+def write_random_clicks(path: Path, events: int, users: int, per_ms: int) -> None:
+    """Lab 2's clicks, so many a millisecond, each of any user: all of them are there all the time."""
+    random = Random(1)
+    _write(path, ((START + n // per_ms, random.randrange(users)) for n in range(events)))
+
+
+def _write(path: Path, clicks: Iterable[tuple[int, int]]) -> None:
     with path.open("w") as file:
-        for n in range(events):
-            ms, user = START + 10 * n, n % USERS_AT_ONCE + n // block * USERS_AT_ONCE
+        for ms, user in clicks:
             file.write(
                 f'{ms}\t{{"user_id": "user{user}", "event_timestamp": "{ms}", "event_name": "search",'
                 ' "event_type": "click", "device_type": "desktop"}\n'
             )
-    return -(-events // block) * USERS_AT_ONCE
 
 
 def lab1(path: Path) -> Form:
@@ -77,9 +88,9 @@ def lab1(path: Path) -> Form:
     return _lab(ctr, path, "scores", {"window": {"size": "1"}})
 
 
-def lab2(path: Path) -> Form:
-    """Its session starts, one for each user's ten clicks."""
-    return _lab(sessions, path, "destination_sql_stream", {})
+def lab2(path: Path, rows: str = "starts") -> Form:
+    """Its session starts, one for each user's ten clicks; or a row for each click, "events"."""
+    return _lab(sessions, path, "destination_sql_stream", {"sessions": {"rows": rows}})
 
 
 def _lab(job: Any, path: Path, relation: str, given: dict[str, dict[str, str]]) -> Form:
