@@ -28,8 +28,7 @@ def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_af
         table_env = mini_flink.environment(
             execution__checkpointing__interval="200 ms",
             execution__checkpointing__dir=tmp_path.as_uri(),
-            # A barrier waits for a bundle's rows, and each row waits for the full sink: on a busy machine the refusals
-            # last long, the sink gets ten times as full, and a row waits for seconds.
+            # A barrier waits for a bundle's rows, and each row waits for the full sink.
             python__fn_execution__bundle__size="4",
         )
         table_env.execute_sql(
