@@ -185,7 +185,7 @@ def both_labs(console: Console, folder: Path) -> None:
     for name, form, records, skip in (
         ("1: clicks and impressions, windows of 20,000", labs.lab1(actions), 20_000, 10),
         (f"2: {users:,} users, 200 at a time", labs.lab2(clicks), labs.CLICKS_OF_A_USER, 10_000),
-        ("2: 100,000 users, all the time", labs.lab2(crowd, "events"), 1, 300_000),
+        ("2: 100,000 users, all the time", labs.lab2(crowd, "session_events"), 1, 300_000),
     ):
         run = harness.measure(form, folder, skip)
         cpu = run.cpu / records

@@ -88,9 +88,9 @@ def lab1(path: Path) -> Form:
     return _lab(ctr, path, "scores", {"window": {"size": "1"}})
 
 
-def lab2(path: Path, rows: str = "starts") -> Form:
-    """Its session starts, one for each user's ten clicks; or a row for each click, "events"."""
-    return _lab(sessions, path, "destination_sql_stream", {"sessions": {"rows": rows}})
+def lab2(path: Path, relation: str = "destination_sql_stream") -> Form:
+    """Its session starts, one for each user's ten clicks; or a row for each click, with its session ("session_events")."""
+    return _lab(sessions, path, relation, {})
 
 
 def _lab(job: Any, path: Path, relation: str, given: dict[str, dict[str, str]]) -> Form:
