@@ -89,7 +89,7 @@ def lab1(path: Path) -> Form:
 
 
 def lab2(path: Path, relation: str = "destination_sql_stream") -> Form:
-    """Its session starts, one for each user's ten clicks; or a row for each click, with its session ("session_events")."""
+    """Its session starts, one for each user's ten clicks; or "session_events", a row for each click."""
     return _lab(sessions, path, relation, {})
 
 
