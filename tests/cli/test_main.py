@@ -14,6 +14,8 @@ class Finder:
         if name == {module!r}:
             {deed}
 sys.meta_path.insert(0, Finder())
+# As in a terminal: what is started in the background ignores Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from cli.main import app
 app(["list"])
 """
