@@ -340,11 +340,11 @@ def test_a_plain_record_has_the_same_values_either_way(text: str) -> None:
     _same(list(EVERYTHING.decode(data)), EVERYTHING, data)
 
 
-def test_twenty_thousand_numbers_are_read_the_same_either_way() -> None:
+def test_five_thousand_numbers_are_read_the_same_either_way() -> None:
     rng = random.Random(11)
     types = ("DOUBLE", "FLOAT", "BIGINT", "DECIMAL(38, 18)")
     decoders = [RecordDecoder([Column("x", type_, "$.x")]) for type_ in types]
-    for _ in range(20_000):
+    for _ in range(5_000):
         digits = "".join(rng.choices("0123456789", k=rng.choice((1, 3, 17, 19, 25, 40))))
         fraction = (
             "." + "".join(rng.choices("0123456789", k=rng.choice((1, 16, 30)))) if rng.random() < 0.7 else ""
