@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import tempfile
 import threading
 import time
@@ -22,6 +21,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from bench.job import harness
 from bench.job.labs import Files, write_clicks
 from infra import flink
 from jobs.environment import table_environment
@@ -32,7 +32,7 @@ from jobs.settings import settings
 
 def run(path: Path, folder: Path, state_ttl: float, rows: str) -> dict[str, Any]:
     """Run the job to its end; return what was measured."""
-    port = _free_port()
+    port = harness.free_port()
     table_env = table_environment(
         flink.cluster(
             "bench-sessions",
@@ -103,12 +103,6 @@ def _checkpoints(port: int, job_id: str) -> list[dict[str, Any]]:
             return [c for c in json.load(answer)["history"] if c["status"] == "COMPLETED"]
     except (OSError, ValueError):
         return []
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def main() -> None:

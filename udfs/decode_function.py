@@ -40,13 +40,13 @@ class Decode(TableFunction):  # type: ignore[misc]
         self._nothing = (None,) * len(self._columns)
         self._no_error = (None,) * len(_ERROR)
 
-    def eval(self, data: bytes) -> Iterable[tuple[Any, ...]]:
-        """Called by Flink for each record."""
+    def eval(self, data: bytes | None) -> Iterable[tuple[Any, ...]]:
+        """Called by Flink for each record, and with nothing where only time has passed."""
         plain = self._decoder.plain(data)
         # Of what it may be given, PyFlink takes a list with the least ado.
         return [plain + self._no_error] if plain else self._any(data, ())
 
-    def _any(self, data: bytes, time: tuple[int | None, ...]) -> Iterator[tuple[Any, ...]]:
+    def _any(self, data: bytes | None, time: tuple[int | None, ...]) -> Iterator[tuple[Any, ...]]:
         for row in self._decoder.decode(data):
             yield self._values(row) + time
 

@@ -57,8 +57,8 @@ def plain_reader(columns: Sequence[Column]) -> Callable[[bytes], tuple[Any, ...]
         return None
     get = attrgetter(*(_attribute(tree, column.steps) for column in columns))
     single = len(columns) == 1
-    coercions = [(k, *coercion(c.type)) for k, c in enumerate(columns)]
-    checked = [(k, coerce, but) for k, coerce, _, but in coercions if but is not None]
+    hows = [coercion(column.type) for column in columns]
+    checked = [(k, how.coerce, how.but) for k, how in enumerate(hows) if how.but is not None]
 
     def plain(data: bytes) -> tuple[Any, ...]:
         # msgspec does not look at the encoding of strings that no column asks for.

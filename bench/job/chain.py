@@ -185,7 +185,7 @@ class Chain:
         if not self._stopped and self._finished.done():
             self._finished.result()
             raise RuntimeError(f"{self.lab.name}: the job ended by itself")
-        self._spent |= harness._cpu()
+        self._spent |= harness.cpu_seconds()
         cpu = dict.fromkeys(ROLES, 0.0)
         for pid, seconds in self._spent.items():
             role = "JVM" if pid == self._jvm else self.stream.roles.get(pid, "Python worker")
@@ -244,7 +244,7 @@ class Chain:
         return stream.sent(generator)
 
     def _rows(self) -> dict[str, int]:
-        return {path.name: harness._counts(path)[0] for path in (self._folder / "counts").iterdir()}
+        return {path.name: harness.counted(path)[0] for path in (self._folder / "counts").iterdir()}
 
     def _wait(self, what: str, enough: Callable[[Sample], bool]) -> Sample:
         end = time.monotonic() + LONGEST

@@ -112,7 +112,7 @@ def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
     **options : str
         Flink's options with ``__`` for ``.`` and ``_`` for ``-``.
     """
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory(dir=folder) as counts:
         result = _start(form, folder, Path(counts), port, skip, options)
         return _follow(result, Path(counts), skip, port)
@@ -121,7 +121,7 @@ def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
 def restore(form: Form, folder: Path, rows: int, **options: str) -> Restored:
     """Stop a job with a savepoint after so many rows, and start it from there; its source must last."""
     with tempfile.TemporaryDirectory(dir=folder) as first, tempfile.TemporaryDirectory(dir=folder) as second:
-        port = _free_port()
+        port = free_port()
         client = _start(form, folder, Path(first), port, 0, options).get_job_client()
         _wait_for(client, Path(first), rows)
         began = time.monotonic()
@@ -129,7 +129,7 @@ def restore(form: Form, folder: Path, rows: int, **options: str) -> Restored:
         saved = time.monotonic() - began
         size = sum(p.stat().st_size for p in Path(savepoint.removeprefix("file:")).iterdir())
 
-        port = _free_port()
+        port = free_port()
         options = options | {"execution__state_recovery__path": savepoint}
         began = time.monotonic()
         client = _start(form, folder, Path(second), port, 0, options).get_job_client()
@@ -162,7 +162,7 @@ def _start(form: Form, folder: Path, counts: Path, port: int, skip: int, options
 
 def _wait_for(client: Any, counts: Path, rows: int) -> None:
     finished, end = client.get_job_execution_result(), time.monotonic() + LONGEST
-    while _counts(counts)[0] < rows:
+    while counted(counts)[0] < rows:
         if finished.done():
             finished.result()
             raise RuntimeError("the source ended before the job was stopped")
@@ -184,9 +184,9 @@ def _follow(result: Any, counts: Path, skip: int, port: int) -> Measured:
     end = time.monotonic() + LONGEST
     while not finished.done():
         _check_time(client, end)
-        rows, moment, _ = _counts(counts)
+        rows, moment, _ = counted(counts)
         # Workers end before the job does: what they spent is kept by process.
-        spent |= _cpu()
+        spent |= cpu_seconds()
         if rows >= skip:
             sample = (rows, moment, sum(spent.values()))
             first = first or sample
@@ -194,7 +194,7 @@ def _follow(result: Any, counts: Path, skip: int, port: int) -> Measured:
             checkpoint = _last_checkpoint(address) or checkpoint
         time.sleep(0.05)
     finished.result()
-    rows, moment, latencies = _counts(counts)
+    rows, moment, latencies = counted(counts)
     if first is None or last[0] - first[0] < skip / 2:
         raise RuntimeError(f"the run was too short to be measured: {rows} rows, {skip} skipped")
     seconds = (moment - first[1]) / 1000
@@ -217,13 +217,13 @@ def _last_checkpoint(address: str) -> tuple[float, int] | None:
     return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _counts(folder: Path) -> tuple[int, int, list[int]]:
+def counted(folder: Path) -> tuple[int, int, list[int]]:
     """Rows, the clock in milliseconds at the newest of them, latencies: over all subtasks."""
     total, newest, latencies = 0, 0, [0] * 10_000
     for path in folder.glob("*.count"):
@@ -235,7 +235,7 @@ def _counts(folder: Path) -> tuple[int, int, list[int]]:
     return total, newest, latencies
 
 
-def _cpu() -> dict[int, float]:
+def cpu_seconds() -> dict[int, float]:
     """CPU seconds of each process that descends from this one."""
     children: dict[int, list[int]] = {}
     spent: dict[int, float] = {}

@@ -57,7 +57,7 @@ class Stream:
     def __init__(self, shards: int, folder: Path) -> None:
         self._shards = shards
         self._folder = folder
-        self._port = harness._free_port()
+        self._port = harness.free_port()
         self.endpoint = f"http://127.0.0.1:{self._port}"
         self.roles: dict[int, str] = {}
 
