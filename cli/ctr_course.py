@@ -16,6 +16,7 @@ from cli.demo_job import DemoError, DemoJob, running_job
 from generator import runner, scenario, sinks
 from infra import stacks
 from infra.clients import client
+from infra.stream_reader import StreamReader
 
 SPEED = 10.0
 #: The lab's 10 s, at that speed.
@@ -116,7 +117,7 @@ def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], No
         "tap.stream": outputs["TapStreamName"],
     }
     course = Course()
-    tap = _Tap(kinesis, outputs["TapStreamName"], since)
+    tap = StreamReader(kinesis, outputs["TapStreamName"], since)
     with running_job("ctr", endpoint, folder, properties) as job:
         job.wait_until_running()
         senders = _Senders(endpoint, outputs["ClickStreamName"], course.counts)
@@ -124,7 +125,7 @@ def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], No
         try:
             deadline = None
             while not (deadline and course.complete):
-                tap.read(course)
+                _read_tap(tap, course)
                 _read_queue(sqs, outputs["MessageQueueUrl"], since, course)
                 job.state()  # raises when it has ended
                 on_progress(course, job)
@@ -168,28 +169,16 @@ class _Senders(threading.Thread):
             self.error = str(e)
 
 
-class _Tap:
-    """What the job writes to its tap since a moment."""
-
-    def __init__(self, kinesis: Any, stream: str, since: datetime) -> None:
-        self._kinesis = kinesis
-        shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
-        self._iterator = kinesis.get_shard_iterator(
-            StreamName=stream, ShardId=shard, ShardIteratorType="AT_TIMESTAMP", Timestamp=since
-        )["ShardIterator"]
-
-    def read(self, course: Course) -> None:
-        """Take over what is new."""
-        answer = self._kinesis.get_records(ShardIterator=self._iterator)
-        self._iterator = answer["NextShardIterator"]
-        for record in answer["Records"]:
-            tapped = json.loads(record["Data"])
-            row = json.loads(tapped["data"])
-            if tapped["relation"] == "scores":
-                start = _time(row["window_start"])
-                course.scores[start] = Score(start, row["ctr"], row["anomaly_score"], row["usual_ctr"])
-            elif tapped["relation"] == "destination_sql_stream":
-                course.anomalies.add(_time(row["WINDOW_START"]))
+def _read_tap(tap: StreamReader, course: Course) -> None:
+    """Take over what the job wrote to its tap since the last time."""
+    for record in tap.read():
+        tapped = json.loads(record.data)
+        row = json.loads(tapped["data"])
+        if tapped["relation"] == "scores":
+            start = _time(row["window_start"])
+            course.scores[start] = Score(start, row["ctr"], row["anomaly_score"], row["usual_ctr"])
+        elif tapped["relation"] == "destination_sql_stream":
+            course.anomalies.add(_time(row["WINDOW_START"]))
 
 
 def _read_queue(sqs: Any, url: str, since: datetime, course: Course) -> None:
