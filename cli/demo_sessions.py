@@ -22,6 +22,7 @@ from cli.shown import plain
 from generator import runner, scenario, sinks
 from infra import stacks
 from infra.clients import client
+from infra.stream_reader import StreamReader
 
 #: How much faster than the lab's hour and three quarters.
 SPEED = 150.0
@@ -167,7 +168,7 @@ def run(
     _empty(dynamodb, outputs["TableName"])
     since = datetime.now(UTC)
     course, ledger = Course(), folder / "clicks.jsonl"
-    errors = _Errors(kinesis, outputs["ErrorStreamName"], since)
+    errors = StreamReader(kinesis, outputs["ErrorStreamName"], since)
     given = {"source.position": since.isoformat(), "source.idle_timeout": "10.5"} | (properties or {})
     with running_job("sessions", endpoint, folder, given) as job:
         job.wait_until_running()
@@ -185,7 +186,7 @@ def _watch(
     course: Course,
     job: DemoJob,
     simulator: _Simulator,
-    errors: _Errors,
+    errors: StreamReader,
     dynamodb: Any,
     table: str,
     on_progress: Callable[[Course], None],
@@ -199,7 +200,7 @@ def _watch(
         job.state()  # raises when it has ended
         course.made = simulator.made()
         course.items = _items(dynamodb, table)
-        course.errors += errors.read()
+        course.errors += [json.loads(record.data) for record in errors.read()]
         on_progress(course)
         time.sleep(0.5)
 
@@ -238,23 +239,6 @@ class _Simulator(threading.Thread):
             self._kinesis.put_records(StreamName=self._stream, Records=bad)
         except Exception as e:  # told by the thread that waits
             self.error = str(e)
-
-
-class _Errors:
-    """What the job writes to its error stream since a moment."""
-
-    def __init__(self, kinesis: Any, stream: str, since: datetime) -> None:
-        self._kinesis = kinesis
-        shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
-        self._iterator = kinesis.get_shard_iterator(
-            StreamName=stream, ShardId=shard, ShardIteratorType="AT_TIMESTAMP", Timestamp=since
-        )["ShardIterator"]
-
-    def read(self) -> list[dict[str, Any]]:
-        """What is new."""
-        answer = self._kinesis.get_records(ShardIterator=self._iterator)
-        self._iterator = answer["NextShardIterator"]
-        return [json.loads(record["Data"]) for record in answer["Records"]]
 
 
 def _items(dynamodb: Any, table: str) -> Items:
