@@ -4,7 +4,7 @@
 
 Each user clicks ten times, two seconds apart, beside 199 others, and is never seen again. The whole job runs on the
 mini-cluster (decoding, event time, sessions; files in, blackhole out) with a checkpoint every two seconds of the clock.
-Users are forgotten after ``--state-ttl`` seconds of the clock, within half as many more; with a long one state grows
+Users are forgotten after ``--state-ttl`` seconds of the clock; with a long one state grows
 with the number of users, with a short one it stays flat at the number of those seen lately.
 """
 

@@ -17,10 +17,12 @@ SELECT
 FROM (
   SELECT
     *,
-    MAX(reached_ms) OVER (ORDER BY rowtime ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS clock_ms
+    -- By turn: they are in order already.
+    MAX(reached_ms) OVER (ORDER BY turn) AS clock_ms
   FROM (
     SELECT
       *,
+      PROCTIME() AS turn,
       MAX(event_timestamp) OVER so_far + CASE
         WHEN user_id IS NULL THEN LEAST(arrival_ms - MAX(click_arrival_ms) OVER so_far, :silence_limit_ms)
         ELSE 0

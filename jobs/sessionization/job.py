@@ -141,13 +141,16 @@ def build(pipeline: Pipeline, settings: Settings) -> None:
 
 def relations(pipeline: Pipeline, settings: Settings) -> None:
     """Everything between the source and the sinks."""
-    pipeline.table_env.get_config().set(
-        "table.exec.state.ttl", f"{settings.sessions.state_ttl // _MILLISECOND} ms"
-    )
     event_time(pipeline, settings)
     sessions = settings.sessions
+    # For what comes from here on: users are forgotten, the clock is not.
+    pipeline.table_env.get_config().set("table.exec.state.ttl", f"{sessions.state_ttl // _MILLISECOND} ms")
+    starts_only = sessions.rows == "starts"
     pipeline.view(
-        "session_events", gap_ms=sessions.gap // _MILLISECOND, look_back_ms=sessions.look_back // _MILLISECOND
+        "session_events",
+        gap_ms=sessions.gap // _MILLISECOND,
+        look_back_ms=sessions.look_back // _MILLISECOND,
+        starts_only=starts_only,
     )
     pipeline.view("intermediate_sql_stream")
     form: dict[str, str | bool] = {
@@ -156,14 +159,14 @@ def relations(pipeline: Pipeline, settings: Settings) -> None:
         "user": sessions.user or "",
         "all_users": sessions.user is None,
     }
-    pipeline.view("destination_sql_stream", starts_only=sessions.rows == "starts", **form)
+    pipeline.view("destination_sql_stream", starts_only=starts_only, **form)
     pipeline.view("session_starts")
     pipeline.view("closed_sessions", gap=sessions.gap, **form)
     pipeline.view("session_ends")
 
 
 def event_time(pipeline: Pipeline, settings: Settings) -> None:
-    """From clicks as they arrive to ``on_time_clicks``, whose rowtime is the clicks' own time."""
+    """From clicks as they arrive to ``ordered_clicks``, which come in order of their own time, their rowtime."""
     disorder, gap = settings.event_time.disorder, settings.sessions.gap
     ahead = settings.event_time.ahead
     pipeline.view("checked_clicks", ahead=ahead, ahead_ms=ahead // _MILLISECOND)
@@ -180,3 +183,4 @@ def event_time(pipeline: Pipeline, settings: Settings) -> None:
     pipeline.view("late_clicks", disorder_ms=disorder // _MILLISECOND)
     pipeline.errors("late_clicks_errors", pipeline.table_env.from_path("late_clicks"))
     pipeline.view("on_time_clicks", disorder_ms=disorder // _MILLISECOND)
+    pipeline.rowtime("ordered_clicks", "on_time_clicks", "event_time")

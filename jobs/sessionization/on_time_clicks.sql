@@ -1,5 +1,6 @@
--- Clicks with their event time as rowtime: one row a click, when it arrives. What follows takes them in order of it.
+-- Clicks in order of their event time: one row a click, when no earlier one can come any more.
 CREATE TEMPORARY VIEW on_time_clicks AS
-SELECT user_id, event_timestamp, event_name, device_type, rowtime
+SELECT user_id, event_timestamp, event_name, device_type, event_time
 FROM events
 WHERE event_timestamp >= clock_ms - :disorder_ms
+ORDER BY rowtime

@@ -14,23 +14,19 @@ SELECT
 FROM (
   SELECT
     *,
-    -- The last non-NULL one is the greatest.
-    MAX(session_ms) OVER (
-      PARTITION BY user_id ORDER BY rowtime ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS last_start_ms
+    CASE
+      -- Where only starts go on it is a start's own, and need not be kept.
+      WHEN :starts_only THEN session_ms
+      -- The last non-NULL one is the greatest.
+      ELSE MAX(session_ms) OVER (PARTITION BY user_id ORDER BY turn)
+    END AS last_start_ms
   FROM (
     SELECT
       *,
-      CASE WHEN clicks = 1 OR event_timestamp - lag_ms > :gap_ms THEN event_timestamp END AS session_ms
+      CASE WHEN lag_ms IS NULL OR event_timestamp - lag_ms > :gap_ms THEN event_timestamp END AS session_ms
     FROM (
-      SELECT
-        *,
-        -- LAG(event_timestamp), spelled as a window of two rows: Flink's own LAG takes clicks of the same millisecond
-        -- for each other's predecessor, so that the first of a session, sent twice, would start none.
-        SUM(event_timestamp) OVER two - event_timestamp AS lag_ms,
-        COUNT(*) OVER two AS clicks
-      FROM on_time_clicks
-      WINDOW two AS (PARTITION BY user_id ORDER BY rowtime ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
+      SELECT *, LAG(event_timestamp) OVER (PARTITION BY user_id ORDER BY turn) AS lag_ms
+      FROM (SELECT *, PROCTIME() AS turn FROM ordered_clicks)
     )
   )
 )

@@ -90,20 +90,20 @@ def found(folder: Path) -> list[list[Any]]:
     )
 
 
-def compose(table_env: Any, mini_flink: Flink, source: Any) -> str:
+def compose(table_env: Any, mini_flink: Flink, source: Any, **sessions: str) -> str:
     """The job up to a query of its relations, in texts."""
     pipeline = mini_flink.pipeline("sessions", table_env)
     pipeline.source("source_sql_stream", source)
-    job.relations(pipeline, settings(job.Settings, {"sessions": {"rows": "events"}}))
+    job.relations(pipeline, settings(job.Settings, {"sessions": {"rows": "events"} | sessions}))
     return " UNION ALL ".join(
         f"SELECT '{n}', T.* FROM ({q}) AS T" for n, q in RELATIONS.items() if n in COMPARED
     )
 
 
-def start(mini_flink: Flink, inbox: Path, outbox: Path, savepoint: str | None) -> Any:
+def start(mini_flink: Flink, inbox: Path, outbox: Path, savepoint: str | None, **sessions: str) -> Any:
     options = {"execution.state-recovery.path": savepoint} if savepoint else {}
     table_env = mini_flink.environment(execution__checkpointing__interval="300 ms", **options)
-    query = compose(table_env, mini_flink, FolderSource(inbox))
+    query = compose(table_env, mini_flink, FolderSource(inbox), **sessions)
     table_env.execute_sql(
         "CREATE TEMPORARY TABLE outbox (relation STRING, a STRING, b STRING, c STRING, d STRING)"
         f" WITH ('connector' = 'filesystem', 'format' = 'json', 'path' = '{outbox.as_uri()}',"
@@ -149,3 +149,25 @@ def test_a_restart_from_a_savepoint_in_the_middle_of_sessions_changes_nothing(
         ("c", "3"),
         ("c", "2"),
     }
+
+
+def test_after_a_stop_longer_than_the_state_ttl_users_are_new_and_what_is_late_is_told(
+    mini_flink: Flink, tmp_path: Path
+) -> None:
+    inbox, outbox, forgetful = tmp_path / "inbox", tmp_path / "outbox", {"gap": "1", "state_ttl": "1.5"}
+    inbox.mkdir()
+    put(inbox, "before", [("a", 0), ("b", 20_000), ("b", 40_000), ("b", 40_500)], 0)
+    client = start(mini_flink, inbox, outbox, None, **forgetful)
+    wait_for(2, outbox, "intermediate")
+    savepoint = client.stop_with_savepoint(False, (tmp_path / "savepoints").as_uri()).result()
+
+    time.sleep(2)
+    client = start(mini_flink, inbox, outbox, savepoint, **forgetful)
+    # The clock is not forgotten with the users: the job would take this one for on time, and its windows drop it.
+    put(inbox, "later", [("late", 30_000), ("a", 41_000), ("c", 60_000), ("c", 80_000)], 4)
+    wait_for(1, outbox, "late")
+    wait_for(5, outbox, "intermediate")
+    client.stop_with_savepoint(True, (tmp_path / "savepoints").as_uri()).result()
+    rows = found(outbox)
+    assert sorted(row[1] for row in rows if row[0] == "intermediate") == ["a", "a", "b", "b", "b", "c", "c"]
+    assert [row[2].rpartition(" ")[2] for row in rows if row[0] == "late"] == ["late"]
