@@ -9,8 +9,8 @@ from dataclasses import astuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from udfs.compiled import at, compiled
-from udfs.forest_layout import Array, Arrays, Scratch, scale, scratch
+from udfs.compiled import at, compiled, real, whole
+from udfs.forest_layout import LEARNED, USED, Array, Arrays, Scratch, scale, scratch
 from udfs.forest_records import as_records
 from udfs.forest_state import Parameters, StateError
 from udfs.forest_stream import through
@@ -59,18 +59,38 @@ def through_each(
 
 @compiled
 def fetch(arrays: Arrays, scratch: Scratch) -> None:
-    """Read a forest of small trees from end to end, if it is to come from memory.
+    """Read what a row is about to need of a forest of small trees, one word of each cache line.
 
-    A walk waits for each node it comes to; memory read in order comes by itself. Of a tree of up to 32 cache lines most
-    are wanted.
+    A walk waits for each thing it comes to; memory that is read in order, with nothing to wait for, comes by itself. Of
+    a tree of up to 32 cache lines most are wanted.
     """
     if arrays.nodes.shape[0] > 32 * 16 * arrays.seeds.shape[0]:
         return
-    total = np.float32(0.0)
+    samples = arrays.leaf_row.shape[1]
+    learned = whole(arrays.counts[LEARNED])
+    # The slot to fill; of a sample that was full not long ago many records go in, and sink through all of its slots.
+    first = learned if learned < samples else 0
+    end = samples if samples <= learned < 4 * samples else first + 1
+    numbers = np.float32(0.0)
+    words = whole(0)
+    for tree in range(arrays.seeds.shape[0]):
+        for k in range(first, end, 8):
+            numbers += np.float32(arrays.slot_key[at(tree), at(k)])
+        for k in range(first, end, 16):
+            words += arrays.slot_row[at(tree), at(k)]
+        for k in range(first, end, 32):
+            words += arrays.slot_leaf[at(tree), at(k)]
+        for k in range(0, samples, 16):
+            words += arrays.leaf_row[at(tree), at(k)]
+        for k in range(0, samples, 32):
+            words += arrays.leaf_mass[at(tree), at(k)]
+    for k in range(0, min(whole(arrays.counts[USED]), 16 * samples), 8):
+        numbers += arrays.points[at(k), 0]
+        words += arrays.point_number[at(k)]
     for k in range(0, arrays.nodes.shape[0], 16):
-        total += arrays.nodes[at(k)]
-    # A loop without a result would be left out.
-    scratch.score[0] = total
+        numbers += arrays.nodes[at(k)]
+    # Loops without a result would be left out.
+    scratch.score[0] = numbers + real(words)
 
 
 class Grove:
