@@ -25,7 +25,7 @@ Rival = tuple[Form, dict[str, str]]
 
 ROUNDS = 3
 #: Seconds that rounds may take; one there always is.
-LONGEST = 220
+LONGEST = 150
 THREAD = {"python__execution_mode": "thread"}
 TWO = {"parallelism__default": "2"}
 #: For a person who waits for each row: what is gathered anywhere is gathered for a few milliseconds only.
@@ -135,7 +135,7 @@ def many_keys(console: Console, folder: Path) -> None:
 
 def latency(console: Console, folder: Path) -> None:
     """From a record leaving the source to its scored row at the sink."""
-    source = partial(forms.paced_trades, rows=3_600, rate=200)
+    source = partial(forms.paced_trades, rows=2_800, rate=200)
     rivals: dict[str, Rival] = {
         "Java": (forms.java(source), SWIFT),
         "a record at a time, as shipped": (forms.ours(source), {}),
@@ -146,7 +146,7 @@ def latency(console: Console, folder: Path) -> None:
         "micro-batch 20 ms, thread": (forms.ours(source, 20), MANAGED | THREAD),
     }
     table = Table("form", "p50, ms", "p99, ms", title="Latency at 200 records/s")
-    for name, (run,) in rounds(rivals, folder, 1_600, 1).items():
+    for name, (run,) in rounds(rivals, folder, 1_200, 1).items():
         table.add_row(name, f"{run.latency(0.5)}", f"{run.latency(0.99)}")
     console.print(table)
 
