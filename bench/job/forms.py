@@ -26,9 +26,9 @@ RECORD = (
     Column("quantity", "INTEGER", "$.quantity"),
     Column("id", "INTEGER", "$.id"),
 )
+SENT = Column("sent_ms", "BIGINT", "$.sent_ms")
 #: Rows a second, more than any job takes.
 AT_ONCE = 1_000_000_000
-SENT = Column("sent_ms", "BIGINT", "$.sent_ms")
 
 
 def trades(table_env: StreamTableEnvironment, rows: int, keys: int = 1, per_ms: int = 20) -> Table:

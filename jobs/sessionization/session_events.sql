@@ -1,7 +1,9 @@
 -- Clicks in order of each user's event time: one row a click, when no earlier one can come any more.
 -- session_ms: the click's own time where it starts a session, which it does as the user's first or more than :gap_ms
 -- after the one before it; else NULL. last_session_ms: that of the user's last start, within the look-back.
--- Only the last click and the last start of a user are in state, until the user was away for table.exec.state.ttl.
+-- Where only starts go on, a click that is none has no last_session_ms.
+-- In state are a user's last click and, where it is asked for, last start, until the user was away for
+-- table.exec.state.ttl.
 CREATE TEMPORARY VIEW session_events AS
 SELECT
   user_id,
