@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_AT = re.compile(r"(?:From|at|At) line (\d+), column (\d+)(?: to line \d+, column \d+)?(?:: (.*))?", re.DOTALL)
+_AT = re.compile(
+    r"(?:From|at|At) line (\d+), column (\d+)(?: to line \d+, column \d+)?(?:: (.*))?", re.DOTALL
+)
 _PARSE = re.compile(r"Encountered \"(.*?)\" at line (\d+), column (\d+)", re.DOTALL)
-_UPDATES = re.compile(r"doesn't support consuming (update|update and delete|delete) changes which is produced by node (\w+)")
+_UPDATES = re.compile(
+    r"doesn't support consuming (update|update and delete|delete) changes which is produced by node (\w+)"
+)
 
 
 class QueryError(ValueError):

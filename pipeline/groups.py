@@ -105,7 +105,9 @@ def _position(position: str) -> str:
 def required(group: Group, key: str, kind: str) -> None:
     """Refuse a group in which a key is missing that its type asks for."""
     if not getattr(group, key):
-        raise PydanticCustomError("at", "{key} is required with type {kind}, and not set", {"key": key, "kind": kind})
+        raise PydanticCustomError(
+            "at", "{key} is required with type {kind}, and not set", {"key": key, "kind": kind}
+        )
 
 
 class Aws(Group):
@@ -146,7 +148,8 @@ class Source(Group):
         description="seconds after which a silent shard stops holding others back",
     )
     preprocess: str | None = Field(
-        None, description="name or ARN of a function that each record passes first, by KDA's contract; none: no function"
+        None,
+        description="name or ARN of a function that each record passes first, by KDA's contract; none: no function",
     )
 
     @model_validator(mode="after")
@@ -189,7 +192,9 @@ class Forest(Group):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if not 1 <= len(self.columns) <= 30 or len(set(self.columns)) < len(self.columns):
-            raise PydanticCustomError("at", "columns must be 1 to 30 different columns, got {got}", {"got": ", ".join(self.columns)})
+            raise PydanticCustomError(
+                "at", "columns must be 1 to 30 different columns, got {got}", {"got": ", ".join(self.columns)}
+            )
         if self.time_decay <= self.sub_sample_size:
             raise PydanticCustomError(
                 "at",
@@ -198,7 +203,9 @@ class Forest(Group):
             )
         if self.micro_batch and timedelta(seconds=1) % self.micro_batch:
             raise PydanticCustomError(
-                "at", "micro_batch must divide 1000, got {got}", {"got": f"{self.micro_batch / _MILLISECOND:g}"}
+                "at",
+                "micro_batch must divide 1000, got {got}",
+                {"got": f"{self.micro_batch / _MILLISECOND:g}"},
             )
         return self
 
@@ -208,7 +215,9 @@ class Reference(Group):
 
     path: Folder = Field(description="its file or folder, s3://bucket/key or file:///path")
     reload: Seconds = Field(
-        timedelta(0), ge=timedelta(0), description="seconds after which it is read again; 0: once, at the start"
+        timedelta(0),
+        ge=timedelta(0),
+        description="seconds after which it is read again; 0: once, at the start",
     )
 
 
@@ -235,7 +244,9 @@ class Destination(Group):
         description="with type lambda: failures after the first until a row goes to the error stream; none: it is sent until "
         "taken",
     )
-    concurrency: int = Field(8, ge=1, le=128, description="with type lambda: calls at once; 1: all rows in order")
+    concurrency: int = Field(
+        8, ge=1, le=128, description="with type lambda: calls at once; 1: all rows in order"
+    )
     batch_seconds: Seconds = Field(
         timedelta(seconds=1),
         ge=timedelta(0),

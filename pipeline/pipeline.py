@@ -151,9 +151,7 @@ class Pipeline:
         # Types in Java's words: PyFlink's own forget the precision of a time. The old time gives way to the new.
         for column in table._j_table.getResolvedSchema().getColumns():
             if column.getName() != "rowtime":
-                schema.column(
-                    column.getName(), column.getDataType().getLogicalType().asSerializableString()
-                )
+                schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
         kept = [c for c in table.get_schema().get_field_names() if c != "rowtime"]
         schema.column_by_expression("rowtime", f"`{relation.time}`")
         schema.watermark("rowtime", f"`{relation.watermark}`" if relation.watermark else "SOURCE_WATERMARK()")
@@ -220,7 +218,9 @@ class Pipeline:
         if tap.stream:
             sink = KinesisSink(tap.stream, aws.region, aws.endpoint)
             self._checks.append(sink.check)
-            for statement in tap_statements(self.table_env, self._application.shown, tap.rate, sink.options()):
+            for statement in tap_statements(
+                self.table_env, self._application.shown, tap.rate, sink.options()
+            ):
                 self.table_env.execute_sql(statement)
             self._insert("INSERT INTO tap\nSELECT * FROM tapped_rows")
 

@@ -47,7 +47,10 @@ def read_groups(path: Path) -> dict[str, dict[str, str]]:
         When there is no such file, or it has another shape.
     """
     try:
-        groups = [(g["PropertyGroupId"], dict(g["PropertyMap"])) for g in json.loads(path.read_text(encoding="utf-8"))]
+        groups = [
+            (g["PropertyGroupId"], dict(g["PropertyMap"]))
+            for g in json.loads(path.read_text(encoding="utf-8"))
+        ]
     except FileNotFoundError:
         raise SettingsError(
             f"{path}: no such file; required: property groups as Managed Flink writes them"
@@ -58,7 +61,9 @@ def read_groups(path: Path) -> dict[str, dict[str, str]]:
         ) from None
     names = [name for name, _ in groups]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise SettingsError(f"{path}: required each property group once, got {', '.join(twice)} more than once")
+        raise SettingsError(
+            f"{path}: required each property group once, got {', '.join(twice)} more than once"
+        )
     return dict(groups)
 
 
@@ -153,7 +158,9 @@ def _own_group(name: str, properties: Mapping[str, Property]) -> tuple[Any, Any]
     fields: dict[str, Any] = {}
     for key, p in properties.items():
         annotation: Any = Literal[p.choices] if p.choices else _TYPES[p.kind]  # type: ignore[valid-type]
-        as_bound = (lambda v: v if v is None else timedelta(seconds=v)) if p.kind == "seconds" else (lambda v: v)
+        as_bound = (
+            (lambda v: v if v is None else timedelta(seconds=v)) if p.kind == "seconds" else (lambda v: v)
+        )
         bounds = {"ge": as_bound(p.minimum), "gt": as_bound(p.above), "le": as_bound(p.maximum)}
         fields[key] = (
             annotation | None if p.optional else annotation,
@@ -163,7 +170,9 @@ def _own_group(name: str, properties: Mapping[str, Property]) -> tuple[Any, Any]
                 **{k: v for k, v in bounds.items() if v is not None},
             ),
         )
-    return create_model(name, __base__=Group, **fields), Field(default_factory=lambda: {}, validate_default=True)
+    return create_model(name, __base__=Group, **fields), Field(
+        default_factory=lambda: {}, validate_default=True
+    )
 
 
 _TYPES: dict[str, Any] = {
@@ -193,7 +202,12 @@ def _line(error: Any) -> str:
 
 
 def _bound(error: Any) -> str:
-    words = {"ge": "must be at least", "gt": "must be more than", "le": "must be at most", "lt": "must be less than"}
+    words = {
+        "ge": "must be at least",
+        "gt": "must be more than",
+        "le": "must be at most",
+        "lt": "must be less than",
+    }
     name, bound = next((k, v) for k, v in error["ctx"].items() if k in words)
     units = {"day": 86400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0, "microsecond": 1e-6}
     seconds = sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+) (\w+?)s?\b", str(bound)))

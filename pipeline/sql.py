@@ -27,7 +27,19 @@ _WORDS = re.compile(
 )
 #: Behind these words stands a relation.
 _BEFORE_RELATION = ("FROM", "JOIN", "TABLE")
-_CLAUSES = ("SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "WINDOW", "ON", "UNION", "QUALIFY", "LIMIT")
+_CLAUSES = (
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "WINDOW",
+    "ON",
+    "UNION",
+    "QUALIFY",
+    "LIMIT",
+)
 _NO_RELATION = ("TABLE", "LATERAL", "UNNEST", "SELECT", "VALUES")
 
 
@@ -146,7 +158,9 @@ def literal(value: Value) -> str:
         return quote(value)
     if value is None:
         return "CAST(NULL AS STRING)"
-    raise ValueError(f"literal: required text, number, truth value, timedelta or None, got {type(value).__name__}")
+    raise ValueError(
+        f"literal: required text, number, truth value, timedelta or None, got {type(value).__name__}"
+    )
 
 
 def quote(text: str) -> str:
