@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.check import ConnectorError, require
+from connectors.rights import Right, right
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,7 @@ class DynamoDbSink:
         found = [k["AttributeName"] for k in answer["Table"]["KeySchema"]]
         if found != [self.key]:
             raise ConnectorError(f"{what}: its key must be {self.key} alone, got {', '.join(found)}")
+
+    def requires(self) -> tuple[Right, ...]:
+        """What a job's role must allow."""
+        return (right("dynamodb", self.region, f"table/{self.table}", "BatchWriteItem", "DescribeTable"),)

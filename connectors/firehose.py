@@ -17,9 +17,14 @@ from urllib.parse import urlsplit
 from connectors.check import require
 from connectors.clock import follow_the_clock
 from connectors.files import check_folder, read_lines
+from connectors.rights import Right, on_files, on_object, right
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
+
+
+#: An object that makes a folder of an S3 prefix.
+_EMPTY = "_landing"
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,11 @@ class FirehoseSink:
         require(
             "firehose", self.region, self.endpoint, what, "describe_delivery_stream", DeliveryStreamName=name
         )
+
+    def requires(self) -> tuple[Right, ...]:
+        """What a job's role must allow."""
+        name = f"deliverystream/{self.delivery_stream}"
+        return (right("firehose", self.region, name, "DescribeDeliveryStream", "PutRecordBatch"),)
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,12 @@ class FirehoseLanding:
             if not require(*where, "list_objects_v2", Bucket=url.netloc, Prefix=prefix, MaxKeys=1)[
                 "KeyCount"
             ]:
-                require(*where, "put_object", Bucket=url.netloc, Key=f"{prefix}_landing", Body=b"")
+                require(*where, "put_object", Bucket=url.netloc, Key=f"{prefix}{_EMPTY}", Body=b"")
+
+    def requires(self) -> tuple[Right, ...]:
+        """What a job's role must allow: to put the empty object, too."""
+        landing = f"{self.path.rstrip('/')}/{_EMPTY}"
+        return on_files(self.path, "GetObject") + on_object(landing, "PutObject")
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """The lines: ``data BYTES``, ``rowtime TIMESTAMP_LTZ(3)`` (when the object was written, with watermarks)."""

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connectors.check import require
+from connectors.rights import Right, right
 
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream
@@ -87,6 +88,12 @@ class KinesisSource:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
         _check(self.stream, self.region, self.endpoint)
 
+    def requires(self) -> tuple[Right, ...]:
+        """What a job's role must allow."""
+        reads = ("DescribeStream", "GetRecords", "GetShardIterator", "ListShards")
+        # The summary is what the check asks for.
+        return (right("kinesis", self.region, f"stream/{self.stream}", "DescribeStreamSummary", *reads),)
+
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """The stream's records: ``data BYTES``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``; NULLs each second.
 
@@ -144,6 +151,12 @@ class KinesisSink:
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
         _check(self.stream, self.region, self.endpoint)
+
+    def requires(self) -> tuple[Right, ...]:
+        """What a job's role must allow."""
+        return (
+            right("kinesis", self.region, f"stream/{self.stream}", "DescribeStreamSummary", "PutRecords"),
+        )
 
 
 def _common(stream: str, region: str, endpoint: str | None) -> dict[str, str]:

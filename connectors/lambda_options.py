@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from connectors.rights import Right, invoke
+
 LOCAL_APPLICATION_ARN = "arn:aws:kinesisanalytics:us-east-1:000000000000:application/kda-on-flink"
 
 
@@ -72,3 +74,7 @@ class LambdaSinkOptions:
                 raise ValueError(f"lambda_sink.{name} must be between {low} and {high}, got {value}")
         if self.max_retries is not None and self.max_retries < 0:
             raise ValueError(f"lambda_sink.max_retries must be 0 or more, or not set, got {self.max_retries}")
+
+    def requires(self) -> tuple[Right, ...]:
+        """What a job's role must allow."""
+        return (invoke(self.function, self.region),)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from connectors.check import require
+from connectors.rights import Right, on_files
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,7 @@ class S3Sink:
             require(
                 "s3", self.region, self.endpoint, f"S3 bucket {url.netloc}", "head_bucket", Bucket=url.netloc
             )
+
+    def requires(self) -> tuple[Right, ...]:
+        """What a job's role must allow: to read what it wrote, too, and to take back an unfinished file."""
+        return on_files(self.path, "AbortMultipartUpload", "DeleteObject", "GetObject", "PutObject")

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
+from connectors.lambda_options import LambdaSinkOptions
+from connectors.rights import Right
 from connectors.s3 import S3Sink
 from pipeline import sql
 from pipeline.application import Destination as DestinationSpec
@@ -26,6 +28,7 @@ class Sink(Protocol):
 
     def options(self) -> dict[str, str]: ...
     def check(self) -> None: ...
+    def requires(self) -> tuple[Right, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,23 @@ def connector(group: Destination, aws: Aws) -> Sink:
     if group.type == "s3":
         return S3Sink(str(group.path), *where)
     return DynamoDbSink(str(group.table), str(group.key), *where)
+
+
+def function(group: Destination, aws: Aws) -> LambdaSinkOptions:
+    """How rows are handed to the function that a destination's property group names."""
+    return LambdaSinkOptions(
+        str(group.function),
+        aws.region,
+        aws.endpoint,
+        key_column=group.key,
+        concurrency=group.concurrency,
+        batch_seconds=group.batch_seconds.total_seconds(),
+        batch_records=group.batch_records,
+        max_retries=group.max_retries,
+        timeout_seconds=group.timeout_seconds.total_seconds(),
+        max_buffered=group.max_buffered,
+        application_arn=aws.application_arn,
+    )
 
 
 def rows(table_env: Any, relation: str) -> str:
