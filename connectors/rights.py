@@ -56,6 +56,7 @@ def right(service: str, region: str, resource: str, *operations: str) -> Right:
 
 def invoke(function: str, region: str) -> Right:
     """The right to look at a function and to call it, given its name or ARN."""
+    _concrete(function)
     resource = function if function.startswith("arn:") else f"function:{function}"
     return right("lambda", region, resource, "GetFunctionConfiguration", "InvokeFunction")
 

@@ -8,26 +8,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from connectors.rights import Right
 from infra import stacks
 from infra.application_log import failure
 from infra.clients import client
 from infra.code_bucket import upload
-from infra.template import parsed
 
-_TEMPLATE = Path(__file__).parent / "templates" / "managed_flink.yaml"
-_OWN_ARN = {
-    "Fn::Sub": "arn:${AWS::Partition}:kinesisanalytics:${AWS::Region}:${AWS::AccountId}:application/${ApplicationName}"
-}
 _POLL_SECONDS = 2.0
 # Starting takes the service one to three minutes, a large snapshot longer.
 _PATIENCE_SECONDS = 1800.0
@@ -70,64 +62,6 @@ def application_name(job: str) -> str:
     return f"kda-{job.replace('_', '-')}"
 
 
-def template(
-    groups: Mapping[str, Mapping[str, str]], rights: Iterable[Right] = (), streams: Iterable[str] = ()
-) -> dict[str, Any]:
-    """The CloudFormation template of an application.
-
-    Parameters
-    ----------
-    groups : mapping
-        Property groups by name. ``aws.application_arn``, which the job tells its functions, is the application's own
-        unless it is given.
-    rights : iterable of Right
-        What the job may do: its role allows this, and to read its package and to write its log.
-    streams : iterable of str
-        The Kinesis streams that it reads; each has an alarm.
-
-    Raises
-    ------
-    ApplicationError
-        For a value that the service does not take.
-    """
-    tree: dict[str, Any] = parsed(_TEMPLATE.read_text())
-    resources = tree["Resources"]
-    resources["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"] += [
-        {"Effect": "Allow", "Action": list(right.actions), "Resource": {"Fn::Sub": right.resource}}
-        for right in rights
-    ]
-    configuration = resources["Application"]["Properties"]["ApplicationConfiguration"]
-    configuration["EnvironmentProperties"]["PropertyGroups"][:0] = list(_property_groups(groups))
-    alarm = resources.pop("BehindAlarm")
-    for i, stream in enumerate(sorted(set(streams)), start=1):
-        made = deepcopy(alarm)
-        _, of, _ = made["Properties"]["Dimensions"]
-        of["Value"] = stream
-        if i > 1:
-            made["Properties"]["AlarmName"] = {"Fn::Sub": f"${{ApplicationName}}-behind-{stream}"}
-        resources[f"BehindAlarm{i if i > 1 else ''}"] = made
-    return tree
-
-
-def _property_groups(groups: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
-    every: dict[str, Mapping[str, str]] = {"aws": {}, **groups}
-    for group, values in every.items():
-        # The service refuses empty values; to a job they mean the same as none.
-        given: dict[str, Any] = {key: value for key, value in values.items() if value != ""}
-        for key, value in given.items():
-            if len(value) > 2048:
-                raise ApplicationError(f"{group}.{key} must have at most 2048 characters, got {len(value)}")
-        if group == "aws":
-            given.setdefault("application_arn", _OWN_ARN)
-        if given:
-            yield {"PropertyGroupId": group, "PropertyMap": given}
-
-
-def parameters() -> tuple[str, ...]:
-    """The names of the template's parameters."""
-    return tuple(parsed(_TEMPLATE.read_text())["Parameters"])
-
-
 def deploy(
     endpoint: str | None,
     name: str,
@@ -145,7 +79,7 @@ def deploy(
     name : str
         From :func:`application_name`.
     template : mapping
-        From :func:`template`.
+        From :func:`infra.application_template.application_template`.
     parameters : mapping
         Of the template; one that is not given keeps its value, or takes its default.
     package : bytes

@@ -5,6 +5,7 @@
     main.py              the entry point: jobs/main.py
     lib/connectors.jar   the one connector jar
     packages/            our packages, and the Python libraries that the service lacks, unpacked
+    packages/jobs/       the applications: the labs, and the one that it was built for
 
 ``packages/`` is a folder and no archive within the archive: Python can't import compiled modules from a zip. Flink
 puts it on the path of the process that builds the job and of every Python worker (``pyFiles``).
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from infra.paths import BUILD, ROOT
+from pipeline.application import Application
 
 PACKAGE = BUILD / "kda-on-flink.zip"
 WHEELS = BUILD / "wheels"
@@ -34,7 +36,10 @@ LOCK = ROOT / "requirements.lock"
 #: The property group that tells the service what is where in the zip.
 RUN_OPTIONS = {"python": "main.py", "jarfile": "lib/connectors.jar", "pyFiles": "packages/"}
 #: Our packages that a running job imports.
-OURS = ("connectors", "jobs", "udfs")
+OURS = ("connectors", "jobs", "pipeline", "udfs")
+# What an application is made of, and what of ours a job needs.
+_DATA = (".sql", ".yaml")
+_SUFFIXES = (".py", *_DATA)
 #: What the service has, with everything that these need.
 PROVIDED = ("apache-flink", "numpy", "pandas", "pyarrow")
 #: What our dependencies need beyond that, in the lock file's versions.
@@ -49,6 +54,7 @@ BUNDLED = (
     "pydantic",
     "pydantic-core",
     "python-dateutil",
+    "pyyaml",
     "s3transfer",
     "six",
     "typing-extensions",
@@ -95,8 +101,10 @@ class Contents:
     parts: dict[str, int]
 
 
-def build(path: Path = PACKAGE) -> Contents:
+def build(application: Application | None = None, path: Path = PACKAGE) -> Contents:
     """Build the package and check it.
+
+    It holds the project's own applications; another one's folder is put beside them, in place of one of its name.
 
     Wheels that are not in ``build/wheels`` yet are downloaded; afterwards no network is needed.
 
@@ -113,8 +121,16 @@ def build(path: Path = PACKAGE) -> Contents:
     }
     for package in OURS:
         for file in sorted((ROOT / package).rglob("*")):
-            if file.suffix in (".py", ".sql"):
+            if file.suffix in _SUFFIXES:
                 entries[f"packages/{file.relative_to(ROOT).as_posix()}"] = file.read_bytes()
+    if application is not None and application.folder.resolve().parent != ROOT / "jobs":
+        folder = f"packages/jobs/{application.name}/"
+        entries = {name: content for name, content in entries.items() if not name.startswith(folder)}
+        entries |= {
+            f"{folder}{file.name}": file.read_bytes()
+            for file in application.folder.iterdir()
+            if file.suffix in _DATA
+        }
     for wheel in wheels():
         entries |= dict(_unpacked(wheel))
     path.parent.mkdir(parents=True, exist_ok=True)
