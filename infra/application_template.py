@@ -45,7 +45,9 @@ def application_template(
     configuration = resources["Application"]["Properties"]["ApplicationConfiguration"]
     configuration["EnvironmentProperties"]["PropertyGroups"][:0] = list(_property_groups(groups))
     alarm = resources.pop("BehindAlarm")
-    for i, stream in enumerate(dict.fromkeys(streams), start=1):
+    if not (streams := tuple(dict.fromkeys(streams))):
+        del tree["Parameters"]["MaxMillisBehind"]
+    for i, stream in enumerate(streams, start=1):
         made = deepcopy(alarm)
         _, of, _ = made["Properties"]["Dimensions"]
         of["Value"] = stream

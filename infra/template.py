@@ -122,7 +122,9 @@ def derived(
             used[part.logical] = part
         else:
             made.append(part)
-    streams = any("ShardCount" in str(part.resources) for part in made)
+    streams = any(
+        {"Ref": "ShardCount"} in r["Properties"].values() for p in made for r in p.resources.values()
+    )
     tree: dict[str, Any] = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Resources of {application.name}: {application.title}"[:1000],
