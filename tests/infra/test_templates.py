@@ -305,8 +305,8 @@ def test_the_names_that_the_labs_fix() -> None:
     assert {"Username", "Password", "Email", "SMS"} <= set(ctr["Parameters"])
     assert ctr["Parameters"]["Password"]["NoEcho"] is True
     assert resources(ctr, "AWS::IAM::Role")["ApplicationRole"]["RoleName"] == "CSEKinesisAnalyticsRole"
-    assert [s["Name"] for s in resources(trades, STREAM).values()][0] == "Demo-samples"
-    assert [s["Name"] for s in resources(sessions, STREAM).values()][0] == "lab-stream"
+    assert next(s["Name"] for s in resources(trades, STREAM).values()) == "Demo-samples"
+    assert next(s["Name"] for s in resources(sessions, STREAM).values()) == "lab-stream"
     assert [d["DeliveryStreamName"] for d in resources(trades, DELIVERY).values()] == [
         "anomalous_stock_trades_firehose_stream"
     ]
