@@ -75,6 +75,8 @@ _UNWANTED = re.compile(
 )
 # A list of public certificate authorities, which is what the suffix is for as well.
 _WANTED = ("packages/botocore/cacert.pem",)
+# An application may be called test.
+_APPLICATION = re.compile(r"packages/jobs/\w+/\w+\.(sql|yaml)")
 _PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _ACCESS_KEY = re.compile(rb"\b(AKIA|ASIA)[A-Z0-9]{16}\b")
 
@@ -244,7 +246,7 @@ def _unpacked(wheel: Path) -> Iterator[tuple[str, bytes]]:
 def _problem(name: str, content: bytes) -> str | None:
     """Why this file must not be in the package, or None."""
     first, *rest = PurePosixPath(name).parts
-    if _UNWANTED.search(name) and name not in _WANTED:
+    if _UNWANTED.search(name) and name not in _WANTED and not _APPLICATION.fullmatch(name):
         return "tests, caches, keys and local settings don't belong into the package"
     if name.endswith(".jar") and name != RUN_OPTIONS["jarfile"]:
         return "the connector jar is the only jar"

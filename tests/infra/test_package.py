@@ -84,7 +84,7 @@ def test_an_applications_folder_lies_where_the_entry_point_finds_it(
     """Even if it has a lab's name: of that lab nothing is left."""
     few = [wheel for wheel in package.wheels() if wheel.stat().st_size < SMALL]
     monkeypatch.setattr(package, "wheels", lambda: few)
-    for name in ("my-fleet", "trades"):
+    for name in ("my-fleet", "trades", "test"):
         application = fleet(tmp_path / "elsewhere", name)
         for litter in ("notes.txt", "evil.py", ".env"):
             (application.folder / litter).write_text("x")
