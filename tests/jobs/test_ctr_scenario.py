@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from cli import ctr_course, demo_ctr
 from connectors.recording import Recording
 from infra import flink
 from infra.recording import EVENT_TIME, record
+from jobs.ctr import course as ctr_course
+from jobs.ctr import demo as demo_ctr
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink, rows_of
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from cli import demo_sessions
 from infra import flink
 from infra.stream_reader import StreamReader
+from jobs.sessions import demo as demo_sessions
 from pipeline.catalog import find
 from pipeline.environment import table_environment
 from pipeline.pipeline import Pipeline
