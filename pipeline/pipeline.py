@@ -13,6 +13,7 @@ from pipeline import destinations, sql
 from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
 from pipeline.faults import query_error, updates
 from pipeline.groups import Aws, Source
+from pipeline.operators import Operator, operators_of
 from pipeline.settings import Settings, SettingsError, parameters
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
@@ -99,6 +100,10 @@ class Pipeline:
     def explain(self) -> str:
         """Flink's plan of everything that is delivered; raises as :meth:`execute`."""
         return str(self._planned(self._inserts.explain))
+
+    def operators(self) -> list[Operator]:
+        """The operators of the job as it would run, by which saved state is found again."""
+        return operators_of(self.table_env, self._inserts)
 
     def execute(self) -> TableResult:
         """Start everything that is delivered, as one Flink job.
