@@ -74,7 +74,7 @@ class Arrays(NamedTuple):
     points: Array  # float32 (R, D): what any tree holds, and behind it the rows that are being learned
     point_number: Array  # int64 (R,): how many points came before this one
     weights: Array  # float64 (M + 1,): 1 / (depth + 1)
-    logarithms: Array  # float64 (M + 1,): log2(mass + 1)
+    logarithms: Array  # float64 (M + 1,): log2(mass), of 0 too 0
 
 
 class Scratch(NamedTuple):
@@ -141,7 +141,7 @@ def empty_arrays(trees: int, samples: int, dimensions: int, seed: int) -> Arrays
         point_number=np.zeros(rows, np.int64),
         weights=1.0 / (counts + 1.0),
         # Rounded, so that mathematical libraries that differ in the last bit give one table.
-        logarithms=np.round(np.log2(counts + 1.0), 12),
+        logarithms=np.round(np.log2(np.maximum(counts, 1)), 12),
     )
 
 

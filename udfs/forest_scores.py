@@ -9,7 +9,7 @@ k scores 1 / (k + 1), so the tree's score is the sum over the path of
 
 with p = 1 at a leaf that differs from the point; going up, s becomes s + p (1 / (k + 1) - s), and above the
 first box that holds the point nothing changes any more. A leaf of mass m equal to the point scores
-1 / (depth + log2(m + 1)), but a single one is taken as if it were not in the tree (as KDA did).
+1 / (depth + log2 m), or 1 / (m + 1) where it is the whole tree (as KDA did).
 """
 
 from udfs.compiled import at, compiled, real, whole
@@ -19,7 +19,7 @@ from udfs.forest_trees import outside, side
 
 @compiled
 def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
-    """Score of a point in a tree, before the factor log2(M + 1), for each of the first `lanes` lanes.
+    """Score of a point in a tree, before the factor log2 M, for each of the first `lanes` lanes.
 
     All lanes go down together one level at a time, and then up again, so that no step waits for the one
     before it. There are no branches to guess wrong: a lane that has ended is overwritten by the next in the list.
@@ -69,7 +69,8 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
         for d in range(dimensions):
             equal &= points[at(twin), at(d)] == query[at(scratch.point[at(lane)] + d)]
         if equal:
-            score[at(lane)] = score_of_equal_lane(arrays, scratch, lane)
+            mass = arrays.leaf_mass[at(scratch.tree[at(lane)]), at(~child[at(lane)])]
+            score[at(lane)] = score_of_equal(arrays, mass, depth[at(lane)])
         else:
             score[at(lane)] = weights[at(depth[at(lane)])]
             walking[at(count)] = lane
@@ -90,24 +91,9 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
 
 
 @compiled
-def score_of_equal_lane(arrays: Arrays, scratch: Scratch, lane: int) -> float:
-    """Score of the point of a lane that has come down to a leaf equal to it."""
-    words = 4 + 2 * arrays.points.shape[1]
-    depth = scratch.depth[lane]
-    for level in range(depth):
-        scratch.own_path[level] = (scratch.path[level, lane] - scratch.root[lane]) // words
-    return score_of_equal(
-        arrays, scratch, scratch.tree[lane], scratch.point[lane], ~scratch.child[lane], depth
-    )
-
-
-@compiled
-def score_of_equal(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf: int, depth: int) -> float:
-    """Score of a point equal to the leaf at the end of the scratch `own_path`."""
-    mass = arrays.leaf_mass[tree, leaf]
-    if mass == 1:
-        return share_without(arrays, scratch, tree, point, leaf, depth)
-    return 1.0 / (depth + arrays.logarithms[mass])
+def score_of_equal(arrays: Arrays, mass: int, depth: int) -> float:
+    """Score of a point equal to a leaf of this mass at this depth."""
+    return 1.0 / (depth + arrays.logarithms[at(mass)]) if depth > 0 else arrays.weights[at(mass)]
 
 
 @compiled
@@ -207,7 +193,7 @@ def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: Array)
         score, leaf, depth = share_below(arrays, scratch, tree, point, root, 0, scratch.own_path)
         factor = 1.0
         if score == 0.0:
-            score = score_of_equal(arrays, scratch, tree, point, leaf, depth)
+            score = score_of_equal(arrays, arrays.leaf_mass[tree, leaf], depth)
             if depth == 0:
                 share[:] = score / share.shape[0]
             else:
