@@ -81,9 +81,6 @@ class Scratch(NamedTuple):
     """Room to work in; what is in it means nothing between two calls."""
 
     query: Array  # float32 (STRETCH * 2 D,): points as x and -x
-    tree: Array  # int64 (LANES,): what is to be scored where: the tree,
-    root: Array  # int64 (LANES,): where in `nodes` its first node lies,
-    point: Array  # int64 (LANES,): and where in `query` the point
     child: Array  # int64 (LANES,): where a walk has come to,
     depth: Array  # int64 (LANES,): how many nodes that are,
     path: Array  # int32 (M, LANES): and where in `nodes` they lie
@@ -155,9 +152,6 @@ def scratch(trees: int, samples: int, dimensions: int) -> Scratch:
     """Room to work in, shared by all forests of one size: a compiled call keeps the interpreter's lock."""
     return Scratch(
         query=np.zeros(STRETCH * 2 * dimensions, np.float32),
-        tree=np.zeros(LANES, np.int64),
-        root=np.zeros(LANES, np.int64),
-        point=np.zeros(LANES, np.int64),
         child=np.zeros(LANES, np.int64),
         depth=np.zeros(LANES, np.int64),
         path=np.zeros((samples, LANES), np.int32),

@@ -18,7 +18,9 @@ from udfs.forest_trees import outside, side
 
 
 @compiled
-def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
+def score_lanes(
+    arrays: Arrays, scratch: Scratch, lanes: int, tree: int, tree_step: int, point: int, point_step: int
+) -> None:
     """Score of a point in a tree, before the factor log2 M, for each of the first `lanes` lanes.
 
     All lanes go down together one level at a time, and then up again, so that no step waits for the one
@@ -40,9 +42,11 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
     )
     dimensions = points.shape[1]
     words = 4 + 2 * dimensions
+    nodes_of_tree = (arrays.leaf_row.shape[1] - 1) * words
+    root, root_step = tree * nodes_of_tree, tree_step * nodes_of_tree
     count = 0
     for lane in range(lanes):
-        child[at(lane)] = arrays.trees[at(scratch.tree[at(lane)]), at(ROOT)]
+        child[at(lane)] = arrays.trees[at(tree + tree_step * lane), at(ROOT)]
         depth[at(lane)] = 0
         walking[at(count)] = lane
         count += whole(child[at(lane)] >= 0)
@@ -52,11 +56,11 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
         count = 0
         for k in range(going):
             lane = walking[at(k)]
-            base = scratch.root[at(lane)] + child[at(lane)] * words
+            base = root + root_step * lane + child[at(lane)] * words
             path[at(level), at(lane)] = base
             depth[at(lane)] = level + 1
             d = whole(links[at(2 * base + DIMENSION)])
-            right = whole(query[at(scratch.point[at(lane)] + d)] > nodes[at(base + CUT)])
+            right = whole(query[at(point + point_step * lane + d)] > nodes[at(base + CUT)])
             below = whole(links[at(2 * base + LEFT + right)])
             child[at(lane)] = below
             walking[at(count)] = lane
@@ -64,12 +68,12 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
         level += 1
 
     for lane in range(lanes):
-        twin = arrays.leaf_row[at(scratch.tree[at(lane)]), at(~child[at(lane)])]
+        twin = arrays.leaf_row[at(tree + tree_step * lane), at(~child[at(lane)])]
         equal = True
         for d in range(dimensions):
-            equal &= points[at(twin), at(d)] == query[at(scratch.point[at(lane)] + d)]
+            equal &= points[at(twin), at(d)] == query[at(point + point_step * lane + d)]
         if equal:
-            mass = arrays.leaf_mass[at(scratch.tree[at(lane)]), at(~child[at(lane)])]
+            mass = arrays.leaf_mass[at(tree + tree_step * lane), at(~child[at(lane)])]
             score[at(lane)] = score_of_equal(arrays, mass, depth[at(lane)])
         else:
             score[at(lane)] = weights[at(depth[at(lane)])]
@@ -83,7 +87,7 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
             level = depth[at(lane)] - 1
             depth[at(lane)] = level
             base = whole(path[at(level), at(lane)])
-            excess = outside(nodes, base + BOX, query, scratch.point[at(lane)], dimensions)
+            excess = outside(nodes, base + BOX, query, point + point_step * lane, dimensions)
             separated = excess / (real(nodes[at(base + SIDES)]) + excess)
             score[at(lane)] += separated * (weights[at(level)] - score[at(lane)])
             walking[at(count)] = lane
