@@ -56,7 +56,7 @@ def random_cut_forest(
     Returns
     -------
     scored : Table
-        The columns of ``table``, ``anomaly_score DOUBLE`` (0 while learning, then 0 … log2(sub_sample_size + 1), high =
+        The columns of ``table``, ``anomaly_score DOUBLE`` (0 while learning, then 0 … log2(sub_sample_size), high =
         anomalous), ``anomaly_explanation STRING`` when asked for. The rowtime attribute keeps its name; with
         micro-batches it is the last millisecond of the row's batch, which is in the same second.
     errors : Table
