@@ -2,28 +2,41 @@
 
 References
 ----------
-Kinesis Data Analytics for SQL developer guide, "Mapping streaming source elements to SQL input columns".
+Kinesis Data Analytics for SQL developer guide, "Mapping streaming source elements to SQL input columns" and "Working
+with JSONPath".
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal, InvalidOperation
 from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
+from udfs.json_documents import Number
+
 _INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "INTEGER": 32, "BIGINT": 64}
 _FLOATS = {"FLOAT": 3.4028234663852886e38, "REAL": 3.4028234663852886e38, "DOUBLE": sys.float_info.max}
 #: As many digits as SQL knows; by itself Python's arithmetic keeps 28.
 _DIGITS = Context(prec=38)
-_PATH = re.compile(r"\$(\.[^.\[\]]+)+")
+_PATH = re.compile(r"\$(?:\[0:\])?(?:\.[^.\[\]]+)*(?:\[0:\])?(?:\.[^.\[\]]+)*")
+#: What a source says of a record itself: the path of such a column, and the column of the source's table.
+METADATA = {
+    "@arrival": "arrival",
+    "@partition_key": "partition_key",
+    "@shard_id": "shard",
+    "@sequence_number": "sequence_number",
+}
+# Python's int() and float() take "1_000", "nan" and the digits of other scripts as well.
+_WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
+_BINARY = re.compile(r"\s*[xX]'((?:[0-9a-fA-F]{2})*)'\s*")
 
 
 class CoercionError(ValueError):
@@ -39,10 +52,14 @@ class Column:
     name : str
         The column's name in SQL.
     type : str
-        A Flink SQL type: ``VARCHAR(n)``, ``STRING``, ``BOOLEAN``, ``TINYINT`` … ``BIGINT``, ``FLOAT``,
-        ``DOUBLE``, ``DECIMAL(p, s)`` or ``TIMESTAMP(p)``.
+        A Flink SQL type: ``VARCHAR(n)``, ``STRING``, ``BOOLEAN``, ``TINYINT`` … ``BIGINT``, ``FLOAT``, ``DOUBLE``,
+        ``DECIMAL(p, s)``, ``DATE``, ``TIME``, ``TIMESTAMP(p)``, ``BINARY(n)``, ``VARBINARY(n)`` or ``BYTES``.
     path : str
-        Where the value stands in the document, as ``$.name`` or ``$.outer.inner``.
+        Where the value stands. In a JSON row: ``$.name`` or ``$.outer.inner``; ``$.items[0:]`` is an array as a whole,
+        and ``$.items[0:].price`` gives a row for each of its elements, in which the other columns repeat. Among
+        separated values: the place, ``0`` for the first; with a path of another form the column's own place among
+        the columns. What the source says of the record: ``@arrival``, ``@partition_key``, ``@shard_id`` or
+        ``@sequence_number``.
     required : bool
         Whether a document without a value is an error; otherwise the column is None there, as in KDA.
 
@@ -58,23 +75,44 @@ class Column:
     required: bool = False
 
     def __post_init__(self) -> None:
-        if not _PATH.fullmatch(self.path):
+        well_formed = _PATH.fullmatch(self.path) and self.path != "$"
+        if not (well_formed or self.path.isdecimal() or self.path in METADATA):
             raise ValueError(
-                f"column {self.name}: the record path must look like $.a or $.a.b, got {self.path!r}"
+                f"column {self.name}: the record path must look like $.a, $.a.b or $.a[0:].b, be the place of a "
+                f"separated value, or one of {', '.join(METADATA)}; got {self.path!r}"
             )
         coercion(self.type)
 
     @property
-    def steps(self) -> list[str]:
-        """The path's names, outermost first."""
-        return self.path[2:].split(".")
+    def metadata(self) -> str | None:
+        """The column of the source's table that it takes; None: it is in the record."""
+        return METADATA.get(self.path)
+
+    @property
+    def array(self) -> tuple[str, ...] | None:
+        """The names that lead to the array whose elements give a row each; None where the path flattens none."""
+        outer, bracket, inner = self.path.partition("[0:]")
+        return _names(outer) if bracket and inner else None
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The path's names, outermost first; from the element on where there is an :attr:`array`."""
+        outer, _, inner = self.path.partition("[0:]")
+        return _names(inner.removesuffix("[0:]") if inner else outer)
+
+
+def _names(path: str) -> tuple[str, ...]:
+    names = path.removeprefix("$")[1:]
+    return tuple(names.split(".")) if names else ()
 
 
 class Coercion(NamedTuple):
     """How JSON values become values of a SQL type.
 
-    ``coerce`` takes a value, not None, and raises :class:`CoercionError` when it does not fit. Of the values of type
-    ``plain``, in msgspec's terms, it changes none but those of the class ``but``.
+    ``coerce`` takes a value, not None, and raises :class:`CoercionError` when it does not fit: text, a truth value, a
+    number as it is written (:class:`~udfs.json_documents.Number`) or as msgspec reads it, an array or object. For a
+    column of text those come as their source text. Of the values of type ``plain``, in msgspec's terms, it changes
+    none but those of the class ``but``.
     """
 
     coerce: Callable[[Any], Any]
@@ -87,8 +125,8 @@ def coercion(type_: str) -> Coercion:
     match = re.fullmatch(r"\s*(\w+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", type_.upper())
     name = match.group(1) if match else ""
     sizes = [int(n) for n in (match.groups()[1:] if match else ()) if n]
-    if name in ("VARCHAR", "CHAR", "STRING"):
-        length = sizes[0] if sizes else None
+    length = sizes[0] if sizes else None
+    if is_text(type_):
         return Coercion(_text(length), Annotated[str, Meta(max_length=length)])
     if name in _INTEGERS:
         low, high = -(2 ** (_INTEGERS[name] - 1)), 2 ** (_INTEGERS[name] - 1) - 1
@@ -96,22 +134,39 @@ def coercion(type_: str) -> Coercion:
     if name in _FLOATS:
         limit = _FLOATS[name]
         return Coercion(_float(limit), Annotated[float, Meta(ge=-limit, le=limit)] | str, but=str)
-    if name == "DECIMAL":
-        return Coercion(_decimal(*(sizes or [10])), int | float | str, but=object)
+    if name in ("DECIMAL", "DEC", "NUMERIC"):
+        # Of any type, so that the quick way is given the number as it is written.
+        return Coercion(_decimal(*(sizes or [10])), Any, but=object)
     if name == "BOOLEAN":
         return Coercion(_boolean, bool)
     if name.startswith("TIMESTAMP"):
-        return Coercion(_timestamp, str, but=str)
+        return Coercion(_moment, str, but=str)
+    if name == "DATE":
+        return Coercion(_date, str, but=str)
+    if name == "TIME":
+        return Coercion(_time, str, but=str)
+    if name in ("BINARY", "VARBINARY", "BYTES"):
+        fixed, most = name == "BINARY", None if name == "BYTES" else length or 1
+        return Coercion(_bytes(fixed, most), str, but=str)
     raise ValueError(
-        f"type {type_}: required VARCHAR, BOOLEAN, an integer, FLOAT, DOUBLE, DECIMAL or TIMESTAMP"
+        f"type {type_}: required VARCHAR, BOOLEAN, an integer, FLOAT, DOUBLE, DECIMAL, DATE, TIME, TIMESTAMP or "
+        "VARBINARY"
     )
+
+
+def is_text(type_: str) -> bool:
+    """Whether a SQL type is one of characters."""
+    return re.match(r"\s*(VARCHAR|CHAR|CHARACTER|STRING)\b", type_.upper()) is not None
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number, in decimal or with an exponent."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def _text(length: int | None) -> Callable[[Any], str]:
     def coerce(value: Any) -> str:
-        text = (
-            value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        )
+        text = value if type(value) is str else _as_written(value)
         try:
             # A lone surrogate ("\ud800") is legal in JSON text but no character: it can't leave as UTF-8.
             if not text.isascii():
@@ -123,25 +178,18 @@ def _text(length: int | None) -> Callable[[Any], str]:
     return coerce
 
 
-def _number(value: Any, what: str) -> int | float:
-    if isinstance(value, str):
-        try:
-            value = int(value) if re.fullmatch(r"\s*[+-]?\d{1,40}\s*", value) else float(value)
-        except ValueError:
-            raise CoercionError(what) from None
-    if isinstance(value, bool):
-        return int(value)
-    # A tuple, as `int | float` would be made anew for each value.
-    if not isinstance(value, (int, float)):
-        raise CoercionError(what)
-    return value
+def _as_written(value: Any) -> str:
+    return ("false", "true")[value] if isinstance(value, bool) else str(value)
 
 
 def _integer(low: int, high: int) -> Callable[[Any], int]:
     what = f"a whole number between {low} and {high}"
 
     def coerce(value: Any) -> int:
-        number = _number(value, what)
+        try:
+            number = int(value) if _is_whole(value) else _exact(value)
+        except (ValueError, InvalidOperation):
+            raise CoercionError(what) from None
         if not low <= number <= high or number != int(number):
             raise CoercionError(what)
         return int(number)
@@ -149,15 +197,28 @@ def _integer(low: int, high: int) -> Callable[[Any], int]:
     return coerce
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, str) and _WHOLE.fullmatch(value) is not None
+
+
+def _exact(value: Any) -> Decimal:
+    """A number, or the text of one, or a truth value as 1 or 0; ValueError for others, InvalidOperation for giants."""
+    if isinstance(value, int):
+        return Decimal(int(value))
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return Decimal(value.strip())
+    raise ValueError("no number")
+
+
 def _float(limit: float) -> Callable[[Any], float]:
     def coerce(value: Any) -> float:
-        try:
-            number = float(_number(value, "a number"))
-        except OverflowError:
-            raise CoercionError("a finite number") from None
+        if not (isinstance(value, int) or (isinstance(value, str) and _NUMBER.fullmatch(value))):
+            raise CoercionError("a number")
+        number = float(value)
         if not math.isfinite(number) or abs(number) > limit:
             raise CoercionError("a finite number")
-        return number
+        # -0 is a whole number, and those have one zero.
+        return number if number or not _is_whole(value) else 0.0
 
     return coerce
 
@@ -167,35 +228,76 @@ def _decimal(precision: int, scale: int = 0) -> Callable[[Any], Decimal]:
 
     def coerce(value: Any) -> Decimal:
         try:
-            exact = Decimal(value.strip() if isinstance(value, str) else repr(_number(value, what)))
-            number = (
-                exact.quantize(Decimal(1).scaleb(-scale), context=_DIGITS) if exact.is_finite() else exact
-            )
-        except InvalidOperation:
+            number = _exact(value).quantize(Decimal(1).scaleb(-scale), context=_DIGITS)
+        except (ValueError, InvalidOperation):
             raise CoercionError(what) from None
-        if not number.is_finite() or len(number.as_tuple().digits) > precision:
+        if len(number.as_tuple().digits) > precision:
             raise CoercionError(what)
-        return number
+        # SQL has no negative zero.
+        return number if number else abs(number)
 
     return coerce
 
 
 def _boolean(value: Any) -> bool:
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Number):
+        # Zero is written 0, -0, 0.00, 0e5: no digit before the exponent but zeros.
+        return any(c in "123456789" for c in re.split("[eE]", value)[0])
+    if isinstance(value, str):
         return value.strip().lower() == "true"
-    if isinstance(value, bool) or value in (0, 1):
-        return bool(value)
-    raise CoercionError("true or false")
+    raise CoercionError("a truth value, a number or a text")
 
 
-def _timestamp(value: Any) -> datetime:
+def _moment(value: Any) -> datetime:
     what = "a time like 2024-01-31T12:00:00.000Z"
-    if not isinstance(value, str):
+    if not isinstance(value, str) or isinstance(value, Number):
         raise CoercionError(what)
     try:
         moment = datetime.fromisoformat(value.strip())
         if moment.tzinfo is not None:
-            moment = moment.astimezone(timezone(timedelta(0))).replace(tzinfo=None)
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError):
         raise CoercionError(what) from None
     return moment
+
+
+def _date(value: Any) -> date:
+    try:
+        return _moment(value).date()
+    except CoercionError:
+        raise CoercionError("a date like 2024-01-31") from None
+
+
+def _time(value: Any) -> time:
+    what = "a time of day like 12:00:00"
+    if not isinstance(value, str) or isinstance(value, Number):
+        raise CoercionError(what)
+    try:
+        of_day = time.fromisoformat(value.strip())
+    except ValueError:
+        raise CoercionError(what) from None
+    if of_day.tzinfo is not None:
+        raise CoercionError(f"{what}, without a zone")
+    return of_day
+
+
+def _bytes(fixed: bool, most: int | None) -> Callable[[Any], bytes]:
+    what = "a binary literal like X'3F67'" + (
+        "" if most is None else f" of {'' if fixed else 'at most '}{most} bytes"
+    )
+
+    def coerce(value: Any) -> bytes:
+        if isinstance(value, bool):
+            return bytes([value]).rjust(most if fixed and most else 1, b"\0")
+        literal = (
+            None if isinstance(value, Number) or not isinstance(value, str) else _BINARY.fullmatch(value)
+        )
+        found = bytes.fromhex(literal[1]) if literal else b""
+        fits = most is None or (len(found) == most if fixed else len(found) <= most)
+        if literal is None or not fits:
+            raise CoercionError(what)
+        return found
+
+    return coerce
