@@ -186,8 +186,13 @@ def _integer(low: int, high: int) -> Callable[[Any], int]:
     what = f"a whole number between {low} and {high}"
 
     def coerce(value: Any) -> int:
+        number: int | Decimal
         try:
-            number = int(value) if _is_whole(value) else _exact(value)
+            number = (
+                int(value)
+                if isinstance(value, str) and value.isdecimal() and value.isascii()
+                else _exact(value)
+            )
         except (ValueError, InvalidOperation):
             raise CoercionError(what) from None
         if not low <= number <= high or number != int(number):

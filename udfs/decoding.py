@@ -91,9 +91,9 @@ class RecordDecoder:
             )
         self._format = record_format
         self._array = arrays[0] if arrays else None
-        self._columns = [(c, coercion(c.type).coerce) for c in columns]
-        simple = record_format == JSON and self._array is None
-        self._plain = plain_reader(columns) if simple else None
+        self._columns = [(c, c.steps, coercion(c.type).coerce) for c in columns]
+        self._row_is_document = record_format == JSON and self._array is None
+        self._plain = plain_reader(columns) if self._row_is_document else None
         self._lines = line_reader(record_format.column_delimiter, record_format.row_delimiter)
         self._places = [int(c.path) if c.path.isdecimal() else k for k, c in enumerate(columns)]
 
@@ -132,7 +132,8 @@ class RecordDecoder:
 
     def _rows(self, data: bytes) -> Iterator[tuple[Decoded | _Refused, bytes]]:
         if not is_wrapped(data):
-            yield from ((row, data) for row in self._of_text(data))
+            for row in self._of_text(data):
+                yield row, data
             return
         try:
             for record in unwrapped(data):
@@ -150,8 +151,8 @@ class RecordDecoder:
             documents(text) if self._format.kind == "json" else self._lines(text.removeprefix("\ufeff"))
         ):
             if broken and (byte := _NO_UTF8.search(text, part.start, part.stop)):
-                at = len(text[: byte.start()].encode("utf-8", "surrogateescape"))
-                message = f"record: required UTF-8, got byte {data[at]:#04x} at {at}"
+                number = ord(byte[0]) - 0xDC00
+                message = f"record: required UTF-8, got byte {number:#04x} after {byte.start()} characters"
                 yield _Refused("INVALID_UTF8", message, part.start, part.stop)
             elif isinstance(part, Document):
                 yield from self._of_document(part, text)
@@ -174,6 +175,9 @@ class RecordDecoder:
             yield _Refused("INVALID_JSON", message, *span)
             return
         try:
+            if self._row_is_document:  # as nearly always, and in half the time
+                yield self._of_row(document.value, (), None, document, text)
+                return
             for row, trail, element in self._rows_of(document.value):
                 yield self._of_row(row, trail, element, document, text)
         except CoercionError as e:
@@ -220,22 +224,28 @@ class RecordDecoder:
             message = f"record: required a JSON object{where}, got {_kind(row)}{hint}"
             return _Refused("INVALID_JSON", message, document.start, document.stop)
         values = []
-        for column, coerce in self._columns:
-            start, way = row, trail
-            if element is not None and column.array is not None:
-                start, way = element[0], (*trail, *column.array, element[1])
-            value = _at(start, column.steps)
-            if isinstance(value, (dict, list)) and is_text(column.type):
-                value = source_text(text, document.start, (*way, *column.steps))
+        for column, steps, coerce in self._columns:
+            inside = element and column.array is not None
+            value = element[0] if element and inside else row
+            for step in steps:
+                value = value.get(step) if isinstance(value, dict) else None
             try:
-                values.append(_coerced(column, coerce, value))
+                if value is None:
+                    if column.required:
+                        raise CoercionError("a value")
+                    values.append(None)
+                    continue
+                if isinstance(value, (dict, list)) and is_text(column.type):
+                    way = (*trail, *(self._array or ()), element[1]) if element and inside else trail
+                    value = source_text(text, document.start, (*way, *steps))
+                values.append(coerce(value))
             except CoercionError as e:
                 return _Refused("COERCION", _misfit(column, e, value), document.start, document.stop)
         return Decoded(tuple(values))
 
     def _of_line(self, line: Sequence[str | None], start: int, stop: int) -> Decoded | _Refused:
         values = []
-        for (column, coerce), place in zip(self._columns, self._places, strict=True):
+        for (column, _, coerce), place in zip(self._columns, self._places, strict=True):
             if place >= len(line):
                 message = f"record: required a value for column {column.name} at place {place}, got {len(line)} values"
                 return _Refused("INVALID_CSV", message, start, stop)
@@ -243,7 +253,9 @@ class RecordDecoder:
             if value is not None and column.type.upper() == "BOOLEAN" and is_number(value):
                 value = Number(value)  # separated values know text only
             try:
-                values.append(_coerced(column, coerce, value))
+                if value is None and column.required:
+                    raise CoercionError("a value")
+                values.append(None if value is None else coerce(value))
             except CoercionError as e:
                 return _Refused("COERCION", _misfit(column, e, value), start, stop)
         return Decoded(tuple(values))
@@ -254,14 +266,6 @@ def late_record(data: bytes, arrival: int, counted: int) -> Decoded:
     late = (counted - arrival) / 1000
     message = f"record: came {late:.3f} s after its time was over; it counts at data_rowtime"
     return _told(_Refused("LATE_RECORD", message), data)
-
-
-def _coerced(column: Column, coerce: Any, value: Any) -> Any:
-    if value is not None:
-        return coerce(value)
-    if column.required:
-        raise CoercionError("a value")
-    return None
 
 
 def _misfit(column: Column, required: CoercionError, value: Any) -> str:
@@ -288,7 +292,7 @@ def _told(refused: _Refused, data: bytes, more: str = "") -> Decoded:
     if stop is not None:
         text = data.decode("utf-8", "surrogateescape")
         first, size = (
-            len(part.encode("utf-8", "surrogateescape")) for part in (text[:start], text[start:stop])
+            len(part.encode("utf-8", "surrogateescape")) for part in (text[:start], text[start:stop].rstrip())
         )
         if size < len(data.strip(b"\xef\xbb\xbf \t\r\n")):
             more += f" (bytes {first} to {first + size} of {len(data)})"

@@ -39,14 +39,17 @@ def documents(text: str) -> Iterator[Document]:
     >>> [(d.value, text[d.start : d.stop]) for text in ['{"v": 1}{"v": oops}{"v": 3}'] for d in documents(text)]
     [({'v': '1'}, '{"v": 1}'), (None, '{"v": oops}'), ({'v': '3'}, '{"v": 3}')]
     """
-    at = _past_blanks(text, 0)
+    at, cut = _past_blanks(text, 0), 0
     while at < len(text):
         try:
             value, stop = _scan(text, at)
-            yield Document(at, stop, value)
+            yield Document(cut + at, cut + stop, value)
         except (ValueError, RecursionError) as e:
+            reason = "nested too deeply" if isinstance(e, RecursionError) else _reason(e, at)
             stop = _next_start(text, at)
-            yield Document(at, stop, None, "nested too deeply" if isinstance(e, RecursionError) else str(e))
+            yield Document(cut + at, cut + stop, None, reason)
+            if stop > _FAR:
+                text, cut, stop = text[stop:], cut + stop, 0
         at = _past_blanks(text, stop)
 
 
@@ -72,6 +75,12 @@ def source_text(text: str, at: int, path: Sequence[str | int]) -> str:
     return text[at : _scan(text, at)[1]]
 
 
+def _reason(error: Exception, at: int) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos - at}"
+    return str(error)
+
+
 def _inside(text: str, at: int) -> Iterator[tuple[str | int, int]]:
     """The names or places in the object or array at a position, each with where its value begins."""
     named = text[at] == "{"
@@ -94,6 +103,8 @@ def _refuse_constant(name: str) -> None:
 
 
 _scan = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=Number, parse_int=Number).raw_decode
+#: For each error Python counts the lines from the text's beginning: so that begins anew, now and then.
+_FAR = 32_768
 _BLANKS = re.compile(r"[\s\ufeff]*")
 _START = re.compile(r"[}\]]\s*(?=[{\[])|(?<=[^\s,:\[{])\s*\n(?=[{\[])")
 

@@ -59,6 +59,7 @@ TABLE = {
     "300": {"TINYINT": Refused("between -128 and 127"), "SMALLINT": 300},
     "1e40": {"REAL": Refused("a finite number"), "DOUBLE": 1e40},
     "9007199254740993.0": {"BIGINT": 2**53 + 1},
+    "123456789012345678.5": {"BIGINT": Refused("a whole number")},
     "1e99999999999999999999": {
         "DOUBLE": Refused("a finite number"),
         "DECIMAL(9, 2)": Refused("at most 9 digits"),
@@ -93,7 +94,7 @@ TABLE = {
     },
     '"1992-02-14 18:35:44.0"': {"TIMESTAMP(3)": datetime(1992, 2, 14, 18, 35, 44), "DATE": date(1992, 2, 14)},
     '"18:35:44"': {"TIME": time(18, 35, 44), "DATE": Refused("a date")},
-    "\"X'3F67A23A'\"": {"VARBINARY(4)": b"\x3f\x67\xa2\x3a", "BINARY(4)": b"\x3f\x67\xa2\x3a", "BYTES": b"\x3f\x67\xa2\x3a"},
+    "\"X'3F67A23A'\"": dict.fromkeys(("VARBINARY(4)", "BINARY(4)", "BYTES"), b"\x3f\x67\xa2\x3a"),
     "\"X'3F6'\"": {"VARBINARY(4)": Refused("a binary literal")},
     "\"X'3F67A23A00'\"": {"VARBINARY(4)": Refused("at most 4 bytes"), "BINARY(4)": Refused("of 4 bytes")},
     '[1, 2.50,"\\u00fc" ]': {

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import time
 from typing import Any
 
 import pytest
@@ -102,20 +101,6 @@ def test_no_line_is_lost_for_another_ones_sake(lines: list[int | bytes]) -> None
 
 
 @pytest.mark.parametrize(
-    "unit", [b'{"v":"', b"}{", b'{"v":oops}', b'"}{"', b'}\n{"', b'{"v":[', b"]\n", b'\n"x', b'"",']
-)
-def test_hostile_text_takes_no_longer_than_its_length(unit: bytes) -> None:
-    """Ten times as much takes about ten times as long, not a hundred times, in CPU time of one run."""
-    took = []
-    for times in (2_000, 20_000):
-        began = time.process_time()
-        for decoder in (RecordDecoder(V), RecordDecoder(V, RecordFormat("csv"))):
-            list(decoder.decode(unit * times))
-        took.append(time.process_time() - began)
-    assert took[1] < 40 * took[0] + 0.2
-
-
-@pytest.mark.parametrize(
     ("path", "data", "found"),
     [
         ("$", '{"sku":"A"}', [("A", None)]),
@@ -127,7 +112,7 @@ def test_hostile_text_takes_no_longer_than_its_length(unit: bytes) -> None:
         ("$", '[{"sku":"A"}]', ["INVALID_JSON"]),
         ("$.basket.items[0:]", '{"basket":{"items":[{"sku":"BREAD-01","count":{"pieces":2}},{"sku":"MILK"}]}}',
          [("BREAD-", 2), ("MILK", None)]),
-        ("$.basket.items[0:]", '{"basket":{"items":[{"sku":"RICE","count":{"pieces":2.5}},{"sku":"S","count":{"pieces":"3"}}]}}',
+        ("$.basket.items[0:]", '{"basket":{"items":[{"count":{"pieces":2.5}},{"sku":"S","count":{"pieces":"3"}}]}}',
          ["COERCION", ("S", 3)]),
         ("$.basket.items[0:]", '{"basket":{"items":[]}}', []),
         ("$.basket.items[0:]", '{"basket":{}}', ["INVALID_JSON"]),
@@ -140,13 +125,15 @@ def test_rows_are_where_the_row_path_says(path: str, data: str, found: list[Any]
 
 def test_an_array_without_its_row_path_is_named() -> None:
     (row,) = RecordDecoder(ITEMS).decode(b"[{}]")
-    assert (row.message or "").startswith("record: required a JSON object, got an array: its elements are rows with the row path $[0:]")  # fmt: skip
+    hint = "got an array: its elements are rows with the row path $[0:]"
+    assert row.message == f"record: required a JSON object, {hint}"
 
 
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        ('{"name":"J","orders":[{"id":1},{"id":2}]}', [("J", 1, '[{"id":1},{"id":2}]'), ("J", 2, '[{"id":1},{"id":2}]')]),
+        ('{"name":"J","orders":[{"id":1},{"id":2}]}',
+         [("J", 1, '[{"id":1},{"id":2}]'), ("J", 2, '[{"id":1},{"id":2}]')]),
         ('{"name":"J","orders":[{"id":1},{}]}', [("J", 1, '[{"id":1},{}]'), ("J", None, '[{"id":1},{}]')]),
         ('{"name":"J","orders":[]}', [("J", None, "[]")]),
         ('{"name":"J"}', [("J", None, None)]),
@@ -286,9 +273,9 @@ def aggregated(*records: bytes) -> bytes:
 def test_gzip_and_aggregated_records_are_unpacked() -> None:
     assert values(gzip.compress(b'{"v":1}\n{"v":2}')) == [1, 2]
     assert values(gzip.compress(b'{"v":1}') + gzip.compress(b'{"v":2}')) == [1, 2]
-    assert values(aggregated(b'{"v":1}', b'{"v":2}{"v":3}', gzip.compress(b'{"v":4}'), b'{"v":"x' + b"y" * 300 + b'"}')) == [
-        1, 2, 3, 4, "COERCION",
-    ]  # fmt: skip
+    long = b'{"v":"' + b"y" * 300 + b'"}'
+    packed = aggregated(b'{"v":1}', b'{"v":2}{"v":3}', gzip.compress(b'{"v":4}'), long)
+    assert values(packed) == [1, 2, 3, 4, "COERCION"]
     assert values(aggregated()) == []
 
 
@@ -354,3 +341,11 @@ def test_no_record_stops_any_format(data: bytes, layout: str) -> None:
     assert sum(row.values is None for row in found) <= MAX_ERRORS
     for row in found:
         assert row.values is not None or 0 < len(row.message or "") <= MAX_MESSAGE
+
+
+def test_the_root_may_be_the_array_that_is_flattened() -> None:
+    columns = [Column("b", "STRING", "$[0:].b"), Column("n", "INTEGER", "$[0:].n")]
+    assert rows(RecordDecoder(columns), b'[{"b": [1.0 ], "n": 1}, {"b": {"x": 0}}]') == [
+        ("[1.0 ]", 1),
+        ('{"x": 0}', None),
+    ]
