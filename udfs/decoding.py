@@ -14,43 +14,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from udfs.columns import CoercionError, Column, coercion, is_number, is_text
+from udfs.coercions import CoercionError, coercion, is_number, is_text
+from udfs.columns import Column
 from udfs.json_documents import Document, Number, documents, source_text
 from udfs.plain_records import plain_reader
 from udfs.record_envelope import EnvelopeError, is_wrapped, unwrapped
 from udfs.record_format import JSON, RecordFormat
+from udfs.refused import Decoded, Refused, told
 from udfs.separated_values import line_reader
 
-#: KDA's error_stream cuts the hexadecimal raw record at VARCHAR(49152), the message at VARCHAR(4096).
-MAX_DATA_ROW = 49152
-MAX_MESSAGE = 4096
 #: Errors told of one record: a megabyte of ``1 1 1 …`` would else be half a million rows of raw bytes.
 MAX_ERRORS = 10
 #: A byte that is no UTF-8, as Python's ``surrogateescape`` carries it through text.
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
-
-
-class Decoded(NamedTuple):
-    """One row of a record: its column values, or why it has none.
-
-    ``data_row`` is the raw record in hexadecimal (unpacked, if it was packed), only where there is an error.
-    """
-
-    values: tuple[Any, ...] | None
-    error_name: str | None = None
-    message: str | None = None
-    data_row: str | None = None
-
-
-class _Refused(NamedTuple):
-    """What can't be a row: why, and from which to which character of the record's text."""
-
-    name: str
-    message: str
-    start: int = 0
-    stop: int | None = None
 
 
 class RecordDecoder:
@@ -123,14 +101,14 @@ class RecordDecoder:
                 continue
             errors += 1
             if errors < MAX_ERRORS:
-                yield _told(row, record)
+                yield told(row, record)
             elif last is None:
                 last = row, record
         if last is not None:
             more = f" (and {errors - MAX_ERRORS} more errors in this record)" if errors > MAX_ERRORS else ""
-            yield _told(*last, more)
+            yield told(*last, more)
 
-    def _rows(self, data: bytes) -> Iterator[tuple[Decoded | _Refused, bytes]]:
+    def _rows(self, data: bytes) -> Iterator[tuple[Decoded | Refused, bytes]]:
         if not is_wrapped(data):
             for row in self._of_text(data):
                 yield row, data
@@ -139,12 +117,12 @@ class RecordDecoder:
             for record in unwrapped(data):
                 yield from ((row, record) for row in self._of_text(record))
         except EnvelopeError as e:
-            yield _Refused(e.name, str(e)), data
+            yield Refused(e.name, str(e)), data
 
-    def _of_text(self, data: bytes) -> Iterator[Decoded | _Refused]:
+    def _of_text(self, data: bytes) -> Iterator[Decoded | Refused]:
         text = data.decode("utf-8", "surrogateescape")
         if not text.strip().strip("\ufeff"):
-            yield _Refused("EMPTY_RECORD", f"record: required {self._what}, got an empty record")
+            yield Refused("EMPTY_RECORD", f"record: required {self._what}, got an empty record")
             return
         broken = not text.isascii() and _NO_UTF8.search(text) is not None
         for part in (
@@ -153,11 +131,11 @@ class RecordDecoder:
             if broken and (byte := _NO_UTF8.search(text, part.start, part.stop)):
                 number = ord(byte[0]) - 0xDC00
                 message = f"record: required UTF-8, got byte {number:#04x} after {byte.start()} characters"
-                yield _Refused("INVALID_UTF8", message, part.start, part.stop)
+                yield Refused("INVALID_UTF8", message, part.start, part.stop)
             elif isinstance(part, Document):
                 yield from self._of_document(part, text)
             elif part.values is None:
-                yield _Refused("INVALID_CSV", f"record: {part.reason}", part.start, part.stop)
+                yield Refused("INVALID_CSV", f"record: {part.reason}", part.start, part.stop)
             else:
                 yield self._of_line(part.values, part.start, part.stop)
 
@@ -167,12 +145,12 @@ class RecordDecoder:
             return "separated values"
         return "a JSON array" if self._format.row_path == "$[0:]" else "a JSON object"
 
-    def _of_document(self, document: Document, text: str) -> Iterator[Decoded | _Refused]:
+    def _of_document(self, document: Document, text: str) -> Iterator[Decoded | Refused]:
         span = document.start, document.stop
         if document.reason:
             shown = text[document.start : min(document.stop, document.start + 40)].rstrip()
             message = f"record: required {self._what}, got {shown!r}: {document.reason}"
-            yield _Refused("INVALID_JSON", message, *span)
+            yield Refused("INVALID_JSON", message, *span)
             return
         try:
             if self._row_is_document:  # as nearly always, and in half the time
@@ -181,10 +159,10 @@ class RecordDecoder:
             for row, trail, element in self._rows_of(document.value):
                 yield self._of_row(row, trail, element, document, text)
         except CoercionError as e:
-            yield _Refused("INVALID_JSON", str(e), *span)
+            yield Refused("INVALID_JSON", str(e), *span)
         except RecursionError:
             # Read just within the limit, it can be too deep to be shown.
-            yield _Refused("INVALID_JSON", "record: nested too deeply", *span)
+            yield Refused("INVALID_JSON", "record: nested too deeply", *span)
 
     def _rows_of(self, document: Any) -> Iterator[tuple[Any, tuple[str | int, ...], tuple[Any, int] | None]]:
         """The rows in a document, each with the way to it and, where an array in it is flattened, one element."""
@@ -213,7 +191,7 @@ class RecordDecoder:
         element: tuple[Any, int] | None,
         document: Document,
         text: str,
-    ) -> Decoded | _Refused:
+    ) -> Decoded | Refused:
         if not isinstance(row, dict) and self._array != ():
             hint = (
                 ": its elements are rows with the row path $[0:]"
@@ -222,8 +200,8 @@ class RecordDecoder:
             )
             where = "" if not trail else f" at {self._format.row_path}"
             message = f"record: required a JSON object{where}, got {_kind(row)}{hint}"
-            return _Refused("INVALID_JSON", message, document.start, document.stop)
-        values = []
+            return Refused("INVALID_JSON", message, document.start, document.stop)
+        values: list[Any] = []
         for column, steps, coerce in self._columns:
             inside = element and column.array is not None
             value = element[0] if element and inside else row
@@ -240,15 +218,15 @@ class RecordDecoder:
                     value = source_text(text, document.start, (*way, *steps))
                 values.append(coerce(value))
             except CoercionError as e:
-                return _Refused("COERCION", _misfit(column, e, value), document.start, document.stop)
+                return Refused("COERCION", _misfit(column, e, value), document.start, document.stop)
         return Decoded(tuple(values))
 
-    def _of_line(self, line: Sequence[str | None], start: int, stop: int) -> Decoded | _Refused:
+    def _of_line(self, line: Sequence[str | None], start: int, stop: int) -> Decoded | Refused:
         values = []
         for (column, _, coerce), place in zip(self._columns, self._places, strict=True):
             if place >= len(line):
                 message = f"record: required a value for column {column.name} at place {place}, got {len(line)} values"
-                return _Refused("INVALID_CSV", message, start, stop)
+                return Refused("INVALID_CSV", message, start, stop)
             value = line[place]
             if value is not None and column.type.upper() == "BOOLEAN" and is_number(value):
                 value = Number(value)  # separated values know text only
@@ -257,7 +235,7 @@ class RecordDecoder:
                     raise CoercionError("a value")
                 values.append(None if value is None else coerce(value))
             except CoercionError as e:
-                return _Refused("COERCION", _misfit(column, e, value), start, stop)
+                return Refused("COERCION", _misfit(column, e, value), start, stop)
         return Decoded(tuple(values))
 
 
@@ -265,7 +243,7 @@ def late_record(data: bytes, arrival: int, counted: int) -> Decoded:
     """What is told of a record that came after its time was over, times in milliseconds since the epoch."""
     late = (counted - arrival) / 1000
     message = f"record: came {late:.3f} s after its time was over; it counts at data_rowtime"
-    return _told(_Refused("LATE_RECORD", message), data)
+    return told(Refused("LATE_RECORD", message), data)
 
 
 def _misfit(column: Column, required: CoercionError, value: Any) -> str:
@@ -282,22 +260,3 @@ def _at(value: Any, steps: Sequence[str]) -> Any:
 def _kind(value: Any) -> str:
     kinds = {dict: "an object", list: "an array", str: "a text", bool: "a truth value", Number: "a number"}
     return kinds.get(type(value), "nothing")
-
-
-def _told(refused: _Refused, data: bytes, more: str = "") -> Decoded:
-    """An error with the raw record, both cut to what an error stream takes."""
-    name, message, start, stop = refused
-    room = MAX_DATA_ROW // 2
-    kept = data[:room]
-    if stop is not None:
-        text = data.decode("utf-8", "surrogateescape")
-        first, size = (
-            len(part.encode("utf-8", "surrogateescape")) for part in (text[:start], text[start:stop].rstrip())
-        )
-        if size < len(data.strip(b"\xef\xbb\xbf \t\r\n")):
-            more += f" (bytes {first} to {first + size} of {len(data)})"
-        if len(data) > room:  # better what it is about than where the record begins
-            kept = data[first : first + min(room, size)]
-    if len(data) > room:
-        more += f" (record of {len(data)} bytes, cut to {len(kept)})"
-    return Decoded(None, name, f"{message[: MAX_MESSAGE - len(more)]}{more}", kept.hex())

@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from udfs.columns import Column, coercion
+from udfs.coercions import coercion
+from udfs.columns import Column
 from udfs.json_documents import Number
 
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from udfs.columns import Column
-from udfs.decoding import MAX_DATA_ROW, MAX_ERRORS, MAX_MESSAGE, Decoded, RecordDecoder, late_record
+from udfs.decoding import MAX_ERRORS, RecordDecoder, late_record
+from udfs.refused import MAX_DATA_ROW, MAX_MESSAGE, Decoded
 
 TYPES = (
     "VARCHAR(8)",

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udfs.columns import Column
-from udfs.decoding import MAX_DATA_ROW, MAX_ERRORS, MAX_MESSAGE, RecordDecoder
+from udfs.decoding import MAX_ERRORS, RecordDecoder
 from udfs.record_envelope import MOST_UNPACKED
 from udfs.record_format import RecordFormat
+from udfs.refused import MAX_DATA_ROW, MAX_MESSAGE
 
 V = [Column("v", "INTEGER", "$.v")]
 ITEMS = [Column("sku", "VARCHAR(6)", "$.sku"), Column("pieces", "INTEGER", "$.count.pieces")]
