@@ -70,6 +70,9 @@ class Aws(Group):
     endpoint: Annotated[str, AfterValidator(without_user)] | None = Field(
         None, description="another address for all services, as a local AWS has"
     )
+    application_arn: str | None = Field(
+        None, description="what functions see as applicationArn; none: the deployed one's own, or a local one"
+    )
 
 
 class Source(Group):

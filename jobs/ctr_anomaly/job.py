@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from connectors.kinesis import KinesisSink
-from connectors.lambda_options import LambdaSinkOptions
+from connectors.lambda_options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
 from connectors.s3 import S3Sink
 from jobs.pipeline import Pipeline, forest_options, record_source, tap_sink
 from jobs.settings import Errors, Forest, Group, JobSettings, Seconds, Source
@@ -86,6 +86,7 @@ def build(pipeline: Pipeline, settings: Settings) -> None:
                 aws.endpoint,
                 key_column="SITE",
                 max_retries=settings.sink.max_retries,
+                application_arn=aws.application_arn or LOCAL_APPLICATION_ARN,
             ),
         )
     else:

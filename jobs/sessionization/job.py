@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from connectors.dynamodb import DynamoDbSink
 from connectors.kinesis import KinesisSink
-from connectors.lambda_options import LambdaSinkOptions
+from connectors.lambda_options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
 from jobs.pipeline import Pipeline, record_source, tap_sink
 from jobs.settings import Errors, Group, JobSettings, Seconds, Source
 
@@ -128,6 +128,7 @@ def build(pipeline: Pipeline, settings: Settings) -> None:
                 aws.endpoint,
                 key_column="session_id",
                 max_retries=settings.sink.max_retries,
+                application_arn=aws.application_arn or LOCAL_APPLICATION_ARN,
             ),
         )
     else:
