@@ -17,6 +17,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connectors.check import require
+from connectors.requirements import Requirements, Resource, allow, arn
+from connectors.table_format import format_options
 
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream
@@ -87,9 +89,21 @@ class KinesisSource:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
         _check(self.stream, self.region, self.endpoint)
 
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        return _requirements(
+            self.stream,
+            "kinesis:DescribeStream",
+            "kinesis:DescribeStreamSummary",
+            "kinesis:GetRecords",
+            "kinesis:GetShardIterator",
+            "kinesis:ListShards",
+        )
+
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """The stream's records: ``data BYTES``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``; NULLs each second.
 
+        A second source of a stream has its state under its own name, so the order of the two must not change.
         There are no watermarks: what a record's time is, and how far time has come, is for the one who takes them.
         """
         with_clause = ", ".join(
@@ -101,7 +115,8 @@ class KinesisSource:
             f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL) WITH ({with_clause})"
         )
         stream = table_env.to_data_stream(table_env.from_path(f"{name}_stream"))
-        _name_state(stream, f"kinesis {self.stream}")
+        others = _sources_of(table_env, self.stream) - {f"{name}_stream"}
+        _name_state(stream, f"kinesis {self.stream}" + (f" {name}" if others else ""))
         table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream))
         # Without records no operator would be called, and a quiet stream's windows would never close.
         table_env.execute_sql(
@@ -116,7 +131,7 @@ class KinesisSource:
 
 @dataclass(frozen=True)
 class KinesisSink:
-    """A stream to write JSON rows to.
+    """A stream to write rows to.
 
     Parameters
     ----------
@@ -124,18 +139,18 @@ class KinesisSink:
         Which stream.
     endpoint : str or None
         Another address for Kinesis.
+    format : str
+        ``json`` or ``csv``.
     """
 
     stream: str
     region: str
     endpoint: str | None = None
+    format: str = "json"
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
-        options = _common(self.stream, self.region, self.endpoint) | {
-            "format": "json",
-            "json.timestamp-format.standard": "SQL",
-        }
+        options = _common(self.stream, self.region, self.endpoint) | format_options(self.format)
         if self.endpoint:
             # Flink's Kinesis sink talks HTTP/2 by itself; of plain-HTTP endpoints only some do.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
@@ -144,6 +159,16 @@ class KinesisSink:
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
         _check(self.stream, self.region, self.endpoint)
+
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        return _requirements(self.stream, "kinesis:DescribeStreamSummary", "kinesis:PutRecords")
+
+
+def _requirements(stream: str, *actions: str) -> Requirements:
+    return Requirements(
+        [allow(arn("kinesis", f"stream/{stream}"), *actions)], [Resource("AWS::Kinesis::Stream", stream)]
+    )
 
 
 def _common(stream: str, region: str, endpoint: str | None) -> dict[str, str]:
@@ -157,6 +182,21 @@ def _check(stream: str, region: str, endpoint: str | None) -> None:
     require(
         "kinesis", region, endpoint, f"Kinesis stream {stream}", "describe_stream_summary", StreamName=stream
     )
+
+
+def _sources_of(table_env: StreamTableEnvironment, stream: str) -> set[str]:
+    """The tables of an environment that read a stream."""
+    from pyflink.java_gateway import get_gateway
+
+    identifier = get_gateway().jvm.org.apache.flink.table.catalog.ObjectIdentifier
+    catalog, database = table_env.get_current_catalog(), table_env.get_current_database()
+    tables = table_env._j_tenv.getCatalogManager()
+    found = set()
+    for name in set(table_env.list_temporary_tables()) - set(table_env.list_temporary_views()):
+        options = tables.getTable(identifier.of(catalog, database, name)).get().getTable().getOptions()
+        if options.get("stream") == stream and options.containsKey("scan.stream.initpos"):
+            found.add(name)
+    return found
 
 
 def _name_state(stream: DataStream, uid: str) -> None:

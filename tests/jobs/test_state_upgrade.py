@@ -40,7 +40,12 @@ def operators(name: str, table_env: Any, *properties: str) -> tuple[set[str], li
     pipeline = job(name).pipeline(
         table_env, override(groups, ["aws.endpoint=http://127.0.0.1:1", *properties])
     )
-    statements = pipeline._inserts._j_statement_set
+    return operators_of(table_env, pipeline._inserts)
+
+
+def operators_of(table_env: Any, inserts: Any) -> tuple[set[str], list[str]]:
+    """The same of a statement set."""
+    statements = inserts._j_statement_set
     kind = statements.getClass()
     while kind.getSimpleName() != "StatementSetImpl":
         kind = kind.getSuperclass()
