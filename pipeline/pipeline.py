@@ -12,7 +12,7 @@ from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
 from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
 from pipeline.faults import query_error, updates
-from pipeline.groups import Aws, Source
+from pipeline.groups import LAMBDA_OPTIONS, Aws, Source
 from pipeline.operators import Operator, operators_of
 from pipeline.settings import Settings, SettingsError, parameters
 from pipeline.statements import RecordedEnvironment
@@ -128,7 +128,7 @@ class Pipeline:
 
     def _source(self, name: str, spec: SourceSpec, connector: RecordSource) -> None:
         self._checks.append(connector.check)
-        records = connector.records(self.table_env, f"{name}_records")
+        records = connector.records(self.table_env, name)
         columns = list(spec.columns)
         if isinstance(connector, Recording):
             event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
@@ -196,13 +196,9 @@ class Pipeline:
                 aws.region,
                 aws.endpoint,
                 key_column=group.key,
-                concurrency=group.concurrency,
-                batch_seconds=group.batch_seconds.total_seconds(),
-                batch_records=group.batch_records,
-                max_retries=group.max_retries,
-                timeout_seconds=group.timeout_seconds.total_seconds(),
-                max_buffered=group.max_buffered,
+                **{name: getattr(group, name) for name in LAMBDA_OPTIONS},
                 application_arn=aws.application_arn,
+                name=destination.name,
             )
             self._checks.append(lambda: check_function(options))
             rows = self.table_env.sql_query(destinations.rows(self.table_env, destination.of))

@@ -30,13 +30,13 @@ pytestmark = pytest.mark.flink
 COMMITTED = Path(__file__).with_name("operator_ids.json")
 LABS = sorted(path.parent.name for path in JOBS.glob("*/application.yaml"))
 NAMED = {
-    "trades": {"kinesis Demo-samples", "random_cut_forest temp_stream"},
+    "trades": {"kinesis source_sql_stream", "random_cut_forest temp_stream"},
     "ctr": {
-        "kinesis ctr-clickstream",
+        "kinesis source_sql_stream",
         "random_cut_forest scored_ctr",
-        "lambda_sink CSEBeconAnomalyResponse",
+        "lambda_sink sink",
     },
-    "sessions": {"kinesis lab-stream", "lambda_sink lab-function"},
+    "sessions": {"kinesis source_sql_stream", "lambda_sink sink"},
 }
 
 

@@ -20,7 +20,11 @@ BAD = [
     ("INSERT INTO trades SELECT * FROM trades", "asked.sql", "query"),
     ("DROP TABLE trades", "asked.sql", "query"),
     ("SELECT price FROM trades; SELECT 1 FROM trades", "asked.sql", "single statement"),
-    ("SELECT price FROM trades /*+ OPTIONS('connector'='filesystem','path'='/etc/passwd') */", "asked.sql", "Hints can only be applied to tables"),
+    (
+        "SELECT price FROM trades /*+ OPTIONS('connector'='filesystem','path'='/etc/passwd') */",
+        "asked.sql",
+        "Hints can only be applied to tables",
+    ),
 ]
 
 
