@@ -24,7 +24,7 @@ from infra.application_log import failure
 from infra.application_template import application_template, job_parameters
 from infra.clients import client
 from pipeline.application import Application
-from pipeline.rights import rights
+from pipeline.requirements import requirements
 from pipeline.settings import Settings, settings
 
 
@@ -244,7 +244,7 @@ def _template(
 ) -> dict[str, Any]:
     sources = [getattr(found, chosen.group_of(source)) for source in chosen.sources.values()]
     streams = [source.stream for source in sources if source.type == "kinesis"]
-    return application_template(groups, rights(chosen, found), streams)
+    return application_template(groups, requirements(chosen, found).statements, streams)
 
 
 def _divided(parameters: list[str] | None) -> tuple[dict[str, str], dict[str, str]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.check import ConnectorError, require
-from connectors.rights import Right, right
+from connectors.requirements import Requirements, Resource, allow, arn
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,14 @@ class DynamoDbSink:
             options["aws.endpoint"] = self.endpoint
         return options
 
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        where = arn("dynamodb", f"table/{self.table}")
+        return Requirements(
+            [allow(where, "dynamodb:BatchWriteItem", "dynamodb:DescribeTable")],
+            [Resource("AWS::DynamoDB::Table", self.table)],
+        )
+
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the table is there and has that key."""
         what = f"DynamoDB table {self.table}"
@@ -56,7 +64,3 @@ class DynamoDbSink:
         found = [k["AttributeName"] for k in answer["Table"]["KeySchema"]]
         if found != [self.key]:
             raise ConnectorError(f"{what}: its key must be {self.key} alone, got {', '.join(found)}")
-
-    def requires(self) -> tuple[Right, ...]:
-        """What a job's role must allow."""
-        return (right("dynamodb", self.region, f"table/{self.table}", "BatchWriteItem", "DescribeTable"),)

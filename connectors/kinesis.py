@@ -17,7 +17,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connectors.check import require
-from connectors.rights import Right, right
+from connectors.requirements import Requirements, Resource, allow, arn
+from connectors.table_format import format_options
 
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream
@@ -88,15 +89,21 @@ class KinesisSource:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
         _check(self.stream, self.region, self.endpoint)
 
-    def requires(self) -> tuple[Right, ...]:
-        """What a job's role must allow."""
-        reads = ("DescribeStream", "GetRecords", "GetShardIterator", "ListShards")
-        # The summary is what the check asks for.
-        return (right("kinesis", self.region, f"stream/{self.stream}", "DescribeStreamSummary", *reads),)
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        return _requirements(
+            self.stream,
+            "kinesis:DescribeStream",
+            "kinesis:DescribeStreamSummary",
+            "kinesis:GetRecords",
+            "kinesis:GetShardIterator",
+            "kinesis:ListShards",
+        )
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """The stream's records: ``data BYTES``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``; NULLs each second.
 
+        The positions in the stream are kept under ``name``.
         There are no watermarks: what a record's time is, and how far time has come, is for the one who takes them.
         """
         with_clause = ", ".join(
@@ -108,7 +115,7 @@ class KinesisSource:
             f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL) WITH ({with_clause})"
         )
         stream = table_env.to_data_stream(table_env.from_path(f"{name}_stream"))
-        _name_state(stream, f"kinesis {self.stream}")
+        _name_state(stream, f"kinesis {name}")
         table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream))
         # Without records no operator would be called, and a quiet stream's windows would never close.
         table_env.execute_sql(
@@ -123,7 +130,7 @@ class KinesisSource:
 
 @dataclass(frozen=True)
 class KinesisSink:
-    """A stream to write JSON rows to.
+    """A stream to write rows to.
 
     Parameters
     ----------
@@ -131,18 +138,18 @@ class KinesisSink:
         Which stream.
     endpoint : str or None
         Another address for Kinesis.
+    format : str
+        ``json`` or ``csv``.
     """
 
     stream: str
     region: str
     endpoint: str | None = None
+    format: str = "json"
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
-        options = _common(self.stream, self.region, self.endpoint) | {
-            "format": "json",
-            "json.timestamp-format.standard": "SQL",
-        }
+        options = _common(self.stream, self.region, self.endpoint) | format_options(self.format)
         if self.endpoint:
             # Flink's Kinesis sink talks HTTP/2 by itself; of plain-HTTP endpoints only some do.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
@@ -152,11 +159,15 @@ class KinesisSink:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
         _check(self.stream, self.region, self.endpoint)
 
-    def requires(self) -> tuple[Right, ...]:
-        """What a job's role must allow."""
-        return (
-            right("kinesis", self.region, f"stream/{self.stream}", "DescribeStreamSummary", "PutRecords"),
-        )
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        return _requirements(self.stream, "kinesis:DescribeStreamSummary", "kinesis:PutRecords")
+
+
+def _requirements(stream: str, *actions: str) -> Requirements:
+    return Requirements(
+        [allow(arn("kinesis", f"stream/{stream}"), *actions)], [Resource("AWS::Kinesis::Stream", stream)]
+    )
 
 
 def _common(stream: str, region: str, endpoint: str | None) -> dict[str, str]:

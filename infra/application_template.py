@@ -7,7 +7,6 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from connectors.rights import Right
 from infra.template import TemplateError, parsed
 
 _TEMPLATE = Path(__file__).parent / "templates" / "managed_flink.yaml"
@@ -17,7 +16,9 @@ _OWN_ARN = {
 
 
 def application_template(
-    groups: Mapping[str, Mapping[str, str]], rights: Iterable[Right] = (), streams: Iterable[str] = ()
+    groups: Mapping[str, Mapping[str, str]],
+    statements: Iterable[Mapping[str, Any]] = (),
+    streams: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The CloudFormation template of an application.
 
@@ -26,8 +27,9 @@ def application_template(
     groups : mapping
         Property groups by name. ``aws.application_arn``, which the job tells its functions, is the application's own
         unless it is given.
-    rights : iterable of Right
-        What the job may do: its role allows this, and to read its package and to write its log.
+    statements : iterable of mapping
+        What the job needs to be allowed (:mod:`pipeline.requirements`): its role allows this, and to read its package
+        and to write its log.
     streams : iterable of str
         The Kinesis streams that it reads; each has an alarm, the first under the plain name.
 
@@ -39,8 +41,7 @@ def application_template(
     tree: dict[str, Any] = parsed(_TEMPLATE.read_text())
     resources = tree["Resources"]
     resources["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"] += [
-        {"Effect": "Allow", "Action": list(right.actions), "Resource": {"Fn::Sub": right.resource}}
-        for right in rights
+        {**statement, "Resource": {"Fn::Sub": statement["Resource"]}} for statement in statements
     ]
     configuration = resources["Application"]["Properties"]["ApplicationConfiguration"]
     configuration["EnvironmentProperties"]["PropertyGroups"][:0] = list(_property_groups(groups))

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from infra.paths import BUILD, ROOT
-from pipeline.application import Application
+from pipeline.application import DESCRIPTION, Application
 
 PACKAGE = BUILD / "kda-on-flink.zip"
 WHEELS = BUILD / "wheels"
@@ -37,9 +37,7 @@ LOCK = ROOT / "requirements.lock"
 RUN_OPTIONS = {"python": "main.py", "jarfile": "lib/connectors.jar", "pyFiles": "packages/"}
 #: Our packages that a running job imports.
 OURS = ("connectors", "jobs", "pipeline", "udfs")
-# What an application is made of, and what of ours a job needs.
-_DATA = (".sql", ".yaml")
-_SUFFIXES = (".py", *_DATA)
+
 #: What the service has, with everything that these need.
 PROVIDED = ("apache-flink", "numpy", "pandas", "pyarrow")
 #: What our dependencies need beyond that, in the lock file's versions.
@@ -123,15 +121,15 @@ def build(application: Application | None = None, path: Path = PACKAGE) -> Conte
     }
     for package in OURS:
         for file in sorted((ROOT / package).rglob("*")):
-            if file.suffix in _SUFFIXES:
+            if _needed(file):
                 entries[f"packages/{file.relative_to(ROOT).as_posix()}"] = file.read_bytes()
-    if application is not None and application.folder.resolve().parent != ROOT / "jobs":
+    if application is not None:
         folder = f"packages/jobs/{application.name}/"
         entries = {name: content for name, content in entries.items() if not name.startswith(folder)}
         entries |= {
             f"{folder}{file.name}": file.read_bytes()
             for file in application.folder.iterdir()
-            if file.suffix in _DATA
+            if _needed(file)
         }
     for wheel in wheels():
         entries |= dict(_unpacked(wheel))
@@ -174,6 +172,13 @@ def check(path: Path) -> Contents:
         if required not in parts:
             raise PackageError(f"{path.name}: {required} is missing")
     return Contents(path, size, parts)
+
+
+def _needed(file: Path) -> bool:
+    """Of an application its description and its queries; its demo and its stack are for elsewhere."""
+    if (file.parent / DESCRIPTION).exists():
+        return file.name == DESCRIPTION or file.suffix == ".sql"
+    return file.suffix in (".py", ".sql")
 
 
 def digest(path: Path) -> str:

@@ -11,11 +11,12 @@ from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
 from connectors.lambda_options import LambdaSinkOptions
-from connectors.rights import Right
+from connectors.requirements import Requirements
 from connectors.s3 import S3Sink
 from pipeline import sql
 from pipeline.application import Destination as DestinationSpec
-from pipeline.groups import Aws, Destination
+from pipeline.groups import LAMBDA_OPTIONS, Aws
+from udfs.row_stream import through_a_stream
 
 HERE = Path(__file__).parent
 #: Folders of files: UTC date and hour.
@@ -28,7 +29,7 @@ class Sink(Protocol):
 
     def options(self) -> dict[str, str]: ...
     def check(self) -> None: ...
-    def requires(self) -> tuple[Right, ...]: ...
+    def requires(self) -> Requirements: ...
 
 
 @dataclass(frozen=True)
@@ -47,32 +48,28 @@ class SinkTable:
     refused: str | None = None
 
 
-def connector(group: Destination, aws: Aws) -> Sink:
+def connector(group: Any, aws: Aws) -> Sink:
     """The connector that a destination's property group asks for; not for a function, which is no table."""
     where = (aws.region, aws.endpoint)
     if group.type == "firehose":
-        return FirehoseSink(str(group.delivery_stream), *where)
+        return FirehoseSink(str(group.delivery_stream), *where, group.format)
     if group.type == "kinesis":
-        return KinesisSink(str(group.stream), *where)
+        return KinesisSink(str(group.stream), *where, group.format)
     if group.type == "s3":
-        return S3Sink(str(group.path), *where)
+        return S3Sink(str(group.path), *where, group.format)
     return DynamoDbSink(str(group.table), str(group.key), *where)
 
 
-def function(group: Destination, aws: Aws) -> LambdaSinkOptions:
-    """How rows are handed to the function that a destination's property group names."""
+def function(name: str, group: Any, aws: Aws) -> LambdaSinkOptions:
+    """How rows are handed to the function that the property group of a destination names."""
     return LambdaSinkOptions(
-        str(group.function),
+        group.function,
         aws.region,
         aws.endpoint,
         key_column=group.key,
-        concurrency=group.concurrency,
-        batch_seconds=group.batch_seconds.total_seconds(),
-        batch_records=group.batch_records,
-        max_retries=group.max_retries,
-        timeout_seconds=group.timeout_seconds.total_seconds(),
-        max_buffered=group.max_buffered,
+        **{option: getattr(group, option) for option in LAMBDA_OPTIONS},
         application_arn=aws.application_arn,
+        name=name,
     )
 
 
@@ -81,9 +78,7 @@ def rows(table_env: Any, relation: str) -> str:
     return f"SELECT {', '.join(_value(c, t) for c, t in columns_of(table_env, relation).items())} FROM `{relation}`"
 
 
-def sink_table(
-    table_env: Any, spec: DestinationSpec, group: Destination, options: Mapping[str, str]
-) -> SinkTable:
+def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mapping[str, str]) -> SinkTable:
     """The table of a destination and the statement that fills it.
 
     Raises
@@ -105,7 +100,11 @@ def sink_table(
     declared = ",\n".join(f"  {sql.identifier(c)} {t}" for c, t in types.items())
     partitioned = f"\nPARTITIONED BY ({', '.join(map(sql.identifier, partitions))})" if partitions else ""
     create = f"CREATE TEMPORARY TABLE `{name}` (\n{declared}\n){partitioned}\n{sql.with_options(options)}"
-    insert = f"INSERT INTO `{name}`\nSELECT {', '.join(values)}\nFROM `{spec.of}`"
+    query = f"SELECT {', '.join(values)}\nFROM `{spec.of}`"
+    if group.type == "s3":
+        _dealt_out(table_env, f"{name}_rows", query)
+        query = f"SELECT * FROM `{name}_rows`"
+    insert = f"INSERT INTO `{name}`\n{query}"
     if group.type != "dynamodb":
         return SinkTable(create, insert)
     complete = " AND ".join(f"{sql.identifier(c)} IS NOT NULL" for c in columns)
@@ -119,6 +118,16 @@ def columns_of(table_env: Any, relation: str) -> dict[str, str]:
         if column.getName() != "rowtime":
             found[column.getName()] = column.getDataType().getLogicalType().copy(True).asSerializableString()
     return found
+
+
+def _dealt_out(table_env: Any, name: str, query: str) -> None:
+    """A file writer's state is found again at every parallelism only where the writer is never chained to a step."""
+    from pyflink.table import Schema
+
+    table, schema = table_env.sql_query(query), Schema.new_builder()
+    for column in table._j_table.getResolvedSchema().getColumns():
+        schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
+    table_env.create_temporary_view(name, through_a_stream(table_env, table, schema.build(), spread=True))
 
 
 def _incomplete(spec: DestinationSpec, columns: Mapping[str, str], complete: str) -> str:

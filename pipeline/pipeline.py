@@ -12,6 +12,7 @@ from pipeline import destinations, sql
 from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
 from pipeline.faults import query_error, updates
 from pipeline.groups import Source
+from pipeline.operators import Operator, operators_of
 from pipeline.settings import Settings, parameters
 from pipeline.sources import RecordSource, record_source
 from pipeline.statements import RecordedEnvironment
@@ -89,10 +90,27 @@ class Pipeline:
         for check in self._checks:
             check()
 
+    def explain(self) -> str:
+        """Flink's plan of everything that is delivered; raises as :meth:`execute`."""
+        return str(self._planned(self._inserts.explain))
+
+    def operators(self) -> list[Operator]:
+        """The operators of the job as it would run, by which saved state is found again."""
+        return operators_of(self.table_env, self._inserts)
+
     def execute(self) -> TableResult:
-        """Start everything that is delivered, as one Flink job."""
+        """Start everything that is delivered, as one Flink job.
+
+        Raises
+        ------
+        ValueError
+            A relation updates rows that it has given, which no destination can take.
+        """
+        return self._planned(self._inserts.execute)
+
+    def _planned(self, act: Callable[[], Any]) -> Any:
         try:
-            return self._inserts.execute()
+            return act()
         except Exception as e:
             if step := updates(str(e)):
                 raise ValueError(
@@ -103,7 +121,7 @@ class Pipeline:
 
     def _source(self, name: str, spec: SourceSpec, connector: RecordSource) -> None:
         self._checks.append(connector.check)
-        records = connector.records(self.table_env, f"{name}_records")
+        records = connector.records(self.table_env, name)
         columns = list(spec.columns)
         if isinstance(connector, Recording):
             event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
@@ -166,7 +184,7 @@ class Pipeline:
         if group.type == "none":
             return
         if group.type == "lambda":
-            options = destinations.function(group, aws)
+            options = destinations.function(destination.name, group, aws)
             self._checks.append(lambda: check_function(options))
             rows = self.table_env.sql_query(destinations.rows(self.table_env, destination.of))
             self._join_errors(f"{destination.name}_errors", lambda_sink(self.table_env, rows, options))
@@ -184,16 +202,20 @@ class Pipeline:
         self.table_env.create_temporary_view(name, table)
         self._errors.append(name)
 
-    def _insert_errors(self, connector: KinesisSink) -> None:
-        self._checks.append(connector.check)
-        options = sql.with_options(connector.options())
-        self.table_env.execute_sql(f"{sql.load(destinations.HERE / 'error_stream.sql')}\n{options}")
+    def unite_errors(self) -> None:
+        """Make ``all_errors``: every error so far, under KDA's column names."""
         union = "\nUNION ALL\n".join(
             f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM `{name}`"
             for name in self._errors
         )
         all_errors = sql.load(destinations.HERE / "all_errors.sql").replace("/* relations */", union)
         self.table_env.execute_sql(all_errors)
+
+    def _insert_errors(self, connector: KinesisSink) -> None:
+        self._checks.append(connector.check)
+        options = sql.with_options(connector.options())
+        self.table_env.execute_sql(f"{sql.load(destinations.HERE / 'error_stream.sql')}\n{options}")
+        self.unite_errors()
         self._insert("INSERT INTO error_stream\nSELECT * FROM all_errors")
         tap, aws = self._settings.tap, self._settings.aws
         if tap.stream:

@@ -10,7 +10,8 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import TableFunction, udtf
 
 from udfs.columns import Column
-from udfs.decoding import Decoded, RecordDecoder, late_record
+from udfs.decoding import RecordDecoder, late_record
+from udfs.refused import Decoded
 from udfs.row_stream import through_a_stream
 from udfs.shard_clock import ShardClock
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cfnlint.api import lint
 
-from connectors.rights import right
+from connectors.requirements import allow, arn
 from infra import application_log, local, managed_flink, package, stacks
 from infra.application_template import application_template, job_parameters
 from infra.clients import client
@@ -20,9 +20,9 @@ GROUPS = {
     "alerts": {"limit": "91.5"},
     "sink": {"path": ""},
 }
-RIGHTS = [
-    right("kinesis", "us-east-1", "stream/telemetry", "GetRecords", "ListShards"),
-    right("firehose", "us-east-1", "deliverystream/averages", "PutRecordBatch"),
+STATEMENTS = [
+    allow(arn("kinesis", "stream/telemetry"), "kinesis:GetRecords", "kinesis:ListShards"),
+    allow(arn("firehose", "deliverystream/averages"), "firehose:PutRecordBatch"),
 ]
 PARAMETERS = {"ErrorStream": "fleet-errors"}
 OWN_ARN = (
@@ -42,7 +42,7 @@ def property_groups(tree: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_property_groups_get_into_the_template_and_it_stays_lint_clean() -> None:
-    tree = application_template(GROUPS, RIGHTS, ["telemetry"])
+    tree = application_template(GROUPS, STATEMENTS, ["telemetry"])
     assert problems(tree) == []
     # The service takes no empty value and no empty group.
     assert property_groups(tree) == {
@@ -73,7 +73,7 @@ def test_a_value_that_is_too_long_is_refused() -> None:
 
 
 def test_each_stream_that_is_read_has_its_alarm() -> None:
-    tree = application_template(GROUPS, RIGHTS, ["telemetry", "doors", "telemetry"])
+    tree = application_template(GROUPS, STATEMENTS, ["telemetry", "doors", "telemetry"])
     assert problems(tree) == []
     behind = {
         name: (
@@ -87,7 +87,7 @@ def test_each_stream_that_is_read_has_its_alarm() -> None:
         "BehindAlarm": ("${ApplicationName}-behind", "telemetry"),
         "BehindAlarm2": ("${ApplicationName}-behind-doors", "doors"),
     }
-    without = application_template(GROUPS, RIGHTS)
+    without = application_template(GROUPS, STATEMENTS)
     assert problems(without) == []
     assert "BehindAlarm" not in without["Resources"]
 
@@ -190,7 +190,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint: str) -> None:
     name = managed_flink.application_name("fleet")
     assert managed_flink.status(endpoint, name) is None
-    tree = application_template(GROUPS, RIGHTS, ["telemetry"])
+    tree = application_template(GROUPS, STATEMENTS, ["telemetry"])
     made = managed_flink.deploy(endpoint, name, tree, PARAMETERS | {"Parallelism": "2"}, b"zip 1")
     assert (made.status, made.parallelism, made.snapshots) == ("READY", 2, ())
 

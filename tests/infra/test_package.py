@@ -72,8 +72,11 @@ def test_it_holds_the_entry_point_our_packages_and_one_jar(built: package.Conten
         f"packages/{path.relative_to(package.ROOT)}"
         for folder in package.OURS
         for path in (package.ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".sql", ".yaml")
+        if path.suffix == ".sql"
+        or path.name == "application.yaml"
+        or (path.suffix == ".py" and not (path.parent / "application.yaml").exists())
     }
+    assert "packages/jobs/trades/application.yaml" in sources
     assert {name for name in names if name.split("/")[1:2][:1] in [[p] for p in package.OURS]} == sources
     assert sum(built.parts.values()) < built.size < package.LIMIT
 

@@ -13,7 +13,7 @@ from infra.resources import BUCKET, DELIVERY, STREAM, TABLE
 from infra.template import TemplateError, derived, local_values
 from pipeline.application import Application
 from pipeline.catalog import all_applications, find
-from pipeline.rights import rights
+from pipeline.requirements import requirements
 from pipeline.settings import settings
 from tests.fleet import fleet
 
@@ -221,11 +221,11 @@ def test_a_jobs_role_is_what_its_connectors_require_and_each_statement_names_a_r
 ) -> None:
     application = fleet(tmp_path)
     found = settings(application, {"tap": {"stream": "fleet-taps"}, "source": {"preprocess": "clean:live"}})
-    tree = application_template({}, rights(application, found), ["fleet-telemetry"])
+    tree = application_template({}, requirements(application, found).statements, ["fleet-telemetry"])
     assert problems(tree) == []
     derived = statements(tree, "Role")[3:]
     allowed = {s["Resource"]["Fn::Sub"].removeprefix("arn:${AWS::Partition}:"): s["Action"] for s in derived}
-    here = "us-east-1:${AWS::AccountId}"
+    here = "${AWS::Region}:${AWS::AccountId}"
     write = ["kinesis:DescribeStreamSummary", "kinesis:PutRecords"]
     assert allowed == {
         f"kinesis:{here}:stream/fleet-telemetry": [
@@ -269,7 +269,7 @@ def test_lab_1s_role_allows_what_the_deployed_jobs_does() -> None:
             "sink": {"type": "s3", "path": "s3://processed/x/"},
         },
     ):
-        needed |= {a for right in rights(lab, settings(lab, groups)) for a in right.actions}
+        needed |= {a for s in requirements(lab, settings(lab, groups)).statements for a in s["Action"]}
     assert set(actions(statements(template(lab), "ApplicationRole"))) == needed
 
 
