@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline import sql
-from pipeline.document import line_of
+from pipeline.document import line_of, load
 from udfs.columns import Column
 
 DESCRIPTION = "application.yaml"
@@ -395,7 +395,7 @@ def read(folder: Path) -> Application:
     path = folder / DESCRIPTION
     try:
         text = path.read_text(encoding="utf-8")
-        tree = yaml.safe_load(text)
+        tree = load(text)
     except FileNotFoundError:
         raise ApplicationError(f"{path}: no such file; an application is a folder with one") from None
     except (yaml.YAMLError, UnicodeDecodeError) as e:
