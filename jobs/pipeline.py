@@ -19,6 +19,7 @@ from udfs.columns import Column
 from udfs.decode_function import decode_records
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
+from udfs.record_format import JSON, RecordFormat
 from udfs.row_stream import through_a_stream
 
 if TYPE_CHECKING:
@@ -76,24 +77,38 @@ class Pipeline:
         self._inserts = table_env.create_statement_set()
         self._tap: tuple[TapSink, tuple[str, ...]] | None = None
 
-    def source(self, name: str, connector: RecordSource, **parameters: sql.type_of_value) -> None:
+    def source(
+        self,
+        name: str,
+        connector: RecordSource,
+        record_format: RecordFormat = JSON,
+        **parameters: sql.type_of_value,
+    ) -> None:
         """Read a stream's records into the typed columns of ``name.sql``; what does not fit goes to the error stream.
 
-        A column's COMMENT is its record path (``$.a.b``); without one it is ``$.name``. A column ``rowtime``, the time
-        of arrival, is added.
+        A column's COMMENT is its record path (``$.a.b``, ``@arrival``); without one it is ``$.name``. A column
+        ``rowtime``, the time of arrival, is added.
         """
         statement = self._bound(name, parameters)
         self.statements.append(statement)
         self._checks.append(connector.check)
-        records = connector.records(self.table_env, f"{name}_records")
         columns = _declared_columns(self.table_env, statement)
+        if isinstance(connector, KinesisSource):
+            numbered = any(column.path == "@sequence_number" for column in columns)
+            records = connector.records(self.table_env, f"{name}_records", sequence_number=numbered)
+        else:
+            records = connector.records(self.table_env, f"{name}_records")
         if isinstance(connector, Recording):
             event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
-            decoded, errors, _ = decode_records(self.table_env, records, [*columns, event_time])
+            decoded, errors, _ = decode_records(
+                self.table_env, records, [*columns, event_time], record_format=record_format, name=name
+            )
             decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
         else:
             idle_timeout = connector.idle_timeout if isinstance(connector, KinesisSource) else None
-            decoded, errors, quiet = decode_records(self.table_env, records, columns, idle_timeout)
+            decoded, errors, quiet = decode_records(
+                self.table_env, records, columns, idle_timeout, record_format, name
+            )
         self.table_env.create_temporary_view(name, decoded)
         self.errors(f"{name}_errors", errors)
         if isinstance(connector, Recording):  # never quiet
