@@ -23,7 +23,7 @@ MAY_KNOW = {
 }
 THIRD_PARTIES = {
     "lambdas": {"boto3", "botocore"},
-    "udfs": {"msgspec", "numpy", "numba", "pyflink"},
+    "udfs": {"llvmlite", "msgspec", "numba", "numpy", "pyflink"},
 }
 #: Algorithms: they must run where there is no Flink.
 WITHOUT_FLINK = (
