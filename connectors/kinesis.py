@@ -100,19 +100,27 @@ class KinesisSource:
             "kinesis:ListShards",
         )
 
-    def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
+    def records(
+        self, table_env: StreamTableEnvironment, name: str, *, sequence_number: bool = False
+    ) -> Table:
         """The stream's records: ``data BYTES``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``; NULLs each second.
 
         The positions in the stream are kept under ``name``.
         There are no watermarks: what a record's time is, and how far time has come, is for the one who takes them.
+        With ``sequence_number`` there is a column ``sequence_number STRING``. The connector tells no partition key.
         """
+        columns, types = ["`data`", "shard", "arrival"], ["BYTES", "STRING", "TIMESTAMP_LTZ(3)"]
+        numbers = ""
+        if sequence_number:
+            columns, types = [*columns, "sequence_number"], [*types, "STRING"]
+            numbers = ", `sequence_number` STRING NOT NULL METADATA FROM 'sequence-number' VIRTUAL"
         with_clause = ", ".join(
             f"'{k}' = '{v.replace(chr(39), chr(39) * 2)}'" for k, v in self.options().items()
         )
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE `{name}_stream` (`data` BYTES,"
             " `arrival` TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL,"
-            f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL) WITH ({with_clause})"
+            f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL{numbers}) WITH ({with_clause})"
         )
         stream = table_env.to_data_stream(table_env.from_path(f"{name}_stream"))
         _name_state(stream, f"kinesis {name}")
@@ -122,9 +130,9 @@ class KinesisSource:
             f"CREATE TEMPORARY TABLE `{name}_beats` (beat INT)"
             " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
         )
+        nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in types)
         return table_env.sql_query(
-            f"SELECT `data`, shard, arrival FROM `{name}_records` UNION ALL SELECT"
-            f" CAST(NULL AS BYTES), CAST(NULL AS STRING), CAST(NULL AS TIMESTAMP_LTZ(3)) FROM `{name}_beats`"
+            f"SELECT {', '.join(columns)} FROM `{name}_records` UNION ALL SELECT {nothing} FROM `{name}_beats`"
         )
 
 

@@ -121,15 +121,23 @@ class Pipeline:
 
     def _source(self, name: str, spec: SourceSpec, connector: RecordSource) -> None:
         self._checks.append(connector.check)
-        records = connector.records(self.table_env, name)
-        columns = list(spec.columns)
+        columns, form = list(spec.decoded), spec.record_format
+        if isinstance(connector, KinesisSource):
+            numbered = any(column.path == "@sequence_number" for column in columns)
+            records = connector.records(self.table_env, name, sequence_number=numbered)
+        else:
+            records = connector.records(self.table_env, name)
         if isinstance(connector, Recording):
             event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
-            decoded, errors, _ = decode_records(self.table_env, records, [*columns, event_time], name=name)
+            decoded, errors, _ = decode_records(
+                self.table_env, records, [*columns, event_time], None, form, name
+            )
             decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
         else:
             idle_timeout = connector.idle_timeout if isinstance(connector, KinesisSource) else None
-            decoded, errors, quiet = decode_records(self.table_env, records, columns, idle_timeout, name)
+            decoded, errors, quiet = decode_records(
+                self.table_env, records, columns, idle_timeout, form, name
+            )
         self.table_env.create_temporary_view(name, decoded)
         self._join_errors(f"{name}_errors", errors)
         if isinstance(connector, Recording):  # never quiet
