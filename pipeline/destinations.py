@@ -98,7 +98,7 @@ def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mappi
 def columns_of(table_env: Any, relation: str) -> dict[str, str]:
     """A relation's columns and their SQL types, ``rowtime`` aside."""
     found = {}
-    for column in table_env.from_path(relation)._j_table.getResolvedSchema().getColumns():
+    for column in table_env.from_path(sql.identifier(relation))._j_table.getResolvedSchema().getColumns():
         if column.getName() != "rowtime":
             found[column.getName()] = column.getDataType().getLogicalType().copy(True).asSerializableString()
     return found
@@ -111,7 +111,9 @@ def _dealt_out(table_env: Any, name: str, query: str) -> None:
     table, schema = table_env.sql_query(query), Schema.new_builder()
     for column in table._j_table.getResolvedSchema().getColumns():
         schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
-    table_env.create_temporary_view(name, through_a_stream(table_env, table, schema.build(), spread=True))
+    table_env.create_temporary_view(
+        sql.identifier(name), through_a_stream(table_env, table, schema.build(), spread=True)
+    )
 
 
 def _incomplete(spec: DestinationSpec, columns: Mapping[str, str], complete: str) -> str:
@@ -130,7 +132,11 @@ def _time(table_env: Any, spec: DestinationSpec, columns: Mapping[str, str]) -> 
         if not _is_time(columns.get(spec.time, "")):
             raise ValueError(f"{spec.name}.time must be a TIMESTAMP column of {spec.of}, got {spec.time}")
         return sql.identifier(spec.time)
-    return "rowtime" if "rowtime" in table_env.from_path(spec.of).get_schema().get_field_names() else None
+    return (
+        "rowtime"
+        if "rowtime" in table_env.from_path(sql.identifier(spec.of)).get_schema().get_field_names()
+        else None
+    )
 
 
 def _is_time(type_: str) -> bool:

@@ -145,11 +145,11 @@ class Pipeline:
             decoded, errors, quiet = decode_records(
                 self.table_env, records, columns, idle_timeout, form, name
             )
-        self.table_env.create_temporary_view(name, decoded)
+        self.table_env.create_temporary_view(sql.identifier(name), decoded)
         self._join_errors(f"{name}_errors", errors)
         if isinstance(connector, Recording):  # never quiet
             quiet = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
-        self.table_env.create_temporary_view(f"{name}_quiet", quiet)
+        self.table_env.create_temporary_view(sql.identifier(f"{name}_quiet"), quiet)
 
     def _make(self, relation: Relation) -> None:
         _MAKERS[type(relation)](self, relation)
@@ -163,7 +163,7 @@ class Pipeline:
             inputs = relation.inputs(self._application.queries)
             names = [c for i in inputs for c in self._columns_of(i)]
             raise query_error(where, _java_message(e), [*names, *inputs]) from None
-        self.table_env.create_temporary_view(relation.name, table)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), table)
 
     def _error_view(self, relation: Errors) -> None:
         self._view(relation)
@@ -172,7 +172,7 @@ class Pipeline:
     def _rowtime(self, relation: Rowtime) -> None:
         from pyflink.table import Schema
 
-        table = self.table_env.from_path(relation.of)
+        table = self.table_env.from_path(sql.identifier(relation.of))
         schema = Schema.new_builder()
         # Types in Java's words: PyFlink's own forget the precision of a time. The old time gives way to the new.
         for column in table._j_table.getResolvedSchema().getColumns():
@@ -183,14 +183,14 @@ class Pipeline:
         schema.watermark("rowtime", f"`{relation.watermark}`" if relation.watermark else "SOURCE_WATERMARK()")
         query = f"SELECT {', '.join(map(sql.identifier, kept))} FROM `{relation.of}`"
         stream = through_a_stream(self.table_env, self.table_env.sql_query(query), schema.build())
-        self.table_env.create_temporary_view(relation.name, stream)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), stream)
 
     def _forest(self, relation: Forest) -> None:
         group = getattr(self._settings, self._application.group_of(relation))
         options = ForestOptions(**group.model_dump())
-        source = self.table_env.from_path(relation.of)
+        source = self.table_env.from_path(sql.identifier(relation.of))
         scored, errors = random_cut_forest(self.table_env, source, options, relation.name)
-        self.table_env.create_temporary_view(relation.name, scored)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), scored)
         self._join_errors(f"{relation.name}_errors", errors)
 
     def _deliver(self, destination: Destination) -> None:
@@ -222,7 +222,7 @@ class Pipeline:
 
     def _join_errors(self, name: str, table: Table) -> None:
         """Let a relation of errors (error_name, message, data_rowtime, data_row) join the error stream."""
-        self.table_env.create_temporary_view(name, table)
+        self.table_env.create_temporary_view(sql.identifier(name), table)
         self._errors.append(name)
 
     def unite_errors(self) -> None:
@@ -255,7 +255,7 @@ class Pipeline:
         self._inserts.add_insert_sql(statement)
 
     def _columns_of(self, relation: str) -> list[str]:
-        return list(self.table_env.from_path(relation).get_schema().get_field_names())
+        return list(self.table_env.from_path(sql.identifier(relation)).get_schema().get_field_names())
 
 
 _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {

@@ -35,7 +35,7 @@ def tap_statements(
 
 def tapped(table_env: Any, relation: str) -> str:
     """The query that gives a relation's rows as they go to a tap: relation, rowtime, the row as JSON."""
-    names = table_env.from_path(relation).get_schema().get_field_names()
+    names = table_env.from_path(sql.identifier(relation)).get_schema().get_field_names()
     time = "CAST(rowtime AS TIMESTAMP(3))" if "rowtime" in names else "CAST(NULL AS TIMESTAMP(3))"
     pairs = ", ".join(f"KEY {sql.quote(n)} VALUE {sql.identifier(n)}" for n in names if n != "rowtime")
     return f"SELECT {sql.quote(relation)}, {time}, JSON_OBJECT({pairs}) FROM `{relation}`"
