@@ -1,7 +1,7 @@
 """Flink for tests: one JVM a session, a table environment a test, records from memory."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from infra import flink
+from pipeline.application import Application
 from pipeline.catalog import find
 from pipeline.pipeline import Pipeline
+from pipeline.settings import settings
 
 EPOCH = datetime.datetime(2024, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 
@@ -67,9 +69,16 @@ class Flink:
             flink.cluster("test", folder=self.folder, overrides={"restart-strategy.type": "none"} | options)
         )
 
-    def pipeline(self, name: str, table_env: Any) -> Pipeline:
-        """An empty pipeline with the SQL of the job ``name``."""
-        return Pipeline(table_env, Path(flink.ROOT) / "jobs" / job(name).name)
+    def pipeline(
+        self,
+        application: str | Path | Application,
+        table_env: Any,
+        sources: Mapping[str, Any] | None = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Pipeline:
+        """The relations of an application, by name, folder or itself, over other sources; nothing is delivered yet."""
+        chosen = application if isinstance(application, Application) else find(str(application))
+        return Pipeline(table_env, chosen, settings(chosen, groups or {}), sources)
 
 
 @pytest.fixture(scope="session")
