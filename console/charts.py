@@ -25,7 +25,14 @@ _TIME = {"type": "date", "tickformat": "%H:%M:%S", "hoverformat": "%Y-%m-%d %H:%
 _TICKS = [digit * 10**power for power in range(-2, 7) for digit in (1, 2, 5)]
 _LOGARITHMIC = {"type": "log", "tickvals": _TICKS, "ticktext": [f"{tick:,g}" for tick in _TICKS]}
 #: Strokes of the first columns, and of the values of `by`.
-_COLUMNS = (("@ink", "solid"), ("@muted", "dot"), ("@s1", "solid"), ("@s2", "solid"), ("@s3", "solid"), ("@s4", "solid"))
+_COLUMNS = (
+    ("@ink", "solid"),
+    ("@muted", "dot"),
+    ("@s1", "solid"),
+    ("@s2", "solid"),
+    ("@s3", "solid"),
+    ("@s4", "solid"),
+)
 _VALUES = ("@ink", "@s1", "@s2", "@s3", "@s4", "@s5")
 
 
@@ -93,7 +100,9 @@ def _line(
     ends = [place(rows[0]), place(rows[-1])] if rows else []
     said = [f"{len(rows)} rows"]
     if rows:
-        said += [f"newest {y} {rows[-1][y]:.6g}{chart.unit}" for y in chart.y[:1] if is_number(rows[-1].get(y))]
+        said += [
+            f"newest {y} {rows[-1][y]:.6g}{chart.unit}" for y in chart.y[:1] if is_number(rows[-1].get(y))
+        ]
     if (threshold := _threshold(chart, rows, parameters)) is not None:
         if rows:
             traces.append(_stroke("threshold", ends, [threshold] * 2, "@accent", "dash"))
@@ -157,7 +166,9 @@ def _scatter(
         }
 
     label = marked or chart.marks or ""
-    traces = [points("ordinary" if chart.marks else chart.of, rest, {"color": "@muted", "size": 5, "opacity": 0.55})]
+    traces = [
+        points("ordinary" if chart.marks else chart.of, rest, {"color": "@muted", "size": 5, "opacity": 0.55})
+    ]
     said = f"{len(rest)} rows"
     if chart.marks:
         traces.append(points(label, marks, {"color": "@accent", "size": 9, "symbol": "diamond"}))
@@ -228,7 +239,7 @@ def _threshold(chart: Chart, rows: Rows, parameters: Mapping[str, Any]) -> float
         return chart.threshold
     found = next((r[chart.threshold] for r in reversed(rows) if is_number(r.get(chart.threshold))), None)
     found = parameters.get(chart.threshold) if found is None else found
-    return float(found) if is_number(found) else None
+    return None if found is None or not is_number(found) else float(found)
 
 
 def _value(row: Mapping[str, Any], name: str) -> Any:

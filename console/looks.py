@@ -67,7 +67,9 @@ def _resources_of(target: Target, service: Service) -> tuple[list[str], list[str
     found = service("lambda").get_function_configuration(FunctionName=target.resource)
     variables: Mapping[str, str] = found.get("Environment", {}).get("Variables", {})
     topics = [value for value in variables.values() if re.match(r"arn:[\w-]+:sns:", value)]
-    return topics, [value for name, value in variables.items() if name.upper().endswith(("TABLE", "TABLE_NAME"))]
+    return topics, [
+        value for name, value in variables.items() if name.upper().endswith(("TABLE", "TABLE_NAME"))
+    ]
 
 
 class Records:
@@ -104,7 +106,9 @@ class Messages:
         queues = [s["Endpoint"] for s in subscribed if s["Protocol"] == "sqs"]
         if not queues:
             others = sorted({s["Protocol"] for s in subscribed}) or ["nobody"]
-            return f"messages go to {' and '.join(others)} only: subscribe a queue to the topic to see them here"
+            return (
+                f"messages go to {' and '.join(others)} only: subscribe a queue to the topic to see them here"
+            )
         url = sqs.get_queue_url(QueueName=queues[0].rpartition(":")[2])["QueueUrl"]
         answer = sqs.receive_message(
             QueueUrl=url,

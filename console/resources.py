@@ -105,9 +105,7 @@ class Resources:
         return next((s.resource for s in self.sources if s.is_stream and source in (None, s.relation)), None)
 
 
-def resources(
-    application: Application, groups: Mapping[str, Mapping[str, str]] | None = None
-) -> Resources:
+def resources(application: Application, groups: Mapping[str, Mapping[str, str]] | None = None) -> Resources:
     """What an application reads and writes with some property groups over its own defaults."""
     chosen: Any = None
     problem = ""
@@ -123,8 +121,12 @@ def resources(
     for relation, spec in application.sources.items():
         found = group(spec)
         is_stream = found.type == "kinesis"
-        kind = {"kinesis": "Kinesis stream", "firehose": "Firehose landing", "recording": "recording"}[found.type]
-        sources.append(Source(relation, kind, (found.stream if is_stream else found.path) or "not set", is_stream))
+        kind = {"kinesis": "Kinesis stream", "firehose": "Firehose landing", "recording": "recording"}[
+            found.type
+        ]
+        sources.append(
+            Source(relation, kind, (found.stream if is_stream else found.path) or "not set", is_stream)
+        )
     targets = []
     for destination in application.destinations:
         found = group(destination)

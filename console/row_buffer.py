@@ -16,7 +16,6 @@ MOST_ROWS = 500
 #: Relations kept; a stream of made-up names fills no memory.
 MOST_RELATIONS = 64
 _MOST_COLUMNS = 60
-_MOST_NAMES = 10_000
 _MOST_CHARACTERS = 2000
 #: A raw record comes in hexadecimal.
 _MOST_RAW = 50_000
@@ -118,7 +117,8 @@ class RowBuffers:
         Parameters
         ----------
         data : bytes
-            ``{"relation": …, "rowtime": …, "weight": …, "columns": "a,b", "data": "{…}"}``; anything else is counted as unreadable.
+            ``{"relation": …, "rowtime": …, "weight": …, "columns": "[…]", "data": "{…}"}``; anything else
+            is counted as unreadable.
         arrival : datetime
         skip : iterable of str
             Relations that are read elsewhere.
@@ -134,7 +134,12 @@ class RowBuffers:
             return
         buffer = None if relation in skip else self.buffer(relation[:128])
         if buffer:
-            buffer.add(bounded(_in_order(row, record.get("columns"))), _iso(record.get("rowtime")), arrival.timestamp(), weight)
+            buffer.add(
+                bounded(_in_order(row, record.get("columns"))),
+                _iso(record.get("rowtime")),
+                arrival.timestamp(),
+                weight,
+            )
 
     def add_error(self, data: bytes, arrival: datetime, relation: str) -> None:
         """Take a record of an error stream; the raw record in it is decoded."""
@@ -154,9 +159,11 @@ class RowBuffers:
 
 def _in_order(row: Mapping[str, Any], columns: Any) -> Mapping[str, Any]:
     """A row in its relation's order: Flink writes JSON objects with their keys sorted."""
-    if not isinstance(columns, str):
+    try:
+        names = json.loads(columns) if isinstance(columns, str) else []
+        known = [name for name in names if name in row]
+    except (ValueError, TypeError, RecursionError):
         return row
-    known = [name for name in columns[:_MOST_NAMES].split(",") if name in row]
     return {name: row[name] for name in (*known, *row)}
 
 

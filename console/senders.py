@@ -163,6 +163,8 @@ def _by_id(senders: tuple[Sender, ...]) -> dict[str, Sender]:
     found: dict[str, Sender] = {}
     for sender in senders:
         name = re.sub(r"[^a-z0-9]+", "-", sender.label.lower()).strip("-") or "sender"
-        id_ = next(i for n in range(1, len(senders) + 1) if (i := name if n == 1 else f"{name}-{n}") not in found)
+        id_ = next(
+            i for n in range(1, len(senders) + 1) if (i := name if n == 1 else f"{name}-{n}") not in found
+        )
         found[id_] = sender
     return found

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from console.resources import Resources
 from generator import scenario
 from generator.sinks import Delivery, Record, Sink
 from pipeline.application import Application, Sender
@@ -94,7 +95,9 @@ def produce(
     while (count is None or made < count) and not stop.wait(max(0.0, start + made / rate - time.monotonic())):
         size = batch if count is None else min(batch, count - made)
         pairs = make(rng, first_id + made, size, **options)
-        records = [Record(json.dumps(record), str(first_id + made + n)) for n, (record, _) in enumerate(pairs)]
+        records = [
+            Record(json.dumps(record), str(first_id + made + n)) for n, (record, _) in enumerate(pairs)
+        ]
         delivery = sink.send(records)
         made += size
         yield pairs, delivery
@@ -115,6 +118,31 @@ def scenario_of(application: Application, sender: Sender, rate: float | None = N
     if sender.scenario:
         return scenario.load(_file(application, sender.scenario))
     raise SenderError(f"sender {sender.label}: has no template and no scenario")
+
+
+def senders_of(application: Application, found: Resources) -> scenario.Scenario:
+    """All of an application's templates at once, or its one scenario, on the way to its stream.
+
+    Raises
+    ------
+    SenderError
+        It has no such senders, several scenarios, or senders to several streams.
+    generator.scenario.ScenarioError
+        A file can't be read.
+    """
+    senders = [s for s in application.senders if not s.producer]
+    if not senders:
+        others = f": see `kda produce {application.name}`" if application.senders else ""
+        raise SenderError(f"{application.name} has no sender with a template or a scenario{others}")
+    streams = {found.stream_of(s.source) for s in senders}
+    if len(streams) > 1 or None in streams or (len(senders) > 1 and any(s.scenario for s in senders)):
+        raise SenderError(
+            f"{application.name}: its senders are several scenarios or go to several streams: "
+            "name one by --template or --scenario and --to"
+        )
+    made = [scenario_of(application, s) for s in senders]
+    each = [sender for one in made for sender in one.senders]
+    return made[0].model_copy(update={"senders": each, "to": f"stream:{streams.pop()}"})
 
 
 def _file(application: Application, name: str) -> str:

@@ -7,7 +7,6 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import plotly
 from starlette.applications import Starlette
@@ -29,7 +28,7 @@ PUSH_SECONDS = 1.0
 _MOST_BODY = 1000
 
 
-def application(controllers: Mapping[str, Controller], host: str, token: str | None = None) -> Guard:
+def page_of(controllers: Mapping[str, Controller], host: str, token: str | None = None) -> Guard:
     """The console as an ASGI application.
 
     Parameters
@@ -58,7 +57,9 @@ def application(controllers: Mapping[str, Controller], host: str, token: str | N
             return _refused(f"application must be one of {', '.join(controllers)}", 404)
         relation = request.query_params.get("relation", "")[:128]
         headers = {"x-accel-buffering": "no"}
-        return StreamingResponse(_pushed(controller, relation), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            _pushed(controller, relation), media_type="text/event-stream", headers=headers
+        )
 
     async def ask_job(request: Request) -> Response:
         controller, what = controllers.get(request.path_params["name"]), request.path_params["what"]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import typer
+from console.labs import ERRORS, LABS
 from rich.console import Console
 from typer.testing import CliRunner
 
 from cli import watch
 from console.feed import Feed
-from console.labs import ERRORS, LABS
 from tests.conftest import LocalAws
 
 

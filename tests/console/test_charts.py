@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from console.rings import bounded
 
 from console.charts import MOST_POINTS, figures
-from console.rings import bounded
 
 
 def trace(figure: dict[str, Any], name: str) -> dict[str, Any]:

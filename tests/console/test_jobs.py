@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from console.labs import LABS
 
 from console.jobs import JobError, LocalJob
-from console.labs import LABS
 from infra.flink_health import Health
 
 SCRIPT = """

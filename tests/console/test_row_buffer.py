@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-
 from console.rings import MOST_RELATIONS, MOST_ROWS, RATE_SECONDS, Ring, Rings, bounded, decoded
 
 NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)

@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 import pytest
-
 from console.labs import LABS
+
 from console.senders import SenderError, Senders
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from console.desk import Desk
+from console.labs import LABS
 
 from console import server
-from console.desk import Desk
 from console.jobs import JobError, JobView
-from console.labs import LABS
 from infra.flink_health import Health
 
 ORIGIN = {"origin": "http://127.0.0.1:8900", "content-type": "application/json"}
