@@ -143,7 +143,7 @@ def page(data: Report) -> str:
             part for part in (_injected(data), _figures(data, chosen), _errors(data)) if part
         ),
         "figures": drawn,
-        "css": (_STATIC / "console.css").read_text(encoding="utf-8"),
+        "css": (_STATIC / "app.css").read_text(encoding="utf-8"),
         "plotly": PLOTLY.read_text(encoding="utf-8"),
         # One script, no modules to load: what they export is simply there.
         "script": (_STATIC / "figures.js").read_text(encoding="utf-8").replace("export ", ""),

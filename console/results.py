@@ -64,7 +64,7 @@ class Results:
                     place = look.arrivals
                     place.problem = look.look() or ""
             except (ClientError, BotoCoreError) as error:
-                place.problem = str(error)[:300]
+                place.problem = _reason(error)[:300]
             except Exception as error:  # no mistake of ours may end the view in silence
                 place.problem = f"{type(error).__name__}: {error}"[:300]
         return _LOOK_SECONDS
@@ -73,3 +73,10 @@ class Results:
         if name not in self._clients:
             self._clients[name] = self._client(name)
         return self._clients[name]
+
+
+def _reason(error: Exception) -> str:
+    """What AWS said, without the call that it was said to."""
+    if isinstance(error, ClientError) and error.response["Error"].get("Message"):
+        return f"{error.response['Error']['Message']} ({error.response['Error']['Code']})"
+    return str(error)
