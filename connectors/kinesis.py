@@ -135,6 +135,8 @@ class KinesisSink:
         options = _common(self.stream, self.region, self.endpoint) | {
             "format": "json",
             "json.timestamp-format.standard": "SQL",
+            # Rows wait at most this long for a batch to fill, as Firehose's do; by itself it is five seconds.
+            "sink.flush-buffer.timeout": "500",
         }
         if self.endpoint:
             # Flink's Kinesis sink talks HTTP/2 by itself; of plain-HTTP endpoints only some do.
