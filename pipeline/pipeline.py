@@ -96,10 +96,23 @@ class Pipeline:
         for check in self._checks:
             check()
 
+    def explain(self) -> str:
+        """Flink's plan of everything that is delivered; raises as :meth:`execute`."""
+        return str(self._planned(self._inserts.explain))
+
     def execute(self) -> TableResult:
-        """Start everything that is delivered, as one Flink job."""
+        """Start everything that is delivered, as one Flink job.
+
+        Raises
+        ------
+        ValueError
+            A relation updates rows that it has given, which no destination can take.
+        """
+        return self._planned(self._inserts.execute)
+
+    def _planned(self, act: Callable[[], Any]) -> Any:
         try:
-            return self._inserts.execute()
+            return act()
         except Exception as e:
             if step := updates(str(e)):
                 raise ValueError(

@@ -37,6 +37,10 @@ class Settings(Group):
     tap: Tap = Tap()
     errors: Errors
 
+    def with_tap(self, stream: str) -> Settings:
+        """The same with the tap on."""
+        return self.model_copy(update={"tap": Tap(stream=stream)})
+
 
 def read_groups(path: Path) -> dict[str, dict[str, str]]:
     """Read ``application_properties.json``.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra import flink
+from pipeline import trial
 from pipeline.application import Application
 from pipeline.catalog import find
 from pipeline.pipeline import Pipeline
@@ -17,40 +18,10 @@ from pipeline.settings import settings
 EPOCH = datetime.datetime(2024, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 
 
-@dataclass(frozen=True)
-class MemorySource:
-    """A bounded source: records as (seconds after EPOCH, bytes), in the order given; None for bytes: a quiet stream.
-
-    Watermarks follow the records like those of one shard: nothing may come earlier than the record before it.
-    """
-
-    rows: Sequence[tuple[float, bytes | None]]
-
-    def check(self) -> None:
-        pass
-
-    def records(self, table_env: Any, name: str) -> Any:
-        from pyflink.table import DataTypes
-
-        rows = [(None if d is None else bytearray(d), round(s * 1000)) for s, d in self.rows]
-        row = DataTypes.ROW(
-            [DataTypes.FIELD("data", DataTypes.BYTES()), DataTypes.FIELD("ms", DataTypes.BIGINT())]
-        )
-        table_env.create_temporary_view(f"{name}_rows", table_env.from_elements(rows, row))
-        start = int(EPOCH.timestamp() * 1000)
-        timed = table_env.sql_query(
-            f"SELECT `data`, TO_TIMESTAMP_LTZ({start} + ms, 3) AS `rowtime` FROM {name}_rows"
-        )
-        from pyflink.table import Schema
-
-        schema = (
-            Schema.new_builder()
-            .column("data", "BYTES")
-            .column("rowtime", "TIMESTAMP_LTZ(3)")
-            .watermark("rowtime", "rowtime - INTERVAL '0.001' SECOND")
-            .build()
-        )
-        return table_env.from_data_stream(table_env.to_data_stream(timed), schema)
+def MemorySource(rows: Sequence[tuple[float, bytes | None]]) -> trial.MemorySource:
+    """A bounded source: records as (seconds after EPOCH, bytes), in the order given; None for bytes: a quiet stream."""
+    start = round(EPOCH.timestamp() * 1000)
+    return trial.MemorySource([(start + round(s * 1000), data) for s, data in rows])
 
 
 @dataclass

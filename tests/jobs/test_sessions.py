@@ -211,7 +211,7 @@ def test_a_poison_record_reaches_the_error_stream_only(run: Run) -> None:
         ({"sessions": {"time_zone": "Mars"}}, "sessions.time_zone must be the name of a time zone"),
         ({"sessions": {"gap": "0"}}, "sessions.gap"),
         ({"sessions": {"rows": "closed"}}, "sessions.rows must be 'starts' or 'events'"),
-        ({"closed": {"type": "dynamodb"}}, "closed.table is required with type dynamodb"),
+        ({"closed": {"type": "s3"}}, "closed.path is required with type s3"),
         ({"event_time": {"disorder": "-1"}}, "event_time.disorder"),
     ],
 )
