@@ -72,7 +72,8 @@ def picture(feed: Feed, rows: int, width: int = 120, height: int | None = None) 
     ----------
     feed : Feed
     rows : int
-        Newest rows of each relation; fewer where that many are higher than the terminal.
+        Newest rows of each relation; fewer where that many are higher than the terminal, and where not even one
+        of each fits, one of the error stream, the destinations, the sources and the forests first.
     width : int
         Columns of the terminal.
     height : int or None
@@ -82,10 +83,9 @@ def picture(feed: Feed, rows: int, width: int = 120, height: int | None = None) 
         known, described = feed.buffers.by_relation, feed.application.shown
         names = [*described, *sorted(set(known) - {*described, ERRORS}), ERRORS]
         buffers = {name: known.get(name) for name in names}
-        if height is not None:
-            rows = next((n for n in range(rows, 0, -1) if _lines(buffers, n) < height), 0)
+        shares = dict.fromkeys(names, rows) if height is None else _shares(feed, buffers, rows, height)
         parts: list[RenderableType] = [
-            part for name, buffer in buffers.items() for part in _relation(name, buffer, rows, width)
+            part for name, buffer in buffers.items() for part in _relation(name, buffer, shares[name], width)
         ]
         tapped = set(known) - {ERRORS}
     if feed.problem:
@@ -97,9 +97,26 @@ def picture(feed: Feed, rows: int, width: int = 120, height: int | None = None) 
     return Group(*parts)
 
 
-def _lines(buffers: Mapping[str, RowBuffer | None], rows: int) -> int:
-    """How high the picture is: a line each, and where there are rows, a line of names and theirs."""
-    return sum(1 + (1 + min(rows, len(buffer.rows)) if buffer else 0) for buffer in buffers.values())
+def _shares(feed: Feed, buffers: Mapping[str, RowBuffer | None], rows: int, height: int) -> dict[str, int]:
+    """Rows of each relation: as many of all as fit; where not even one does, one of those that say the most."""
+    for n in range(rows, 0, -1):
+        shares = dict.fromkeys(buffers, n)
+        if _lines(buffers, shares) < height:
+            return shares
+    shares = dict.fromkeys(buffers, 0)
+    application = feed.application
+    ends = [destination.of for destination in application.destinations]
+    scored = [forest.name for forest in application.forests]
+    for name in dict.fromkeys([ERRORS, *ends, *application.sources, *scored, *reversed(list(buffers))]):
+        if _lines(buffers, shares | {name: 1}) < height:
+            shares[name] = 1
+    return shares
+
+
+def _lines(buffers: Mapping[str, RowBuffer | None], shares: Mapping[str, int]) -> int:
+    """How high the picture is: a line each, and where rows are shown, a line of names and theirs."""
+    shown = {name: min(shares[name], len(buffer.rows)) if buffer else 0 for name, buffer in buffers.items()}
+    return sum(1 + (1 + n if n else 0) for n in shown.values())
 
 
 def _relation(name: str, buffer: RowBuffer | None, rows: int, width: int) -> list[RenderableType]:

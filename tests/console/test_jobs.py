@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from console.labs import LABS
 
 from console.jobs import JobError, LocalJob
 from infra.flink_health import Health
@@ -36,7 +35,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., LocalJob]]:
 
     def make(*arguments: str) -> LocalJob:
         command = [sys.executable, "-c", SCRIPT, str(marker), *arguments]
-        made.append(LocalJob(LABS["ctr"], "ctr_anomaly", command, tmp_path / "logs", look))
+        made.append(LocalJob("ctr", command, tmp_path / "logs", look))
         return made[-1]
 
     yield make
