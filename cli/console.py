@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
-from jobs.catalog import job
 from rich.console import Console
 
 from cli import target
@@ -23,14 +22,10 @@ from console.resources import resources
 from console.server import page_of
 from infra import managed_flink
 from infra.clients import client
-<<<<<<< HEAD
 from infra.paths import APPLICATIONS, STATE
 from pipeline.application import Application, ApplicationError, read
 from pipeline.catalog import paths
 from pipeline.settings import override
-=======
-from infra.paths import STATE
->>>>>>> app
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import typer
-from jobs.catalog import JOBS
 from rich.console import Console
 from rich.table import Table
 
@@ -17,11 +16,8 @@ from infra.clients import client
 from infra.flink_health import Health, health
 from infra.paths import APPLICATIONS
 from infra.stream_reader import StreamError, StreamReader
-<<<<<<< HEAD
 from pipeline.application import Application, ApplicationError, read
 from pipeline.catalog import paths
-=======
->>>>>>> app
 
 _out = Console()
 #: Errors are counted up to this many.

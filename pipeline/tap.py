@@ -36,12 +36,12 @@ def tap_statements(
     yield f"{sql.load(_HERE / 'tap.sql')}\n{sql.with_options(options)}"
 
 
-def tapped(table_env: Any, relation: str, name: str) -> str:
+def tapped(table_env: Any, relation: str, name: str | None = None) -> str:
     """The query that gives a relation's rows as they go to a tap: its name there, rowtime, the row as JSON."""
     names = _columns(table_env, relation)
     time = "CAST(rowtime AS TIMESTAMP(3))" if "rowtime" in names else "CAST(NULL AS TIMESTAMP(3))"
     pairs = ", ".join(f"KEY {sql.quote(n)} VALUE {sql.identifier(n)}" for n in names if n != "rowtime")
-    return f"SELECT {sql.quote(name)}, {time}, JSON_OBJECT({pairs}) FROM `{relation}`"
+    return f"SELECT {sql.quote(name or relation)}, {time}, JSON_OBJECT({pairs}) FROM `{relation}`"
 
 
 def _columns(table_env: Any, relation: str) -> list[str]:
