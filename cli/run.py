@@ -124,7 +124,7 @@ def run(
     except Exception as e:  # whatever Flink throws has its reason at the end of a long chain
         raise _refused(flink.FlinkError(_not_started(chosen, flink.cause(str(e))))) from e
     _announce(chosen, port, client, state)
-    with flink.registered(chosen.name, port, str(client.get_job_id())):
+    with flink.registered(chosen.name, port, str(client.get_job_id()), application=chosen.folder):
         raise typer.Exit(_watch(chosen, client, port, stop))
 
 
@@ -229,7 +229,7 @@ def _stop_with_savepoint(chosen: Application, client: Any) -> int:
 def _announce(chosen: Application, port: int, client: Any, state: str | None) -> None:
     started = f"resumed from {state}" if state else "started"
     _out.print(
-        f"{chosen.name}: {started}; Flink's page: http://127.0.0.1:{port}. Ctrl-C stops it with a savepoint."
+        f"{chosen.name}: {started}; Flink's page: http://127.0.0.1:{port} ; Ctrl-C stops it with a savepoint."
     )
 
 

@@ -158,6 +158,8 @@ class KinesisSink:
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
         options = _common(self.stream, self.region, self.endpoint) | format_options(self.format)
+        # Rows wait at most this long for a batch to fill, as Firehose's do; by itself it is five seconds.
+        options["sink.flush-buffer.timeout"] = "500"
         if self.endpoint:
             # Flink's Kinesis sink talks HTTP/2 by itself; of plain-HTTP endpoints only some do.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
