@@ -10,10 +10,12 @@ from typing import Any, Protocol
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
+from connectors.lambda_options import LambdaSinkOptions
+from connectors.requirements import Requirements
 from connectors.s3 import S3Sink
 from pipeline import sql
 from pipeline.application import Destination as DestinationSpec
-from pipeline.groups import Aws
+from pipeline.groups import LAMBDA_OPTIONS, Aws
 from udfs.row_stream import through_a_stream
 
 HERE = Path(__file__).parent
@@ -27,6 +29,7 @@ class Sink(Protocol):
 
     def options(self) -> dict[str, str]: ...
     def check(self) -> None: ...
+    def requires(self) -> Requirements: ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,19 @@ def connector(group: Any, aws: Aws) -> Sink:
     if group.type == "s3":
         return S3Sink(str(group.path), *where, group.format)
     return DynamoDbSink(str(group.table), str(group.key), *where)
+
+
+def function(name: str, group: Any, aws: Aws) -> LambdaSinkOptions:
+    """How rows are handed to the function that the property group of a destination names."""
+    return LambdaSinkOptions(
+        group.function,
+        aws.region,
+        aws.endpoint,
+        key_column=group.key,
+        **{option: getattr(group, option) for option in LAMBDA_OPTIONS},
+        application_arn=aws.application_arn,
+        name=name,
+    )
 
 
 def rows(table_env: Any, relation: str) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSink, KinesisSource
-from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
+from connectors.lambda_sink import check_function, lambda_sink
 from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
 from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
 from pipeline.faults import query_error, updates
-from pipeline.groups import LAMBDA_OPTIONS, Aws, Source
+from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
-from pipeline.settings import Settings, SettingsError, parameters
+from pipeline.settings import Settings, parameters
+from pipeline.sources import RecordSource, record_source
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.columns import Column
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
 ERROR_COLUMNS = "error_name, message, data_rowtime, data_row"
 #: Column of a recording's own time, while its records are put in order.
 EVENT_TIME = "recorded_event_time"
-
-
-class RecordSource(Protocol):
-    """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks; Kinesis shards in its place."""
-
-    def records(self, table_env: StreamTableEnvironment, name: str) -> Table: ...
-    def check(self) -> None: ...
 
 
 class Pipeline:
@@ -199,15 +192,7 @@ class Pipeline:
         if group.type == "none":
             return
         if group.type == "lambda":
-            options = LambdaSinkOptions(
-                group.function,
-                aws.region,
-                aws.endpoint,
-                key_column=group.key,
-                **{name: getattr(group, name) for name in LAMBDA_OPTIONS},
-                application_arn=aws.application_arn,
-                name=destination.name,
-            )
+            options = destinations.function(destination.name, group, aws)
             self._checks.append(lambda: check_function(options))
             rows = self.table_env.sql_query(destinations.rows(self.table_env, destination.of))
             self._join_errors(f"{destination.name}_errors", lambda_sink(self.table_env, rows, options))
@@ -264,19 +249,6 @@ _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
     Rowtime: Pipeline._rowtime,
     Forest: Pipeline._forest,
 }
-
-
-def record_source(source: Source, aws: Aws) -> RecordSource:
-    """The connector that a source's property group asks for."""
-    if source.type == "kinesis" and source.stream:
-        return KinesisSource(source.stream, aws.region, aws.endpoint, source.position, source.idle_timeout)
-    if not source.path:
-        raise SettingsError(f"source.path is required with source.type {source.type}, and not set")
-    if source.type == "firehose":
-        # LATEST is a stream's default; a landing has no end to begin at.
-        position = "TRIM_HORIZON" if source.position == "LATEST" else source.position
-        return FirehoseLanding(source.path, aws.region, aws.endpoint, position, source.idle_timeout)
-    return Recording(source.path, aws.region, aws.endpoint, source.event_time)
 
 
 def _java_message(error: Exception) -> str:

@@ -10,8 +10,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from pipeline.catalog import find
-from pipeline.pipeline import Pipeline, RecordSource
+from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
+from pipeline.sources import RecordSource
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
