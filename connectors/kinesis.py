@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from connectors.check import require
 
@@ -137,6 +137,9 @@ class KinesisSink:
     stream: str
     region: str
     endpoint: str | None = None
+
+    #: Flink's sink refuses a larger record by failing the job.
+    most_record_bytes: ClassVar[int] = 1024 * 1024
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infra.discovery import Column, Schema
+from udfs.json_documents import Number
 
 #: VARCHAR's limits in KDA, and the least that is proposed: a text that is cut is lost in silence.
 _SHORTEST, _LONGEST = 64, 65535
@@ -27,16 +28,20 @@ def create_table(schema: Schema, name: str, stream: str) -> str:
     Returns
     -------
     str
-        For JSON: what ``jobs/<job>/<relation>.sql`` holds, the record paths as comments, rowtime added by the job.
-        For CSV: the columns in their order, to be used with ``'format' = 'csv'``.
+        What ``jobs/<job>/<relation>.sql`` holds: for JSON the record paths as comments, for CSV the columns in their
+        order; rowtime is added by the job.
     """
     lines = [
         f"-- Records of {_one_line(stream)}: one row a record, when it arrives.",
         f"-- Inferred from {len(schema.rows):,} rows; look at what each type rests on before you trust it.",
     ]
     if schema.format == "CSV":
-        options = f"'format' = 'csv', 'csv.field-delimiter' = '{schema.delimiter}'".replace("\t", "\\t")
-        lines.append(f"-- Separated values: the jobs' own decoder takes JSON; this goes with {options}.")
+        shown = schema.delimiter.replace("\t", "\\t")
+        lines.append(f"-- Record format: csv, column delimiter {shown}; columns go by their place.")
+        if schema.header:
+            lines.append("-- Header lines were seen: the job will tell each of them as an error.")
+    elif schema.row_path != "$":
+        lines.append(f"-- Record format: json, row path {schema.row_path}.")
     width = len(schema.columns)
     columns = []
     for place, column in enumerate(schema.columns):
@@ -53,7 +58,7 @@ def create_table(schema: Schema, name: str, stream: str) -> str:
 def input_schema(schema: Schema, raw: Sequence[bytes]) -> dict[str, Any]:
     """The answer of the DiscoverInputSchema call: InputSchema and the records it rests on."""
     mapping: dict[str, Any] = (
-        {"JSONMappingParameters": {"RecordRowPath": "$"}}
+        {"JSONMappingParameters": {"RecordRowPath": schema.row_path}}
         if schema.format == "JSON"
         else {
             "CSVMappingParameters": {
@@ -79,10 +84,20 @@ def input_schema(schema: Schema, raw: Sequence[bytes]) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """A sampled value as a person reads it."""
+    """A sampled value as a person reads it; numbers as the source has them."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_json(name)}: {_json(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _kda_type(column: Column) -> str:

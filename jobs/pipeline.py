@@ -15,6 +15,7 @@ from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sin
 from connectors.recording import Recording, in_order_of_time
 from jobs import sql
 from jobs.settings import Aws, Forest, SettingsError, Source, Tap
+from jobs.sizes import part_by_size, tapped_values
 from udfs.columns import Column
 from udfs.decode_function import decode_records
 from udfs.forest_function import ForestOptions
@@ -155,8 +156,16 @@ class Pipeline:
         self._errors.append(name)
 
     def insert(self, name: str, connector: Sink, source: str) -> None:
-        """Write relation ``source`` to the table that ``name.sql`` creates, columns by position."""
+        """Write relation ``source`` to the table that ``name.sql`` creates, columns by position.
+
+        A row that is larger than a record of the service goes to the error stream.
+        """
         self._sink(self._bound(name, {}), connector)
+        most_bytes = getattr(connector, "most_record_bytes", None)
+        parted = part_by_size(self.table_env, source, most_bytes, name) if most_bytes else None
+        if parted:
+            source, too_large = parted
+            self.errors(f"{name}_errors", too_large)
         self._insert(f"INSERT INTO {name}\nSELECT * FROM {source}")
 
     def invoke(self, source: str, options: LambdaSinkOptions) -> None:
@@ -251,7 +260,8 @@ def tapped(table_env: StreamTableEnvironment, relation: str) -> str:
     """The query that gives a relation's rows as they go to a tap: relation, rowtime, the row as JSON."""
     names = table_env.from_path(relation).get_schema().get_field_names()
     time = "CAST(rowtime AS TIMESTAMP(3))" if "rowtime" in names else "CAST(NULL AS TIMESTAMP(3))"
-    pairs = ", ".join(f"KEY '{n}' VALUE `{n}`" for n in names if n != "rowtime")
+    values = tapped_values(table_env.from_path(relation))
+    pairs = ", ".join(f"KEY '{n}' VALUE {values[n]}" for n in names if n != "rowtime")
     return f"SELECT '{relation}', {time}, JSON_OBJECT({pairs}) FROM {relation}"
 
 

@@ -18,7 +18,8 @@ MAY_KNOW = {
     "connectors": {"connectors"},
     "lambdas": {"lambdas"},
     "generator": {"generator"},
-    "infra": {"infra"},
+    # Discovery reads records as the decoder does.
+    "infra": {"infra", "udfs"},
 }
 THIRD_PARTIES = {
     "lambdas": {"boto3", "botocore"},
