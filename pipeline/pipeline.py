@@ -14,6 +14,7 @@ from pipeline.faults import query_error, updates
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
 from pipeline.settings import Settings, parameters
+from pipeline.sizes import part_by_size
 from pipeline.sources import RecordSource, record_source
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
@@ -199,6 +200,12 @@ class Pipeline:
             return
         connector = destinations.connector(group, aws)
         self._checks.append(connector.check)
+        most_bytes = getattr(connector, "most_record_bytes", None)
+        name = destination.name
+        if most_bytes and (parted := part_by_size(self.table_env, destination.of, most_bytes, name)):
+            fitting, too_large = parted
+            self._join_errors(f"{name}_too_large_errors", too_large)
+            destination = destination.model_copy(update={"of": fitting})
         made = destinations.sink_table(self.table_env, destination, group, connector.options())
         self.table_env.execute_sql(made.create)
         self._insert(made.insert)

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from console.controller import Controller
 
 from console import server
+from console.controller import Controller
 from console.jobs import JobError, JobView
 from infra.flink_health import Health
 from pipeline.catalog import JOBS, read

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-
-from infra.paths import BUILD, ROOT
 from jobs.catalog import job
 from jobs.settings import SERVICE_GROUPS, settings
+
+from infra.paths import BUILD, ROOT
 
 MANIFEST = ROOT / "infra" / "kubernetes" / "flinkdeployment.yaml"
 OPERATOR = "1.10.0"
