@@ -100,32 +100,39 @@ class KinesisSource:
             "kinesis:ListShards",
         )
 
-    def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
+    def records(
+        self, table_env: StreamTableEnvironment, name: str, *, sequence_number: bool = False
+    ) -> Table:
         """The stream's records: ``data BYTES``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``; NULLs each second.
 
-        A second source of a stream has its state under its own name, so the order of the two must not change.
+        The positions in the stream are kept under ``name``.
         There are no watermarks: what a record's time is, and how far time has come, is for the one who takes them.
+        With ``sequence_number`` there is a column ``sequence_number STRING``. The connector tells no partition key.
         """
+        columns, types = ["`data`", "shard", "arrival"], ["BYTES", "STRING", "TIMESTAMP_LTZ(3)"]
+        numbers = ""
+        if sequence_number:
+            columns, types = [*columns, "sequence_number"], [*types, "STRING"]
+            numbers = ", `sequence_number` STRING NOT NULL METADATA FROM 'sequence-number' VIRTUAL"
         with_clause = ", ".join(
             f"'{k}' = '{v.replace(chr(39), chr(39) * 2)}'" for k, v in self.options().items()
         )
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE `{name}_stream` (`data` BYTES,"
             " `arrival` TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL,"
-            f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL) WITH ({with_clause})"
+            f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL{numbers}) WITH ({with_clause})"
         )
         stream = table_env.to_data_stream(table_env.from_path(f"{name}_stream"))
-        others = _sources_of(table_env, self.stream) - {f"{name}_stream"}
-        _name_state(stream, f"kinesis {self.stream}" + (f" {name}" if others else ""))
+        _name_state(stream, f"kinesis {name}")
         table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream))
         # Without records no operator would be called, and a quiet stream's windows would never close.
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE `{name}_beats` (beat INT)"
             " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
         )
+        nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in types)
         return table_env.sql_query(
-            f"SELECT `data`, shard, arrival FROM `{name}_records` UNION ALL SELECT"
-            f" CAST(NULL AS BYTES), CAST(NULL AS STRING), CAST(NULL AS TIMESTAMP_LTZ(3)) FROM `{name}_beats`"
+            f"SELECT {', '.join(columns)} FROM `{name}_records` UNION ALL SELECT {nothing} FROM `{name}_beats`"
         )
 
 
@@ -151,6 +158,8 @@ class KinesisSink:
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
         options = _common(self.stream, self.region, self.endpoint) | format_options(self.format)
+        # Rows wait at most this long for a batch to fill, as Firehose's do; by itself it is five seconds.
+        options["sink.flush-buffer.timeout"] = "500"
         if self.endpoint:
             # Flink's Kinesis sink talks HTTP/2 by itself; of plain-HTTP endpoints only some do.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
@@ -182,21 +191,6 @@ def _check(stream: str, region: str, endpoint: str | None) -> None:
     require(
         "kinesis", region, endpoint, f"Kinesis stream {stream}", "describe_stream_summary", StreamName=stream
     )
-
-
-def _sources_of(table_env: StreamTableEnvironment, stream: str) -> set[str]:
-    """The tables of an environment that read a stream."""
-    from pyflink.java_gateway import get_gateway
-
-    identifier = get_gateway().jvm.org.apache.flink.table.catalog.ObjectIdentifier
-    catalog, database = table_env.get_current_catalog(), table_env.get_current_database()
-    tables = table_env._j_tenv.getCatalogManager()
-    found = set()
-    for name in set(table_env.list_temporary_tables()) - set(table_env.list_temporary_views()):
-        options = tables.getTable(identifier.of(catalog, database, name)).get().getTable().getOptions()
-        if options.get("stream") == stream and options.containsKey("scan.stream.initpos"):
-            found.add(name)
-    return found
 
 
 def _name_state(stream: DataStream, uid: str) -> None:

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
     def _error(self, row: tuple[Any, ...]) -> Row:
         i = next(i for i in self._indices if row[i] is None or not math.isfinite(row[i]))
         message = f"column {self._fields[i]}: required a finite number to score, got {row[i]}"
-        data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=str)
+        data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=_shown)
         return Row(*row, *self._nothing, "NOT_SCORED", message, data_row.encode().hex())
 
     def _scores(self, rows: Sequence[tuple[Any, ...]], points: Any, name: str) -> list[Any]:
@@ -164,3 +164,11 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
 def _hashable(key: Any) -> Any:
     return key if type(key) in (str, int) or key is None else str(key)
+
+
+def _shown(value: Any) -> str:
+    """A value that JSON has no form for, as text: Flink's times as the destinations write them."""
+    if hasattr(value, "nanos"):
+        moment = datetime.fromtimestamp(value.seconds, UTC) + timedelta(microseconds=value.nanos // 1000)
+        return moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
+    return value.isoformat(" ", "milliseconds") if isinstance(value, datetime) else str(value)
