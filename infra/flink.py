@@ -50,11 +50,14 @@ class Running:
         URL of Flink's REST interface and web page.
     job_id : str
         Flink's id of the job.
+    application : str
+        The application's folder; empty where it is not known.
     """
 
     pid: int
     rest: str
     job_id: str
+    application: str = ""
 
 
 def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
@@ -215,11 +218,14 @@ def savepoint_folder(job: str, folder: Path = FLINK) -> str:
 
 
 @contextlib.contextmanager
-def registered(job: str, port: int, job_id: str, folder: Path = FLINK) -> Iterator[None]:
-    """Let other commands find the running job for as long as the block lasts."""
+def registered(
+    job: str, port: int, job_id: str, folder: Path = FLINK, application: Path | None = None
+) -> Iterator[None]:
+    """Let other commands find the running job, and its application's folder, for as long as the block lasts."""
     path = folder / "running" / f"{job}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"pid": os.getpid(), "rest": f"http://127.0.0.1:{port}", "job_id": job_id}))
+    entry = {"pid": os.getpid(), "rest": f"http://127.0.0.1:{port}", "job_id": job_id}
+    path.write_text(json.dumps(entry | {"application": str(application.resolve()) if application else ""}))
     try:
         yield
     finally:
@@ -234,6 +240,16 @@ def running(job: str, folder: Path = FLINK) -> Running | None:
         urllib.request.urlopen(f"{found.rest}/jobs/{found.job_id}", timeout=5).close()  # noqa: S310
         return found
     return None
+
+
+def started_here(folder: Path = FLINK) -> dict[str, Path | None]:
+    """Jobs that `kda run` started and that did not end in order since, with their applications' folders."""
+    found: dict[str, Path | None] = {}
+    for path in sorted((folder / "running").glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            application = json.loads(path.read_text()).get("application")
+            found[path.stem] = Path(application) if application else None
+    return found
 
 
 def root_cause(rest: str, job_id: str) -> str:
