@@ -50,8 +50,8 @@ class Sessions(Group):
     )
     look_back: Seconds = Field(
         timedelta(hours=24),
-        gt=timedelta(0),
-        le=timedelta(days=3650),
+        ge=_MILLISECOND,
+        le=timedelta(days=99),
         description="seconds after its start in which a session gives its clicks their session_id",
     )
     time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
@@ -65,18 +65,6 @@ class Sessions(Group):
     rows: Literal["starts", "events", "closed"] = Field(
         "starts", description="what is delivered: session starts, every click, or sessions that are over"
     )
-    state_ttl: Seconds = Field(
-        timedelta(hours=24),
-        gt=timedelta(0),
-        le=timedelta(days=3650),
-        description="seconds of the clock after which a user who was not seen is forgotten; above gap",
-    )
-
-    @model_validator(mode="after")
-    def _remembers_a_session(self) -> Self:
-        if self.state_ttl <= self.gap:
-            raise ValueError(f"state_ttl must be above gap, {self.gap.total_seconds():g} s")
-        return self
 
 
 class Sink(Group):
@@ -143,13 +131,11 @@ def relations(pipeline: Pipeline, settings: Settings) -> None:
     """Everything between the source and the sinks."""
     event_time(pipeline, settings)
     sessions = settings.sessions
-    # For what comes from here on: users are forgotten, the clock is not.
-    pipeline.table_env.get_config().set("table.exec.state.ttl", f"{sessions.state_ttl // _MILLISECOND} ms")
     starts_only = sessions.rows == "starts"
     pipeline.view(
         "session_events",
-        gap_ms=sessions.gap // _MILLISECOND,
-        look_back_ms=sessions.look_back // _MILLISECOND,
+        gap=sessions.gap,
+        look_back=sessions.look_back,
         starts_only=starts_only,
     )
     pipeline.view("intermediate_sql_stream")

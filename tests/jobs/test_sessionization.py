@@ -210,7 +210,7 @@ def test_a_poison_record_reaches_the_error_stream_only(run: Run) -> None:
     [
         ({"sessions": {"time_zone": "Mars"}}, "sessions.time_zone must be the name of a time zone"),
         ({"sessions": {"gap": "0"}}, "sessions.gap"),
-        ({"sessions": {"state_ttl": "10"}}, "sessions state_ttl must be above gap, 10 s"),
+        ({"sessions": {"look_back": "8640000"}}, "sessions.look_back"),
         (
             {"sessions": {"rows": "events"}, "sink": {"type": "dynamodb"}},
             "sessions.rows must be starts or closed with sink.type dynamodb",
