@@ -1,7 +1,6 @@
 """Lab 2's job stopped with a savepoint in the middle of sessions: what it gives is what an unbroken run gives."""
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from jobs.sessionization import job
 from jobs.settings import settings
 from tests.jobs.clicks import RELATIONS, click
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
+from tests.waiting import until
 
 pytestmark = pytest.mark.flink
 
@@ -113,10 +113,7 @@ def start(mini_flink: Flink, inbox: Path, outbox: Path, savepoint: str | None, *
 
 
 def wait_for(rows: int, outbox: Path, relation: str) -> None:
-    deadline = time.monotonic() + 90
-    while sum(row[0] == relation for row in found(outbox)) < rows:
-        assert time.monotonic() < deadline, f"got only {found(outbox)}"
-        time.sleep(0.1)
+    until(lambda: sum(row[0] == relation for row in found(outbox)) >= rows, f"{rows} rows of {relation}")
 
 
 def test_a_restart_from_a_savepoint_in_the_middle_of_sessions_changes_nothing(
