@@ -19,7 +19,7 @@ test-fast: setup ## the tests that need neither Java nor the local AWS
 	@.venv/bin/pytest -m "not flink and not aws"
 
 check: setup ## format, lint, types, SQL
-	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/sqlfluff lint -q jobs
 
 package: setup ## the zip for Managed Flink or any Flink cluster
 	@$(KDA) package

@@ -64,6 +64,9 @@ class Context:
     def get_current_key(self) -> str:
         return ""
 
+    def timestamp(self) -> int:
+        return 0
+
     def commit(self) -> None:
         self.base.commit()
         self.log.commit()
@@ -213,7 +216,7 @@ def test_a_forest_that_was_idle_for_too_long_begins_anew(
     monkeypatch.setattr(forest_bucket, "LONGEST_LOG", longest_log)
     monkeypatch.setattr(forest_bucket, "_ROWS_PER_FOREST", 0)
     now = [0]
-    monkeypatch.setattr("udfs.forest_function.time.time_ns", lambda: now[0] * 1_000_000)
+    monkeypatch.setattr(Context, "timestamp", lambda _: now[0])
     state, got = Context(), {"A": [], "B": []}  # type: ignore[var-annotated]
     for k, point in enumerate(POINTS):
         # A rests for an hour and a millisecond once, B never for longer than an hour.
