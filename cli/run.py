@@ -100,8 +100,7 @@ def run(
         own = [f"tap.stream={chosen.tap_stream}"] if tap else []
         chosen_settings = settings(chosen, _groups(properties_file, properties, where, aws, own))
         # Two would deliver everything twice, and `kda status` would know the last one only.
-        if (other := flink.running(chosen.name)) is not None:
-            raise flink.FlinkError(f"{chosen.name} runs already, as process {other.pid}: see `kda status`")
+        flink.claim(chosen.name)
         _make_local_resources(chosen, chosen_settings, where)
         state = flink.last_state(chosen.name) if resume else None
         if resume and state is None:

@@ -189,10 +189,8 @@ def _of_json(texts: Sequence[tuple[bytes, str]], refused: list[tuple[str, bytes]
     else:
         refused += [("a JSON array, while most are objects", b"")] * len(arrays)
         row_path = "$"
-    if not rows or len(refused) * 2 > len(texts) + len(refused):
-        raise _failure(
-            "records look like JSON and", refused or [("no object in them", texts[0][0])], len(texts)
-        )
+    if not rows or len(refused) * 2 > count:
+        raise _failure("records look like JSON and", refused or [("no object in them", texts[0][0])], count)
     return _json_schema(rows, refused, row_path)
 
 

@@ -28,7 +28,7 @@ PROPERTIES = {
     "random_cut_forest.sub_sample_size": "64",
     "random_cut_forest.number_of_trees": "30",
     "sink.type": "s3",
-    "tap.stream": LABS["trades"].taps,
+    "tap.stream": "Demo-samples-taps",
 }
 
 

@@ -74,6 +74,21 @@ def test_the_applications(controllers: dict[str, Controller]) -> None:
     assert ["scores", "anomalies"] in found["flow"]["edges"]
 
 
+def test_the_page_learns_which_application_runs(controllers: dict[str, Controller]) -> None:
+    class Running(Idle):
+        """Unknown at the first two looks."""
+
+        looks = 0
+
+        @property
+        def view(self) -> JobView:
+            self.looks += 1
+            return JobView(Health("running", url="http://x") if self.looks > 2 else Health("unknown"))
+
+    controllers["ctr"].job = Running()
+    assert [found["running"] for found in ask(controllers, "GET", "/api/applications").json()] == [True]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

@@ -67,7 +67,9 @@ def test_its_commands_run(tmp_path: Path) -> None:
     """Those of its first two steps, as they stand there, in an empty folder; the job for as long as it takes."""
     environment = os.environ | {
         "KDA_STATE": str(tmp_path / "state"),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        # Wide enough for all columns.
+        "COLUMNS": "160",
     }
     (tmp_path / "vehicle.template").write_text(block("", '{"vehicle"'))
 
@@ -75,7 +77,7 @@ def test_its_commands_run(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "cli.main", *shlex.split(line, comments=True)[1:]],
             cwd=tmp_path,
-            env=environment | {"PYTHONPATH": str(ROOT)},
+            env=environment,
             capture_output=True,
             text=True,
             timeout=300,
@@ -95,7 +97,7 @@ def test_its_commands_run(tmp_path: Path) -> None:
         run = subprocess.Popen(
             [sys.executable, "-m", "cli.main", *shlex.split(job)[1:], "-p", "source.position=TRIM_HORIZON"],
             cwd=tmp_path,
-            env=environment | {"PYTHONPATH": str(ROOT)},
+            env=environment,
             stdout=(tmp_path / "run.log").open("w"),
             stderr=subprocess.STDOUT,
         )
