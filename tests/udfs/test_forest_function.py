@@ -141,6 +141,13 @@ def test_a_micro_batch_gives_its_rows_in_order_with_the_same_scores() -> None:
     assert got == expected(POINTS)
 
 
+def test_a_large_row_that_cannot_be_scored_is_cut_and_says_so() -> None:
+    (out,) = opened(Context()).process_element(Row("A" * 600_000, 1.0, None), CONTEXT)
+    *_, message, data_row = tuple(out)
+    assert len(data_row) == 49152
+    assert message.endswith("bytes, cut to 24576)")
+
+
 @pytest.mark.parametrize("bad", [None, float("nan"), float("inf")])
 def test_a_row_that_cannot_be_scored_says_why_and_changes_nothing(bad: Any) -> None:
     function = opened(Context())
