@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
+from cli import target
 from cli.groups import application
+from cli.shown import plain
 from infra import local, stacks
+from infra.clients import client
 from pipeline.application import Application, ApplicationError
 from pipeline.catalog import all_applications
 
@@ -61,6 +65,24 @@ def up(names: Names = None, port: Port = 0) -> None:
             raise
         state = "runs already" if started.already_running else "is up"
         _out.print(f"The local AWS {state} at {started.endpoint} with the stacks of {', '.join(chosen)}.")
+
+
+@app.command()
+def stream(
+    name: Annotated[str, typer.Argument(metavar="STREAM", help="Name of the stream to make.")],
+    shards: Annotated[int, typer.Option(min=1, max=100, help="Its shards.")] = 1,
+) -> None:
+    """Make an empty Kinesis stream in the running local AWS, to send records to.
+
+    Example: kda local stream fleet-telemetry
+    """
+    kinesis = client("kinesis", target.choose(None, False))
+    try:
+        kinesis.create_stream(StreamName=name, ShardCount=shards)
+    except ClientError as error:
+        _err.print(plain(f"kda local: {error.response['Error']['Message']}", 500), style="red")
+        raise typer.Exit(1) from None
+    _out.print(f"Stream {name} is there: kda generate … --to stream:{name}")
 
 
 @app.command()

@@ -251,7 +251,7 @@ def _figures(data: Report, chosen: Application) -> str:
 def _count(data: Report, name: str) -> str:
     here = len(data.relations[name])
     if name not in data.totals:
-        return f"{here:,} rows"
+        return f"{here:,} {'row' if here == 1 else 'rows'}"
     return f"about {data.totals[name]:,.0f} rows, {here:,} of them here"
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from connectors.check import require
 from connectors.requirements import Requirements, Resource, allow, arn
@@ -154,6 +154,9 @@ class KinesisSink:
     region: str
     endpoint: str | None = None
     format: str = "json"
+
+    #: Flink's sink refuses a larger record by failing the job.
+    most_record_bytes: ClassVar[int] = 1024 * 1024
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""

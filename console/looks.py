@@ -159,6 +159,7 @@ class Objects:
         self.arrivals = Arrivals("objects", f"Objects of {name}")
         self._where = where
         self._place: tuple[str, str] | None = None
+        self._folders: tuple[str, ...] = _HOURS
         self._service = service
         self._seen: set[str] = set()
 
@@ -167,9 +168,12 @@ class Objects:
         bucket, prefix = self._place
         s3, now = self._service("s3"), datetime.now(UTC)
         listed: dict[str, Any] = {}
-        for hour in (now - timedelta(hours=1), now):
-            for folder in _HOURS:
+        for folder in self._folders:
+            for hour in (now - timedelta(hours=1), now):
                 listed |= _listed(s3, bucket, f"{prefix}{hour:{folder}}")
+            if listed:
+                self._folders = (folder,)  # a bucket has one kind
+                break
         listed = listed or _listed(s3, bucket, prefix)
         new = [item for key, item in listed.items() if key not in self._seen]
         self._seen = set(listed)
@@ -203,10 +207,12 @@ class LogLines:
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         for event in events:
-            if event["eventId"] not in self._seen:
-                self._seen.add(event["eventId"])
+            # Local services give events no id.
+            id_ = event.get("eventId") or f"{event['timestamp']} {event['message']}"
+            if id_ not in self._seen:
+                self._seen.add(id_)
                 moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).isoformat()
-                self.arrivals.keep(event["eventId"], moment, "", event["message"].rstrip("\n"))
+                self.arrivals.keep(id_, moment, "", event["message"].rstrip("\n"))
                 self.arrivals.total += 1
                 # Later looks begin at the newest: what came in the same millisecond was seen.
                 self._since = max(self._since, event["timestamp"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -26,6 +27,7 @@ PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 #: Between two looks at an application for an open page.
 PUSH_SECONDS = 1.0
 _MOST_BODY = 1000
+_FIRST_LOOK_SECONDS = 3.0
 
 
 def page_of(controllers: Mapping[str, Controller], host: str, token: str | None = None) -> Guard:
@@ -49,6 +51,12 @@ def page_of(controllers: Mapping[str, Controller], host: str, token: str | None 
         return FileResponse(PLOTLY, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
 
     async def applications(request: Request) -> Response:
+        # The page opens on an application that runs: a console that has just begun has not looked yet.
+        deadline = time.monotonic() + _FIRST_LOOK_SECONDS
+        while any(c.job.view.health.state == "unknown" for c in controllers.values()):
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.05)
         return JSONResponse([controller.described() for controller in controllers.values()])
 
     async def events(request: Request) -> Response:

@@ -7,6 +7,7 @@ which port the web page has, and the S3 file system that a mini-cluster does not
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -32,6 +33,10 @@ PLUGINS = BUILD / "plugins"
 FLINK = STATE / "flink"
 #: Java versions that Flink 1.20 runs on and the managed service has.
 JAVA_VERSIONS = (11, 17)
+
+
+#: Held open for as long as this process lives.
+_CLAIMS: list[IO[str]] = []
 
 
 class FlinkError(RuntimeError):
@@ -215,6 +220,33 @@ def _operators(path: Path) -> dict[str, str]:
 def savepoint_folder(job: str, folder: Path = FLINK) -> str:
     """Where a job's savepoints go, as a URI."""
     return (folder / "savepoints" / job).as_uri()
+
+
+def claim(job: str, folder: Path = FLINK) -> None:
+    """Make this process the one that runs a job, until it ends.
+
+    Taken before anything else, so that of two that start at once one is refused; the system gives it back however the
+    process ends.
+
+    Raises
+    ------
+    FlinkError
+        Another process has it.
+    """
+    path = folder / "running" / f"{job}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "of another terminal"
+        lock.close()
+        raise FlinkError(f"{job} runs already, as process {holder}: see `kda status`") from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    _CLAIMS.append(lock)
 
 
 @contextlib.contextmanager

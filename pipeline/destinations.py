@@ -16,10 +16,11 @@ from connectors.s3 import S3Sink
 from pipeline import sql
 from pipeline.application import Destination as DestinationSpec
 from pipeline.groups import LAMBDA_OPTIONS, Aws
-from udfs.row_stream import through_a_stream
 
 HERE = Path(__file__).parent
 #: Folders of files: UTC date and hour.
+#: In which rows reach the file writer.
+_TURN = "__turn"
 _FOLDERS = ("yyyy", "MM", "dd", "HH")
 _MILLISECONDS = "yyyy-MM-dd HH:mm:ss.SSS"
 
@@ -102,8 +103,9 @@ def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mappi
     create = f"CREATE TEMPORARY TABLE `{name}` (\n{declared}\n){partitioned}\n{sql.with_options(options)}"
     query = f"SELECT {', '.join(values)}\nFROM `{spec.of}`"
     if group.type == "s3":
-        _dealt_out(table_env, f"{name}_rows", query)
-        query = f"SELECT * FROM `{name}_rows`"
+        # All by one subtask: behind that the file writer's state is found again at every parallelism.
+        turns = f"(SELECT *, PROCTIME() AS {_TURN} FROM `{spec.of}`)"
+        query = f"SELECT {', '.join(values)}\nFROM {turns}\nORDER BY {_TURN}"
     insert = f"INSERT INTO `{name}`\n{query}"
     if group.type != "dynamodb":
         return SinkTable(create, insert)
@@ -118,18 +120,6 @@ def columns_of(table_env: Any, relation: str) -> dict[str, str]:
         if column.getName() != "rowtime":
             found[column.getName()] = column.getDataType().getLogicalType().copy(True).asSerializableString()
     return found
-
-
-def _dealt_out(table_env: Any, name: str, query: str) -> None:
-    """A file writer's state is found again at every parallelism only where the writer is never chained to a step."""
-    from pyflink.table import Schema
-
-    table, schema = table_env.sql_query(query), Schema.new_builder()
-    for column in table._j_table.getResolvedSchema().getColumns():
-        schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
-    table_env.create_temporary_view(
-        sql.identifier(name), through_a_stream(table_env, table, schema.build(), spread=True)
-    )
 
 
 def _incomplete(spec: DestinationSpec, columns: Mapping[str, str], complete: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.kinesis import KinesisSink, KinesisSource
 from connectors.lambda_sink import check_function, lambda_sink
+from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
 from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
@@ -14,7 +15,8 @@ from pipeline.faults import query_error, updates
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
 from pipeline.settings import Settings, parameters
-from pipeline.sources import RecordSource, record_source
+from pipeline.sizes import part_by_size
+from pipeline.sources import RecordSource, preprocess_options, record_source
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.columns import Column
@@ -74,7 +76,8 @@ class Pipeline:
         self._inserts = table_env.create_statement_set()
         for name, spec in application.sources.items():
             group: Source = getattr(settings, application.group_of(spec))
-            self._source(name, spec, (sources or {}).get(name) or record_source(group, settings.aws))
+            connector = (sources or {}).get(name) or record_source(group, settings.aws)
+            self._source(name, spec, group, connector)
         for relation in application.relations:
             self._make(relation)
 
@@ -119,14 +122,19 @@ class Pipeline:
                 ) from e
             raise
 
-    def _source(self, name: str, spec: SourceSpec, connector: RecordSource) -> None:
+    def _source(self, name: str, spec: SourceSpec, group: Source, connector: RecordSource) -> None:
         self._checks.append(connector.check)
         columns, form = list(spec.decoded), spec.record_format
         if isinstance(connector, KinesisSource):
-            numbered = any(column.path == "@sequence_number" for column in columns)
+            numbered = bool(group.preprocess) or any(c.path == "@sequence_number" for c in columns)
             records = connector.records(self.table_env, name, sequence_number=numbered)
         else:
             records = connector.records(self.table_env, name)
+        if group.preprocess:
+            options = preprocess_options(group, self._settings.aws, self._application.group_of(spec))
+            self._checks.append(options.check)
+            records, errors = preprocess(self.table_env, records, options, name)
+            self._join_errors(f"{name}_preprocess_errors", errors)
         if isinstance(connector, Recording):
             event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
             decoded, errors, _ = decode_records(
@@ -199,6 +207,12 @@ class Pipeline:
             return
         connector = destinations.connector(group, aws)
         self._checks.append(connector.check)
+        most_bytes = getattr(connector, "most_record_bytes", None)
+        name = destination.name
+        if most_bytes and (parted := part_by_size(self.table_env, destination.of, most_bytes, name)):
+            fitting, too_large = parted
+            self._join_errors(f"{name}_too_large_errors", too_large)
+            destination = destination.model_copy(update={"of": fitting})
         made = destinations.sink_table(self.table_env, destination, group, connector.options())
         self.table_env.execute_sql(made.create)
         self._insert(made.insert)

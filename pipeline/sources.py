@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSource
+from connectors.preprocess import PreprocessOptions
 from connectors.recording import Recording
 from pipeline.groups import Aws, Source
 from pipeline.settings import SettingsError
@@ -32,3 +33,15 @@ def record_source(source: Source, aws: Aws) -> KinesisSource | FirehoseLanding |
         position = "TRIM_HORIZON" if source.position == "LATEST" else source.position
         return FirehoseLanding(source.path, aws.region, aws.endpoint, position, source.idle_timeout)
     return Recording(source.path, aws.region, aws.endpoint, source.event_time)
+
+
+def preprocess_options(source: Source, aws: Aws, group: str) -> PreprocessOptions:
+    """The function that a source's records pass first; ``group`` is its property group."""
+    return PreprocessOptions(
+        str(source.preprocess),
+        aws.region,
+        aws.endpoint,
+        stream=source.stream if source.type == "kinesis" else None,
+        application_arn=aws.application_arn,
+        name=group,
+    )

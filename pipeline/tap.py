@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import sql
+from pipeline.sizes import tapped_values
 
 _HERE = Path(__file__).parent
 
@@ -40,7 +41,8 @@ def tapped(table_env: Any, relation: str, name: str | None = None) -> str:
     """The query that gives a relation's rows as they go to a tap: its name there, rowtime, the row as JSON."""
     names = _columns(table_env, relation)
     time = "CAST(rowtime AS TIMESTAMP(3))" if "rowtime" in names else "CAST(NULL AS TIMESTAMP(3))"
-    pairs = ", ".join(f"KEY {sql.quote(n)} VALUE {sql.identifier(n)}" for n in names if n != "rowtime")
+    values = tapped_values(table_env.from_path(sql.identifier(relation)))
+    pairs = ", ".join(f"KEY {sql.quote(n)} VALUE {values[n]}" for n in names if n != "rowtime")
     return f"SELECT {sql.quote(name or relation)}, {time}, JSON_OBJECT({pairs}) FROM `{relation}`"
 
 

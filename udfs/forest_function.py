@@ -22,6 +22,7 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest_bucket import Entry, ForestBucket, LiveForests
+from udfs.refused import Refused, told
 
 #: Of the unpacked forests of a worker that has one for each key; the others wait packed.
 MOST_BYTES = 1_500_000_000
@@ -137,7 +138,8 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         i = next(i for i in self._indices if row[i] is None or not math.isfinite(row[i]))
         message = f"column {self._fields[i]}: required a finite number to score, got {row[i]}"
         data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=_shown)
-        return Row(*row, *self._nothing, "NOT_SCORED", message, data_row.encode().hex())
+        told_row = told(Refused("NOT_SCORED", message), data_row.encode())
+        return Row(*row, *self._nothing, *told_row[1:])
 
     def _scores(self, rows: Sequence[tuple[Any, ...]], points: Any, name: str) -> list[Any]:
         bucket = self._buckets.get(name)

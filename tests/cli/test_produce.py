@@ -12,7 +12,6 @@ from cli import produce
 from generator.sinks import Delivery, Record
 from infra import local
 
-
 app = typer.Typer()
 app.command()(produce.produce)
 

@@ -19,6 +19,7 @@ import pytest
 from infra import local, stacks
 from infra.clients import client
 from infra.paths import ROOT
+from pipeline.catalog import JOBS, read
 
 pytestmark = [pytest.mark.aws, pytest.mark.flink]
 
@@ -49,7 +50,7 @@ class Console:
 def console(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
     with local.running_local_aws(folder / "aws") as endpoint:
-        stacks.deploy(endpoint, ["ctr"], stacks.local_parameters())
+        stacks.deploy(endpoint, read(JOBS / "ctr"))
         command = [sys.executable, "-m", "cli.main", "console", "--port", "0", "--endpoint", endpoint]
         # Windows of a second: the forest has learnt after a dozen.
         command += ["-p", "ctr.window.size=1"]

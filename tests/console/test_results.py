@@ -1,7 +1,9 @@
 """Results: what is looked at for each type of destination, against a local AWS's answers and against refusals."""
 
+import io
 import json
 import time
+import zipfile
 from typing import Any
 
 import pytest
@@ -121,3 +123,27 @@ def test_records_objects_and_items_of_a_local_aws(local_aws: LocalAws) -> None:
         ("new", "12:00:09", "at 12:00:09, n 7"),
         ("old", "12:00:01", "at 12:00:01, n 7"),
     ]
+
+
+@pytest.mark.aws
+def test_a_functions_log_where_nothing_else_is_known_of_it(local_aws: LocalAws) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("f.py", "def handler(event, context):\n    print('seen', event['n'])\n")
+    functions = local_aws.client("lambda")
+    functions.create_function(
+        FunctionName="results-log",
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="f.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    (log,) = looks_at(target("lambda", "results-log"), local_aws.client)
+    assert log.look() is None
+    assert log.arrivals.total == 0
+    functions.invoke(FunctionName="results-log", Payload=b'{"n": 7}')
+    deadline = time.monotonic() + 30
+    while "seen 7" not in json.dumps(log.arrivals.as_json()):
+        assert time.monotonic() < deadline, log.arrivals.as_json()
+        assert log.look() is None
+        time.sleep(0.1)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from console.row_buffer import (
     MOST_RELATIONS,
     MOST_ROWS,

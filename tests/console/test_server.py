@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from console.controller import Controller
 
 from console import server
+from console.controller import Controller
 from console.jobs import JobError, JobView
 from infra.flink_health import Health
 from pipeline.catalog import JOBS, read
@@ -72,6 +72,21 @@ def test_the_applications(controllers: dict[str, Controller]) -> None:
     nodes = [node for stage in found["flow"]["stages"] for node in stage]
     assert {"id": "scores", "label": "scores", "relation": "scores", "note": "random cut forest"} in nodes
     assert ["scores", "anomalies"] in found["flow"]["edges"]
+
+
+def test_the_page_learns_which_application_runs(controllers: dict[str, Controller]) -> None:
+    class Running(Idle):
+        """Unknown at the first two looks."""
+
+        looks = 0
+
+        @property
+        def view(self) -> JobView:
+            self.looks += 1
+            return JobView(Health("running", url="http://x") if self.looks > 2 else Health("unknown"))
+
+    controllers["ctr"].job = Running()
+    assert [found["running"] for found in ask(controllers, "GET", "/api/applications").json()] == [True]
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,37 @@ errors.stream is required, and not set"""
 EXIT = "java.lang.RuntimeException: Python process exits with code: 1\n\tat org.apache.flink.client.python.X"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["python3: can't open file '/opt/mian.py': [Errno 2] No such file or directory"],
+        ["/usr/bin/python3: No module named jobs.mian"],
+        ['  File "/opt/main.py", line 3', "    main(", "        ^", "SyntaxError: '(' was never closed"],
+    ],
+)
+def test_a_start_that_fails_before_python_runs_keeps_its_reason(said: list[str]) -> None:
+    events = [event("--------------------------- Python Process Started --------------------------")]
+    events += [event(line) for line in said]
+    events += [event("--------------------------- Python Process Exited ---------------------------")]
+    events += [event("Run python process failed", thrown=EXIT)]
+    assert application_log.reason(events) == said
+
+
+def test_what_java_threw_into_python_is_told() -> None:
+    lines = [
+        "Traceback (most recent call last):",
+        '  File "/opt/main.py", line 29, in <module>',
+        "py4j.protocol.Py4JJavaError: An error occurred while calling o9.execute.",
+        ": org.apache.flink.table.api.TableException: Failed to execute sql",
+        "\tat org.apache.flink.table.api.internal.TableEnvironmentImpl.executeInternal",
+        "Caused by: java.lang.IllegalStateException: No operators defined in streaming topology.",
+    ]
+    found = application_log.reason([event(line) for line in lines] + [event("failed", thrown=EXIT)])
+    assert (
+        found[-1] == "Caused by: java.lang.IllegalStateException: No operators defined in streaming topology."
+    )
+
+
 def test_a_traceback_that_comes_line_by_line_among_other_events() -> None:
     events = [event("--------------------------- Python Process Started --------------------------")]
     for line in TRACEBACK.splitlines():
