@@ -10,19 +10,30 @@ from connectors.lambda_sink import check_function, lambda_sink
 from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
-from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
+from pipeline.application import (
+    Application,
+    Destination,
+    Errors,
+    Forest,
+    Lookup,
+    Relation,
+    Rowtime,
+    SourceSpec,
+    View,
+)
 from pipeline.faults import query_error, updates
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
 from pipeline.settings import Settings, parameters
 from pipeline.sizes import part_by_size
-from pipeline.sources import RecordSource, preprocess_options, record_source
+from pipeline.sources import RecordSource, check_reference, preprocess_options, record_source, reference_file
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.columns import Column
 from udfs.decode_function import decode_records
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
+from udfs.lookup import lookup
 from udfs.row_stream import through_a_stream
 
 if TYPE_CHECKING:
@@ -194,6 +205,16 @@ class Pipeline:
         self.table_env.create_temporary_view(sql.identifier(relation.name), scored)
         self._join_errors(f"{relation.name}_errors", errors)
 
+    def _lookup(self, relation: Lookup) -> None:
+        spec = self._application.references[relation.reference]
+        group = getattr(self._settings, self._application.group_of(spec))
+        file = reference_file(group, self._settings.aws)
+        self._checks.append(lambda: check_reference(file, spec.table))
+        stream = self.table_env.from_path(sql.identifier(relation.of))
+        on, reload = relation.on, group.reload
+        joined = lookup(self.table_env, stream, relation.name, file, spec.table, on, relation.join, reload)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), joined)
+
     def _deliver(self, destination: Destination) -> None:
         group = getattr(self._settings, self._application.group_of(destination))
         aws = self._settings.aws
@@ -262,6 +283,7 @@ _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
     Errors: Pipeline._error_view,
     Rowtime: Pipeline._rowtime,
     Forest: Pipeline._forest,
+    Lookup: Pipeline._lookup,
 }
 
 
