@@ -101,6 +101,7 @@ def decode_records(
     records: Table,
     columns: Sequence[Column],
     idle_timeout: timedelta | None = None,
+    name: str = "records",
 ) -> tuple[Table, Table, Table]:
     """Decode the records of a source.
 
@@ -116,6 +117,8 @@ def decode_records(
         What to take from each document.
     idle_timeout : timedelta or None
         Where records come from several shards, each in order: see :class:`~udfs.shard_clock.ShardClock`.
+    name : str
+        Unique in the job; views and functions are named after it.
 
     Returns
     -------
@@ -131,7 +134,7 @@ def decode_records(
     types = [_data_type(table_env, c.type) for c in columns]
     names = [c.name for c in columns]
     fields = ", ".join(f"`{n}`" for n in (*names, *_ERROR))
-    name = f"decode_{id(records):x}"
+    name = f"{name}_decoded"
     table_env.create_temporary_view(f"{name}_input", records)
     result_types = types + [DataTypes.STRING()] * len(_ERROR)
     if idle_timeout is None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from infra import flink
-from jobs.catalog import job
-from jobs.pipeline import Pipeline
+from pipeline.catalog import find
+from pipeline.pipeline import Pipeline
 
 EPOCH = datetime.datetime(2024, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 
@@ -59,7 +59,7 @@ class Flink:
 
     def environment(self, **overrides: str) -> Any:
         """A table environment; keywords are Flink options with ``__`` for ``.`` and ``_`` for ``-``."""
-        from jobs.environment import table_environment
+        from pipeline.environment import table_environment
 
         options = {k.replace("__", ".").replace("_", "-"): v for k, v in overrides.items()}
         # A failure must fail the test, not restart for ever.
