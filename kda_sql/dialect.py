@@ -149,11 +149,11 @@ class KdaSql(Dialect):
                 self.raise_error(f"required a type after column {name.name}")
             depth, end = 0, start
             # The type as it stands: which types there are is not for the grammar to say.
-            while self._curr and (
-                depth or self._curr.token_type not in (TokenType.COMMA, TokenType.R_PAREN)
-            ):
+            while self._curr and (depth or self._curr.token_type not in (TokenType.COMMA, TokenType.R_PAREN)):
                 depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(self._curr.token_type, 0)
-                if not depth and self._match_texts(("NOT", "NULL", "PRIMARY", "KEY", "DEFAULT"), advance=False):
+                if not depth and self._match_texts(
+                    ("NOT", "NULL", "PRIMARY", "KEY", "DEFAULT"), advance=False
+                ):
                     break
                 end = self._curr
                 self._advance()
@@ -176,7 +176,11 @@ class KdaSql(Dialect):
                 self.raise_error("required INTO after INSERT")
             into = self._parse_name("the name of the stream that the pump fills")
             columns = []
-            if self._curr and self._curr.token_type == TokenType.L_PAREN and self._next.token_type != TokenType.SELECT:
+            if (
+                self._curr
+                and self._curr.token_type == TokenType.L_PAREN
+                and self._next.token_type != TokenType.SELECT
+            ):
                 columns = self._parse_wrapped_csv(lambda: self._parse_name("a column's name"))
             query = self._parse_select()
             if query is None:

@@ -43,7 +43,7 @@ class KdaSqlError(ValueError):
         super().__init__("\n\n".join(_shown(p, lines, file) for p in self.problems))
 
 
-class Located(Exception):  # noqa: N818  # not an error by itself: it carries one to the statement that it stands in
+class Located(Exception):  # not an error by itself: it carries one to the statement that it stands in
     """A problem at an offset of the text."""
 
     def __init__(self, message: str, offset: int) -> None:

@@ -79,7 +79,9 @@ def parse_type(text: str) -> SqlType:
     >>> parse_type("numeric(5,2)"), parse_type("varchar(4)").length
     (SqlType(kind='DECIMAL', length=5, scale=2, fields=()), 4)
     """
-    match = re.fullmatch(r"\s*(\w+)(?:\s+PRECISION)?\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", text.upper())
+    match = re.fullmatch(
+        r"\s*(\w+)(?:\s+PRECISION)?\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", text.upper()
+    )
     kind = _SAME.get(match.group(1), match.group(1)) if match else ""
     if not match or kind not in KINDS:
         raise ValueError(f"type {text.strip()} is not one that can be carried over: {', '.join(KINDS)}")
@@ -97,7 +99,9 @@ def common(a: SqlType, b: SqlType) -> SqlType | None:
         return a
     if a.numeric and b.numeric:
         if a.kind in APPROXIMATE or b.kind in APPROXIMATE:
-            return DOUBLE if "DOUBLE" in (a.kind, b.kind) or "DECIMAL" in (a.kind, b.kind) else SqlType("REAL")
+            return (
+                DOUBLE if "DOUBLE" in (a.kind, b.kind) or "DECIMAL" in (a.kind, b.kind) else SqlType("REAL")
+            )
         if "DECIMAL" in (a.kind, b.kind):
             (p, s), (q, t) = _digits(a), _digits(b)
             scale = max(s, t)
