@@ -15,7 +15,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="APPLICATION",
-        help="Its name, or the folder with its application.yaml. `kda list` shows names.",
+        help="A name out of `kda list`, or a folder with an application.yaml.",
     ),
 ]
 

@@ -3,6 +3,7 @@
 import typer
 
 from cli import (
+    check,
     console,
     demo,
     deploy,
@@ -31,6 +32,7 @@ app.command("demo")(demo.demo)
 app.command("list")(run.list_jobs)
 app.command("run")(run.run)
 app.command("sql")(run.sql)
+app.command("check")(check.check)
 app.command("properties")(properties.properties)
 app.command("generate")(generate.generate)
 app.command("status")(status.status)

@@ -23,6 +23,8 @@ DESCRIPTION = "application.yaml"
 ERRORS = "error_stream"
 #: Names that the engine itself gives.
 RESERVED = frozenset({ERRORS, "tap", "all_errors", "tapped_rows"})
+#: Property groups that every application has.
+ENGINE_GROUPS = ("aws", "errors", "tap", "job")
 #: Kinds of a destination; ``none`` is a destination that is off.
 DESTINATION_TYPES = ("firehose", "kinesis", "lambda", "s3", "dynamodb", "none")
 
@@ -221,6 +223,10 @@ class Destination(Spec):
     format: Literal["json", "csv"] = "json"
 
 
+#: What has a property group.
+Part = SourceSpec | ReferenceSpec | Forest | Destination
+
+
 class Sender(Spec):
     """Something that sends records to a source's stream, for trying the application."""
 
@@ -304,7 +310,7 @@ class Application(Spec):
                 )
         for query in sorted(set(self.queries) - {r.name for r in self.relations}):
             raise ValueError(f"{query}.sql: no relation of that name is listed under relations")
-        groups = [*self.groups, *self.properties]
+        groups = [*(name for name, _ in self._named_groups()), *self.properties, *ENGINE_GROUPS]
         for group in groups:
             if groups.count(group) > 1:
                 raise ValueError(
@@ -328,19 +334,23 @@ class Application(Spec):
         return tuple(r for r in self.relations if isinstance(r, Forest))
 
     @cached_property
-    def groups(self) -> dict[str, SourceSpec | Forest | Destination | ReferenceSpec]:
+    def groups(self) -> dict[str, Part]:
         """What each property group is about, the application's own aside.
 
         The first source's is ``source``, the first forest's ``random_cut_forest``; others have their relation's name.
         """
-        found: dict[str, SourceSpec | Forest | Destination | ReferenceSpec] = {}
-        for i, (name, source) in enumerate(self.sources.items()):
-            found[source.group or (name if i else "source")] = source
-        for i, forest in enumerate(self.forests):
-            found[forest.group or (forest.name if i else "random_cut_forest")] = forest
-        return found | dict(self.references) | {d.name: d for d in self.destinations}
+        return dict(self._named_groups())
 
-    def group_of(self, part: SourceSpec | Forest | Destination | ReferenceSpec) -> str:
+    def _named_groups(self) -> Iterator[tuple[str, Part]]:
+        for i, (name, source) in enumerate(self.sources.items()):
+            yield source.group or (name if i else "source"), source
+        for i, forest in enumerate(self.forests):
+            yield forest.group or (forest.name if i else "random_cut_forest"), forest
+        yield from self.references.items()
+        for destination in self.destinations:
+            yield destination.name, destination
+
+    def group_of(self, part: Part) -> str:
         """The property group of a source, forest, reference table or destination."""
         return next(group for group, other in self.groups.items() if other is part)
 
@@ -369,9 +379,8 @@ class Application(Spec):
 
 
 def _new(name: str, known: dict[str, str]) -> None:
-    same = known.get(name.lower())
     if name in known or name.lower() in RESERVED:
-        raise ValueError(f"relation {same or name} is there already: each needs a name of its own")
+        raise ValueError(f"relation {name} is there already: each needs a name of its own")
     known[name] = name
 
 

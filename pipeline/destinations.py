@@ -14,6 +14,7 @@ from connectors.s3 import S3Sink
 from pipeline import sql
 from pipeline.application import Destination as DestinationSpec
 from pipeline.groups import Aws, Destination
+from udfs.row_stream import through_a_stream
 
 HERE = Path(__file__).parent
 #: Folders of files: UTC date and hour.
@@ -85,7 +86,11 @@ def sink_table(
     declared = ",\n".join(f"  {sql.identifier(c)} {t}" for c, t in types.items())
     partitioned = f"\nPARTITIONED BY ({', '.join(map(sql.identifier, partitions))})" if partitions else ""
     create = f"CREATE TEMPORARY TABLE `{name}` (\n{declared}\n){partitioned}\n{sql.with_options(options)}"
-    insert = f"INSERT INTO `{name}`\nSELECT {', '.join(values)}\nFROM `{spec.of}`"
+    query = f"SELECT {', '.join(values)}\nFROM `{spec.of}`"
+    if group.type == "s3":
+        _dealt_out(table_env, f"{name}_rows", query)
+        query = f"SELECT * FROM `{name}_rows`"
+    insert = f"INSERT INTO `{name}`\n{query}"
     if group.type != "dynamodb":
         return SinkTable(create, insert)
     complete = " AND ".join(f"{sql.identifier(c)} IS NOT NULL" for c in columns)
@@ -99,6 +104,16 @@ def columns_of(table_env: Any, relation: str) -> dict[str, str]:
         if column.getName() != "rowtime":
             found[column.getName()] = column.getDataType().getLogicalType().copy(True).asSerializableString()
     return found
+
+
+def _dealt_out(table_env: Any, name: str, query: str) -> None:
+    """A file writer's state is found again at every parallelism only where the writer is never chained to a step."""
+    from pyflink.table import Schema
+
+    table, schema = table_env.sql_query(query), Schema.new_builder()
+    for column in table._j_table.getResolvedSchema().getColumns():
+        schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
+    table_env.create_temporary_view(name, through_a_stream(table_env, table, schema.build(), spread=True))
 
 
 def _incomplete(spec: DestinationSpec, columns: Mapping[str, str], complete: str) -> str:

@@ -10,9 +10,7 @@ _AT = re.compile(
     r"(?:From|at|At) line (\d+), column (\d+)(?: to line \d+, column \d+)?(?:: (.*))?", re.DOTALL
 )
 _PARSE = re.compile(r"Encountered \"(.*?)\" at line (\d+), column (\d+)", re.DOTALL)
-_UPDATES = re.compile(
-    r"doesn't support consuming (update|update and delete|delete) changes which is produced by node (\w+)"
-)
+_UPDATES = re.compile(r"doesn't support consuming [a-z ]* changes which is produced by node (\w+)")
 
 
 class QueryError(ValueError):
@@ -33,7 +31,7 @@ def query_error(where: str, error: str, names: Iterable[str] = ()) -> QueryError
 
     Examples
     --------
-    >>> text = "SQL validation failed. From line 3, column 8 to line 3, column 12: Column 'prise' not found in any table\\n\\tat org"
+    >>> text = "From line 3, column 8 to line 3, column 12: Column 'prise' not found in any table\\n\\tat org"
     >>> print(query_error("x.sql", text, ["price", "id"]))
     x.sql:3:8: Column 'prise' not found in any table; the nearest is price
     """
@@ -57,11 +55,11 @@ def updates(error: str) -> str | None:
 
     Examples
     --------
-    >>> updates("Table sink 'x' doesn't support consuming update changes which is produced by node GroupAggregate(groupBy")
+    >>> updates("sink x doesn't support consuming update changes which is produced by node GroupAggregate(groupBy")
     'GroupAggregate'
     """
     match = _UPDATES.search(error)
-    return match[2] if match else None
+    return match[1] if match else None
 
 
 def _nearest(reason: str, names: Iterable[str]) -> str:

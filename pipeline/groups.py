@@ -149,7 +149,7 @@ class Source(Group):
     )
     preprocess: str | None = Field(
         None,
-        description="name or ARN of a function that each record passes first, by KDA's contract; none: no function",
+        description="a function that records pass first, by KDA's contract: its name or ARN",
     )
 
     @model_validator(mode="after")
@@ -241,8 +241,8 @@ class Destination(Group):
     max_retries: int | None = Field(
         None,
         ge=0,
-        description="with type lambda: failures after the first until a row goes to the error stream; none: it is sent until "
-        "taken",
+        description="with type lambda: failures after the first until a row goes to the error stream; none: it is sent "
+        "until taken",
     )
     concurrency: int = Field(
         8, ge=1, le=128, description="with type lambda: calls at once; 1: all rows in order"

@@ -96,10 +96,23 @@ class Pipeline:
         for check in self._checks:
             check()
 
+    def explain(self) -> str:
+        """Flink's plan of everything that is delivered; raises as :meth:`execute`."""
+        return str(self._planned(self._inserts.explain))
+
     def execute(self) -> TableResult:
-        """Start everything that is delivered, as one Flink job."""
+        """Start everything that is delivered, as one Flink job.
+
+        Raises
+        ------
+        ValueError
+            A relation updates rows that it has given, which no destination can take.
+        """
+        return self._planned(self._inserts.execute)
+
+    def _planned(self, act: Callable[[], Any]) -> Any:
         try:
-            return self._inserts.execute()
+            return act()
         except Exception as e:
             if step := updates(str(e)):
                 raise ValueError(
@@ -203,16 +216,20 @@ class Pipeline:
         self.table_env.create_temporary_view(name, table)
         self._errors.append(name)
 
-    def _insert_errors(self, connector: KinesisSink) -> None:
-        self._checks.append(connector.check)
-        options = sql.with_options(connector.options())
-        self.table_env.execute_sql(f"{sql.load(destinations.HERE / 'error_stream.sql')}\n{options}")
+    def unite_errors(self) -> None:
+        """Make ``all_errors``: every error so far, under KDA's column names."""
         union = "\nUNION ALL\n".join(
             f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM `{name}`"
             for name in self._errors
         )
         all_errors = sql.load(destinations.HERE / "all_errors.sql").replace("/* relations */", union)
         self.table_env.execute_sql(all_errors)
+
+    def _insert_errors(self, connector: KinesisSink) -> None:
+        self._checks.append(connector.check)
+        options = sql.with_options(connector.options())
+        self.table_env.execute_sql(f"{sql.load(destinations.HERE / 'error_stream.sql')}\n{options}")
+        self.unite_errors()
         self._insert("INSERT INTO error_stream\nSELECT * FROM all_errors")
         tap, aws = self._settings.tap, self._settings.aws
         if tap.stream:

@@ -37,6 +37,10 @@ class Settings(Group):
     tap: Tap = Tap()
     errors: Errors
 
+    def with_tap(self, stream: str) -> Settings:
+        """The same with the tap on."""
+        return self.model_copy(update={"tap": Tap(stream=stream)})
+
 
 def read_groups(path: Path) -> dict[str, dict[str, str]]:
     """Read ``application_properties.json``.
@@ -124,7 +128,7 @@ def settings(application: Application, groups: Mapping[str, Mapping[str, str]]) 
 
 
 def parameters(chosen: Settings) -> dict[str, Value]:
-    """What a query can name: each property as ``group.key``; a duration also as ``group.key_ms``, whole milliseconds."""
+    """What a query can name: properties as ``group.key``, durations also as ``group.key_ms``, in milliseconds."""
     found: dict[str, Value] = {}
     for group, values in chosen:
         for key, value in values:
@@ -157,19 +161,14 @@ def _group(model: type[Group], defaults: Mapping[str, Any]) -> tuple[Any, Any]:
 def _own_group(name: str, properties: Mapping[str, Property]) -> tuple[Any, Any]:
     fields: dict[str, Any] = {}
     for key, p in properties.items():
-        annotation: Any = Literal[p.choices] if p.choices else _TYPES[p.kind]  # type: ignore[valid-type]
-        as_bound = (
-            (lambda v: v if v is None else timedelta(seconds=v)) if p.kind == "seconds" else (lambda v: v)
-        )
-        bounds = {"ge": as_bound(p.minimum), "gt": as_bound(p.above), "le": as_bound(p.maximum)}
-        fields[key] = (
-            annotation | None if p.optional else annotation,
-            Field(
-                ... if p.default is None and not p.optional else p.default,
-                description=p.help,
-                **{k: v for k, v in bounds.items() if v is not None},
-            ),
-        )
+        annotation: Any = Literal[p.choices] if p.choices else _TYPES[p.kind]
+        details: dict[str, Any] = {"description": p.help}
+        if p.default is not None or p.optional:
+            details["default"] = p.default
+        for bound, value in (("ge", p.minimum), ("gt", p.above), ("le", p.maximum)):
+            if value is not None:
+                details[bound] = timedelta(seconds=value) if p.kind == "seconds" else value
+        fields[key] = (annotation | None if p.optional else annotation, Field(**details))
     return create_model(name, __base__=Group, **fields), Field(
         default_factory=lambda: {}, validate_default=True
     )

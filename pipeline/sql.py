@@ -124,11 +124,13 @@ def relations_of(query: str) -> tuple[str, ...]:
         following = [t.group().upper() for t in tokens[i + 1 : i + 3]]
         if following == ["AS", "("] and before in ("WITH", ",", "RECURSIVE"):
             own.add(text)
-        elif (token.lastgroup == "quoted" or upper.isidentifier()) and (
-            before in _BEFORE_RELATION or (before == "," and clause.get(depth) == "FROM")
+        elif (
+            (token.lastgroup == "quoted" or upper.isidentifier())
+            and (before in _BEFORE_RELATION or (before == "," and clause.get(depth) == "FROM"))
+            and upper not in _NO_RELATION
+            and following[:1] != ["("]
         ):
-            if upper not in _NO_RELATION and following[:1] != ["("]:
-                found.append(text)
+            found.append(text)
         before = upper or "`"
     return tuple(dict.fromkeys(name for name in found if name not in own))
 

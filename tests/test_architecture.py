@@ -10,15 +10,16 @@ import pytest
 
 from infra.paths import ROOT
 
-OURS = ("jobs", "udfs", "connectors", "lambdas", "generator", "infra", "cli", "console")
+OURS = ("jobs", "pipeline", "udfs", "connectors", "lambdas", "generator", "infra", "cli", "console")
 #: Which of our packages each may import, and of others' only what is named where the list is closed.
 MAY_KNOW = {
-    "jobs": {"jobs", "connectors", "udfs"},
+    "jobs": {"pipeline"},
+    "pipeline": {"pipeline", "connectors", "udfs"},
     "udfs": {"udfs"},
     "connectors": {"connectors"},
     "lambdas": {"lambdas"},
     "generator": {"generator"},
-    "infra": {"infra"},
+    "infra": {"infra", "pipeline", "connectors"},
 }
 THIRD_PARTIES = {
     "lambdas": {"boto3", "botocore"},
@@ -29,8 +30,10 @@ WITHOUT_FLINK = (
     "udfs.random_cut_forest",
     "udfs.decoding",
     "udfs.shard_clock",
-    "jobs.settings",
-    "jobs.sql",
+    "pipeline.application",
+    "pipeline.catalog",
+    "pipeline.settings",
+    "pipeline.sql",
     "generator.runner",
 )
 
@@ -46,7 +49,10 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("package", MAY_KNOW)
 def test_imports_run_one_way(package: str) -> None:
-    files = sorted((ROOT / package).rglob("*.py"))
+    # An application may have a demo, which is a command's: it knows all rooms.
+    files = sorted(
+        path for path in (ROOT / package).rglob("*.py") if package != "jobs" or path.parent.name == "jobs"
+    )
     assert files
     wrong = {
         f"{path.relative_to(ROOT)} → {name}"

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -23,8 +22,6 @@ from rich.table import Table
 from bench.job import harness, labs, stream
 from connectors.kinesis import KinesisSource
 from infra import clients, flink
-from jobs.ctr_anomaly import job as ctr
-from jobs.sessionization import job as sessions
 
 ROLES = ("JVM", "Python worker", "emulator", "generator")
 #: Records sent before anything is measured, as compilers warm up.
@@ -60,7 +57,7 @@ class Lab:
     """
 
     name: str
-    job: Any
+    application: str
     given: dict[str, dict[str, str]]
     templates: tuple[str, ...]
     shards: int
@@ -75,7 +72,7 @@ class Lab:
 LABS = (
     Lab(
         "1: clicks and impressions",
-        ctr,
+        "ctr",
         {"window": {"size": "1"}},
         ("click", "impression"),
         shards=20,
@@ -88,7 +85,7 @@ LABS = (
     ),
     Lab(
         "2: clicks of 100,000 users",
-        sessions,
+        "sessions",
         {},
         (_CLICK,),
         shards=50,
@@ -196,17 +193,17 @@ class Chain:
         from pyflink.java_gateway import get_gateway
         from pyflink.table import TableDescriptor
 
-        from jobs.environment import table_environment
+        from pipeline.environment import table_environment
 
         overrides = {"restart-strategy.type": "none", "heartbeat.timeout": "600 s"}
         table_env = table_environment(flink.cluster("chain", folder=self._folder, overrides=overrides))
         source = KinesisSource(stream.NAME, clients.LOCAL_REGION, self.stream.endpoint, "TRIM_HORIZON")
-        pipeline = labs.compose(table_env, self.lab.job, source, self.lab.given)
-        pipeline.insert_errors(Probe(self._folder / "counts" / "errors"))
+        pipeline = labs.compose(table_env, self.lab.application, source, self.lab.given)
+        pipeline.unite_errors()
         statements = table_env.create_statement_set()
-        statements.add_insert("error_stream", table_env.from_path("all_errors"))
         for name, query in {
             "taken": "SELECT * FROM source_sql_stream",
+            "errors": "SELECT * FROM all_errors",
             "through": self.lab.through,
             "result": f"SELECT * FROM {self.lab.result}",
         }.items():

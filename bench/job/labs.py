@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jobs.ctr_anomaly import job as ctr
-from jobs.pipeline import Pipeline, RecordSource
-from jobs.sessionization import job as sessions
-from jobs.settings import settings
+from pipeline.catalog import find
+from pipeline.pipeline import Pipeline, RecordSource
+from pipeline.settings import settings
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
@@ -85,27 +84,25 @@ def _write(path: Path, clicks: Iterable[tuple[int, int]]) -> None:
 
 def lab1(path: Path) -> Form:
     """Its scores, one a window of a second."""
-    return _lab(ctr, path, "scores", {"window": {"size": "1"}})
+    return _lab("ctr", path, "scores", {"window": {"size": "1"}})
 
 
 def lab2(path: Path, relation: str = "destination_sql_stream") -> Form:
     """Its session starts, one for each user's ten clicks; or "session_events", a row for each click."""
-    return _lab(sessions, path, relation, {})
+    return _lab("sessions", path, relation, {})
 
 
-def _lab(job: Any, path: Path, relation: str, given: dict[str, dict[str, str]]) -> Form:
+def _lab(name: str, path: Path, relation: str, given: dict[str, dict[str, str]]) -> Form:
     def form(table_env: StreamTableEnvironment) -> Table:
-        compose(table_env, job, Files(path), given)
+        compose(table_env, name, Files(path), given)
         return table_env.from_path(relation)
 
     return form
 
 
 def compose(
-    table_env: StreamTableEnvironment, job: Any, source: RecordSource, given: dict[str, dict[str, str]]
+    table_env: StreamTableEnvironment, name: str, source: RecordSource, given: dict[str, dict[str, str]]
 ) -> Pipeline:
-    """Make a lab's relations over any source; they have no sinks yet."""
-    pipeline = Pipeline(table_env, Path(job.__file__).parent)
-    pipeline.source("source_sql_stream", source)
-    job.relations(pipeline, settings(job.Settings, given))
-    return pipeline
+    """Make a lab's relations over any source; nothing is delivered yet."""
+    application = find(name)
+    return Pipeline(table_env, application, settings(application, given), {"source_sql_stream": source})

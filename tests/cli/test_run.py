@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from cli.demo_job import DemoJob, running_job
-from cli.demo_trades import json_documents
+from jobs.trades.demo import json_documents
 from console.labs import LABS
 from tests.canaries import CREDENTIALS, leaks
 from tests.conftest import LocalAws

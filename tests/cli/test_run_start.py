@@ -16,9 +16,8 @@ import pytest
 
 from cli import run
 from infra import flink
-from infra.paths import ROOT
-from jobs.catalog import job
-from jobs.settings import override, read_groups
+from pipeline.catalog import find
+from pipeline.settings import settings
 
 
 def test_a_job_that_runs_is_not_started_twice(tmp_path: Path) -> None:
@@ -32,7 +31,7 @@ def test_a_job_that_runs_is_not_started_twice(tmp_path: Path) -> None:
 
     with HTTPServer(("127.0.0.1", 0), Rest) as rest:
         threading.Thread(target=rest.serve_forever, daemon=True).start()
-        with flink.registered("ctr_anomaly", rest.server_port, "1", tmp_path / "flink"):
+        with flink.registered("ctr", rest.server_port, "1", tmp_path / "flink"):
             done = subprocess.run(
                 [sys.executable, "-m", "cli.main", "run", "ctr", "--endpoint", "http://127.0.0.1:1"],
                 capture_output=True,
@@ -40,7 +39,7 @@ def test_a_job_that_runs_is_not_started_twice(tmp_path: Path) -> None:
                 timeout=60,
                 env=os.environ | {"KDA_STATE": str(tmp_path)},
             )
-            assert flink.running("ctr_anomaly", tmp_path / "flink"), "its entry is left alone"
+            assert flink.running("ctr", tmp_path / "flink"), "its entry is left alone"
         rest.shutdown()
     assert done.returncode == 2
     assert done.stderr == f"kda: ctr runs already, as process {os.getpid()}: see `kda status`\n"
@@ -66,7 +65,7 @@ def test_stopped_before_its_tasks_run_it_says_so_and_ends(capsys: pytest.Capture
             pass
 
     client = Client()
-    assert run._stop_with_savepoint(job("trades"), client) == 1
+    assert run._stop_with_savepoint(find("trades"), client) == 1
     assert client.ended
     assert capsys.readouterr().err.replace("\n", " ").strip() == (
         "trades: no savepoint could be taken: its tasks did not all run yet. --resume goes on from the state before"
@@ -122,15 +121,13 @@ def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_
 def test_with_micro_batches_python_is_given_more_at_a_time(
     milliseconds: str, bundle: tuple[str, str | None]
 ) -> None:
-    groups = read_groups(ROOT / "flink-conf" / "trade_anomalies" / "application_properties.json")
-    groups = override(
-        groups, ["aws.endpoint=http://127.0.0.1:1", f"random_cut_forest.micro_batch={milliseconds}"]
-    )
-    told = flink.cluster("trades", micro_batch=run._micro_batch(job("trades"), groups))
+    trades = find("trades")
+    given = settings(trades, {"random_cut_forest": {"micro_batch": milliseconds}})
+    told = flink.cluster("trades", micro_batch=run._micro_batch(trades, given))
     options = ("python.fn-execution.bundle.time", "python.fn-execution.bundle.size")
     assert tuple(told.get(option) for option in options) == bundle
 
 
 def test_a_job_without_a_forest_has_no_micro_batches() -> None:
-    groups = read_groups(ROOT / "flink-conf" / "sessionization" / "application_properties.json")
-    assert not run._micro_batch(job("sessions"), override(groups, ["aws.endpoint=http://127.0.0.1:1"]))
+    sessions = find("sessions")
+    assert not run._micro_batch(sessions, settings(sessions, {}))

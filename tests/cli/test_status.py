@@ -24,9 +24,7 @@ def _no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kda(monkeypatch: pytest.MonkeyPatch, found: Health) -> Any:
-    monkeypatch.setattr(
-        status, "health", lambda job: found if job == "trade_anomalies" else Health("stopped")
-    )
+    monkeypatch.setattr(status, "health", lambda job: found if job == "trades" else Health("stopped"))
     return CliRunner(env={"COLUMNS": "80"}).invoke(app, [])
 
 

@@ -18,7 +18,7 @@ import pytest
 from connectors.check import ConnectorError
 from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
 from infra import flink
-from jobs.environment import table_environment
+from pipeline.environment import table_environment
 from tests.conftest import LocalAws
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]

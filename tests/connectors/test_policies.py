@@ -16,8 +16,8 @@ from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sin
 from connectors.s3 import S3Sink
 from infra import clients, flink, stacks
 from infra.paths import ROOT
-from jobs.environment import table_environment
-from jobs.sql import with_options
+from pipeline.environment import table_environment
+from pipeline.sql import with_options
 from tests.conftest import LocalAws
 from tests.torture.proxy import Call, running_proxy
 

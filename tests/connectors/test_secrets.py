@@ -20,9 +20,9 @@ from connectors.lambda_contract import Delivery
 from connectors.lambda_sink import LambdaSink, LambdaSinkOptions, RowToJson, check_function
 from connectors.s3 import S3Sink
 from infra import stacks
-from infra.paths import ROOT
-from jobs.catalog import JOBS
-from jobs.settings import SettingsError, override, read_groups, settings
+from pipeline.application import Application
+from pipeline.catalog import all_applications
+from pipeline.settings import SettingsError, override, settings
 from tests.canaries import CREDENTIALS
 
 PROPERTY = "canary-property-4"
@@ -83,21 +83,20 @@ def test_what_is_sent_to_workers_and_into_savepoints_has_no_credentials() -> Non
     assert [canary for canary in CREDENTIALS.values() if canary.encode() in pickled + shown] == []
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.short)
-def test_a_property_that_no_job_has_is_named_without_its_value(job: Any) -> None:
-    with pytest.raises(SettingsError, match=r"sink\.password is no property of this job") as error:
-        settings(job.settings_model, override({}, [f"sink.password={PROPERTY}"]))
+@pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
+def test_a_property_that_no_job_has_is_named_without_its_value(application: Application) -> None:
+    with pytest.raises(SettingsError, match=r"sink\.password is no property of this application") as error:
+        settings(application, override({}, [f"sink.password={PROPERTY}"]))
     assert PROPERTY not in told_of(error.value)
 
 
 ENDPOINT = f"http://user:{PROPERTY}@127.0.0.1:9"
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.short)
-def test_an_endpoint_with_a_password_is_refused_without_repeating_it(job: Any) -> None:
-    groups = read_groups(ROOT / "flink-conf" / job.name / "application_properties.json")
+@pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
+def test_an_endpoint_with_a_password_is_refused_without_repeating_it(application: Application) -> None:
     with pytest.raises(SettingsError) as error:
-        settings(job.settings_model, override(groups, [f"aws.endpoint={ENDPOINT}"]))
+        settings(application, override({}, [f"aws.endpoint={ENDPOINT}"]))
     assert str(error.value).startswith("aws.endpoint must be an address without user and password")
     assert PROPERTY not in told_of(error.value)
 

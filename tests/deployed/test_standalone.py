@@ -61,7 +61,7 @@ def test_lab_3_finds_its_anomalies(
 ) -> None:
     groups = {
         "kinesis.analytics.flink.run.options": package.RUN_OPTIONS,
-        "job": {"name": "trade_anomalies"},
+        "job": {"name": "trades"},
         "aws": {"endpoint": local_aws.endpoint},
         "source": {"stream": "Demo-samples", "position": "TRIM_HORIZON"},
     }

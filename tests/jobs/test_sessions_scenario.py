@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from cli import demo_sessions
 from infra import flink
 from infra.stream_reader import StreamReader
-from jobs.environment import table_environment
-from jobs.pipeline import Pipeline
-from jobs.sessionization import job
-from jobs.settings import settings
+from jobs.sessions import demo as demo_sessions
+from pipeline.catalog import find
+from pipeline.environment import table_environment
+from pipeline.pipeline import Pipeline
+from pipeline.settings import settings
 from tests.conftest import LocalAws
 from tests.jobs.clicks import in_time
 from tests.jobs.conftest import MemorySource
@@ -94,17 +94,18 @@ def items(local_aws: LocalAws) -> Iterator[Any]:
 
 
 @pytest.fixture
-def run_to_its_end(local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run_to_its_end(local_aws: LocalAws, tmp_path: Path) -> Any:
     """Runs the whole job over clicks from memory."""
     flink.prepare(local_aws.endpoint, tmp_path)
-    monkeypatch.setattr(job, "record_source", lambda source, aws: MemorySource(CLICKS))
 
     def run(**groups: dict[str, str]) -> None:
         table_env = table_environment(
             flink.cluster("sessions", folder=tmp_path, overrides={"restart-strategy.type": "none"})
         )
-        pipeline = Pipeline(table_env, Path(job.__file__).parent)
-        job.build(pipeline, settings(job.Settings, {"aws": {"endpoint": local_aws.endpoint}, **groups}))
+        sessions = find("sessions")
+        given = settings(sessions, {"aws": {"endpoint": local_aws.endpoint}, **groups})
+        pipeline = Pipeline(table_env, sessions, given, {"source_sql_stream": MemorySource(CLICKS)})
+        pipeline.deliver()
         pipeline.check()
         pipeline.execute().wait()
 
@@ -137,7 +138,7 @@ def test_a_handler_of_kdas_contract_takes_closed_sessions(
     local_aws: LocalAws, run_to_its_end: Any, items: Any
 ) -> None:
     with deployed(local_aws, HANDLER) as function:
-        run_to_its_end(sessions={"rows": "closed"}, sink={"function": function})
+        run_to_its_end(sink={"type": "none"}, closed={"type": "lambda", "function": function})
     found = {session: (item["session_time"]["S"], item["pages"]["S"]) for session, item in items().items()}
     assert found == {
         "a_desktop_12:00:00": ("12:00:00", "['search', 'detail', 'search']"),
@@ -154,7 +155,7 @@ def test_what_the_function_refuses_to_the_last_is_told(local_aws: LocalAws, run_
     kinesis, stream = local_aws.client("kinesis"), local_aws.outputs["sessions"]["ErrorStreamName"]
     told = [json.loads(record.data) for record in StreamReader(kinesis, stream, since).read()]
     (error,) = [error for error in told if error["error_name"] == "DeliveryFailed"]
-    assert error["pump_name"] == "destination_sql_stream"
+    assert error["pump_name"] == "sink"
     assert json.loads(bytes.fromhex(error["data_row"])) == {
         "session_id": "b_desktop_12:00:01",
         "session_time": "12:00:01",
@@ -165,13 +166,17 @@ def test_what_the_function_refuses_to_the_last_is_told(local_aws: LocalAws, run_
 
 def test_a_session_that_is_written_twice_is_one_item(run_to_its_end: Any, items: Any) -> None:
     once = {
-        f"{user}_desktop_{time}": {"session_time": {"S": time}, "user_id": {"S": user}}
+        f"{user}_desktop_{time}": {
+            "session_time": {"S": time},
+            "user_id": {"S": user},
+            "latest_time": {"S": time},
+        }
         for user, time in (("a", "12:00:00"), ("b", "12:00:01"), ("a", "12:00:15"), ("a", "12:01:00"))
     }
     run_to_its_end(sink={"type": "dynamodb", "table": TABLE})
     assert items() == once
     # The same keys, now with what is known when the sessions are over.
-    run_to_its_end(sink={"type": "dynamodb", "table": TABLE}, sessions={"rows": "closed"})
+    run_to_its_end(sink={"type": "none"}, closed={"type": "dynamodb", "table": TABLE})
     assert items().keys() == once.keys()
     assert items()["a_desktop_12:00:00"] == {
         "user_id": {"S": "a"},

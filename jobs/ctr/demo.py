@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import report
-from cli.ctr_course import BURST, SPEED, WINDOW, Course, Score, run
 from cli.demo_job import DemoJob
 from infra import stacks
 from infra.clients import client
+from jobs.ctr.course import BURST, SPEED, WINDOW, Course, Score, run
 
 
 def show(endpoint: str, folder: Path, out: Console) -> bool:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.recording import Recording
-from jobs.ctr_anomaly.job import Settings, relations
-from jobs.pipeline import tapped
+from pipeline.tap import tapped
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
 from udfs.random_cut_forest import RandomCutForest
 
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.flink
 
 SITE = "yourwebsiteurl.domain.com"
 COUNTS = ("clickstream", "impressionstream", "ctrstream")
-ERRORS = ("source_sql_stream_errors", "late_actions_errors", "scored_ctr_errors")
+ERRORS = ("source_sql_stream_errors", "late_actions", "scored_ctr_errors")
 Records = list[tuple[float, bytes]]
 
 
@@ -44,9 +43,7 @@ def run(
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of some relations of the job, which runs without its sinks."""
     table_env = mini_flink.environment(**options)
-    pipeline = mini_flink.pipeline("ctr", table_env)
-    pipeline.source("source_sql_stream", source)
-    relations(pipeline, Settings.model_validate(groups or {}))
+    mini_flink.pipeline("ctr", table_env, {"source_sql_stream": source}, groups)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for name, _, row in rows_of(table_env, " UNION ALL ".join(tapped(table_env, r) for r in relation_names)):
         found[name].append(json.loads(row))
@@ -171,7 +168,7 @@ def test_records_from_before_count_while_their_window_is_open(
 
 
 def test_records_of_a_closed_window_are_told(skewed: dict[str, list[dict[str, Any]]]) -> None:
-    late = skewed["late_actions_errors"]
+    late = skewed["late_actions"]
     assert [error["error_name"] for error in late] == ["LATE_RECORD", "LATE_RECORD"]
     assert [json.loads(bytes.fromhex(error["data_row"]))["browseraction"] for error in late] == [
         "Impression",
@@ -229,7 +226,7 @@ def test_one_record_on_the_wrong_side_of_a_window_is_an_anomaly_only_by_kdas_rul
 def test_a_forest_for_each_site(mini_flink: Flink) -> None:
     calm = [record for n in range(27) for record in window(n, 5, 10, "calm.example.com", 1)]
     records = sorted(lab(1, "burst.example.com") + calm, key=lambda record: record[0])
-    groups = {"window": {"size": "1"}, "random_cut_forest": {"partition_by": "site"}}
+    groups = {"window": {"size": "1", "by_site": "true"}}
     found = run(mini_flink, MemorySource(records), ("scores", "destination_sql_stream"), groups)
     assert {row["SITE"] for row in found["destination_sql_stream"]} == {"burst.example.com"}
     by_site = defaultdict(list)
@@ -251,13 +248,13 @@ def test_a_recording_gives_the_rows_of_the_live_run(mini_flink: Flink, tmp_path:
     (tmp_path / "2024/01").mkdir(parents=True)
     (tmp_path / "2024/01/first").write_text("\n".join(lines[:20]))
     (tmp_path / "2024/second.gz").write_bytes(gzip.compress("\n".join(lines[20:]).encode()))
-    names = ("scores", "source_sql_stream_errors", "late_actions_errors")
+    names = ("scores", "source_sql_stream_errors", "late_actions")
     recording = Recording(tmp_path.as_uri(), "us-east-1")
     recording.check()
     replayed = run(mini_flink, recording, names)
     live = run(mini_flink, MemorySource(records), names)
     assert replayed["scores"] == live["scores"] != []
-    assert replayed["late_actions_errors"] == []
+    assert replayed["late_actions"] == []
     (error,) = replayed["source_sql_stream_errors"]
     assert "timeless" in bytes.fromhex(error["data_row"]).decode()
     assert error["message"].startswith("column recorded_event_time TIMESTAMP(3): required a value")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cli import ctr_course, demo_ctr
 from connectors.recording import Recording
 from infra import flink
 from infra.recording import EVENT_TIME, record
-from jobs.ctr_anomaly.job import Settings, relations
+from jobs.ctr import course as ctr_course
+from jobs.ctr import demo as demo_ctr
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink, rows_of
 
@@ -56,9 +56,8 @@ def test_its_recording_gives_the_same_rows_in_seconds(
     lines = [line for line in everything.read_text().splitlines() if _time(line) >= course.begin]
     (tmp_path / "recorded").write_text("\n".join(lines))
     table_env = mini_flink.environment()
-    pipeline = mini_flink.pipeline("ctr", table_env)
-    pipeline.source("source_sql_stream", Recording((tmp_path / "recorded").as_uri(), "us-east-1"))
-    relations(pipeline, Settings.model_validate({"window": {"size": "1"}}))
+    recording = Recording((tmp_path / "recorded").as_uri(), "us-east-1")
+    mini_flink.pipeline("ctr", table_env, {"source_sql_stream": recording}, {"window": {"size": "1"}})
     query = "SELECT CAST(window_start AS STRING), ctr, anomaly_score, usual_ctr FROM scores"
     replayed = [ctr_course.Score(_utc(start), *rest) for start, *rest in rows_of(table_env, query)]
     # The live run's last window closed after it was looked at, if at all.

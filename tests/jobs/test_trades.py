@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.pipeline import forest_options
-from jobs.trade_anomalies.job import Settings
 from tests.jobs.conftest import Flink, MemorySource, rows_of
 from udfs.random_cut_forest import RandomCutForest
 
@@ -33,15 +31,8 @@ def ordinary(count: int, tickers: tuple[str, ...] = ("AMZN",)) -> list[tuple[flo
 def compose(mini_flink: Flink, rows: list[tuple[float, bytes]], **forest: Any) -> Any:
     """The job's relations, without its sinks."""
     table_env = mini_flink.environment()
-    pipeline = mini_flink.pipeline("trades", table_env)
-    settings = Settings.model_validate(
-        {"random_cut_forest": {"columns": "price, quantity"} | FOREST | forest}
-    )
-    pipeline.source("source_sql_stream", MemorySource(rows))
-    pipeline.forest("temp_stream", "source_sql_stream", forest_options(settings.random_cut_forest))
-    pipeline.view("anomalous_trades", threshold=settings.anomalies.threshold)
-    pipeline.view("on_time_trades")
-    pipeline.view("destination_sql_stream")
+    groups = {"random_cut_forest": FOREST | forest}
+    mini_flink.pipeline("trades", table_env, {"source_sql_stream": MemorySource(rows)}, groups)
     return table_env
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from jobs.sessionization import job
-from jobs.settings import settings
 from tests.jobs.clicks import RELATIONS, click
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
 
@@ -92,9 +90,8 @@ def found(folder: Path) -> list[list[Any]]:
 
 def compose(table_env: Any, mini_flink: Flink, source: Any, **sessions: str) -> str:
     """The job up to a query of its relations, in texts."""
-    pipeline = mini_flink.pipeline("sessions", table_env)
-    pipeline.source("source_sql_stream", source)
-    job.relations(pipeline, settings(job.Settings, {"sessions": {"rows": "events"} | sessions}))
+    groups = {"sessions": {"rows": "events"} | sessions}
+    mini_flink.pipeline("sessions", table_env, {"source_sql_stream": source}, groups)
     return " UNION ALL ".join(
         f"SELECT '{n}', T.* FROM ({q}) AS T" for n, q in RELATIONS.items() if n in COMPARED
     )

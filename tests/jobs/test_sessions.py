@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from jobs.sessionization import job
-from jobs.settings import SettingsError, settings
+from pipeline.catalog import find
+from pipeline.settings import SettingsError, settings
 from tests.jobs.clicks import START, Run, arriving, click, in_time, starts
 from tests.jobs.clicks import run as run  # a fixture
 
@@ -210,14 +210,11 @@ def test_a_poison_record_reaches_the_error_stream_only(run: Run) -> None:
     [
         ({"sessions": {"time_zone": "Mars"}}, "sessions.time_zone must be the name of a time zone"),
         ({"sessions": {"gap": "0"}}, "sessions.gap"),
-        ({"sessions": {"state_ttl": "10"}}, "sessions state_ttl must be above gap, 10 s"),
-        (
-            {"sessions": {"rows": "events"}, "sink": {"type": "dynamodb"}},
-            "sessions.rows must be starts or closed with sink.type dynamodb",
-        ),
+        ({"sessions": {"rows": "closed"}}, "sessions.rows must be 'starts' or 'events'"),
+        ({"closed": {"type": "s3"}}, "closed.path is required with type s3"),
         ({"event_time": {"disorder": "-1"}}, "event_time.disorder"),
     ],
 )
 def test_properties_that_make_no_sense_are_refused(groups: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        settings(job.Settings, groups)
+        settings(find("sessions"), groups)
