@@ -13,6 +13,7 @@ from pipeline import destinations, sql
 from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
 from pipeline.faults import query_error, updates
 from pipeline.groups import Aws, Source
+from pipeline.operators import OPERATORS, add_functions
 from pipeline.settings import Settings, SettingsError, parameters
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
@@ -144,6 +145,7 @@ class Pipeline:
     def _view(self, relation: View) -> None:
         where = f"{relation.name}.sql"
         query = sql.bind(self._application.queries[relation.name], self._parameters, where)
+        add_functions(self.table_env, query)
         try:
             table = self.table_env.sql_query(query)
         except Exception as e:
@@ -249,11 +251,19 @@ class Pipeline:
         return list(self.table_env.from_path(relation).get_schema().get_field_names())
 
 
+def _by(maker: Callable[[Any, Any], Table]) -> Callable[[Pipeline, Any], None]:
+    def make(pipeline: Pipeline, relation: Any) -> None:
+        pipeline.table_env.create_temporary_view(relation.name, maker(pipeline.table_env, relation))
+
+    return make
+
+
 _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
     View: Pipeline._view,
     Errors: Pipeline._error_view,
     Rowtime: Pipeline._rowtime,
     Forest: Pipeline._forest,
+    **{kind: _by(maker) for kind, maker in OPERATORS.items()},
 }
 
 
