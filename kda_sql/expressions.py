@@ -41,6 +41,11 @@ _TABLE_FUNCTIONS = (
     "RANDOM_CUT_FOREST", "RANDOM_CUT_FOREST_WITH_EXPLANATION", "HOTSPOTS", "TOP_K_ITEMS_TUMBLING",
     "COUNT_DISTINCT_ITEMS_TUMBLING", "GROUP_RANK",
 )  # fmt: skip
+#: Parts of a node that a handler reads, or that mean nothing; of others no handler knows.
+_UNDERSTOOD = set(
+    "this expression expressions ifs default to _type low high unit kind by start length substr negate is_string quoted "
+    "table db alias partition_by order spec over true safe typed position joins from_ coalesce".split()
+)
 Handler = Callable[["Expressions", Any], Value]
 _HANDLERS: dict[type[Any], Handler] = {}
 
@@ -91,6 +96,9 @@ class Expressions:
             found = self._replaced(node)
             if found is not None:
                 return found
+            unknown = {key for key, arg in node.args.items() if arg} - _UNDERSTOOD
+            if unknown:
+                raise Located(f"{', '.join(sorted(unknown)).upper()} is not translated here", self._near)
             handler = next((_HANDLERS[t] for t in type(node).__mro__ if t in _HANDLERS), None)
             if handler is None:
                 raise Located(f"{_named(node)} is not translated", self._near)
@@ -261,27 +269,20 @@ def _connected(x: Expressions, node: Any) -> Value:
 
 @handles(exp.Not)
 def _not(x: Expressions, node: exp.Not) -> Value:
-    inner = _bare(node.this)
-    if (
-        isinstance(inner, exp.Is | exp.Like | exp.SimilarTo | exp.In | exp.Between | exp.Escape)
-        and inner is node.this
-    ):
+    inner = node.this
+    if isinstance(inner, exp.Is):
         value = x.value(inner)
-        if isinstance(inner, exp.Is):
-            return replace(value, sql=re.sub(r" IS (\w+)$", r" IS NOT \1", value.sql))
-        word = {
-            exp.Like: "LIKE",
-            exp.SimilarTo: "SIMILAR",
-            exp.In: "IN",
-            exp.Between: "BETWEEN",
-            exp.Escape: "LIKE",
-        }
-        left = x.value(inner.this.this if isinstance(inner, exp.Escape) else inner.this).inside(PLUS)
-        return replace(
-            value, sql=f"{left} NOT {word[type(inner)]}{value.sql[len(left) + 1 + len(word[type(inner)]) :]}"
-        )
+        return replace(value, sql=re.sub(r" IS (\w+)$", r" IS NOT \1", value.sql))
+    if isinstance(inner, exp.Like | exp.SimilarTo | exp.In | exp.Between) and not inner.args.get("negate"):
+        negated = inner.copy()
+        negated.set("negate", True)
+        return x.value(negated)
     value = x.condition(node.this)
     return Value(f"NOT {value.inside(NOT)}", BOOLEAN, NOT, value.fails)
+
+
+def _word(node: Any, word: str) -> str:
+    return f"NOT {word}" if node.args.get("negate") else word
 
 
 @handles(exp.Is)
@@ -300,7 +301,7 @@ def _in(x: Expressions, node: exp.In) -> Value:
         raise Located("IN takes a list of values; a query is not translated", offset(node))
     value = x.value(node.this)
     listed = [_comparable(value, x.value(e), e)[1] for e in node.expressions]
-    sql = f"{value.inside(PLUS)} IN ({', '.join(v.sql for v in listed)})"
+    sql = f"{value.inside(PLUS)} {_word(node, 'IN')} ({', '.join(v.sql for v in listed)})"
     return Value(sql, BOOLEAN, COMPARED, failures(value, *listed))
 
 
@@ -309,7 +310,7 @@ def _between(x: Expressions, node: exp.Between) -> Value:
     value = x.value(node.this)
     low = _comparable(value, x.value(node.args["low"]), node)[1]
     high = _comparable(value, x.value(node.args["high"]), node)[1]
-    sql = f"{value.inside(PLUS)} BETWEEN {low.inside(PLUS)} AND {high.inside(PLUS)}"
+    sql = f"{value.inside(PLUS)} {_word(node, 'BETWEEN')} {low.inside(PLUS)} AND {high.inside(PLUS)}"
     return Value(sql, BOOLEAN, COMPARED, failures(value, low, high))
 
 
@@ -319,7 +320,7 @@ def _like(x: Expressions, node: Any) -> Value:
     for value, at in ((left, node.this), (right, node.expression)):
         if value.type.kind not in TEXT:
             raise Located(f"LIKE and SIMILAR TO take texts, got {value.type}", offset(at))
-    word = "SIMILAR TO" if isinstance(node, exp.SimilarTo) else "LIKE"
+    word = _word(node, "SIMILAR TO" if isinstance(node, exp.SimilarTo) else "LIKE")
     return Value(f"{left.inside(PLUS)} {word} {right.inside(PLUS)}", BOOLEAN, COMPARED, failures(left, right))
 
 

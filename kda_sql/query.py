@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
 
 
+_CLAUSES = {
+    "distinct", "expressions", "from_", "joins", "where", "group", "having", "windows", "order", "stagger",
+}  # fmt: skip
+
+
 @dataclass
 class Output:
     """One column of a select list."""
@@ -328,6 +333,9 @@ def _selects(node: Any) -> list[Any]:
         return [*_selects(node.this), *_selects(node.expression)]
     if not isinstance(node, exp.Select):
         raise Located("required SELECT STREAM", offset(node))
+    unknown = {key for key, arg in node.args.items() if arg} - _CLAUSES
+    if unknown - {"with_"}:
+        raise Located(f"{', '.join(sorted(unknown)).upper()} is no part of KDA's SQL", offset(node))
     if node.args.get("with_"):
         raise Located("WITH is no part of KDA's SQL: fill a stream of its own instead", offset(node))
     return [node]

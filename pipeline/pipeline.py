@@ -13,7 +13,7 @@ from pipeline import destinations, sql
 from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
 from pipeline.faults import query_error, updates
 from pipeline.groups import Aws, Source
-from pipeline.operators import OPERATORS, add_functions
+from pipeline.python_relations import OPERATORS, add_functions
 from pipeline.settings import Settings, SettingsError, parameters
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements

@@ -50,7 +50,7 @@ class HotspotsFunction(InOrder):
         self._live = spots
         point = [values[i] for i in self._places]
         if any(v is None for v in point):
-            return [(*values, json.dumps({"hotspots": []}))]
+            return [(time, *values, json.dumps({"hotspots": []}))]
         found = spots.push([float(v) for v in point])
         if self._logged >= 2 * self._parameters[0]:
             self._log.update(list(spots.points))
@@ -58,7 +58,7 @@ class HotspotsFunction(InOrder):
         else:
             self._log.add(spots.points[-1])
             self._logged += 1
-        return [(*values, json.dumps({"hotspots": found}))]
+        return [(time, *values, json.dumps({"hotspots": found}))]
 
     def _restored(self) -> Hotspots:
         spots, self._logged = Hotspots(*self._parameters), 0

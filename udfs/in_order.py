@@ -23,7 +23,7 @@ class InOrder(KeyedProcessFunction):  # type: ignore[misc]
         )
 
     def row(self, time: int, values: tuple[Any, ...], ctx: Any) -> Iterable[tuple[Any, ...]]:
-        """A row, in order of time (milliseconds). What comes out."""
+        """A row, in order of time (milliseconds). What comes out: its time, its values."""
         raise NotImplementedError
 
     def at(self, time: int, ctx: Any) -> Iterable[tuple[Any, ...]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.table import StreamTableEnvironment, Table
 
+_TIME = "time_ms"
 _TYPES = {
     "VARCHAR": Types.STRING,
     "CHAR": Types.STRING,
@@ -51,7 +52,8 @@ def through_keyed_function(
     table : Table
         Insert-only, with one rowtime attribute, ``rowtime``.
     function : KeyedProcessFunction
-        Given a row's values in the order of the table's columns, rowtime left out; gives ``results``.
+        Given a row's values in the order of the table's columns, rowtime left out; gives the time of what comes out,
+        in milliseconds, and ``results``.
     key : sequence of str
         Columns whose rows belong together; none: all do.
     results : mapping of str
@@ -64,7 +66,7 @@ def through_keyed_function(
     Returns
     -------
     Table
-        ``results``, and ``rowtime``: the time of the record that the function gave it out for, or of the timer.
+        ``results``, and ``rowtime``.
     """
     columns, rowtime = resolved(table)
     table_env.create_temporary_view(f"{name}_in", table)
@@ -75,11 +77,13 @@ def through_keyed_function(
         table_env.sql_query(f"SELECT {keyed} AS `key`, ROW({values}) AS `row`, `{rowtime}` FROM `{name}_in`")
     )
     element = _row_type(columns or {"nothing": "INT"})
-    made = process_keyed(stream, function, element, _row_type(results), kind, f"{kind} {name}")
-    schema = Schema.new_builder()
+    row = _row_type({_TIME: "BIGINT"} | dict(results))
+    made = process_keyed(stream, function, element, row, kind, f"{kind} {name}")
+    schema = Schema.new_builder().column(_TIME, "BIGINT NOT NULL")
     for column, type_ in results.items():
         schema.column(column, _between(type_))
-    schema.column_by_metadata("rowtime", "TIMESTAMP_LTZ(3)", "rowtime")
+    # Its own time, not the record's: a timer that was set by another may come after later ones.
+    schema.column_by_expression("rowtime", f"TO_TIMESTAMP_LTZ(`{_TIME}`, 3)")
     schema.watermark("rowtime", "SOURCE_WATERMARK()")
     table_env.create_temporary_view(f"{name}_out", table_env.from_data_stream(made, schema.build()))
     inbound = ", ".join([*(_inbound(c, t) for c, t in results.items()), "`rowtime`"])

@@ -78,7 +78,7 @@ class SlidingFunction(InOrder):
         self._live[key] = (windows, logged)
         if len(self._live) > _MOST_KEYS:
             self._live.popitem(last=False)
-        return [(*values, *results)]
+        return [(time, *values, *results)]
 
     def at(self, time: int, ctx: Any) -> Iterable[tuple[Any, ...]]:
         """Forget a key whose windows are empty."""

@@ -83,7 +83,7 @@ class WindowsFunction(InOrder):
 
     def _result(self, closed: Closed) -> tuple[Any, ...]:
         times = (closed.opened, closed.closed) if self._times else ()
-        return (*closed.key, *closed.results, *times)
+        return (closed.closed, *closed.key, *closed.results, *times)
 
 
 def closing_windows(

@@ -55,7 +55,7 @@ def _sliding(table_env: Any, relation: Sliding) -> Table:
 def _windows(table_env: Any, relation: Windows) -> Table:
     from udfs.windows_function import closing_windows
 
-    return closing_windows(
+    closed = closing_windows(
         table_env,
         table_env.from_path(relation.of),
         relation.opens,
@@ -66,6 +66,8 @@ def _windows(table_env: Any, relation: Windows) -> Table:
         relation.times,
         relation.name,
     )
+    table_env.create_temporary_view(f"{relation.name}_closed_windows", closed)
+    return _in_order(table_env, f"{relation.name}_closed_windows")
 
 
 def _hotspots(table_env: Any, relation: Hotspots) -> Table:
@@ -83,14 +85,18 @@ def _hotspots(table_env: Any, relation: Hotspots) -> Table:
 
 
 def _ordered(table_env: Any, relation: Ordered) -> Table:
+    return _in_order(table_env, relation.of)
+
+
+def _in_order(table_env: Any, name: str) -> Table:
     from pyflink.table import Schema
 
-    table = table_env.sql_query(f"SELECT * FROM `{relation.of}` ORDER BY rowtime")
+    table = table_env.sql_query(f"SELECT * FROM `{name}` ORDER BY rowtime")
     schema = Schema.new_builder()
     for column in table._j_table.getResolvedSchema().getColumns():
-        if column.getName() != "rowtime":
-            schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
-    schema.column_by_metadata("rowtime", "TIMESTAMP_LTZ(3)", "rowtime").watermark("rowtime", "SOURCE_WATERMARK()")
+        name, type_ = column.getName(), column.getDataType().getLogicalType()
+        schema.column(name, "TIMESTAMP_LTZ(3)" if name == "rowtime" else type_.asSerializableString())
+    schema.watermark("rowtime", "SOURCE_WATERMARK()")
     return through_a_stream(table_env, table, schema.build())
 
 
