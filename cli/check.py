@@ -18,6 +18,7 @@ from rich.text import Text
 from cli.groups import Name, application
 from infra import flink
 from pipeline.application import ERRORS, Application, ApplicationError, Spec
+from pipeline.document import load
 from pipeline.settings import override, settings
 
 TESTS = "tests.yaml"
@@ -73,7 +74,7 @@ def read_cases(chosen: Application) -> tuple[Case, ...]:
     if not path.exists():
         return ()
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = load(path.read_text(encoding="utf-8"))
         if not isinstance(tree, list):
             raise ApplicationError(f"{path}: required a list of tests, got {type(tree).__name__}")
         return tuple(Case.model_validate(case) for case in tree)

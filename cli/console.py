@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from jobs.catalog import job
 from rich.console import Console
 
 from cli import target
@@ -22,7 +23,6 @@ from console.server import application
 from infra import managed_flink
 from infra.clients import client
 from infra.paths import STATE
-from jobs.catalog import job
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from jobs.catalog import JOBS, Job, job
+from jobs.settings import JobSettings, SettingsError, settings
 from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
@@ -20,8 +22,6 @@ from cli.shown import reason
 from infra import managed_flink, package, stacks
 from infra.application_log import failure
 from infra.clients import client
-from jobs.catalog import JOBS, Job, job
-from jobs.settings import JobSettings, SettingsError, settings
 
 
 class _Commands(TyperGroup):

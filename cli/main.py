@@ -11,6 +11,7 @@ from cli import (
     generate,
     items,
     local,
+    new,
     package,
     produce,
     properties,
@@ -32,6 +33,7 @@ app.command("demo")(demo.demo)
 app.command("list")(run.list_jobs)
 app.command("run")(run.run)
 app.command("sql")(run.sql)
+app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("properties")(properties.properties)
 app.command("generate")(generate.generate)

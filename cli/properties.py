@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from annotated_types import Ge, Gt, Le, Lt
+from jobs.catalog import JOBS, Job, job
+from jobs.settings import Milliseconds, SettingsError, read_groups
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rich.console import Console
@@ -17,8 +19,6 @@ from rich.padding import Padding
 from rich.text import Text
 
 from infra.paths import ROOT
-from jobs.catalog import JOBS, Job, job
-from jobs.settings import Milliseconds, SettingsError, read_groups
 
 #: Where the documentation has the table.
 DOCUMENT = ROOT / "docs" / "deploy.md"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -25,6 +25,9 @@ from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
 from pipeline.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from pipeline.pipeline import Pipeline
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -75,6 +78,10 @@ def run(
             "--tap", help="Copy rows to the application's tap stream, for `kda watch` and the page."
         ),
     ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="With --resume: leave behind, unasked, what saved state no longer fits."),
+    ] = False,
     rest_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of Flink's web page; 0: any free one.")
     ] = 0,
@@ -106,6 +113,7 @@ def run(
         )
         pipeline = _pipeline(chosen, chosen_settings, cluster)
         pipeline.check()
+        _agree(chosen, pipeline, state, yes)
     except (ConnectorError, flink.FlinkError, ValueError) as e:
         raise _refused(e) from e
     stop = _Stop()
@@ -120,16 +128,29 @@ def run(
         raise typer.Exit(_watch(chosen, client, port, stop))
 
 
+def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool) -> None:
+    """Say what of the saved state no longer fits the application, and go on only if that may start anew."""
+    names = {operator.id: operator.uid or operator.name for operator in pipeline.operators()}
+    if state is not None:
+        from pipeline.operators import saved_operators
+
+        lost = flink.lost_state(chosen.name, saved_operators(state), names)
+        for what in lost:
+            _out.print(Text(f"  no longer in {chosen.name}: {what[:200]}", style="yellow"))
+        if lost and not yes:
+            text = f"{chosen.name}: the state of these steps is left behind; all others go on with theirs"
+            if not _out.is_terminal:
+                raise flink.FlinkError(f"{text}: agree with --yes, or start afresh without --resume")
+            if not typer.confirm(f"{text}. Go on?"):
+                raise typer.Exit(1)
+    flink.remember_operators(chosen.name, names)
+
+
 def _not_started(chosen: Application, reason: str) -> str:
-    if "Cannot map checkpoint/savepoint state" in reason:
-        reason = (
-            "the saved state is of a job with other relations (was the tap on then?): give it the same properties, "
-            "or start afresh without --resume"
-        )
     return f"{chosen.name} can't start: {reason}"
 
 
-def _pipeline(chosen: Application, chosen_settings: Settings, cluster: dict[str, str]) -> Any:
+def _pipeline(chosen: Application, chosen_settings: Settings, cluster: dict[str, str]) -> Pipeline:
     endpoint = chosen_settings.aws.endpoint
     flink.prepare(endpoint)
     from pipeline.environment import table_environment

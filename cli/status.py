@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import typer
+from jobs.catalog import JOBS
 from rich.console import Console
 from rich.table import Table
 
@@ -14,7 +15,6 @@ from console.labs import LABS, Lab
 from infra.clients import client
 from infra.flink_health import Health, health
 from infra.stream_reader import StreamError, StreamReader
-from jobs.catalog import JOBS
 
 _out = Console()
 #: Errors are counted up to this many.

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import urllib.request
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -143,6 +143,8 @@ def cluster(
     }
     if resume_from:
         configuration["execution.state-recovery.path"] = resume_from
+        # Who resumes says beforehand what no longer fits, and whether that may be left behind (`lost_state`).
+        configuration["execution.state-recovery.ignore-unclaimed-state"] = "true"
     if micro_batch:
         shortest = int(configuration["python.fn-execution.bundle.time"])
         configuration["python.fn-execution.bundle.time"] = str(
@@ -177,6 +179,34 @@ def last_state(job: str, folder: Path = FLINK) -> str | None:
     found = [p for kind in ("savepoints", "checkpoints") for p in (folder / kind / job).rglob("_metadata")]
     newest = max(found, key=lambda p: p.stat().st_mtime, default=None)
     return str(newest.parent) if newest else None
+
+
+def remember_operators(job: str, names: Mapping[str, str], folder: Path = FLINK) -> None:
+    """Keep what the operators of a job do, by id: a savepoint has only the ids."""
+    path = folder / "operators" / f"{job}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**_operators(path), **names}))
+
+
+def lost_state(job: str, saved: Iterable[str], names: Mapping[str, str], folder: Path = FLINK) -> list[str]:
+    """What saved state a job would leave behind: the operators that it no longer has, in words.
+
+    Parameters
+    ----------
+    job : str
+    saved : iterable of str
+        Ids of the operators in the saved state.
+    names : mapping
+        What the job's operators do, by id, as it would run now.
+    """
+    known = _operators(folder / "operators" / f"{job}.json")
+    return sorted(known.get(id_, f"an unknown operator {id_[:8]}") for id_ in saved if id_ not in names)
+
+
+def _operators(path: Path) -> dict[str, str]:
+    with contextlib.suppress(OSError, ValueError):
+        return dict(json.loads(path.read_text()))
+    return {}
 
 
 def savepoint_folder(job: str, folder: Path = FLINK) -> str:

@@ -23,6 +23,9 @@ from infra.clients import client
 
 _TEMPLATE = Path(__file__).parent / "templates" / "managed_flink.yaml"
 _MARK = "            # (property groups of the job)\n"
+_OWN_ARN = {
+    "Fn::Sub": "arn:${AWS::Partition}:kinesisanalytics:${AWS::Region}:${AWS::AccountId}:application/${ApplicationName}"
+}
 _POLL_SECONDS = 2.0
 # Starting takes the service one to three minutes, a large snapshot longer.
 _PATIENCE_SECONDS = 1800.0
@@ -68,18 +71,23 @@ def application_name(job: str) -> str:
 def template(groups: Mapping[str, Mapping[str, str]]) -> str:
     """The CloudFormation template of an application with these property groups.
 
+    ``aws.application_arn``, which the job tells its functions, is the application's own unless it is given.
+
     Raises
     ------
     ApplicationError
         For a value that the service does not take.
     """
     lines = []
-    for group, values in groups.items():
+    every: dict[str, Mapping[str, str]] = {"aws": {}, **groups}
+    for group, values in every.items():
         # The service refuses empty values; to a job they mean the same as none.
-        given = {key: value for key, value in values.items() if value != ""}
+        given: dict[str, Any] = {key: value for key, value in values.items() if value != ""}
         for key, value in given.items():
             if len(value) > 2048:
                 raise ApplicationError(f"{group}.{key} must have at most 2048 characters, got {len(value)}")
+        if group == "aws":
+            given.setdefault("application_arn", _OWN_ARN)
         if given:
             # JSON is YAML too.
             lines.append(f"            - {json.dumps({'PropertyGroupId': group, 'PropertyMap': given})}\n")

@@ -76,7 +76,7 @@ def to_message(data: str) -> tuple[str, str]:
     >>> print(message)
     The click-through rate is anomalous: 400.0 % on shop.example.com.
     It usually is about 101.5 %.
-    Anomaly score: 2.75 (about 1 is ordinary, higher is more anomalous).
+    Anomaly score: 2.75 (up to 1 is ordinary, higher is more anomalous).
     """
     row = json.loads(base64.b64decode(data, validate=True))
     if not isinstance(row, dict):
@@ -88,7 +88,7 @@ def to_message(data: str) -> tuple[str, str]:
     lines = [f"The click-through rate is anomalous: {rate}{place}."]
     if values.get("USUAL_CTR") is not None:
         lines.append(f"It usually is about {_number(values, 'USUAL_CTR'):.1f} %.")
-    lines.append(f"Anomaly score: {score} (about 1 is ordinary, higher is more anomalous).")
+    lines.append(f"Anomaly score: {score} (up to 1 is ordinary, higher is more anomalous).")
     start, end = _text(values, "WINDOW_START"), _text(values, "WINDOW_END")
     if start and end:
         lines.append(f"Window: {start} to {end}.")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,8 +17,9 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline import sql
-from pipeline.document import line_of
+from pipeline.document import line_of, load
 from udfs.columns import Column
+from udfs.record_format import RecordFormat
 
 DESCRIPTION = "application.yaml"
 #: The relation that every application has: what could not be used.
@@ -107,8 +110,22 @@ class SourceSpec(Spec):
     delimiter: str = ","
     row_delimiter: str = "\n"
 
+    @property
+    def record_format(self) -> RecordFormat:
+        """How its records are laid out."""
+        return RecordFormat(self.format, self.row_path, self.delimiter, self.row_delimiter)
+
+    @property
+    def decoded(self) -> tuple[Column, ...]:
+        """Its columns as the decoder takes them: separated values by place, from 0, metadata aside."""
+        if self.format == "json":
+            return self.columns
+        places = count()
+        return tuple(c if c.metadata else replace(c, path=str(next(places))) for c in self.columns)
+
     @model_validator(mode="after")
     def _has_columns(self) -> SourceSpec:
+        _ = self.record_format  # raises for what is none
         names = [c.name for c in self.columns]
         if not names:
             raise ValueError("columns: required at least one")
@@ -447,7 +464,7 @@ def read(folder: Path) -> Application:
     path = folder / DESCRIPTION
     try:
         text = path.read_text(encoding="utf-8")
-        tree = yaml.safe_load(text)
+        tree = load(text)
     except FileNotFoundError:
         raise ApplicationError(f"{path}: no such file; an application is a folder with one") from None
     except (yaml.YAMLError, UnicodeDecodeError) as e:

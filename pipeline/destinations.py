@@ -13,7 +13,7 @@ from connectors.kinesis import KinesisSink
 from connectors.s3 import S3Sink
 from pipeline import sql
 from pipeline.application import Destination as DestinationSpec
-from pipeline.groups import Aws, Destination
+from pipeline.groups import Aws
 from udfs.row_stream import through_a_stream
 
 HERE = Path(__file__).parent
@@ -45,15 +45,15 @@ class SinkTable:
     refused: str | None = None
 
 
-def connector(group: Destination, aws: Aws) -> Sink:
+def connector(group: Any, aws: Aws) -> Sink:
     """The connector that a destination's property group asks for; not for a function, which is no table."""
     where = (aws.region, aws.endpoint)
     if group.type == "firehose":
-        return FirehoseSink(str(group.delivery_stream), *where)
+        return FirehoseSink(str(group.delivery_stream), *where, group.format)
     if group.type == "kinesis":
-        return KinesisSink(str(group.stream), *where)
+        return KinesisSink(str(group.stream), *where, group.format)
     if group.type == "s3":
-        return S3Sink(str(group.path), *where)
+        return S3Sink(str(group.path), *where, group.format)
     return DynamoDbSink(str(group.table), str(group.key), *where)
 
 
@@ -62,9 +62,7 @@ def rows(table_env: Any, relation: str) -> str:
     return f"SELECT {', '.join(_value(c, t) for c, t in columns_of(table_env, relation).items())} FROM `{relation}`"
 
 
-def sink_table(
-    table_env: Any, spec: DestinationSpec, group: Destination, options: Mapping[str, str]
-) -> SinkTable:
+def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mapping[str, str]) -> SinkTable:
     """The table of a destination and the statement that fills it.
 
     Raises

@@ -1,8 +1,35 @@
-"""Where in a YAML text a value stands."""
+"""A YAML text: its values, and where each stands."""
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import yaml
+
+
+class _Loader(yaml.SafeLoader):
+    """Only true and false are truth values, as in YAML 1.2: a column may be called ``on``, ``no`` or ``y``."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
+def load(text: str) -> Any:
+    """The values of a YAML text; raises yaml.YAMLError.
+
+    Examples
+    --------
+    >>> load("{on: no, yes: true}")
+    {'on': 'no', 'yes': True}
+    """
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
 
 
 def line_of(text: str, path: tuple[str | int, ...]) -> int:

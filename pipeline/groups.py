@@ -10,9 +10,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    create_model,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from connectors.lambda_options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
+from connectors.option import options_of
 from pipeline.application import DESTINATION_TYPES
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -118,7 +128,7 @@ class Aws(Group):
         None, description="another address for all services, as a local AWS has"
     )
     application_arn: str = Field(
-        "arn:aws:kinesisanalytics:us-east-1:000000000000:application/local",
+        LOCAL_APPLICATION_ARN,
         description="what functions see as applicationArn",
     )
 
@@ -221,7 +231,7 @@ class Reference(Group):
     )
 
 
-class Destination(Group):
+class _Destination(Group):
     """Where a relation's rows go."""
 
     type: Literal[DESTINATION_TYPES] = Field(  # type: ignore[valid-type]
@@ -238,34 +248,6 @@ class Destination(Group):
         "(dynamodb)",
     )
     format: Literal["json", "csv"] = Field("json", description="of the rows; a table's items have none")
-    max_retries: int | None = Field(
-        None,
-        ge=0,
-        description="with type lambda: failures after the first until a row goes to the error stream; none: it is sent "
-        "until taken",
-    )
-    concurrency: int = Field(
-        8, ge=1, le=128, description="with type lambda: calls at once; 1: all rows in order"
-    )
-    batch_seconds: Seconds = Field(
-        timedelta(seconds=1),
-        ge=timedelta(0),
-        le=timedelta(seconds=60),
-        description="with type lambda: seconds that a row waits for company",
-    )
-    batch_records: int = Field(500, ge=1, le=10_000, description="with type lambda: rows in one call at most")
-    timeout_seconds: Seconds = Field(
-        timedelta(seconds=65),
-        ge=timedelta(seconds=1),
-        le=timedelta(seconds=930),
-        description="with type lambda: seconds that one call may take; more than the function's own time-out",
-    )
-    max_buffered: int = Field(
-        10_000,
-        ge=1,
-        le=1_000_000,
-        description="with type lambda: rows without acknowledgement before a subtask holds back its input",
-    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -281,6 +263,22 @@ class Destination(Group):
         if self.type == "dynamodb":
             required(self, "key", self.type)
         return self
+
+
+#: What of the Lambda sink's is set by properties of its own, beside the function, the key and the format.
+LAMBDA_OPTIONS = {
+    o.name: o for o in options_of(LambdaSinkOptions) if o.name not in ("function", "key_column")
+}
+
+Destination = create_model(
+    "Destination",
+    __base__=_Destination,
+    **{  # type: ignore[call-overload]
+        o.name: (o.type, Field(o.default, ge=o.minimum, le=o.maximum, description=o.help))
+        for o in LAMBDA_OPTIONS.values()
+        if o.name != "format"
+    },
+)
 
 
 class Errors(Group):

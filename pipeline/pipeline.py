@@ -12,8 +12,13 @@ from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
 from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
 from pipeline.faults import query_error, updates
+<<<<<<< HEAD
 from pipeline.groups import Aws, Source
 from pipeline.python_relations import OPERATORS, add_functions
+=======
+from pipeline.groups import LAMBDA_OPTIONS, Aws, Source
+from pipeline.operators import Operator, operators_of
+>>>>>>> app
 from pipeline.settings import Settings, SettingsError, parameters
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
@@ -101,6 +106,10 @@ class Pipeline:
         """Flink's plan of everything that is delivered; raises as :meth:`execute`."""
         return str(self._planned(self._inserts.explain))
 
+    def operators(self) -> list[Operator]:
+        """The operators of the job as it would run, by which saved state is found again."""
+        return operators_of(self.table_env, self._inserts)
+
     def execute(self) -> TableResult:
         """Start everything that is delivered, as one Flink job.
 
@@ -124,15 +133,23 @@ class Pipeline:
 
     def _source(self, name: str, spec: SourceSpec, connector: RecordSource) -> None:
         self._checks.append(connector.check)
-        records = connector.records(self.table_env, f"{name}_records")
-        columns = list(spec.columns)
+        columns, form = list(spec.decoded), spec.record_format
+        if isinstance(connector, KinesisSource):
+            numbered = any(column.path == "@sequence_number" for column in columns)
+            records = connector.records(self.table_env, name, sequence_number=numbered)
+        else:
+            records = connector.records(self.table_env, name)
         if isinstance(connector, Recording):
             event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
-            decoded, errors, _ = decode_records(self.table_env, records, [*columns, event_time], name=name)
+            decoded, errors, _ = decode_records(
+                self.table_env, records, [*columns, event_time], None, form, name
+            )
             decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
         else:
             idle_timeout = connector.idle_timeout if isinstance(connector, KinesisSource) else None
-            decoded, errors, quiet = decode_records(self.table_env, records, columns, idle_timeout, name)
+            decoded, errors, quiet = decode_records(
+                self.table_env, records, columns, idle_timeout, form, name
+            )
         self.table_env.create_temporary_view(name, decoded)
         self._join_errors(f"{name}_errors", errors)
         if isinstance(connector, Recording):  # never quiet
@@ -193,13 +210,9 @@ class Pipeline:
                 aws.region,
                 aws.endpoint,
                 key_column=group.key,
-                concurrency=group.concurrency,
-                batch_seconds=group.batch_seconds.total_seconds(),
-                batch_records=group.batch_records,
-                max_retries=group.max_retries,
-                timeout_seconds=group.timeout_seconds.total_seconds(),
-                max_buffered=group.max_buffered,
+                **{name: getattr(group, name) for name in LAMBDA_OPTIONS},
                 application_arn=aws.application_arn,
+                name=destination.name,
             )
             self._checks.append(lambda: check_function(options))
             rows = self.table_env.sql_query(destinations.rows(self.table_env, destination.of))

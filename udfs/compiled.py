@@ -37,6 +37,7 @@ def _mend_print() -> None:
 
 _mend_print()
 
+import llvmlite.binding  # noqa: E402
 import numba  # noqa: E402
 import numba.core.caching  # noqa: E402
 import numpy as np  # noqa: E402
@@ -121,6 +122,10 @@ if numba.config.CACHE_DIR:
 
 # The loops that matter run over a point's few dimensions: what vector code needs before and after costs more there.
 numba.config.LOOP_VECTORIZE = 0
+
+# Nor do they gain from being unrolled: where LLVM does so for counts known only at run time, as it does on most
+# processors, each loop grows by ways in and out, and what holds them is no longer inlined but called.
+llvmlite.binding.set_option("udfs", "-unroll-runtime=false")
 
 #: False where no folder can be written: every process then compiles anew (some 10-20 s).
 CACHED = bool(numba.config.CACHE_DIR)

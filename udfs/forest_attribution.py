@@ -27,22 +27,23 @@ class Attribution:
         Examples
         --------
         >>> Attribution(np.array([1.5, 0.0]), np.array([0.5, 0.0])).to_json(["PRICE", "QTY"])[:72]
-        '{"PRICE":{"DIRECTION":"HIGH","STRENGTH":"0.5000","ATTRIBUTION_SCORE":"2.'
+        '{"PRICE":{"DIRECTION":"HIGH","STRENGTH":"2.0000","ATTRIBUTION_SCORE":"2.'
         """
         names = [str(k) for k in range(len(self.high))] if columns is None else list(columns)
         if len(names) != len(self.high):
             raise ValueError(f"columns must have {len(self.high)} names, got {len(names)}")
+        score = float(self.high.sum() + self.low.sum())
         shares = {
-            name: _column(high, low, with_directionality)
+            name: _column(high, low, score, with_directionality)
             for name, high, low in zip(names, self.high, self.low, strict=True)
         }
         return json.dumps(shares, separators=(",", ":"), ensure_ascii=False)
 
 
-def _column(high: float, low: float, with_directionality: bool) -> dict[str, str]:
-    total = high + low
-    score = {"ATTRIBUTION_SCORE": f"{total:.4f}"}
+def _column(high: float, low: float, score: float, with_directionality: bool) -> dict[str, str]:
+    share = {"ATTRIBUTION_SCORE": f"{high + low:.4f}"}
     if not with_directionality:
-        return score
-    strength = abs(high - low) / total if total > 0.0 else 0.0
-    return {"DIRECTION": "HIGH" if high > low else "LOW", "STRENGTH": f"{strength:.4f}"} | score
+        return share
+    # A reading of AWS's one example, not known to be KDA's (docs/forest.md).
+    strength = abs(high - low) * score
+    return {"DIRECTION": "HIGH" if high > low else "LOW", "STRENGTH": f"{strength:.4f}"} | share

@@ -74,16 +74,13 @@ class Arrays(NamedTuple):
     points: Array  # float32 (R, D): what any tree holds, and behind it the rows that are being learned
     point_number: Array  # int64 (R,): how many points came before this one
     weights: Array  # float64 (M + 1,): 1 / (depth + 1)
-    logarithms: Array  # float64 (M + 1,): log2(mass + 1)
+    logarithms: Array  # float64 (M + 1,): log2(mass), of 0 too 0
 
 
 class Scratch(NamedTuple):
     """Room to work in; what is in it means nothing between two calls."""
 
     query: Array  # float32 (STRETCH * 2 D,): points as x and -x
-    tree: Array  # int64 (LANES,): what is to be scored where: the tree,
-    root: Array  # int64 (LANES,): where in `nodes` its first node lies,
-    point: Array  # int64 (LANES,): and where in `query` the point
     child: Array  # int64 (LANES,): where a walk has come to,
     depth: Array  # int64 (LANES,): how many nodes that are,
     path: Array  # int32 (M, LANES): and where in `nodes` they lie
@@ -141,7 +138,7 @@ def empty_arrays(trees: int, samples: int, dimensions: int, seed: int) -> Arrays
         point_number=np.zeros(rows, np.int64),
         weights=1.0 / (counts + 1.0),
         # Rounded, so that mathematical libraries that differ in the last bit give one table.
-        logarithms=np.round(np.log2(counts + 1.0), 12),
+        logarithms=np.round(np.log2(np.maximum(counts, 1)), 12),
     )
 
 
@@ -155,9 +152,6 @@ def scratch(trees: int, samples: int, dimensions: int) -> Scratch:
     """Room to work in, shared by all forests of one size: a compiled call keeps the interpreter's lock."""
     return Scratch(
         query=np.zeros(STRETCH * 2 * dimensions, np.float32),
-        tree=np.zeros(LANES, np.int64),
-        root=np.zeros(LANES, np.int64),
-        point=np.zeros(LANES, np.int64),
         child=np.zeros(LANES, np.int64),
         depth=np.zeros(LANES, np.int64),
         path=np.zeros((samples, LANES), np.int32),

@@ -9,7 +9,7 @@ k scores 1 / (k + 1), so the tree's score is the sum over the path of
 
 with p = 1 at a leaf that differs from the point; going up, s becomes s + p (1 / (k + 1) - s), and above the
 first box that holds the point nothing changes any more. A leaf of mass m equal to the point scores
-1 / (depth + log2(m + 1)), but a single one is taken as if it were not in the tree (as KDA did).
+1 / (depth + log2 m), or 1 / (m + 1) where it is the whole tree (as KDA did).
 """
 
 from udfs.compiled import at, compiled, real, whole
@@ -18,8 +18,10 @@ from udfs.forest_trees import outside, side
 
 
 @compiled
-def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
-    """Score of a point in a tree, before the factor log2(M + 1), for each of the first `lanes` lanes.
+def score_lanes(
+    arrays: Arrays, scratch: Scratch, lanes: int, tree: int, tree_step: int, point: int, point_step: int
+) -> None:
+    """Score of a point in a tree, before the factor log2 M, for each of the first `lanes` lanes.
 
     All lanes go down together one level at a time, and then up again, so that no step waits for the one
     before it. There are no branches to guess wrong: a lane that has ended is overwritten by the next in the list.
@@ -40,9 +42,11 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
     )
     dimensions = points.shape[1]
     words = 4 + 2 * dimensions
+    nodes_of_tree = (arrays.leaf_row.shape[1] - 1) * words
+    root, root_step = tree * nodes_of_tree, tree_step * nodes_of_tree
     count = 0
     for lane in range(lanes):
-        child[at(lane)] = arrays.trees[at(scratch.tree[at(lane)]), at(ROOT)]
+        child[at(lane)] = arrays.trees[at(tree + tree_step * lane), at(ROOT)]
         depth[at(lane)] = 0
         walking[at(count)] = lane
         count += whole(child[at(lane)] >= 0)
@@ -52,11 +56,11 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
         count = 0
         for k in range(going):
             lane = walking[at(k)]
-            base = scratch.root[at(lane)] + child[at(lane)] * words
+            base = root + root_step * lane + child[at(lane)] * words
             path[at(level), at(lane)] = base
             depth[at(lane)] = level + 1
             d = whole(links[at(2 * base + DIMENSION)])
-            right = whole(query[at(scratch.point[at(lane)] + d)] > nodes[at(base + CUT)])
+            right = whole(query[at(point + point_step * lane + d)] > nodes[at(base + CUT)])
             below = whole(links[at(2 * base + LEFT + right)])
             child[at(lane)] = below
             walking[at(count)] = lane
@@ -64,12 +68,13 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
         level += 1
 
     for lane in range(lanes):
-        twin = arrays.leaf_row[at(scratch.tree[at(lane)]), at(~child[at(lane)])]
+        twin = arrays.leaf_row[at(tree + tree_step * lane), at(~child[at(lane)])]
         equal = True
         for d in range(dimensions):
-            equal &= points[at(twin), at(d)] == query[at(scratch.point[at(lane)] + d)]
+            equal &= points[at(twin), at(d)] == query[at(point + point_step * lane + d)]
         if equal:
-            score[at(lane)] = score_of_equal_lane(arrays, scratch, lane)
+            mass = arrays.leaf_mass[at(tree + tree_step * lane), at(~child[at(lane)])]
+            score[at(lane)] = score_of_equal(arrays, mass, depth[at(lane)])
         else:
             score[at(lane)] = weights[at(depth[at(lane)])]
             walking[at(count)] = lane
@@ -82,7 +87,7 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
             level = depth[at(lane)] - 1
             depth[at(lane)] = level
             base = whole(path[at(level), at(lane)])
-            excess = outside(nodes, base + BOX, query, scratch.point[at(lane)], dimensions)
+            excess = outside(nodes, base + BOX, query, point + point_step * lane, dimensions)
             separated = excess / (real(nodes[at(base + SIDES)]) + excess)
             score[at(lane)] += separated * (weights[at(level)] - score[at(lane)])
             walking[at(count)] = lane
@@ -90,24 +95,9 @@ def score_lanes(arrays: Arrays, scratch: Scratch, lanes: int) -> None:
 
 
 @compiled
-def score_of_equal_lane(arrays: Arrays, scratch: Scratch, lane: int) -> float:
-    """Score of the point of a lane that has come down to a leaf equal to it."""
-    words = 4 + 2 * arrays.points.shape[1]
-    depth = scratch.depth[lane]
-    for level in range(depth):
-        scratch.own_path[level] = (scratch.path[level, lane] - scratch.root[lane]) // words
-    return score_of_equal(
-        arrays, scratch, scratch.tree[lane], scratch.point[lane], ~scratch.child[lane], depth
-    )
-
-
-@compiled
-def score_of_equal(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf: int, depth: int) -> float:
-    """Score of a point equal to the leaf at the end of the scratch `own_path`."""
-    mass = arrays.leaf_mass[tree, leaf]
-    if mass == 1:
-        return share_without(arrays, scratch, tree, point, leaf, depth)
-    return 1.0 / (depth + arrays.logarithms[mass])
+def score_of_equal(arrays: Arrays, mass: int, depth: int) -> float:
+    """Score of a point equal to a leaf of this mass at this depth."""
+    return 1.0 / (depth + arrays.logarithms[at(mass)]) if depth > 0 else arrays.weights[at(mass)]
 
 
 @compiled
@@ -207,7 +197,7 @@ def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: Array)
         score, leaf, depth = share_below(arrays, scratch, tree, point, root, 0, scratch.own_path)
         factor = 1.0
         if score == 0.0:
-            score = score_of_equal(arrays, scratch, tree, point, leaf, depth)
+            score = score_of_equal(arrays, arrays.leaf_mass[tree, leaf], depth)
             if depth == 0:
                 share[:] = score / share.shape[0]
             else:

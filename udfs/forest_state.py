@@ -16,7 +16,8 @@ from udfs.forest_layout import LARGEST, LEARNED, USED, Arrays, Scratch, empty_ar
 from udfs.forest_packing import read_shapes, write_shapes
 
 _MAGIC = b"KRCF"
-_VERSION = 1
+#: The same bytes since version 1; from 2 on, scores are those of KDA's formula as docs/forest.md has it.
+_VERSION = 2
 # magic, version, checksum of everything behind it
 _START = struct.Struct("<4sHI")
 # the parameters, points learned, rows of `recent`, of `points`, length of `shapes`
@@ -106,8 +107,8 @@ def unpack(data: bytes) -> ForestState:
     magic, version, checksum = _START.unpack_from(data)
     if magic != _MAGIC:
         raise StateError(f"saved forest must begin with {_MAGIC!r}, got {magic!r}")
-    if version != _VERSION:
-        raise StateError(f"saved forest must be of version {_VERSION}, got {version}")
+    if not 1 <= version <= _VERSION:
+        raise StateError(f"saved forest must be of version 1 to {_VERSION}, got {version}")
     if zlib.crc32(memoryview(data)[_START.size :]) != checksum:
         raise StateError("saved forest is damaged: its checksum does not match")
     *numbers, learned, kept, used, length = _COUNTS.unpack_from(data, _START.size)

@@ -152,24 +152,13 @@ def ask(scratch: Scratch, rows: Array, first: int, count: int) -> None:
 
 
 @compiled
-def set_lane(arrays: Arrays, scratch: Scratch, lane: int, tree: int, asked: int) -> None:
-    """Give a lane its task: score row `asked` of `query` in a tree."""
-    dimensions = arrays.points.shape[1]
-    scratch.tree[at(lane)] = tree
-    scratch.root[at(lane)] = tree * (arrays.leaf_row.shape[1] - 1) * (4 + 2 * dimensions)
-    scratch.point[at(lane)] = 2 * asked * dimensions
-
-
-@compiled
 def score_one(arrays: Arrays, scratch: Scratch) -> float:
     """Sum over the trees of the scores of the first point in `query`: many trees side by side."""
     trees = arrays.seeds.shape[0]
     total = 0.0
     for start in range(0, trees, LANES):
         lanes = min(LANES, trees - start)
-        for lane in range(lanes):
-            set_lane(arrays, scratch, lane, start + lane, 0)
-        score_lanes(arrays, scratch, lanes)
+        score_lanes(arrays, scratch, lanes, start, 1, 0, 0)
         for lane in range(lanes):
             total += scratch.score[at(lane)]
     return total
@@ -178,11 +167,10 @@ def score_one(arrays: Arrays, scratch: Scratch) -> float:
 @compiled
 def score_stretch(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
     """Add one tree's scores of rows `start` to `end` of `query` to `scores`: many rows side by side."""
+    numbers = 2 * arrays.points.shape[1]
     for block in range(start, end, LANES):
         lanes = min(LANES, end - block)
-        for lane in range(lanes):
-            set_lane(arrays, scratch, lane, tree, block + lane)
-        score_lanes(arrays, scratch, lanes)
+        score_lanes(arrays, scratch, lanes, tree, 0, block * numbers, numbers)
         for lane in range(lanes):
             scores[at(block + lane)] += scratch.score[at(lane)]
 

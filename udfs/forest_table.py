@@ -57,7 +57,7 @@ def random_cut_forest(
     Returns
     -------
     scored : Table
-        The columns of ``table``, ``anomaly_score DOUBLE`` (0 while learning, then 0 … log2(sub_sample_size + 1), high =
+        The columns of ``table``, ``anomaly_score DOUBLE`` (0 while learning, then 0 … log2(sub_sample_size), high =
         anomalous), ``anomaly_explanation STRING`` when asked for. The rowtime attribute keeps its name; with
         micro-batches it is the last millisecond of the row's batch, which is in the same second.
     errors : Table
@@ -70,7 +70,7 @@ def random_cut_forest(
     """
     columns, rowtime = resolved(table)
     _check(columns, options)
-    name = f"{name}_forest"
+    uid, name = f"random_cut_forest {name}", f"{name}_forest"
     table_env.create_temporary_view(f"{name}_input", table)
     extra = {"anomaly_score": "DOUBLE"} | ({"anomaly_explanation": "STRING"} if options.explain else {})
     shape = _Shape(name, rowtime, columns, columns | extra | dict.fromkeys(ERROR_COLUMNS, "STRING"))
@@ -81,7 +81,7 @@ def random_cut_forest(
         Types.OBJECT_ARRAY(shape.row) if options.micro_batch else shape.row,
         shape.result,
         "RANDOM_CUT_FOREST",
-        f"random_cut_forest {name}",
+        uid,
     )
     table_env.create_temporary_view(f"{name}_output", table_env.from_data_stream(scored, shape.schema))
     inbound = ", ".join([*(_inbound(c, t) for c, t in columns.items()), *extra, f"`{rowtime}`"])

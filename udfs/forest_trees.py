@@ -72,6 +72,10 @@ def side(arrays: Arrays, tree: int, child: int, k: int) -> np.float32:
 @compiled
 def outside(nodes: Array, box: int, query: Array, point: int, dimensions: int) -> float:
     """How far the point at `query[point]` lies outside the box at `nodes[box]`, summed over dimensions."""
+    if dimensions == 1:
+        below = nodes[at(box)] - query[at(point)]
+        above = nodes[at(box + 1)] - query[at(point + 1)]
+        return real(max(below, above, np.float32(0.0)))
     # Two sums of their own: neither waits for the other.
     low = np.float32(0.0)
     high = np.float32(0.0)

@@ -22,7 +22,8 @@ class RandomCutForest:
     Each tree holds its own random sample of the stream, in which recent points weigh more, cut at random into
     boxes. A point that random cuts separate early from the sample is anomalous. The score is 0 until
     `sub_sample_size` points were learned (with shingles: after `sub_sample_size + shingle_size - 1` records),
-    then lies between 0 and log2(sub_sample_size + 1): about 0.7 to 1 for ordinary points, higher for anomalies.
+    then lies between 0 and log2(sub_sample_size): about 0.7 to 1 for ordinary points, less for values that come again
+    and again (0.03 for 256 equal samples), higher for anomalies.
 
     Columns are not normalized: one whose values spread a thousand times wider than another's decides alone.
     Points are compared as float32. A single forest is not thread-safe.
@@ -131,8 +132,8 @@ class RandomCutForest:
         Parameters
         ----------
         with_directionality
-            Add DIRECTION (HIGH or LOW, whichever has the larger share) and STRENGTH: how one-sided that is,
-            |high - low| / (high + low), 0 to 1.
+            Add DIRECTION (HIGH or LOW, whichever has the larger share) and STRENGTH: by how much it is the larger,
+            times the score.
         columns
             The columns' names, in order; "0", "1", ... if None.
         """

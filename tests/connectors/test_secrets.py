@@ -15,9 +15,9 @@ from connectors.check import require
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.kinesis import KinesisSink, KinesisSource
-from connectors.lambda_calls import call, lambda_client
+from connectors.lambda_calls import LambdaFunction, deliver
 from connectors.lambda_contract import Delivery
-from connectors.lambda_sink import LambdaSink, LambdaSinkOptions, RowToJson, check_function
+from connectors.lambda_sink import LambdaSink, LambdaSinkOptions, RowToData, check_function
 from connectors.s3 import S3Sink
 from infra import stacks
 from pipeline.application import Application
@@ -27,7 +27,8 @@ from tests.canaries import CREDENTIALS
 
 PROPERTY = "canary-property-4"
 NOBODY = "http://127.0.0.1:9"
-LAMBDA = LambdaSinkOptions("nobody", "us-east-1", NOBODY, timeout_seconds=5)
+LAMBDA = LambdaSinkOptions("nobody", "us-east-1", NOBODY)
+FUNCTION = LambdaFunction("nobody", "us-east-1", NOBODY)
 DELIVERY = Delivery(1, "a", b"{}")
 
 
@@ -55,7 +56,7 @@ def told_of(error: BaseException) -> str:
     [
         lambda: require("kinesis", "us-east-1", NOBODY, "a stream", "list_streams"),
         lambda: check_function(LAMBDA),
-        lambda: call(lambda_client(LAMBDA), LAMBDA, [DELIVERY]),
+        lambda: deliver(FUNCTION, LAMBDA.application_arn, [DELIVERY]),
         DynamoDbSink("t", "k", "us-east-1", NOBODY).check,
         FirehoseSink("d", "us-east-1", NOBODY).check,
         FirehoseLanding("s3://b/p/", "us-east-1", NOBODY).check,
@@ -76,10 +77,10 @@ def test_a_service_that_cant_be_reached_is_told_without_credentials(
 
 
 def test_what_is_sent_to_workers_and_into_savepoints_has_no_credentials() -> None:
-    client = lambda_client(LAMBDA)
-    functions = [LambdaSink(LAMBDA), RowToJson(("a",), LAMBDA)]
+    client = FUNCTION.client()
+    functions = [LambdaSink(LAMBDA), RowToData(("a",), LAMBDA)]
     pickled = b"".join(cloudpickle.dumps(f) for f in functions) + pickle.dumps((LAMBDA, DELIVERY))
-    shown = repr((LAMBDA, DELIVERY, client, functions)).encode()
+    shown = repr((LAMBDA, DELIVERY, FUNCTION, client, functions)).encode()
     assert [canary for canary in CREDENTIALS.values() if canary.encode() in pickled + shown] == []
 
 

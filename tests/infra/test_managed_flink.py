@@ -37,6 +37,13 @@ def test_property_groups_get_into_the_template_and_it_stays_lint_clean() -> None
     assert "(property groups of the job)" not in text
 
 
+def test_functions_are_told_the_applications_own_arn_unless_another_is_given() -> None:
+    own = '"application_arn": {"Fn::Sub": "arn:${AWS::Partition}:kinesisanalytics:${AWS::Region}:${AWS::AccountId}:'
+    assert own in managed_flink.template({})
+    assert own in managed_flink.template({"aws": {"region": "eu-west-1", "application_arn": ""}})
+    assert own not in managed_flink.template({"aws": {"application_arn": "arn:mine"}})
+
+
 def test_hostile_values_stay_values() -> None:
     text = managed_flink.template(
         {"job": {"name": 'x"}}\n  Evil: !Ref y # ${AWS::Region} {{resolve:ssm:z}}'}}
@@ -171,6 +178,9 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
         for group in settings["EnvironmentPropertyDescriptions"]["PropertyGroupDescriptions"]
     }
     assert groups == {
+        "aws": {
+            "application_arn": "arn:aws:kinesisanalytics:us-east-1:000000000000:application/kda-trade-anomalies"
+        },
         "job": {"name": "trade_anomalies"},
         "source": {"stream": "Demo-samples"},
         "anomalies": {"threshold": "1.5"},

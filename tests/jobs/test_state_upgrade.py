@@ -30,13 +30,13 @@ pytestmark = pytest.mark.flink
 COMMITTED = Path(__file__).with_name("operator_ids.json")
 LABS = sorted(path.parent.name for path in JOBS.glob("*/application.yaml"))
 NAMED = {
-    "trades": {"kinesis Demo-samples", "random_cut_forest temp_stream"},
+    "trades": {"kinesis source_sql_stream", "random_cut_forest temp_stream"},
     "ctr": {
-        "kinesis ctr-clickstream",
+        "kinesis source_sql_stream",
         "random_cut_forest scored_ctr",
-        "lambda_sink CSEBeconAnomalyResponse",
+        "lambda_sink sink",
     },
-    "sessions": {"kinesis lab-stream", "lambda_sink lab-function"},
+    "sessions": {"kinesis source_sql_stream", "lambda_sink sink"},
 }
 
 
@@ -46,25 +46,8 @@ def operators(name: str, table_env: Any, *properties: str) -> tuple[set[str], li
     groups = override({}, ["aws.endpoint=http://127.0.0.1:1", *properties])
     pipeline = Pipeline(table_env, application, settings(application, groups))
     pipeline.deliver()
-    statements = pipeline._inserts._j_statement_set
-    kind = statements.getClass()
-    while kind.getSimpleName() != "StatementSetImpl":
-        kind = kind.getSuperclass()
-    field = kind.getDeclaredField("operations")
-    field.setAccessible(True)
-    transformations = table_env._j_tenv.getPlanner().translate(field.get(statements))
-    graph = table_env._j_tenv.execEnv().generateStreamGraph(transformations)
-    uids = {node.getTransformationUID() for node in _each(graph.getStreamNodes())} - {None}
-    pairs = [
-        pair for vertex in _each(graph.getJobGraph().getVertices()) for pair in _each(vertex.getOperatorIDs())
-    ]
-    return uids, sorted(str(pair.getGeneratedOperatorID()) for pair in pairs)
-
-
-def _each(iterable: Any) -> Any:
-    iterator = iterable.iterator()
-    while iterator.hasNext():
-        yield iterator.next()
+    found = pipeline.operators()
+    return {o.uid for o in found if o.uid}, sorted(o.id for o in found)
 
 
 @pytest.mark.parametrize("name", LABS)

@@ -56,7 +56,7 @@ def test_everything_that_is_known_is_told() -> None:
         "Click-through rate 398.8 % on shop.example.com is anomalous",
         "The click-through rate is anomalous: 398.8 % on shop.example.com.\n"
         "It usually is about 100.0 %.\n"
-        "Anomaly score: 2.35 (about 1 is ordinary, higher is more anomalous).\n"
+        "Anomaly score: 2.35 (up to 1 is ordinary, higher is more anomalous).\n"
         "Window: 2026-05-04 10:00:00 to 2026-05-04 10:00:10.",
     )
 
@@ -69,7 +69,7 @@ def test_the_labs_own_two_columns_are_enough() -> None:
     assert message({"CTRPERCENT": 400, "ANOMALY_SCORE": 3, "SITE": None, "USUAL_CTR": None}) == (
         "Click-through rate 400.0 % is anomalous",
         "The click-through rate is anomalous: 400.0 %.\n"
-        "Anomaly score: 3.00 (about 1 is ordinary, higher is more anomalous).",
+        "Anomaly score: 3.00 (up to 1 is ordinary, higher is more anomalous).",
     )
 
 

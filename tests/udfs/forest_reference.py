@@ -138,11 +138,10 @@ def reference_score(forest: RandomCutForest, x: np.ndarray) -> tuple[float, np.n
         leaf, depth = leaf_of(root, x)
         score, part = shares(root, x)
         if (leaf.point == x).all():
+            seen = 1.0 / (depth + math.log2(leaf.mass)) if depth else 1.0 / (leaf.mass + 1)
             others = without(root, leaf)
-            score, part = shares(others, x) if others else (1.0, np.full((2, len(x)), 0.5 / len(x)))
-            if leaf.mass > 1:
-                seen = 1.0 / (depth + math.log2(leaf.mass + 1))
-                score, part = seen, part * (seen / score)
+            elsewhere, part = shares(others, x) if others else (1.0, np.full((2, len(x)), 0.5 / len(x)))
+            score, part = seen, part * (seen / elsewhere)
         total, parts = total + score, parts + part
-    factor = math.log2(forest.parameters.sub_sample_size + 1) / forest.parameters.number_of_trees
+    factor = math.log2(forest.parameters.sub_sample_size) / forest.parameters.number_of_trees
     return total * factor, parts * factor

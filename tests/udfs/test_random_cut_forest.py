@@ -129,20 +129,35 @@ def test_scores_are_those_of_every_machine() -> None:
     assert scores[[32, 100, 200, 299]].tolist() == pytest.approx(EXPECTED, rel=1e-12)
 
 
-EXPECTED = [0.8319493356977882, 0.8229905561361098, 0.9234307556108746, 1.089166104697441]
+EXPECTED = [0.8246276123679154, 0.8157476761955029, 0.9103658369735808, 1.0837270758301778]
 
 
 @pytest.mark.parametrize(
     "value", [0.0, -0.0, 1e-45, -1e-320, 1e30, -1e38, 1e39, 1e300, -1.7e308, 3.4028235e38]
 )
-def test_one_value_for_ever_scores_one(value: float) -> None:
-    """The leaf holds the whole sample: 1 / log2(M + 1) times log2(M + 1)."""
+def test_one_value_for_ever_is_as_ordinary_as_can_be(value: float) -> None:
+    """The leaf is the whole tree: 1 / (M + 1) times log2 M."""
     forest = RandomCutForest(1, 5, 10, time_decay=30)
-    assert forest.score_many(np.full((300, 1), value))[10:] == pytest.approx(1.0)
+    usual = np.log2(10) / 11
+    assert forest.score_many(np.full((300, 1), value))[10:] == pytest.approx(usual)
     attribution = forest.attribution([value])
-    assert attribution.high == attribution.low == pytest.approx(0.5)
+    assert attribution.high == attribution.low == pytest.approx(usual / 2)
     # Anything else is as far out as can be.
-    assert forest.score([7.0]) == pytest.approx(np.log2(11))
+    assert forest.score([7.0]) == pytest.approx(np.log2(10))
+
+
+def test_a_constant_stream_scores_what_kda_scored() -> None:
+    scores = RandomCutForest(1).score_many(np.full((700, 1), 21.5))
+    assert not scores[:256].any()
+    assert scores[256:] == pytest.approx(8 / 257, rel=1e-12)
+
+
+def test_the_levels_of_a_square_wave_score_what_kda_scored() -> None:
+    """148 of the 256 samples are equal, at depth 1."""
+    forest = RandomCutForest(1)
+    forest.update_many(np.repeat([[3.0], [8.0]], [108, 148], axis=0))
+    assert forest.score([8.0]) == pytest.approx(8 / (1 + np.log2(148)), rel=1e-12)
+    assert forest.score([3.0]) == pytest.approx(8 / (1 + np.log2(108)), rel=1e-12)
 
 
 def test_huge_and_tiny_values_side_by_side_stay_finite() -> None:
@@ -152,7 +167,7 @@ def test_huge_and_tiny_values_side_by_side_stay_finite() -> None:
     scores = forest.score_many(points)
     assert np.isfinite(scores).all()
     assert (scores[39:] > 0).all()
-    assert (scores <= np.log2(11)).all()
+    assert (scores <= np.log2(10) + 1e-9).all()
     attribution = forest.attribution(points[0])
     assert attribution.high.sum() + attribution.low.sum() == pytest.approx(forest.score(points[0]), abs=1e-9)
 
@@ -181,7 +196,10 @@ def test_explanation_is_the_documented_json() -> None:
     assert list(explained) == ["x", "y"]
     assert list(explained["x"]) == ["DIRECTION", "STRENGTH", "ATTRIBUTION_SCORE"]
     assert explained["x"]["DIRECTION"] == "HIGH"
-    assert float(explained["x"]["STRENGTH"]) > 0.95
+    attribution, score = forest.attribution([8.0, -0.1]), forest.score([8.0, -0.1])
+    one_sided = np.abs(attribution.high - attribution.low) * score
+    assert [float(column["STRENGTH"]) for column in explained.values()] == pytest.approx(one_sided, abs=1e-4)
+    assert 1.0 < float(explained["x"]["STRENGTH"]) < score**2
     total = sum(float(column["ATTRIBUTION_SCORE"]) for column in explained.values())
     assert total == pytest.approx(forest.score([8.0, -0.1]), abs=1e-4)
     plain = json.loads(forest.explain([8.0, -0.1], with_directionality=False))
@@ -218,7 +236,8 @@ def test_score_and_attribution_agree_with_krcf(shingle: int) -> None:
             forest.update(point)
         vector = forest.attribution(points[-1].tolist())
         parts = np.array([vector["high"], vector["low"]]).reshape(2, shingle, 2).sum(axis=1)
-        return np.append(parts.reshape(-1), forest.score(points[-1].tolist()))
+        # Its factor is log2(M + 1).
+        return np.append(parts.reshape(-1), forest.score(points[-1].tolist())) * (np.log2(64) / np.log2(65))
 
     def ours(seed: int) -> np.ndarray:
         # krcf's own decay: 0.1 per sample size.
