@@ -12,13 +12,9 @@ from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
 from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
 from pipeline.faults import query_error, updates
-<<<<<<< HEAD
-from pipeline.groups import Aws, Source
-from pipeline.python_relations import OPERATORS, add_functions
-=======
 from pipeline.groups import LAMBDA_OPTIONS, Aws, Source
 from pipeline.operators import Operator, operators_of
->>>>>>> app
+from pipeline.python_relations import OPERATORS, add_functions
 from pipeline.settings import Settings, SettingsError, parameters
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
