@@ -9,12 +9,23 @@ from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSink, KinesisSource
 from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
 from connectors.recording import Recording, in_order_of_time
+from connectors.reference import ReferenceFile
 from pipeline import destinations, sql
-from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
+from pipeline.application import (
+    Application,
+    Destination,
+    Errors,
+    Forest,
+    Lookup,
+    Relation,
+    Rowtime,
+    SourceSpec,
+    View,
+)
 from pipeline.faults import query_error, updates
 from pipeline.groups import LAMBDA_OPTIONS, Aws, Source
 from pipeline.operators import Operator, operators_of
-from pipeline.python_relations import OPERATORS, add_functions
+from pipeline.python_relations import OPERATORS, add_functions, lookup
 from pipeline.settings import Settings, SettingsError, parameters
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
@@ -195,6 +206,13 @@ class Pipeline:
         self.table_env.create_temporary_view(relation.name, scored)
         self._join_errors(f"{relation.name}_errors", errors)
 
+    def _lookup(self, relation: Lookup) -> None:
+        spec = self._application.references[relation.reference]
+        group = getattr(self._settings, self._application.group_of(spec))
+        file = ReferenceFile(group.path, self._settings.aws.region, self._settings.aws.endpoint)
+        given = {"text": file.text(), "delimiter": spec.delimiter, "header": spec.header}
+        self.table_env.create_temporary_view(relation.name, lookup(self.table_env, relation, spec.columns, given))
+
     def _deliver(self, destination: Destination) -> None:
         group = getattr(self._settings, self._application.group_of(destination))
         aws = self._settings.aws
@@ -272,6 +290,7 @@ _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
     Errors: Pipeline._error_view,
     Rowtime: Pipeline._rowtime,
     Forest: Pipeline._forest,
+    Lookup: Pipeline._lookup,
     **{kind: _by(maker) for kind, maker in OPERATORS.items()},
 }
 

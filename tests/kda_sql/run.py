@@ -19,6 +19,7 @@ from pipeline import application
 from pipeline.settings import settings
 from tests.kda_sql.case import Case, milliseconds, read_cases
 from tests.kda_sql.compare import differences, errors_differ
+from tests.kda_sql.source import CaseSource
 
 CASES = Path(__file__).with_name("cases")
 Environment = Callable[[], Any]
@@ -67,12 +68,12 @@ def rows_of(
     app = application.read(folder)
     streams = [s for s in case.tree["expect"] if s != "error_stream"]
     wanted = [*(translation.plan.streams[s] for s in streams), "error_stream"]
-    # What is open when nothing comes any more is not over: the end of the input ends nothing.
-    records = {
-        translation.sources[name].name: [*((r.at, r.data) for r in rs), (case.quiet_until, None)]
-        for name, rs in case.records().items()
+    sources = {
+        translation.sources[name].name: CaseSource(tuple(records), case.quiet_until)
+        for name, records in case.records().items()
     }
-    found = trial.rows_of(environment(), app, settings(app, {}), records, wanted)
+    # What is open when nothing comes any more is not over: the end of the input ends nothing.
+    found = trial.rows_of(environment(), app, settings(app, {}), {}, wanted, sources)
     return {
         name: [
             {"ROWTIME": milliseconds(row.rowtime)} | row.values if name != "error_stream" else row.values
