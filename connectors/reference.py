@@ -53,7 +53,9 @@ class ReferenceFile:
             except OSError as e:
                 raise ConnectorError(f"reference table {self.path}: {e.strerror or e}") from None
         if len(data) > MAX_BYTES:
-            raise ConnectorError(f"reference table {self.path}: required at most {MAX_BYTES:,} bytes, it has more")
+            raise ConnectorError(
+                f"reference table {self.path}: required at most {MAX_BYTES:,} bytes, it has more"
+            )
         try:
             return str(data.decode("utf-8"))
         except UnicodeDecodeError:

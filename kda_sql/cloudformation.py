@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from kda_sql.description import Described, DescriptionError, get
 from kda_sql.described_json import application, output_of, reference_of
+from kda_sql.description import Described, DescriptionError, get
 
 _KINDS = ("AWS::KinesisAnalytics::", "AWS::KinesisAnalyticsV2::")
 #: Where a resource says its own name.
@@ -61,7 +61,9 @@ def read_template(path: Path) -> list[Described]:
         described = application(properties, f"{path}: {logical}", str(logical))
         found.append(_with_parts(described, str(logical), resources, values, str(path)))
     if not found:
-        raise DescriptionError(f"{path}: required a resource {_KINDS[0]}Application or {_KINDS[1]}Application, got none")
+        raise DescriptionError(
+            f"{path}: required a resource {_KINDS[0]}Application or {_KINDS[1]}Application, got none"
+        )
     return found
 
 
@@ -83,7 +85,9 @@ def _with_parts(
     for name, resource in resources.items():
         kind = str(get(resource, "Type"))
         raw = get(resource, "Properties") or {}
-        if not any(kind.startswith(k) for k in _KINDS) or not _belongs(get(raw, "ApplicationName"), logical, described.name):
+        if not any(kind.startswith(k) for k in _KINDS) or not _belongs(
+            get(raw, "ApplicationName"), logical, described.name
+        ):
             continue
         properties = values.resolved(raw)
         if kind.endswith("::ApplicationOutput"):

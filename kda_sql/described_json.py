@@ -54,31 +54,54 @@ def is_description(tree: Any) -> bool:
 
 def application(detail: Any, where: str, default_name: str, sql: str | None = None) -> Described:
     """An application from one tree that holds all of it."""
-    configuration = block(first([get(detail, "ApplicationConfigurationDescription"), get(detail, "ApplicationConfiguration")]) or {})
+    configuration = block(
+        first([get(detail, "ApplicationConfigurationDescription"), get(detail, "ApplicationConfiguration")])
+        or {}
+    )
     code = block(
-        first([get(configuration, "ApplicationCodeConfigurationDescription"), get(configuration, "ApplicationCodeConfiguration")]) or {}
+        first(
+            [
+                get(configuration, "ApplicationCodeConfigurationDescription"),
+                get(configuration, "ApplicationCodeConfiguration"),
+            ]
+        )
+        or {}
     )
     content = block(first([get(code, "CodeContentDescription"), get(code, "CodeContent")]) or {})
     text = sql or first([get(detail, "ApplicationCode"), get(detail, "code"), get(content, "TextContent")])
     if not isinstance(text, str) or not text.strip():
-        raise DescriptionError(f"{where}: required the application's SQL, as ApplicationCode or TextContent; got none")
+        raise DescriptionError(
+            f"{where}: required the application's SQL, as ApplicationCode or TextContent; got none"
+        )
     runtime = str(get(detail, "RuntimeEnvironment") or "SQL-1_0")
     if not runtime.upper().startswith("SQL"):
         raise DescriptionError(f"{where}: required a SQL application, got {runtime}")
     parts = block(
         first(
-            [get(configuration, "SqlApplicationConfigurationDescription"), get(configuration, "SqlApplicationConfiguration")]
+            [
+                get(configuration, "SqlApplicationConfigurationDescription"),
+                get(configuration, "SqlApplicationConfiguration"),
+            ]
         )
         or detail
     )
-    name = re.sub(r"\W", "_", str(get(detail, "ApplicationName") or get(detail, "Name") or default_name), flags=re.ASCII)
+    name = re.sub(
+        r"\W", "_", str(get(detail, "ApplicationName") or get(detail, "Name") or default_name), flags=re.ASCII
+    )
     notes: list[str] = ["roles and accounts do not come over: `kda deploy` makes a role of its own"]
     return Described(
         name if re.match(r"[A-Za-z_]", name) else f"_{name}",
         text,
         tuple(input_of(i, f"{where}: input {n}") for n, i in enumerate(blocks(parts, "Input"), 1)),
-        tuple(reference_of(r, f"{where}: reference {n}") for n, r in enumerate(blocks(parts, "ReferenceDataSource"), 1)),
-        tuple(o for n, each in enumerate(blocks(parts, "Output"), 1) for o in output_of(each, f"{where}: output {n}", notes)),
+        tuple(
+            reference_of(r, f"{where}: reference {n}")
+            for n, r in enumerate(blocks(parts, "ReferenceDataSource"), 1)
+        ),
+        tuple(
+            o
+            for n, each in enumerate(blocks(parts, "Output"), 1)
+            for o in output_of(each, f"{where}: output {n}", notes)
+        ),
         tuple(notes),
     )
 
@@ -96,19 +119,29 @@ def block(tree: Any) -> Any:
 
 def input_of(tree: Any, where: str) -> Input:
     """A stream that is read."""
-    schema = schema_of(first(get(tree, key) for key in ("InputSchema", "Schema")) or {}, f"{where}: InputSchema")
+    schema = schema_of(
+        first(get(tree, key) for key in ("InputSchema", "Schema")) or {}, f"{where}: InputSchema"
+    )
     prefix = str(get(tree, "NamePrefix") or "SOURCE_SQL_STREAM")
     count = get(block(get(tree, "InputParallelism") or get(tree, "Parallelism") or {}), "Count")
     names = get(tree, "InAppStreamNames")
     processing = block(
         first(
             get(tree, key)
-            for key in ("InputProcessingConfigurationDescription", "InputProcessingConfiguration", "ProcessingConfiguration")
+            for key in (
+                "InputProcessingConfigurationDescription",
+                "InputProcessingConfiguration",
+                "ProcessingConfiguration",
+            )
         )
         or {}
     )
     processor = block(
-        first(get(processing, key) for key in ("InputLambdaProcessorDescription", "InputLambdaProcessor", "Lambda")) or {}
+        first(
+            get(processing, key)
+            for key in ("InputLambdaProcessorDescription", "InputLambdaProcessor", "Lambda")
+        )
+        or {}
     )
     stream = _resource(tree, _STREAM, "Input")
     firehose = _resource(tree, _FIREHOSE, "Input")
@@ -124,13 +157,16 @@ def input_of(tree: Any, where: str) -> Input:
 def reference_of(tree: Any, where: str) -> Reference:
     """A reference table."""
     s3 = block(
-        first(get(tree, key) for key in ("S3ReferenceDataSourceDescription", "S3ReferenceDataSource", "S3")) or {}
+        first(get(tree, key) for key in ("S3ReferenceDataSourceDescription", "S3ReferenceDataSource", "S3"))
+        or {}
     )
     bucket, key = named(get(s3, "BucketARN")) or get(s3, "BucketName"), get(s3, "FileKey")
     table = get(tree, "TableName")
     if not table or not bucket or not key:
         raise DescriptionError(f"{where}: required TableName, BucketARN and FileKey")
-    schema = schema_of(first(get(tree, k) for k in ("ReferenceSchema", "Schema")) or {}, f"{where}: ReferenceSchema")
+    schema = schema_of(
+        first(get(tree, k) for k in ("ReferenceSchema", "Schema")) or {}, f"{where}: ReferenceSchema"
+    )
     return Reference(str(table), schema, f"s3://{bucket}/{key}")
 
 
@@ -143,7 +179,9 @@ def output_of(tree: Any, where: str, notes: list[str]) -> list[Output]:
         resource = _resource(tree, keys, "Output")
         if resource and stream:
             return [Output(str(stream), type_, resource, format_)]
-    notes.append(f"{where} ({stream or 'without a name'}): no stream, delivery stream or function is named; left out")
+    notes.append(
+        f"{where} ({stream or 'without a name'}): no stream, delivery stream or function is named; left out"
+    )
     return []
 
 

@@ -111,7 +111,9 @@ def schema_of(tree: Any, where: str = "InputSchema") -> Schema:
         column = _plain(column, f"{where}.RecordColumns[{i}]")
         name, type_ = get(column, "Name"), get(column, "SqlType")
         if not name or not type_:
-            raise DescriptionError(f"{where}.RecordColumns[{i}]: required Name and SqlType, got {dict(column)}")
+            raise DescriptionError(
+                f"{where}.RecordColumns[{i}]: required Name and SqlType, got {dict(column)}"
+            )
         try:
             columns.append(InputColumn(str(name), parse_type(str(type_)), get(column, "Mapping")))
         except ValueError as e:

@@ -5,12 +5,12 @@ Nothing is renamed or guessed here: every function stays as it was written, and 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlglot import exp, parser, tokens
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import ErrorLevel
-from sqlglot.tokens import Token, TokenType
+from sqlglot.errors import ErrorLevel, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
 
 from kda_sql.errors import Located
 
@@ -79,8 +79,8 @@ class KdaSql(Dialect):
 
     class Parser(parser.Parser):
         # A name with parentheses is a function of that name, nothing more.
-        FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
-        NO_PAREN_FUNCTIONS: dict[Any, Any] = {}  # noqa: RUF012
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
         NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
             "CASE": lambda self: self._parse_case(),
         }
@@ -104,7 +104,7 @@ class KdaSql(Dialect):
             TokenType.ORDER_BY: lambda self: ("order", self._parse_order()),
             _STAGGER: lambda self: ("stagger", self._parse_stagger()),
         }
-        QUERY_MODIFIER_TOKENS = set(QUERY_MODIFIER_PARSERS)
+        QUERY_MODIFIER_TOKENS = set(QUERY_MODIFIER_PARSERS)  # noqa: RUF012
         STATEMENT_PARSERS = {TokenType.CREATE: lambda self: self._parse_create_of_kda()}  # noqa: RUF012
 
         def raise_error(self, message: str, token: Any = None) -> None:
@@ -306,7 +306,7 @@ def tokenized(text: str) -> list[Token]:
     """
     try:
         found = KdaSql().tokenize(text)
-    except tokens.TokenError as e:
+    except TokenError as e:
         raise Located(f"a text or a quoted name is not closed: {e}", _open_quote(text)) from None
     kept: list[Token] = []
     skip = 0
@@ -328,7 +328,7 @@ def tokenized(text: str) -> list[Token]:
     return kept
 
 
-def parsed(statement: list[Token], text: str) -> exp.Expression:
+def parsed(statement: list[Token], text: str) -> Any:
     """The tree of one statement; :class:`Located` where it is none."""
     parser_ = KdaSql.Parser(dialect=KdaSql(), error_level=ErrorLevel.IMMEDIATE)
     [tree] = parser_.parse(statement, text)

@@ -42,10 +42,11 @@ _TABLE_FUNCTIONS = (
     "COUNT_DISTINCT_ITEMS_TUMBLING", "GROUP_RANK",
 )  # fmt: skip
 #: Parts of a node that a handler reads, or that mean nothing; of others no handler knows.
-_UNDERSTOOD = set(
-    "this expression expressions ifs default to _type low high unit kind by start length substr negate is_string quoted "
-    "table db alias partition_by order spec over true safe typed position joins from_ coalesce".split()
-)
+_UNDERSTOOD = {
+    "this", "expression", "expressions", "ifs", "default", "to", "_type", "low", "high", "unit", "kind", "by", "start",
+    "length", "substr", "negate", "is_string", "quoted", "table", "db", "alias", "partition_by", "order", "spec",
+    "over", "true", "safe", "typed", "position", "joins", "from_", "coalesce",
+}  # fmt: skip
 Handler = Callable[["Expressions", Any], Value]
 _HANDLERS: dict[type[Any], Handler] = {}
 

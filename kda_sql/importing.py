@@ -49,10 +49,15 @@ def read(path: Path, schema: Schema | None = None, stream: str | None = None) ->
         tree = parsed(path.read_text(encoding="utf-8-sig"), str(path))
         found = [read_description(path)] if is_description(tree) else read_template(path)
     else:
-        raise DescriptionError(f"{path}: required .sql, .json, .yaml, .template or .tf, got {kind or 'no ending'}")
+        raise DescriptionError(
+            f"{path}: required .sql, .json, .yaml, .template or .tf, got {kind or 'no ending'}"
+        )
     found = [replace(d, file=path.name) if d.file == "program.sql" else d for d in found]
     if stream:
-        found = [replace(d, inputs=tuple(replace(i, stream=stream, firehose=False) for i in d.inputs)) for d in found]
+        found = [
+            replace(d, inputs=tuple(replace(i, stream=stream, firehose=False) for i in d.inputs))
+            for d in found
+        ]
     return found
 
 

@@ -62,11 +62,12 @@ def emit(query: Query, name: str, unsorted: str, columns: list[str], sort: Sort)
     outer = ", ".join(map(identifier, columns))
     by = ", ".join(f"`sort_{i + 1}`{' DESC' if desc else ''}" for i, (_, desc) in enumerate(sort.by))
     sorted_ = query.new(f"{name}_sorted")
+    window = f"TUMBLE(TABLE {identifier(unsorted)}, DESCRIPTOR(`rowtime`), {interval_sql(sort.milliseconds)})"
     # A row number is what Flink sorts a window's rows by; all of them are kept.
     sql = (
         f"SELECT {outer}, `own_time`\nFROM (\n  SELECT\n    *,\n"
         f"    ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY {by}) AS `place`\n"
-        f"  FROM TABLE(TUMBLE(TABLE {identifier(unsorted)}, DESCRIPTOR(`rowtime`), {interval_sql(sort.milliseconds)}))\n"
+        f"  FROM TABLE({window})\n"
         ")\nWHERE `place` <= 2147483647"
     )
     query.add(

@@ -78,7 +78,7 @@ class Sliding:
         layer = self._layers.setdefault(tuple(sorted(partition)), {})
         return Value(identifier(self._result(call, layer)), call.type)
 
-    def _specified(self, node: exp.Window) -> exp.Window:
+    def _specified(self, node: exp.Window) -> Any:
         alias = node.args.get("alias")
         if alias is None:
             return node
@@ -97,7 +97,7 @@ class Sliding:
                 spec.set(key, node.args[key])
         return spec
 
-    def _frame(self, call: Call, spec: exp.Window, node: exp.Window) -> None:
+    def _frame(self, call: Call, spec: Any, node: exp.Window) -> None:
         frame = spec.args.get("spec")
         if frame is None:
             if call.function != "LAG":

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from kda_sql.dialect import CreatePump, CreateStream, offset, parsed, tokenized
 from kda_sql.errors import Located, Problem, place

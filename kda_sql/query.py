@@ -249,7 +249,7 @@ class Query:
             outputs.append(Output(name, projection))
 
         for i, projection in enumerate(node.expressions):
-            star = projection if isinstance(projection, exp.Star) else None
+            star: Any = projection if isinstance(projection, exp.Star) else None
             if isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star):
                 star, items = projection, [scope.item(projection.args["table"], offset(projection))]
             elif star is not None:

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from kda_sql.translate import Translation
 
 _ALWAYS = (
-    "**Time.** ROWTIME is the time of arrival at the stream, not of arrival in the application. Windows so hold the same "
-    "rows however late or fast they are read; a replay gives the same rows again.",
+    "**Time.** ROWTIME is the time of arrival at the stream, not of arrival in the application. Windows so hold the "
+    "same rows however late or fast they are read; a replay gives the same rows again.",
     "**Emission.** A row that looks back (OVER) comes when nothing earlier can come any more, not at once: some "
     "tenths of a second later on a stream that flows, up to `source.idle_timeout` behind one that falls silent.",
     "**State.** Windows and forests are kept over stops and failures; KDA forgot its forests at each restart.",
-    "**Numbers.** An integer that is too large for its column wraps around where it is computed in SQL; inputs are checked.",
+    "**Numbers.** An integer that is too large for its column wraps around where SQL computes it; inputs are checked.",
 )
 
 

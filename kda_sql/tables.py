@@ -213,11 +213,13 @@ def _items(query: Query, name: str, node: Any, relation: Relation, rest: list[An
         k = _whole(rest[1], "k")
         if not 1 <= k <= 100_000:
             raise Located(f"k must be between 1 and 100000, got {k}", offset(rest[1]))
+        item = identifier(column)
         sql = (
-            f"SELECT {identifier(column)}, `MOST_FREQUENT_VALUES`, {until}\nFROM (\n  SELECT\n    *,\n"
-            f"    ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY `MOST_FREQUENT_VALUES` DESC, {identifier(column)})"
-            f" AS `place`\n  FROM (\n    SELECT {identifier(column)}, COUNT(*) AS `MOST_FREQUENT_VALUES`, window_start, window_end\n"
-            f"    FROM {window}\n    GROUP BY {identifier(column)}, window_start, window_end\n  )\n)\nWHERE `place` <= {k}"
+            f"SELECT {item}, `MOST_FREQUENT_VALUES`, {until}\nFROM (\n  SELECT\n    *,\n"
+            "    ROW_NUMBER() OVER (\n"
+            f"      PARTITION BY window_start, window_end ORDER BY `MOST_FREQUENT_VALUES` DESC, {item}) AS `place`\n"
+            f"  FROM (\n    SELECT {item}, COUNT(*) AS `MOST_FREQUENT_VALUES`, window_start, window_end\n"
+            f"    FROM {window}\n    GROUP BY {item}, window_start, window_end\n  )\n)\nWHERE `place` <= {k}"
         )
         columns = {column: relation.columns[column], "MOST_FREQUENT_VALUES": BIGINT}
         query.notes.append("TOP_K_ITEMS_TUMBLING is exact here; KDA's was approximate")

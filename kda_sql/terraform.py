@@ -1,4 +1,4 @@
-"""SQL applications in Terraform files: ``aws_kinesis_analytics_application`` and ``aws_kinesisanalyticsv2_application``."""
+"""SQL applications in Terraform files, of either resource type that Terraform has for them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,9 @@ class _Values:
         path = (self._folder / name.replace("${path.module}/", "").replace("${path.root}/", "")).resolve()
         # A file names only what lies beside it.
         if not path.is_relative_to(self._folder.resolve()) or not path.is_file():
-            raise DescriptionError(f"{self._folder / name}: required a file beside the Terraform file, found none")
+            raise DescriptionError(
+                f"{self._folder / name}: required a file beside the Terraform file, found none"
+            )
         return path.read_text(encoding="utf-8")
 
 

@@ -155,15 +155,22 @@ def _destinations(translation: Translation) -> list[dict[str, Any]]:
     for output in outputs:
         if output.stream.upper() == "ERROR_STREAM":
             translation.notes.append(
-                f"the error stream went to {output.resource}: here it goes to the Kinesis stream of property errors.stream"
+                f"the error stream went to {output.resource}: here it goes to the stream of property errors.stream"
             )
             continue
         relation = exact.get(output.stream) or streams.get(output.stream.upper())
         if relation is None:
-            translation.notes.append(f"output {output.stream}: the program has no stream of this name; left out")
+            translation.notes.append(
+                f"output {output.stream}: the program has no stream of this name; left out"
+            )
             continue
         key = {"kinesis": "stream", "firehose": "delivery_stream", "lambda": "function"}[output.type]
-        entry: dict[str, Any] = {"of": relation, "name": _group(made, relation), "type": output.type, key: output.resource}
+        entry: dict[str, Any] = {
+            "of": relation,
+            "name": _group(made, relation),
+            "type": output.type,
+            key: output.resource,
+        }
         made.append(entry | ({"format": "csv"} if output.format == "csv" else {}))
     if not made:
         read = {

@@ -211,7 +211,9 @@ class Pipeline:
         group = getattr(self._settings, self._application.group_of(spec))
         file = ReferenceFile(group.path, self._settings.aws.region, self._settings.aws.endpoint)
         given = {"text": file.text(), "delimiter": spec.delimiter, "header": spec.header}
-        self.table_env.create_temporary_view(relation.name, lookup(self.table_env, relation, spec.columns, given))
+        self.table_env.create_temporary_view(
+            relation.name, lookup(self.table_env, relation, spec.columns, given)
+        )
 
     def _deliver(self, destination: Destination) -> None:
         group = getattr(self._settings, self._application.group_of(destination))

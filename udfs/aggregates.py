@@ -153,7 +153,9 @@ class _Sum:
         if isinstance(total, int):  # integers have an integer for mean, cut off towards zero
             return total // self._count if total >= 0 else -(-total // self._count)
         if isinstance(total, Decimal):
-            return _EXACT.divide(total, Decimal(self._count)).quantize(Decimal("0.000001"), ROUND_HALF_UP, _EXACT)
+            return _EXACT.divide(total, Decimal(self._count)).quantize(
+                Decimal("0.000001"), ROUND_HALF_UP, _EXACT
+            )
         return total / self._count
 
 

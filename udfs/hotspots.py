@@ -60,5 +60,7 @@ class Hotspots:
             inside = points[near[members].any(axis=0)]
             low, high = inside.min(axis=0), inside.max(axis=0)
             volume = float(np.prod(np.maximum(high - low, self._radius / 1000)))
-            found.append({"density": len(inside) / volume, "minValues": low.tolist(), "maxValues": high.tolist()})
+            found.append(
+                {"density": len(inside) / volume, "minValues": low.tolist(), "maxValues": high.tolist()}
+            )
         return sorted(found, key=lambda spot: -spot["density"])

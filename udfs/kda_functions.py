@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -78,7 +78,9 @@ def regex_replace(
     return text[:begin] + _compiled(pattern).sub(chosen, text[begin:])
 
 
-def split(text: str | None, delimiter: str, place: int, escape: str | None, quote: str | None = None) -> str | None:
+def split(
+    text: str | None, delimiter: str, place: int, escape: str | None, quote: str | None = None
+) -> str | None:
     """One field, from 0, of a text of delimited fields, which may be quoted or have escaped characters.
 
     Examples
@@ -131,7 +133,8 @@ def _written(match: re.Match[str], time: datetime) -> str:
     numbers = {
         "d": time.day, "D": time.timetuple().tm_yday, "H": hour, "k": hour or 24, "K": hour % 12, "h": hour % 12 or 12,
         "m": time.minute, "s": time.second, "S": time.microsecond // 1000, "u": time.isoweekday(),
-        "F": (time.day - 1) // 7 + 1, "w": time.isocalendar().week, "W": (time.day + time.replace(day=1).weekday() - 1) // 7 + 1,
+        "F": (time.day - 1) // 7 + 1, "w": time.isocalendar().week,
+        "W": (time.day + time.replace(day=1).weekday() - 1) // 7 + 1,
     }  # fmt: skip
     if letter in numbers:
         return str(numbers[letter]).zfill(width)
@@ -139,7 +142,9 @@ def _written(match: re.Match[str], time: datetime) -> str:
         year = time.year if letter == "y" else time.isocalendar().year
         return f"{year % 100:02d}" if width == 2 else str(year).zfill(width)
     if letter in "ML":
-        return str(time.month).zfill(width) if width < 3 else _MONTHS[time.month - 1][: None if width > 3 else 3]
+        return (
+            str(time.month).zfill(width) if width < 3 else _MONTHS[time.month - 1][: None if width > 3 else 3]
+        )
     if letter == "E":
         return _DAYS[time.weekday()][: None if width > 3 else 3]
     if letter in "zZX":
@@ -184,10 +189,12 @@ def _assembled(parts: dict[str, str]) -> datetime | None:
         for letter in ("h", "K"):
             if letter in parts:
                 hour = int(parts[letter]) % 12 + (12 if parts.get("a", "AM").upper() == "PM" else 0)
-        moment = datetime(year, month, int(parts.get("d") or 1), hour, int(parts.get("m") or 0), int(parts.get("s") or 0))
+        moment = datetime(
+            year, month, int(parts.get("d") or 1), hour, int(parts.get("m") or 0), int(parts.get("s") or 0)
+        )
         if "D" in parts and "d" not in parts:
-            moment = moment.replace(month=1, day=1) + _span(days=int(parts["D"]) - 1)
-        moment += _span(milliseconds=int(parts.get("S") or 0))
+            moment = moment.replace(month=1, day=1) + timedelta(days=int(parts["D"]) - 1)
+        moment += timedelta(milliseconds=int(parts.get("S") or 0))
         return moment - _offset(next((parts[z] for z in "zZX" if z in parts), ""))
     except (ValueError, OverflowError, KeyError):
         return None
@@ -199,17 +206,23 @@ def _month(text: str) -> int:
     return 1 + next(i for i, m in enumerate(_MONTHS) if m.lower().startswith(text.lower().rstrip(".")[:3]))
 
 
-def _span(**units: int) -> Any:
-    from datetime import timedelta
-
-    return timedelta(**units)
-
-
-def _offset(zone: str) -> Any:
+def _offset(zone: str) -> timedelta:
     """How far a zone is ahead of UTC."""
     match = re.search(r"([+-])(\d\d):?(\d\d)?$", zone)
     if match:
         minutes = int(match[2]) * 60 + int(match[3] or 0)
-        return _span(minutes=minutes if match[1] == "+" else -minutes)
-    hours = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "JST": 9}
-    return _span(hours=hours.get(zone.upper(), 0))
+        return timedelta(minutes=minutes if match[1] == "+" else -minutes)
+    hours = {
+        "EST": -5,
+        "EDT": -4,
+        "CST": -6,
+        "CDT": -5,
+        "MST": -7,
+        "MDT": -6,
+        "PST": -8,
+        "PDT": -7,
+        "CET": 1,
+        "CEST": 2,
+        "JST": 9,
+    }
+    return timedelta(hours=hours.get(zone.upper(), 0))

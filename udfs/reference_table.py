@@ -78,4 +78,6 @@ def _value(text: str, column: Column, coerce: Any, line: int) -> Any:
     try:
         return coerce(text)
     except CoercionError as e:
-        raise ValueError(f"line {line}: column {column.name} {column.type}: required {e}, got {text[:40]!r}") from None
+        raise ValueError(
+            f"line {line}: column {column.name} {column.type}: required {e}, got {text[:40]!r}"
+        ) from None

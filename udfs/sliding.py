@@ -1,12 +1,13 @@
 """Windows that look back from each row, row by row: rows of one moment don't see those that come after them.
 
-One :class:`SlidingWindows` holds the windows of one key, each so many rows or so much time long, and computes any number
-of aggregates over each. It knows nothing of Flink.
+One :class:`SlidingWindows` holds the windows of one key, each so many rows or so much time long, and computes any
+number of aggregates over each. It knows nothing of Flink.
 
 Examples
 --------
->>> calls = [Call(Aggregate("sum", "BIGINT", "n"), 0, None, milliseconds=60_000), Call(Aggregate("count", "BIGINT"), None, None, rows=1)]
->>> windows = SlidingWindows(calls)
+>>> total = Call(Aggregate("sum", "BIGINT", "n"), 0, None, milliseconds=60_000)
+>>> count = Call(Aggregate("count", "BIGINT"), None, None, rows=1)
+>>> windows = SlidingWindows([total, count])
 >>> [windows.push(time, (n,)) for time, n in [(0, 1), (60_000, 2), (60_001, 3)]]
 [(1, 1), (3, 2), (5, 2)]
 """
@@ -92,13 +93,20 @@ class SlidingWindows:
 class _Frame:
     """Rows up to one length back, and the aggregates over them."""
 
-    def __init__(self, rows: int | None, milliseconds: int | None, pairs: list[tuple[Call, Accumulator]]) -> None:
+    def __init__(
+        self, rows: int | None, milliseconds: int | None, pairs: list[tuple[Call, Accumulator]]
+    ) -> None:
         self._length, self._milliseconds, self._pairs = rows, milliseconds, pairs
         #: Number, since the beginning, of the first row that is in.
         self.start = 0
 
     def take(
-        self, time: int, values: tuple[Any, ...], rows: deque[tuple[int, tuple[Any, ...]]], first: int, end: int
+        self,
+        time: int,
+        values: tuple[Any, ...],
+        rows: deque[tuple[int, tuple[Any, ...]]],
+        first: int,
+        end: int,
     ) -> None:
         for call, total in self._pairs:
             total.add(None if call.of is None else values[call.of], time)

@@ -1,7 +1,7 @@
 """Sliding windows' door to Flink: rows in, the same rows with what their windows give out.
 
-State. A key's windows live in the worker; in keyed state is the log of the rows that they hold, from which they are made
-again. It is written anew when most of it has left the windows, so it stays within twice their size.
+State. A key's windows live in the worker; in keyed state is the log of the rows that they hold, from which they are
+made again. It is written anew when most of it has left the windows, so it stays within twice their size.
 """
 
 from __future__ import annotations
@@ -55,15 +55,13 @@ class SlidingFunction(InOrder):
     def open(self, runtime_context: Any) -> None:
         """Declare the state."""
         super().open(runtime_context)
-        self._log = runtime_context.get_list_state(
-            ListStateDescriptor("rows", Types.PICKLED_BYTE_ARRAY())
-        )
+        self._log = runtime_context.get_list_state(ListStateDescriptor("rows", Types.PICKLED_BYTE_ARRAY()))
         self._live: OrderedDict[Any, tuple[SlidingWindows, int]] = OrderedDict()
 
     def row(self, time: int, values: tuple[Any, ...], ctx: Any) -> Iterable[tuple[Any, ...]]:
         """One row out for a row in."""
         key = ctx.get_current_key()
-        windows, logged = self._live.pop(key, None) or self._restored()
+        windows, logged = self._taken(key)
         # What comes after its time counts now: the windows' newest row is the present.
         now = max(time, windows.rows[-1][0]) if windows.rows else time
         self._forget_later(now, ctx)
@@ -84,7 +82,7 @@ class SlidingFunction(InOrder):
         """Forget a key whose windows are empty."""
         if self._span is not None and time % self._pause == 0:
             key = ctx.get_current_key()
-            windows, logged = self._live.pop(key, None) or self._restored()
+            windows, logged = self._taken(key)
             if windows.rows and windows.rows[-1][0] + self._span < time:
                 self._log.clear()
             elif windows.rows:
@@ -96,6 +94,9 @@ class SlidingFunction(InOrder):
         # At most one such timer a pause and key, however many rows come.
         if self._span is not None:
             ctx.timer_service().register_event_time_timer((last // self._pause + 2) * self._pause)
+
+    def _taken(self, key: Any) -> tuple[SlidingWindows, int]:
+        return self._live.pop(key) if key in self._live else self._restored()
 
     def _restored(self) -> tuple[SlidingWindows, int]:
         windows, logged = SlidingWindows(self._packed), 0

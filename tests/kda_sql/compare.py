@@ -68,7 +68,9 @@ def _in_turn(wanted: Sequence[Row], rows: Sequence[Row]) -> Iterator[str]:
 def _any_order(wanted: Sequence[Row], rows: Sequence[Row]) -> Iterator[str]:
     left = list(rows)
     for want in wanted:
-        found = next((r for r in left if all(_same(c, want[c], r.get(c, "no such column")) for c in want)), None)
+        found = next(
+            (r for r in left if all(_same(c, want[c], r.get(c, "no such column")) for c in want)), None
+        )
         if found is None:
             yield f"required {json.dumps(want)}"
         else:
@@ -143,13 +145,19 @@ def _checked(case: Case, checks: dict[str, Any], rows: Sequence[Row]) -> Iterato
                 yield f"{column}: required a row with {value}"
     if "all_above" in checks:
         column, threshold = checks["all_above"]["column"], checks["all_above"]["threshold"]
-        yield from (f"{column} is {r[column]}, required above {threshold}" for r in rows if r[column] <= threshold)
+        yield from (
+            f"{column} is {r[column]}, required above {threshold}" for r in rows if r[column] <= threshold
+        )
     if "sorted_within" in checks:
         yield from _sorted(checks["sorted_within"], rows)
     if "values" in checks:
         for key, values in checks["values"]["of"].items():
             row = next((r for r in rows if str(r[checks["values"]["by"]]) == str(key)), {})
-            yield from (f"{key}: {c} is {row.get(c)}, required {v}" for c, v in values.items() if not _same(c, v, row.get(c)))
+            yield from (
+                f"{key}: {c} is {row.get(c)}, required {v}"
+                for c, v in values.items()
+                if not _same(c, v, row.get(c))
+            )
     if "explanation" in checks:
         yield from _explained(checks["explanation"], rows, score)
     if "hotspots" in checks:
@@ -171,7 +179,10 @@ def _passed(case: Case, columns: Sequence[str], rows: Sequence[Row]) -> Iterator
 def _sorted(check: dict[str, Any], rows: Sequence[Row]) -> Iterator[str]:
     count, _, unit = str(check["unit"]).rpartition(" ")
     step = int(count or 1) * {"SECOND": 1000, "MINUTE": 60_000}[unit]
-    pairs = [(r["ROWTIME"] // step, -r[check["column"]] if check["descending"] else r[check["column"]]) for r in rows]
+    pairs = [
+        (r["ROWTIME"] // step, -r[check["column"]] if check["descending"] else r[check["column"]])
+        for r in rows
+    ]
     if pairs != sorted(pairs):
         yield f"rows are not sorted within each {check['unit']}"
 

@@ -55,7 +55,9 @@ def refused(case: Case, error: KdaSqlError) -> Iterator[str]:
     if not at:
         yield f"required an error at {places}, got {[(p.line, p.column) for p in error.problems]}"
     said = str(error).lower()
-    yield from (f"the message does not say {t!r}: {error}" for t in expected["contains"] if t.lower() not in said)
+    yield from (
+        f"the message does not say {t!r}: {error}" for t in expected["contains"] if t.lower() not in said
+    )
 
 
 def rows_of(
