@@ -109,7 +109,13 @@ class KdaSql(Dialect):
 
         def raise_error(self, message: str, token: Any = None) -> None:
             token = token or self._curr or self._prev
-            raise Located(message.split(". Line ")[0], token.start if token else 0)
+            got = f"got {token.text}" if token and token is self._curr else "the statement ends here"
+            said = {
+                "Expecting )": f"required ), {got}",
+                "Expecting (": f"required (, {got}",
+                "Invalid expression / Unexpected token": f"{token.text if token else 'this'} is not understood here",
+            }
+            raise Located(said.get(message, message), token.start if token else 0)
 
         def _parse_statement(self) -> Any:
             if self._curr and self._curr.token_type == TokenType.CREATE:
@@ -304,10 +310,12 @@ def tokenized(text: str) -> list[Token]:
     Located
         For a text or a quoted name that is not closed.
     """
+    open_comment = _open(text, comment=True)
     try:
-        found = KdaSql().tokenize(text)
+        # A comment that is never closed ends with the text: programs were found to have one at their end.
+        found = KdaSql().tokenize(text if open_comment is None else text[:open_comment])
     except TokenError as e:
-        raise Located(f"a text or a quoted name is not closed: {e}", _open_quote(text)) from None
+        raise Located(f"a text or a quoted name is not closed: {e}", _open(text) or 0) from None
     kept: list[Token] = []
     skip = 0
     for i, token in enumerate(found):
@@ -341,24 +349,22 @@ def offset(node: Any, default: int = 0) -> int:
     return min(starts, default=default)
 
 
-def _open_quote(text: str) -> int:
-    """Offset of the quote that is not closed, as far as one can tell."""
+def _open(text: str, comment: bool = False) -> int | None:
+    """Offset of the quote, or of the comment, that is not closed; None where each is."""
     i, start, quote = 0, 0, ""
     while i < len(text):
-        two = text[i : i + 2]
         if quote:
-            if text[i] == quote:
-                quote = ""
-        elif two in ("--", "//"):
+            quote = "" if text[i] == quote else quote
+        elif text[i : i + 2] in ("--", "//"):
             i = text.find("\n", i)
             if i < 0:
-                break
-        elif two == "/*":
-            i = text.find("*/", i + 2)
+                return None
+        elif text[i : i + 2] == "/*":
+            begin, i = i, text.find("*/", i + 2)
             if i < 0:
-                break
+                return begin if comment else None
             i += 1
         elif text[i] in "'\"":
             quote, start = text[i], i
         i += 1
-    return start
+    return start if quote and not comment else None

@@ -52,6 +52,10 @@ class Located(Exception):  # not an error by itself: it carries one to the state
         self.offset = offset
 
 
+class Reported(Exception):
+    """What is at fault has been told already, and there is nothing more to say of what follows from it."""
+
+
 def place(text: str, offset: int) -> tuple[int, int]:
     """Line and column, from 1, of an offset in a text.
 

@@ -41,6 +41,7 @@ def keys(node: Any, x: Expressions, rows: Expressions | None) -> Sort | None:
     first, *others = ordered.expressions
     step = window_ms(x if rows is None else rows, first.this)
     if step is None and rows is not None:
+        rows.value(first.this)  # a name that is not known is the better reason
         raise Located(
             "ORDER BY must begin with the time, as in ORDER BY FLOOR(s.ROWTIME TO SECOND), …: a stream has no end",
             offset(first),

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from kda_sql import query
 from kda_sql.dialect import offset
-from kda_sql.errors import KdaSqlError, Located, nearest
+from kda_sql.errors import KdaSqlError, Located, Reported, nearest
 from kda_sql.program import Program, Pump, fold
 from kda_sql.scope import Relation
 from kda_sql.steps import Names, Step
@@ -78,7 +78,7 @@ class Planner:
         if folded in self.known:
             return self.known[folded]
         if folded in self._failed:
-            raise _Unknowable
+            raise Reported
         known = [*self.known, *self.program.streams]
         if folded == "ERROR_STREAM":
             raise Located("error_stream can't be read by an application; an output can be bound to it", start)
@@ -127,7 +127,7 @@ class Planner:
             try:
                 self._pump(pump, made, stream.columns)
                 parts.append(made)
-            except _Unknowable:
+            except Reported:
                 failed = True
             except Located as e:
                 self.program.problem(e)
@@ -158,7 +158,3 @@ class Planner:
         )
         sql = f"SELECT {columns}, `rowtime`\nFROM {identifier(source)}\nWHERE FALSE"
         self.plan.steps.append(Step("view", relation.name, sql=sql, note="No pump fills this stream."))
-
-
-class _Unknowable(Exception):
-    """A query over a stream that could not be translated: there is nothing more to say of it."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from kda_sql import order
 from kda_sql.dialect import offset
-from kda_sql.errors import Located
+from kda_sql.errors import Located, Reported
 from kda_sql.expressions import Expressions, function_name, window_ms
 from kda_sql.groups import Groups
 from kda_sql.over import Sliding
@@ -165,13 +166,11 @@ class Query:
         scope = Scope(source.items)
         outputs = self._outputs(node, scope)
         rows = Expressions(scope, source.rowtime, self.notes)
-        where = [rows.condition(w) for w in source.where]
+        where = self._each([partial(rows.condition, w) for w in source.where])
         stage = self._stage(node, name, source, rows, where, outputs, inner=given is None)
         x = stage.expressions if stage else rows
-        values = {}
-        for output in outputs:
-            value = x.value(output.node)
-            values[output.name] = value
+        computed = self._each([partial(x.value, o.node) for o in outputs])
+        values = {o.name: v for o, v in zip(outputs, computed, strict=True)}
         if given is not None:
             values = self._assigned(outputs, list(values.values()), given)
         elif renamed:
@@ -191,6 +190,20 @@ class Query:
         flat = _flattened(values)
         self._final(name, read, flat, where, shown, sort)
         return Relation(name, {n: v.type for n, v in values.items()}, name, clocks=clocks)
+
+    def _each(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
+        """What all steps give; every problem of theirs is told, not the first alone."""
+        found: list[Value] = []
+        problems = 0
+        for step in steps:
+            try:
+                found.append(step())
+            except Located as e:
+                self.planner.program.problem(e)
+                problems += 1
+        if problems:
+            raise Reported
+        return found
 
     def _stage(
         self,

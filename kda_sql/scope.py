@@ -186,7 +186,8 @@ class Scope:
         if same:
             return f'column "{folded}" does not exist in {where}: it is written "{same[0]}" there'
         like = nearest(folded, known)
-        return f"column {folded} does not exist in {where}{_suggested(like, folded)}; there are {', '.join(known)}"
+        hint = _suggested(like, folded) or f": {', '.join(known)}"
+        return f"column {folded} does not exist in {where}{hint}"
 
 
 def _suggested(like: str | None, name: str) -> Any:
