@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.job import harness
-from bench.job.labs import Files, write_clicks
+from bench.job.labs import Files
 from infra import flink
+from jobs.sessions.bench import write_clicks
 from pipeline.catalog import find
 from pipeline.environment import table_environment
 from pipeline.pipeline import Pipeline

@@ -112,6 +112,8 @@ def relation(name: str) -> str:
 def _show(schema: Schema, sampled: list[StreamRecord], rows: int) -> None:
     took = f"{(sampled[-1].arrival - sampled[0].arrival).total_seconds():.1f} s"
     kind = "JSON" if schema.format == "JSON" else f"values separated by {schema.delimiter!r}"
+    kind += f", row path {schema.row_path}" if schema.row_path != "$" else ""
+    kind += ", with header lines" if schema.header else ""
     _out.print(f"{kind}: {len(sampled):,} records of {took}, {len(schema.rows):,} rows", highlight=False)
     table = Table("column", "type", "record path", "samples", "of another form")
     for column in schema.columns:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from infra.paths import APPLICATIONS
-from pipeline.application import Application
-from pipeline.catalog import find
+from pipeline.application import DESCRIPTION, Application
+from pipeline.catalog import find, paths
 from pipeline.settings import override, read_groups
 
 Name = Annotated[
@@ -52,3 +52,8 @@ def application(name: str) -> Application:
         There is none, or it can't be read.
     """
     return find(name, APPLICATIONS)
+
+
+def is_application(name: str) -> bool:
+    """Whether that is the name of an application, or the folder of one, whatever is in it."""
+    return (Path(name) / DESCRIPTION).is_file() or name in {path.name for path in paths(APPLICATIONS)}

@@ -45,11 +45,11 @@ app.command("console")(console.console)
 app.command("report")(report.report)
 app.command("items")(items.items)
 app.command("discover")(discover.discover_stream)
+app.command("produce")(produce.produce)
 app.command("record")(record.record)
 app.command("shards")(shards.shards)
 app.command("package")(package.package)
 app.add_typer(local.app, name="local")
-app.add_typer(produce.app, name="produce")
 app.add_typer(deploy.app, name="deploy")
 
 if __name__ == "__main__":

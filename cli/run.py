@@ -20,7 +20,7 @@ from rich.text import Text
 from cli import import_kda, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
 from connectors.check import ConnectorError
-from infra import flink
+from infra import flink, local, stacks
 from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
@@ -108,8 +108,8 @@ def run(
         own = [f"tap.stream={chosen.tap_stream}"] if tap else []
         chosen_settings = settings(chosen, _groups(properties_file, properties, where, aws, own))
         # Two would deliver everything twice, and `kda status` would know the last one only.
-        if (other := flink.running(chosen.name)) is not None:
-            raise flink.FlinkError(f"{chosen.name} runs already, as process {other.pid}: see `kda status`")
+        flink.claim(chosen.name)
+        _make_local_resources(chosen, chosen_settings, where)
         state = flink.last_state(chosen.name) if resume else None
         if resume and state is None:
             _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts afresh.")
@@ -122,7 +122,7 @@ def run(
         pipeline = _pipeline(chosen, chosen_settings, cluster)
         pipeline.check()
         _agree(chosen, pipeline, state, yes)
-    except (ConnectorError, flink.FlinkError, ValueError) as e:
+    except (ConnectorError, flink.FlinkError, stacks.StackError, ValueError) as e:
         raise _refused(e) from e
     stop = _Stop()
     try:
@@ -132,8 +132,17 @@ def run(
     except Exception as e:  # whatever Flink throws has its reason at the end of a long chain
         raise _refused(flink.FlinkError(_not_started(chosen, flink.cause(str(e))))) from e
     _announce(chosen, port, client, state)
-    with flink.registered(chosen.name, port, str(client.get_job_id())):
+    with flink.registered(chosen.name, port, str(client.get_job_id()), application=chosen.folder):
         raise typer.Exit(_watch(chosen, client, port, stop))
+
+
+def _make_local_resources(chosen: Application, chosen_settings: Settings, where: str | None) -> None:
+    """On this machine's own local AWS an application runs at once: what it needs and is not there is made."""
+    if where is None or where != local.find(local.DATA):
+        return
+    if chosen.name.replace("_", "-") in stacks.deployed(where):
+        return
+    stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
 
 
 def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool) -> None:
@@ -237,7 +246,7 @@ def _stop_with_savepoint(chosen: Application, client: Any) -> int:
 def _announce(chosen: Application, port: int, client: Any, state: str | None) -> None:
     started = f"resumed from {state}" if state else "started"
     _out.print(
-        f"{chosen.name}: {started}; Flink's page: http://127.0.0.1:{port}. Ctrl-C stops it with a savepoint."
+        f"{chosen.name}: {started}; Flink's page: http://127.0.0.1:{port} ; Ctrl-C stops it with a savepoint."
     )
 
 

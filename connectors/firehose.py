@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from connectors.check import require
@@ -46,6 +46,9 @@ class FirehoseSink:
     region: str
     endpoint: str | None = None
     format: str = "json"
+
+    #: The service refuses a larger record, and Flink's sink fails the job.
+    most_record_bytes: ClassVar[int] = 1000 * 1024
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from connectors.check import require
 from connectors.requirements import Requirements, Resource, allow, arn
@@ -155,9 +155,14 @@ class KinesisSink:
     endpoint: str | None = None
     format: str = "json"
 
+    #: Flink's sink refuses a larger record by failing the job.
+    most_record_bytes: ClassVar[int] = 1024 * 1024
+
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
         options = _common(self.stream, self.region, self.endpoint) | format_options(self.format)
+        # Rows wait at most this long for a batch to fill, as Firehose's do; by itself it is five seconds.
+        options["sink.flush-buffer.timeout"] = "500"
         if self.endpoint:
             # Flink's Kinesis sink talks HTTP/2 by itself; of plain-HTTP endpoints only some do.
             options["sink.http-client.protocol.version"] = "HTTP1_1"

@@ -278,8 +278,11 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
             message = f"{self._options.function}, sent {delivery.retries + 1} times: {failure.message}"
         rowtime = None if delivery.rowtime is None else Instant.of_epoch_milli(delivery.rowtime)
         # Cut before it becomes hex: a row may have megabytes.
-        data_row = delivery.data[: DATA_ROW_LENGTH // 2].hex()
-        return Row(failure.name, message[:MESSAGE_LENGTH], rowtime, data_row)
+        kept = delivery.data[: DATA_ROW_LENGTH // 2]
+        if len(kept) < len(delivery.data):
+            cut = f" (row of {len(delivery.data)} bytes, cut to {len(kept)})"
+            message = message[: MESSAGE_LENGTH - len(cut)] + cut
+        return Row(failure.name, message[:MESSAGE_LENGTH], rowtime, kept.hex())
 
     def _wait_for_room(self) -> None:
         start = time.monotonic()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infra.discovery import Column, Schema
+from udfs.json_documents import Number
 
 #: VARCHAR's limits in KDA, and the least that is proposed: a text that is cut is lost in silence.
 _SHORTEST, _LONGEST = 64, 65535
@@ -32,6 +33,10 @@ def source_yaml(schema: Schema, name: str, stream: str) -> str:
     ]
     if schema.format == "CSV":
         lines += ["    format: csv", f"    delimiter: {json.dumps(schema.delimiter)}"]
+        if schema.header:
+            lines.append("    # Header lines were seen: each of them will be an error.")
+    elif schema.row_path != "$":
+        lines.append(f"    row_path: {json.dumps(schema.row_path)}")
     lines.append("    columns:")
     for column in schema.columns:
         path = "" if schema.format == "CSV" or column.path == f"$.{column.name}" else f" {column.path}"
@@ -56,7 +61,7 @@ def _key(name: str) -> str:
 def input_schema(schema: Schema, raw: Sequence[bytes]) -> dict[str, Any]:
     """The answer of the DiscoverInputSchema call: InputSchema and the records it rests on."""
     mapping: dict[str, Any] = (
-        {"JSONMappingParameters": {"RecordRowPath": "$"}}
+        {"JSONMappingParameters": {"RecordRowPath": schema.row_path}}
         if schema.format == "JSON"
         else {
             "CSVMappingParameters": {
@@ -82,10 +87,20 @@ def input_schema(schema: Schema, raw: Sequence[bytes]) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """A sampled value as a person reads it."""
+    """A sampled value as a person reads it; numbers as the source has them."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_json(name)}: {_json(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _kda_type(column: Column) -> str:

@@ -297,7 +297,11 @@ Part = SourceSpec | ReferenceSpec | Forest | Destination
 
 
 class Sender(Spec):
-    """Something that sends records to a source's stream, for trying the application."""
+    """Something that sends records to a source's stream, for trying the application.
+
+    One of three makes them: a template or a scenario (a file of the application's folder, or the generator's of that
+    name), or a producer: a module of ``lambdas/`` with ``make_records(rng, first_id, count)``.
+    """
 
     label: str
     template: str | None = None
@@ -306,9 +310,23 @@ class Sender(Spec):
     rate: float | None = 1.0
     source: str | None = None
 
+    @model_validator(mode="after")
+    def _has_one(self) -> Sender:
+        given = [name for name in ("template", "scenario", "producer") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(
+                f"required one of template, scenario, producer, got {', '.join(given) or 'none'}"
+            )
+        return self
+
 
 class Chart(Spec):
-    """A chart of one relation's rows."""
+    """A chart of one relation's rows.
+
+    ``line`` draws ``y`` over ``x`` (rowtime by default), a line for each value of ``by``; ``scatter`` the first of
+    ``y`` over ``x``; ``spans`` a lane for each value of ``by``, a new span where ``y`` has a value. ``marks`` is a
+    relation whose rows stand out; ``threshold`` a number, a column, or a property as ``group.key``.
+    """
 
     title: str
     of: Name
@@ -320,6 +338,13 @@ class Chart(Spec):
     threshold: str | float | None = None
     unit: str = ""
     logarithmic: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> Chart:
+        needed = {"line": ("y",), "scatter": ("x", "y"), "spans": ("by",)}[self.kind]
+        if missing := [name for name in needed if not getattr(self, name)]:
+            raise ValueError(f"{' and '.join(missing)}: required for a chart of kind {self.kind}")
+        return self
 
 
 class Application(Spec):
@@ -376,6 +401,16 @@ class Application(Spec):
             if destination.of not in known:
                 raise ValueError(
                     f"destinations: {destination.name}: of must be one of {', '.join(known)}, got {destination.of}"
+                )
+        for chart in self.charts:
+            if unknown := {chart.of, chart.marks or chart.of} - {*self.shown}:
+                raise ValueError(
+                    f"charts: {chart.title}: {', '.join(unknown)} is none of {', '.join(self.shown)}"
+                )
+        for sender in self.senders:
+            if sender.source and sender.source not in self.sources:
+                raise ValueError(
+                    f"senders: {sender.label}: source must be one of {', '.join(self.sources)}, got {sender.source}"
                 )
         for query in sorted(set(self.queries) - {r.name for r in self.relations}):
             raise ValueError(f"{query}.sql: no relation of that name is listed under relations")

@@ -10,14 +10,17 @@ from typing import Any, Protocol
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
+from connectors.lambda_options import LambdaSinkOptions
+from connectors.requirements import Requirements
 from connectors.s3 import S3Sink
 from pipeline import sql
 from pipeline.application import Destination as DestinationSpec
-from pipeline.groups import Aws
-from udfs.row_stream import through_a_stream
+from pipeline.groups import LAMBDA_OPTIONS, Aws
 
 HERE = Path(__file__).parent
 #: Folders of files: UTC date and hour.
+#: In which rows reach the file writer.
+_TURN = "__turn"
 _FOLDERS = ("yyyy", "MM", "dd", "HH")
 _MILLISECONDS = "yyyy-MM-dd HH:mm:ss.SSS"
 
@@ -27,6 +30,7 @@ class Sink(Protocol):
 
     def options(self) -> dict[str, str]: ...
     def check(self) -> None: ...
+    def requires(self) -> Requirements: ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,19 @@ def connector(group: Any, aws: Aws) -> Sink:
     if group.type == "s3":
         return S3Sink(str(group.path), *where, group.format)
     return DynamoDbSink(str(group.table), str(group.key), *where)
+
+
+def function(name: str, group: Any, aws: Aws) -> LambdaSinkOptions:
+    """How rows are handed to the function that the property group of a destination names."""
+    return LambdaSinkOptions(
+        group.function,
+        aws.region,
+        aws.endpoint,
+        key_column=group.key,
+        **{option: getattr(group, option) for option in LAMBDA_OPTIONS},
+        application_arn=aws.application_arn,
+        name=name,
+    )
 
 
 def rows(table_env: Any, relation: str) -> str:
@@ -86,8 +103,9 @@ def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mappi
     create = f"CREATE TEMPORARY TABLE `{name}` (\n{declared}\n){partitioned}\n{sql.with_options(options)}"
     query = f"SELECT {', '.join(values)}\nFROM `{spec.of}`"
     if group.type == "s3":
-        _dealt_out(table_env, f"{name}_rows", query)
-        query = f"SELECT * FROM `{name}_rows`"
+        # All by one subtask: behind that the file writer's state is found again at every parallelism.
+        turns = f"(SELECT *, PROCTIME() AS {_TURN} FROM `{spec.of}`)"
+        query = f"SELECT {', '.join(values)}\nFROM {turns}\nORDER BY {_TURN}"
     insert = f"INSERT INTO `{name}`\n{query}"
     if group.type != "dynamodb":
         return SinkTable(create, insert)
@@ -98,20 +116,10 @@ def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mappi
 def columns_of(table_env: Any, relation: str) -> dict[str, str]:
     """A relation's columns and their SQL types, ``rowtime`` aside."""
     found = {}
-    for column in table_env.from_path(relation)._j_table.getResolvedSchema().getColumns():
+    for column in table_env.from_path(sql.identifier(relation))._j_table.getResolvedSchema().getColumns():
         if column.getName() != "rowtime":
             found[column.getName()] = column.getDataType().getLogicalType().copy(True).asSerializableString()
     return found
-
-
-def _dealt_out(table_env: Any, name: str, query: str) -> None:
-    """A file writer's state is found again at every parallelism only where the writer is never chained to a step."""
-    from pyflink.table import Schema
-
-    table, schema = table_env.sql_query(query), Schema.new_builder()
-    for column in table._j_table.getResolvedSchema().getColumns():
-        schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
-    table_env.create_temporary_view(name, through_a_stream(table_env, table, schema.build(), spread=True))
 
 
 def _incomplete(spec: DestinationSpec, columns: Mapping[str, str], complete: str) -> str:
@@ -130,7 +138,11 @@ def _time(table_env: Any, spec: DestinationSpec, columns: Mapping[str, str]) -> 
         if not _is_time(columns.get(spec.time, "")):
             raise ValueError(f"{spec.name}.time must be a TIMESTAMP column of {spec.of}, got {spec.time}")
         return sql.identifier(spec.time)
-    return "rowtime" if "rowtime" in table_env.from_path(spec.of).get_schema().get_field_names() else None
+    return (
+        "rowtime"
+        if "rowtime" in table_env.from_path(sql.identifier(spec.of)).get_schema().get_field_names()
+        else None
+    )
 
 
 def _is_time(type_: str) -> bool:

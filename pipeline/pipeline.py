@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSink, KinesisSource
-from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
+from connectors.lambda_sink import check_function, lambda_sink
+from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
 from connectors.reference import ReferenceFile
 from pipeline import destinations, sql
@@ -23,10 +23,12 @@ from pipeline.application import (
     View,
 )
 from pipeline.faults import query_error, updates
-from pipeline.groups import LAMBDA_OPTIONS, Aws, Source
+from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
 from pipeline.python_relations import OPERATORS, add_functions, lookup
-from pipeline.settings import Settings, SettingsError, parameters
+from pipeline.settings import Settings, parameters
+from pipeline.sizes import part_by_size
+from pipeline.sources import RecordSource, preprocess_options, record_source
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.columns import Column
@@ -41,13 +43,6 @@ if TYPE_CHECKING:
 ERROR_COLUMNS = "error_name, message, data_rowtime, data_row"
 #: Column of a recording's own time, while its records are put in order.
 EVENT_TIME = "recorded_event_time"
-
-
-class RecordSource(Protocol):
-    """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks; Kinesis shards in its place."""
-
-    def records(self, table_env: StreamTableEnvironment, name: str) -> Table: ...
-    def check(self) -> None: ...
 
 
 class Pipeline:
@@ -93,7 +88,8 @@ class Pipeline:
         self._inserts = table_env.create_statement_set()
         for name, spec in application.sources.items():
             group: Source = getattr(settings, application.group_of(spec))
-            self._source(name, spec, (sources or {}).get(name) or record_source(group, settings.aws))
+            connector = (sources or {}).get(name) or record_source(group, settings.aws)
+            self._source(name, spec, group, connector)
         for relation in application.relations:
             self._make(relation)
 
@@ -138,14 +134,19 @@ class Pipeline:
                 ) from e
             raise
 
-    def _source(self, name: str, spec: SourceSpec, connector: RecordSource) -> None:
+    def _source(self, name: str, spec: SourceSpec, group: Source, connector: RecordSource) -> None:
         self._checks.append(connector.check)
         columns, form = list(spec.decoded), spec.record_format
         if isinstance(connector, KinesisSource):
-            numbered = any(column.path == "@sequence_number" for column in columns)
+            numbered = bool(group.preprocess) or any(c.path == "@sequence_number" for c in columns)
             records = connector.records(self.table_env, name, sequence_number=numbered)
         else:
             records = connector.records(self.table_env, name)
+        if group.preprocess:
+            options = preprocess_options(group, self._settings.aws, self._application.group_of(spec))
+            self._checks.append(options.check)
+            records, errors = preprocess(self.table_env, records, options, name)
+            self._join_errors(f"{name}_preprocess_errors", errors)
         if isinstance(connector, Recording):
             event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
             decoded, errors, _ = decode_records(
@@ -157,11 +158,11 @@ class Pipeline:
             decoded, errors, quiet = decode_records(
                 self.table_env, records, columns, idle_timeout, form, name
             )
-        self.table_env.create_temporary_view(name, decoded)
+        self.table_env.create_temporary_view(sql.identifier(name), decoded)
         self._join_errors(f"{name}_errors", errors)
         if isinstance(connector, Recording):  # never quiet
             quiet = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
-        self.table_env.create_temporary_view(f"{name}_quiet", quiet)
+        self.table_env.create_temporary_view(sql.identifier(f"{name}_quiet"), quiet)
 
     def _make(self, relation: Relation) -> None:
         _MAKERS[type(relation)](self, relation)
@@ -176,7 +177,7 @@ class Pipeline:
             inputs = relation.inputs(self._application.queries)
             names = [c for i in inputs for c in self._columns_of(i)]
             raise query_error(where, _java_message(e), [*names, *inputs]) from None
-        self.table_env.create_temporary_view(relation.name, table)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), table)
 
     def _error_view(self, relation: Errors) -> None:
         self._view(relation)
@@ -185,7 +186,7 @@ class Pipeline:
     def _rowtime(self, relation: Rowtime) -> None:
         from pyflink.table import Schema
 
-        table = self.table_env.from_path(relation.of)
+        table = self.table_env.from_path(sql.identifier(relation.of))
         schema = Schema.new_builder()
         # Types in Java's words: PyFlink's own forget the precision of a time. The old time gives way to the new.
         for column in table._j_table.getResolvedSchema().getColumns():
@@ -196,14 +197,14 @@ class Pipeline:
         schema.watermark("rowtime", f"`{relation.watermark}`" if relation.watermark else "SOURCE_WATERMARK()")
         query = f"SELECT {', '.join(map(sql.identifier, kept))} FROM `{relation.of}`"
         stream = through_a_stream(self.table_env, self.table_env.sql_query(query), schema.build())
-        self.table_env.create_temporary_view(relation.name, stream)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), stream)
 
     def _forest(self, relation: Forest) -> None:
         group = getattr(self._settings, self._application.group_of(relation))
         options = ForestOptions(**group.model_dump())
-        source = self.table_env.from_path(relation.of)
+        source = self.table_env.from_path(sql.identifier(relation.of))
         scored, errors = random_cut_forest(self.table_env, source, options, relation.name)
-        self.table_env.create_temporary_view(relation.name, scored)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), scored)
         self._join_errors(f"{relation.name}_errors", errors)
 
     def _lookup(self, relation: Lookup) -> None:
@@ -212,7 +213,7 @@ class Pipeline:
         file = ReferenceFile(group.path, self._settings.aws.region, self._settings.aws.endpoint)
         given = {"text": file.text(), "delimiter": spec.delimiter, "header": spec.header}
         self.table_env.create_temporary_view(
-            relation.name, lookup(self.table_env, relation, spec.columns, given)
+            sql.identifier(relation.name), lookup(self.table_env, relation, spec.columns, given)
         )
 
     def _deliver(self, destination: Destination) -> None:
@@ -221,21 +222,19 @@ class Pipeline:
         if group.type == "none":
             return
         if group.type == "lambda":
-            options = LambdaSinkOptions(
-                group.function,
-                aws.region,
-                aws.endpoint,
-                key_column=group.key,
-                **{name: getattr(group, name) for name in LAMBDA_OPTIONS},
-                application_arn=aws.application_arn,
-                name=destination.name,
-            )
+            options = destinations.function(destination.name, group, aws)
             self._checks.append(lambda: check_function(options))
             rows = self.table_env.sql_query(destinations.rows(self.table_env, destination.of))
             self._join_errors(f"{destination.name}_errors", lambda_sink(self.table_env, rows, options))
             return
         connector = destinations.connector(group, aws)
         self._checks.append(connector.check)
+        most_bytes = getattr(connector, "most_record_bytes", None)
+        name = destination.name
+        if most_bytes and (parted := part_by_size(self.table_env, destination.of, most_bytes, name)):
+            fitting, too_large = parted
+            self._join_errors(f"{name}_too_large_errors", too_large)
+            destination = destination.model_copy(update={"of": fitting})
         made = destinations.sink_table(self.table_env, destination, group, connector.options())
         self.table_env.execute_sql(made.create)
         self._insert(made.insert)
@@ -244,7 +243,7 @@ class Pipeline:
 
     def _join_errors(self, name: str, table: Table) -> None:
         """Let a relation of errors (error_name, message, data_rowtime, data_row) join the error stream."""
-        self.table_env.create_temporary_view(name, table)
+        self.table_env.create_temporary_view(sql.identifier(name), table)
         self._errors.append(name)
 
     def unite_errors(self) -> None:
@@ -277,12 +276,13 @@ class Pipeline:
         self._inserts.add_insert_sql(statement)
 
     def _columns_of(self, relation: str) -> list[str]:
-        return list(self.table_env.from_path(relation).get_schema().get_field_names())
+        return list(self.table_env.from_path(sql.identifier(relation)).get_schema().get_field_names())
 
 
 def _by(maker: Callable[[Any, Any], Table]) -> Callable[[Pipeline, Any], None]:
     def make(pipeline: Pipeline, relation: Any) -> None:
-        pipeline.table_env.create_temporary_view(relation.name, maker(pipeline.table_env, relation))
+        made = maker(pipeline.table_env, relation)
+        pipeline.table_env.create_temporary_view(sql.identifier(relation.name), made)
 
     return make
 
@@ -295,19 +295,6 @@ _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
     Lookup: Pipeline._lookup,
     **{kind: _by(maker) for kind, maker in OPERATORS.items()},
 }
-
-
-def record_source(source: Source, aws: Aws) -> RecordSource:
-    """The connector that a source's property group asks for."""
-    if source.type == "kinesis" and source.stream:
-        return KinesisSource(source.stream, aws.region, aws.endpoint, source.position, source.idle_timeout)
-    if not source.path:
-        raise SettingsError(f"source.path is required with source.type {source.type}, and not set")
-    if source.type == "firehose":
-        # LATEST is a stream's default; a landing has no end to begin at.
-        position = "TRIM_HORIZON" if source.position == "LATEST" else source.position
-        return FirehoseLanding(source.path, aws.region, aws.endpoint, position, source.idle_timeout)
-    return Recording(source.path, aws.region, aws.endpoint, source.event_time)
 
 
 def _java_message(error: Exception) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline import sql
 from pipeline.application import Call, Hotspots, Lookup, Ordered, Relation, Sliding, Windows
 from udfs.aggregates import Aggregate
 from udfs.columns import Column
@@ -36,7 +37,7 @@ def _sliding(table_env: Any, relation: Sliding) -> Table:
     from udfs.keyed_table import column_types
     from udfs.sliding_function import sliding_windows
 
-    table = table_env.from_path(relation.of)
+    table = table_env.from_path(sql.identifier(relation.of))
     places = list(column_types(table))
     calls = {
         name: sliding.Call(
@@ -58,7 +59,7 @@ def _windows(table_env: Any, relation: Windows) -> Table:
 
     closed = closing_windows(
         table_env,
-        table_env.from_path(relation.of),
+        table_env.from_path(sql.identifier(relation.of)),
         relation.opens,
         round(relation.seconds * 1000),
         relation.keys,
@@ -76,7 +77,7 @@ def _hotspots(table_env: Any, relation: Hotspots) -> Table:
 
     return hotspots(
         table_env,
-        table_env.from_path(relation.of),
+        table_env.from_path(sql.identifier(relation.of)),
         relation.columns,
         relation.window_size,
         relation.scan_radius,

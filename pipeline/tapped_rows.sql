@@ -5,6 +5,7 @@ SELECT
   relation,
   COALESCE(rowtime, CAST(came AS TIMESTAMP(3))) AS rowtime,
   GREATEST(1.0E0, in_the_last_second / :tap.rate) AS weight,
+  /* columns */ AS `columns`,
   data
 FROM (
   SELECT

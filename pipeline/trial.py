@@ -101,7 +101,7 @@ def rows_of(
     pipeline = Pipeline(table_env, application, settings, {**memory, **(sources or {})})
     pipeline.unite_errors()
     wanted = list(dict.fromkeys(relations))
-    queries = [tapped(table_env, "all_errors" if name == ERRORS else name) for name in wanted]
+    queries = [tapped(table_env, "all_errors" if name == ERRORS else name, name) for name in wanted]
     found: dict[str, list[Row]] = {name: [] for name in wanted}
     union = "\nUNION ALL\n".join(queries)
     query = (
@@ -109,6 +109,5 @@ def rows_of(
     )
     with table_env.sql_query(query).execute().collect() as rows:
         for relation, rowtime, data in rows:
-            name = ERRORS if relation == "all_errors" else relation
-            found[name].append(Row(rowtime, json.loads(data)))
+            found[relation].append(Row(rowtime, json.loads(data)))
     return found

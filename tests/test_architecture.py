@@ -19,7 +19,8 @@ MAY_KNOW = {
     "connectors": {"connectors"},
     "lambdas": {"lambdas"},
     "generator": {"generator"},
-    "infra": {"infra", "pipeline", "connectors"},
+    # Discovery reads records as the decoder does.
+    "infra": {"infra", "pipeline", "connectors", "udfs"},
 }
 THIRD_PARTIES = {
     "lambdas": {"boto3", "botocore"},

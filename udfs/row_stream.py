@@ -8,9 +8,7 @@ if TYPE_CHECKING:
     from pyflink.table import Schema, StreamTableEnvironment, Table
 
 
-def through_a_stream(
-    table_env: StreamTableEnvironment, table: Table, schema: Schema, spread: bool = False
-) -> Table:
+def through_a_stream(table_env: StreamTableEnvironment, table: Table, schema: Schema) -> Table:
     """Take a table through a data stream: to give it another time, or as a border that the planner can't see across.
 
     Rows stay in the form in which SQL keeps them. PyFlink's own ``to_data_stream`` makes an object of each field and
@@ -24,8 +22,6 @@ def through_a_stream(
         Insert-only; with at most one rowtime attribute, whose time and watermarks the stream carries on.
     schema : Schema
         Of the new table: columns by name.
-    spread : bool
-        Deal the rows out to all subtasks in turn: what follows is never chained to what was before, at no parallelism.
     """
     from pyflink.datastream import DataStream
     from pyflink.java_gateway import get_gateway
@@ -35,4 +31,4 @@ def through_a_stream(
     as_sql_keeps_it = jvm.java.lang.Class.forName("org.apache.flink.table.data.RowData", False, loader)
     type_ = table._j_table.getResolvedSchema().toPhysicalRowDataType().bridgedTo(as_sql_keeps_it)
     stream = table_env._j_tenv.toDataStream(table._j_table, type_)
-    return table_env.from_data_stream(DataStream(stream.rebalance() if spread else stream), schema)
+    return table_env.from_data_stream(DataStream(stream), schema)

@@ -17,6 +17,7 @@ from generator import runner, scenario, sinks
 from infra import stacks
 from infra.clients import client
 from infra.stream_reader import StreamReader
+from pipeline.catalog import find
 
 SPEED = 10.0
 #: The lab's 10 s, at that speed.
@@ -108,7 +109,7 @@ def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], No
     DemoError
         When the job ends, or windows or messages are still missing a minute after the last record.
     """
-    outputs = stacks.deploy(endpoint, ["ctr"], stacks.local_parameters())["ctr"]
+    outputs = stacks.deploy(endpoint, find("ctr"))
     kinesis, sqs = client("kinesis", endpoint), client("sqs", endpoint)
     since = datetime.now(UTC)
     properties = {

@@ -23,6 +23,7 @@ from generator import runner, scenario, sinks
 from infra import stacks
 from infra.clients import client
 from infra.stream_reader import StreamReader
+from pipeline.catalog import find
 
 #: How much faster than the lab's hour and three quarters.
 SPEED = 150.0
@@ -108,11 +109,7 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
         Where to show it.
     """
     since = datetime.now(UTC)
-    taps = {
-        "tap.stream": stacks.deploy(endpoint, ["sessions"], stacks.local_parameters())["sessions"][
-            "TapStreamName"
-        ]
-    }
+    taps = {"tap.stream": stacks.deploy(endpoint, find("sessions"))["TapStreamName"]}
     with Live(console=out, refresh_per_second=4, transient=False) as live:
         live.update(Text("The job is starting …"))
         course = run(endpoint, folder, lambda course: live.update(_picture(course)), properties=taps)
@@ -162,7 +159,7 @@ def run(
     DemoError
         When the job or the generator fails. What is missing or too many at the end is for the course to tell.
     """
-    outputs = stacks.deploy(endpoint, ["sessions"], stacks.local_parameters())["sessions"]
+    outputs = stacks.deploy(endpoint, find("sessions"))
     kinesis, dynamodb = client("kinesis", endpoint), client("dynamodb", endpoint)
     folder.mkdir(parents=True, exist_ok=True)
     _empty(dynamodb, outputs["TableName"])

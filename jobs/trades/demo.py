@@ -22,6 +22,7 @@ from cli.demo_job import DemoError, DemoJob, running_job
 from cli.shown import plain
 from infra import stacks
 from infra.clients import client
+from pipeline.catalog import find
 
 ROUNDS = 30
 #: The forest's default sample: before it is full every score is 0.
@@ -63,9 +64,8 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
     out : Console
         Where to show it.
     """
-    outputs = stacks.deploy(
-        endpoint, ["trades"], {"trades": {"Rounds": str(ROUNDS), "RoundIntervalSeconds": "1", "Seed": "3"}}
-    )["trades"]
+    parameters = {"Rounds": str(ROUNDS), "RoundIntervalSeconds": "1", "Seed": "3"}
+    outputs = stacks.deploy(endpoint, find("trades"), parameters)
     found, since = _Found(), datetime.now(UTC)
     # Every trade's score goes to the tap too: the report draws them.
     properties = {

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import check, new
+from cli.main import app
 from infra.discovery import discover
 from pipeline.application import read
 from tests.jobs.conftest import Flink
@@ -50,7 +51,6 @@ def test_what_was_discovered_is_an_application(tmp_path: Path, sample: list[byte
 def test_a_folder_that_has_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "application.yaml").write_text("title: mine\n")
-    app = pytest.importorskip("cli.main").app
     done = CliRunner().invoke(
         app, ["new", str(tmp_path / "mine"), "--stream", "s", "--endpoint", "http://127.0.0.1:1"]
     )

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from console.labs import LABS
 
 from cli.demo_job import DemoJob, running_job
 from jobs.trades.demo import json_documents
-from console.labs import LABS
 from tests.canaries import CREDENTIALS, leaks
 from tests.conftest import LocalAws
 from udfs.random_cut_forest import RandomCutForest
@@ -28,7 +28,7 @@ PROPERTIES = {
     "random_cut_forest.sub_sample_size": "64",
     "random_cut_forest.number_of_trees": "30",
     "sink.type": "s3",
-    "tap.stream": LABS["trades"].taps,
+    "tap.stream": "Demo-samples-taps",
 }
 
 

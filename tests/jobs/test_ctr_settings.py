@@ -10,8 +10,8 @@ from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSource
 from connectors.recording import Recording
 from pipeline.catalog import find
-from pipeline.pipeline import record_source
 from pipeline.settings import Settings, SettingsError, override, settings
+from pipeline.sources import record_source
 
 
 def made(*assignments: str) -> Settings:

@@ -49,15 +49,17 @@ def test_rows_are_tagged_and_sampled_above_the_rate_alone(mini_flink: Flink) -> 
         )
         table_env.execute_sql(
             f"""CREATE TEMPORARY VIEW {name} AS
-                SELECT id, '<b>' AS text, TIMESTAMP '2024-01-31 12:00:00.5' AS rowtime FROM {name}_ids"""
+                SELECT '<b>' AS text, id, TIMESTAMP '2024-01-31 12:00:00.5' AS rowtime FROM {name}_ids"""
         )
     errors = "SELECT 'BAD' AS error_name, '?' AS message, NOW() AS data_rowtime, 'ff' AS data_row FROM slow"
     table_env.create_temporary_view("all_errors", table_env.sql_query(errors))
     for statement in tap_statements(table_env, ("fast", "slow"), RATE, {"connector": "blackhole"}):
         table_env.execute_sql(statement)
-    query = "SELECT relation, CAST(rowtime AS STRING), weight, data FROM tapped_rows"
+    query = "SELECT relation, CAST(rowtime AS STRING), weight, `columns`, data FROM tapped_rows"
     found: dict[str, list[tuple[str, float, dict[str, Any]]]] = {"fast": [], "slow": [], "error_stream": []}
-    for relation, rowtime, weight, data in rows_of(table_env, query):
+    orders = {}
+    for relation, rowtime, weight, columns, data in rows_of(table_env, query):
+        orders[relation] = json.loads(columns)
         found[relation].append((rowtime, weight, json.loads(data)))
     # Flink drops what came in the last millisecond of an input that ends: the last burst of a second's rows.
     slow = [row for _, _, row in found["slow"]]
@@ -65,6 +67,9 @@ def test_rows_are_tagged_and_sampled_above_the_rate_alone(mini_flink: Flink) -> 
     assert len(slow) >= 15
     assert {(time, weight) for time, weight, _ in found["slow"]} == {("2024-01-31 12:00:00.500", 1.0)}
     assert {row["error_name"] for _, _, row in found["error_stream"]} == {"BAD"}
+    # JSON_OBJECT sorts its keys; the relation's order goes along.
+    assert orders["fast"] == orders["slow"] == ["text", "id"]
+    assert orders["error_stream"] == ["error_name", "message", "data_rowtime", "data_row"]
     # Five standard deviations.
     weights = [weight for _, weight, _ in found["fast"]]
     newest = max(row["id"] for _, _, row in found["fast"])

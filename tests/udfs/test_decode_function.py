@@ -101,7 +101,7 @@ def test_formats_and_types_reach_the_workers(mini_flink: Flink) -> None:
     table_env.create_temporary_view("failed", errors)
     # PyFlink can't collect binary.
     query = """
-        SELECT station, CAST(magnitude AS STRING), CAST(`day` AS STRING), CAST(`at` AS STRING), raw = X'3F67'
+        SELECT station, CAST(magnitude AS STRING), CAST(`day` AS STRING), CAST(`at` AS STRING), `raw` = X'3F67'
         FROM quakes
     """
     assert rows_of(table_env, query) == [("BRAVO", "0.50", "2024-01-31", "12:00:01", True)]

@@ -88,6 +88,7 @@ _BROKEN = (
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.integers(0, 9), st.sampled_from(_BROKEN)), max_size=8))
 def test_no_line_is_lost_for_another_ones_sake(lines: list[int | bytes]) -> None:
     # What is torn right behind a comma, colon or bracket may go on in the next line.
@@ -301,6 +302,7 @@ def test_a_damaged_packing_is_told(data: bytes, name: str) -> None:
     assert (row.error_name, row.data_row) == (name, data.hex())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_a_damaged_message_with_a_right_digest_is_told(message: bytes) -> None:
     data = b"\xf3\x89\x9a\xc2" + message + hashlib.md5(message, usedforsecurity=False).digest()

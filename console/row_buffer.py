@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ MOST_ROWS = 500
 MOST_RELATIONS = 64
 _MOST_COLUMNS = 60
 _MOST_CHARACTERS = 2000
-#: A raw record is told in hexadecimal.
+#: A raw record comes in hexadecimal.
 _MOST_RAW = 50_000
 RATE_SECONDS = 10
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z)?")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Row:
     values: dict[str, Any]
 
 
-class Ring:
+class RowBuffer:
     """The newest rows of one relation.
 
     Parameters
@@ -84,8 +86,8 @@ class Ring:
         return sum(weight for second, weight in self._seconds if second > now - RATE_SECONDS) / RATE_SECONDS
 
 
-class Rings:
-    """The rings of one job's relations.
+class RowBuffers:
+    """The row buffers of one job's relations.
 
     Parameters
     ----------
@@ -100,14 +102,14 @@ class Rings:
 
     def __init__(self, most_rows: int = MOST_ROWS) -> None:
         self._most_rows = most_rows
-        self.by_relation: dict[str, Ring] = {}
+        self.by_relation: dict[str, RowBuffer] = {}
         self.unreadable = 0
 
-    def ring(self, relation: str) -> Ring | None:
-        """The relation's ring; None when there are too many of them."""
+    def buffer(self, relation: str) -> RowBuffer | None:
+        """The relation's buffer; None when there are too many of them."""
         if relation not in self.by_relation and len(self.by_relation) >= MOST_RELATIONS:
             return None
-        return self.by_relation.setdefault(relation, Ring(self._most_rows))
+        return self.by_relation.setdefault(relation, RowBuffer(self._most_rows))
 
     def add_tapped(self, data: bytes, arrival: datetime, skip: Iterable[str] = ()) -> None:
         """Take a record of a tap stream.
@@ -115,7 +117,8 @@ class Rings:
         Parameters
         ----------
         data : bytes
-            ``{"relation": …, "rowtime": …, "weight": …, "data": "{…}"}``; anything else is counted as unreadable.
+            ``{"relation": …, "rowtime": …, "weight": …, "columns": "[…]", "data": "{…}"}``; anything else
+            is counted as unreadable.
         arrival : datetime
         skip : iterable of str
             Relations that are read elsewhere.
@@ -129,9 +132,14 @@ class Rings:
         except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
             self.unreadable += 1
             return
-        ring = None if relation in skip else self.ring(relation[:128])
-        if ring:
-            ring.add(bounded(row), _iso(record.get("rowtime")), arrival.timestamp(), weight)
+        buffer = None if relation in skip else self.buffer(relation[:128])
+        if buffer:
+            buffer.add(
+                bounded(_in_order(row, record.get("columns"))),
+                _iso(record.get("rowtime")),
+                arrival.timestamp(),
+                weight,
+            )
 
     def add_error(self, data: bytes, arrival: datetime, relation: str) -> None:
         """Take a record of an error stream; the raw record in it is decoded."""
@@ -142,11 +150,21 @@ class Rings:
         except (ValueError, RecursionError):
             self.unreadable += 1
             return
-        ring = self.ring(relation)
-        if ring:
-            told = bounded({k: v for k, v in row.items() if k != "data_row"})
-            told["record"] = decoded(row.get("data_row"))
-            ring.add(told, _iso(row.get("error_time")), arrival.timestamp())
+        buffer = self.buffer(relation)
+        if buffer:
+            shown = bounded({k: v for k, v in row.items() if k != "data_row"})
+            shown["record"] = decoded(row.get("data_row"))
+            buffer.add(shown, _iso(row.get("error_time")), arrival.timestamp())
+
+
+def _in_order(row: Mapping[str, Any], columns: Any) -> Mapping[str, Any]:
+    """A row in its relation's order: Flink writes JSON objects with their keys sorted."""
+    try:
+        names = json.loads(columns) if isinstance(columns, str) else []
+        known = [name for name in names if name in row]
+    except (ValueError, TypeError, RecursionError):
+        return row
+    return {name: row[name] for name in (*known, *row)}
 
 
 def bounded(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,8 +201,20 @@ def decoded(data_row: Any) -> str:
     return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
 
 
+def to_milliseconds(text: str) -> str:
+    """A time with all digits of its milliseconds, which Flink leaves out where they are zeros; other text as it is.
+
+    Examples
+    --------
+    >>> to_milliseconds("2024-01-31 12:00:00.5"), to_milliseconds("2024-01-31T12:00:00Z"), to_milliseconds("12.5")
+    ('2024-01-31 12:00:00.500', '2024-01-31T12:00:00.000Z', '12.5')
+    """
+    match = _MOMENT.fullmatch(text)
+    return f"{match[1]}.{(match[2] or '').ljust(3, '0')}{match[3] or ''}" if match else text
+
+
 def _iso(moment: Any) -> str:
     """Flink's ``2024-01-31 12:00:00.5``, in UTC, as ISO."""
     if not isinstance(moment, str) or len(moment) > 40 or len(moment) < 19:
         return ""
-    return f"{moment.replace(' ', 'T').removesuffix('Z')}Z"
+    return to_milliseconds(f"{moment.replace(' ', 'T').removesuffix('Z')}Z")
