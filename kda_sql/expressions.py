@@ -251,9 +251,8 @@ def _comparable(left: Value, right: Value, node: Any) -> tuple[Value, Value]:
     for a, b, swapped in ((left, right, False), (right, left, True)):
         # A text that is written out stands for a time, as in Calcite.
         if a.type.kind in times and b.type.kind in TEXT and b.text is not None:
-            made = cast(b, a.type)
-            if made is not None:
-                return (made, a) if swapped else (a, made)
+            made = _time_literal(b.text, a.type, offset(node))
+            return (made, a) if swapped else (a, made)
         if a.type.kind in times and b.type.kind in times:
             return left, right
     raise Located(
@@ -381,14 +380,19 @@ def _cast(x: Expressions, node: exp.Cast) -> Value:
         return replace(x.value(inner), type=to, sql=f"CAST({x.value(inner).sql} AS {to.flink})")
     value = x.value(node.this)
     if value.text is not None and to.kind in ("TIMESTAMP", "DATE"):
-        pattern = r"\d{4}-\d\d-\d\d" + (r" \d\d:\d\d:\d\d(\.\d+)?" if to.kind == "TIMESTAMP" else "")
-        if not re.fullmatch(pattern, value.text):
-            raise Located(f"required yyyy-MM-dd HH:mm:ss in quotes, got '{value.text}'", offset(node))
-        return Value(f"{to.kind} {value.sql}", to)
+        return _time_literal(value.text, to, offset(node))
     made = cast(value, to)
     if made is None:
         raise Located(f"CAST can't make {to} of {value.type}", offset(node))
     return made
+
+
+def _time_literal(text: str, to: SqlType, start: int) -> Value:
+    pattern = r"\d{4}-\d\d-\d\d" + (r" \d\d:\d\d:\d\d(\.\d+)?" if to.kind == "TIMESTAMP" else "")
+    if not re.fullmatch(pattern, text):
+        form = "yyyy-MM-dd HH:mm:ss" if to.kind == "TIMESTAMP" else "yyyy-MM-dd"
+        raise Located(f"required {form} in quotes, got '{text}'", start)
+    return Value(f"{to.kind} {literal(text)}", to)
 
 
 def _type_of(node: exp.Cast) -> SqlType:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.application import ERRORS, Application
-from pipeline.pipeline import Pipeline, RecordSource
+from pipeline.pipeline import Pipeline
 from pipeline.settings import Settings
+from pipeline.sources import RecordSource
 from pipeline.tap import tapped
 
 if TYPE_CHECKING:
