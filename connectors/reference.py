@@ -1,7 +1,4 @@
-"""A reference table's file, read whole when the job is composed; a restart reads it again.
-
-KDA read reference data at its start too, and again when asked to. Limit: 64 MB, as it travels with the job.
-"""
+"""A file of a reference table, in S3 or on the machine: read whole, and again where it has changed."""
 
 from __future__ import annotations
 
@@ -12,12 +9,10 @@ from urllib.parse import unquote, urlsplit
 from connectors.check import ConnectorError, require
 from connectors.requirements import Requirements, file_requirements
 
-MAX_BYTES = 64_000_000
-
 
 @dataclass(frozen=True)
 class ReferenceFile:
-    """Where the file is.
+    """One file.
 
     Parameters
     ----------
@@ -26,41 +21,54 @@ class ReferenceFile:
     region : str
         Of the bucket.
     endpoint : str or None
-        Another address for S3.
+        Another address for S3; the only difference between a local AWS and the real one.
+
+    Raises
+    ------
+    ValueError
+        For a path of another form.
     """
 
     path: str
     region: str
     endpoint: str | None = None
 
-    def text(self) -> str:
-        """What is in it.
+    def __post_init__(self) -> None:
+        url = urlsplit(self.path)
+        in_s3 = url.scheme in ("s3", "s3a") and url.netloc
+        if not (in_s3 or url.scheme == "file") or not url.path.strip("/") or url.path.endswith("/"):
+            raise ValueError(f"path must name one file, s3://bucket/key or file:///path, got {self.path!r}")
+
+    def read(self, known: str | None = None) -> tuple[str, bytes] | None:
+        """The file's version and content; None where its version is the ``known`` one.
 
         Raises
         ------
         ConnectorError
-            It is not there, may not be read, is too large, or is no UTF-8.
+            It is not there, or can't be read.
         """
         url = urlsplit(self.path)
-        if url.scheme in ("s3", "s3a"):
-            where = ("s3", self.region, self.endpoint, f"reference table {self.path}")
-            answer = require(*where, "get_object", Bucket=url.netloc, Key=url.path.lstrip("/"))
-            data = answer["Body"].read(MAX_BYTES + 1)
-        else:
-            try:
-                with Path(unquote(url.path) or self.path).open("rb") as file:
-                    data = file.read(MAX_BYTES + 1)
-            except OSError as e:
-                raise ConnectorError(f"reference table {self.path}: {e.strerror or e}") from None
-        if len(data) > MAX_BYTES:
-            raise ConnectorError(
-                f"reference table {self.path}: required at most {MAX_BYTES:,} bytes, it has more"
-            )
+        if url.scheme == "file":
+            return _read_local(Path(unquote(url.path)), known)
+        where = ("s3", self.region, self.endpoint, f"reference table {self.path}")
+        of = {"Bucket": url.netloc, "Key": unquote(url.path).removeprefix("/")}
+        if known is not None and require(*where, "head_object", **of)["ETag"] == known:
+            return None
+        answer = require(*where, "get_object", **of)
         try:
-            return str(data.decode("utf-8"))
-        except UnicodeDecodeError:
-            raise ConnectorError(f"reference table {self.path}: required UTF-8, got other bytes") from None
+            return answer["ETag"], answer["Body"].read()
+        except Exception as e:  # a connection that ends early has many names
+            raise ConnectorError(f"reference table {self.path}: reading it failed: {e}") from None
 
     def requires(self) -> Requirements:
-        """What reading it needs."""
+        """The permissions and resources that it needs."""
         return file_requirements(self.path, "s3:GetObject")
+
+
+def _read_local(path: Path, known: str | None) -> tuple[str, bytes] | None:
+    try:
+        found = path.stat()
+        version = f"{found.st_mtime_ns} {found.st_size}"
+        return None if version == known else (version, path.read_bytes())
+    except OSError as e:
+        raise ConnectorError(f"reference table {path}: {e.strerror or e}") from None

@@ -20,6 +20,7 @@ from pipeline import sql
 from pipeline.document import line_of, load
 from udfs.columns import Column
 from udfs.record_format import RecordFormat
+from udfs.reference_table import ReferenceTable
 
 DESCRIPTION = "application.yaml"
 #: The relation that every application has: what could not be used.
@@ -140,9 +141,17 @@ class ReferenceSpec(Spec):
     path: str
     columns: Columns
     format: Literal["csv", "json"] = "csv"
+    row_path: str = "$"
     delimiter: str = ","
+    row_delimiter: str = "\n"
     header: bool = False
     reload: float = 0
+
+    @property
+    def table(self) -> ReferenceTable:
+        """What its file holds."""
+        form = RecordFormat(self.format, self.row_path, self.delimiter, self.row_delimiter)
+        return ReferenceTable(self.columns, form, self.header)
 
 
 class Relation(Spec):

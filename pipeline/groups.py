@@ -223,7 +223,7 @@ class Forest(Group):
 class Reference(Group):
     """A reference table."""
 
-    path: Folder = Field(description="its file or folder, s3://bucket/key or file:///path")
+    path: Folder = Field(description="its file, s3://bucket/key or file:///path")
     reload: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),

@@ -9,7 +9,6 @@ from connectors.kinesis import KinesisSink, KinesisSource
 from connectors.lambda_sink import check_function, lambda_sink
 from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
-from connectors.reference import ReferenceFile
 from pipeline import destinations, sql
 from pipeline.application import (
     Application,
@@ -25,16 +24,17 @@ from pipeline.application import (
 from pipeline.faults import query_error, updates
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
-from pipeline.python_relations import OPERATORS, add_functions, lookup
+from pipeline.python_relations import OPERATORS, add_functions
 from pipeline.settings import Settings, parameters
 from pipeline.sizes import part_by_size
-from pipeline.sources import RecordSource, preprocess_options, record_source
+from pipeline.sources import RecordSource, check_reference, preprocess_options, record_source, reference_file
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.columns import Column
 from udfs.decode_function import decode_records
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
+from udfs.lookup import lookup
 from udfs.row_stream import through_a_stream
 
 if TYPE_CHECKING:
@@ -210,11 +210,12 @@ class Pipeline:
     def _lookup(self, relation: Lookup) -> None:
         spec = self._application.references[relation.reference]
         group = getattr(self._settings, self._application.group_of(spec))
-        file = ReferenceFile(group.path, self._settings.aws.region, self._settings.aws.endpoint)
-        given = {"text": file.text(), "delimiter": spec.delimiter, "header": spec.header}
-        self.table_env.create_temporary_view(
-            sql.identifier(relation.name), lookup(self.table_env, relation, spec.columns, given)
-        )
+        file = reference_file(group, self._settings.aws)
+        self._checks.append(lambda: check_reference(file, spec.table))
+        stream = self.table_env.from_path(sql.identifier(relation.of))
+        on, reload = relation.on, group.reload
+        joined = lookup(self.table_env, stream, relation.name, file, spec.table, on, relation.join, reload)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), joined)
 
     def _deliver(self, destination: Destination) -> None:
         group = getattr(self._settings, self._application.group_of(destination))

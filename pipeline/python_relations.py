@@ -6,13 +6,12 @@ Each maker takes a table environment and a relation's description, and gives its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline import sql
-from pipeline.application import Call, Hotspots, Lookup, Ordered, Relation, Sliding, Windows
+from pipeline.application import Call, Hotspots, Ordered, Relation, Sliding, Windows
 from udfs.aggregates import Aggregate
-from udfs.columns import Column
 from udfs.kda_functions import FUNCTIONS
 from udfs.row_stream import through_a_stream
 
@@ -100,37 +99,6 @@ def _in_order(table_env: Any, name: str) -> Table:
         schema.column(name, "TIMESTAMP_LTZ(3)" if name == "rowtime" else type_.asSerializableString())
     schema.watermark("rowtime", "SOURCE_WATERMARK()")
     return through_a_stream(table_env, table, schema.build())
-
-
-def lookup(table_env: Any, relation: Lookup, columns: Sequence[Column], table: Mapping[str, Any]) -> Table:
-    """A stream's rows with those of a reference table that have their key, in the file's order; rowtime stays.
-
-    Parameters
-    ----------
-    table_env : TableEnvironment
-    relation : Lookup
-    columns : sequence of Column
-        Of the reference table.
-    table : mapping
-        What :class:`udfs.reference_table.ReferenceTable` is given beside columns and key.
-    """
-    from pyflink.table.udf import udtf
-
-    from udfs.reference_function import LookUp
-
-    types = {c.name: c.type for c in columns}
-    for column in relation.on.values():
-        _place(column, list(types), relation)
-    function = LookUp(tuple(columns), tuple(relation.on.values()), table)
-    name = f"{relation.name}_look_up"
-    table_env.create_temporary_function(name, udtf(function, result_types=list(types.values())))
-    keys = ", ".join(f"CAST(o.`{mine}` AS {types[theirs]})" for mine, theirs in relation.on.items())
-    named = ", ".join(f"`{c}`" for c in types)
-    join = "LEFT JOIN" if relation.join == "left" else "JOIN"
-    return table_env.sql_query(
-        f"SELECT o.*, {', '.join(f'r.`{c}`' for c in types)}\nFROM `{relation.of}` AS o\n"
-        f"{join} LATERAL TABLE({name}({keys})) AS r({named}) ON TRUE"
-    )
 
 
 def _aggregate(call: Call) -> Aggregate:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from connectors.check import ConnectorError
 from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSource
 from connectors.preprocess import PreprocessOptions
 from connectors.recording import Recording
-from pipeline.groups import Aws, Source
+from connectors.reference import ReferenceFile
+from pipeline.groups import Aws, Reference, Source
 from pipeline.settings import SettingsError
+from udfs.reference_table import Reference as read_reference
+from udfs.reference_table import ReferenceTable
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
@@ -33,6 +37,19 @@ def record_source(source: Source, aws: Aws) -> KinesisSource | FirehoseLanding |
         position = "TRIM_HORIZON" if source.position == "LATEST" else source.position
         return FirehoseLanding(source.path, aws.region, aws.endpoint, position, source.idle_timeout)
     return Recording(source.path, aws.region, aws.endpoint, source.event_time)
+
+
+def reference_file(group: Reference, aws: Aws) -> ReferenceFile:
+    """The file of a reference table."""
+    return ReferenceFile(group.path, aws.region, aws.endpoint)
+
+
+def check_reference(file: ReferenceFile, table: ReferenceTable) -> None:
+    """Raise :class:`~connectors.check.ConnectorError` unless the file is there and every row of it fits."""
+    try:
+        read_reference(file, table, ())
+    except ValueError as e:
+        raise ConnectorError(str(e)) from None
 
 
 def preprocess_options(source: Source, aws: Aws, group: str) -> PreprocessOptions:

@@ -1,83 +1,131 @@
-"""A table of values from a file, looked up by key: what KDA called reference data. No Flink in here."""
+"""A reference table in memory: rows by their key, read from a file and again when it is old. No Flink, no service."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-from typing import Any
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from udfs.coercions import CoercionError, coercion
 from udfs.columns import Column
+from udfs.decoding import RecordDecoder
+from udfs.record_envelope import is_wrapped, unwrapped
+from udfs.record_format import RecordFormat
+
+#: Rows by the values of their key columns.
+Rows = Mapping[tuple[Any, ...], list[tuple[Any, ...]]]
 
 
+class File(Protocol):
+    """Where the table is."""
+
+    @property
+    def path(self) -> str: ...
+
+    def read(self, known: str | None = None) -> tuple[str, bytes] | None: ...
+
+
+@dataclass(frozen=True)
 class ReferenceTable:
-    """Rows by the values of some of their columns; several rows may have one key.
+    """What a reference file holds.
 
     Parameters
     ----------
-    columns : sequence of Column
-        Of the file, by position.
-    text : str
-        The file.
-    key : sequence of str
-        Columns that are looked up.
-    delimiter : str
-        Between values.
+    columns : tuple of Column
+        In their order; of CSV by place.
+    record_format : RecordFormat
+        How the file is laid out. Gzip is seen by itself.
     header : bool
-        Whether the first line names the columns.
+        Of CSV: whether its first line has names, and is passed over.
+    """
+
+    columns: tuple[Column, ...]
+    record_format: RecordFormat
+    header: bool = False
+
+    def load(self, data: bytes, key: Sequence[str]) -> Rows:
+        """The rows of a file by their key. Rows with a NULL in the key, which equals nothing, are left out.
+
+        Raises
+        ------
+        ValueError
+            For the first row that can't be read or does not fit its columns; says which.
+
+        Examples
+        --------
+        >>> columns = (Column("code", "VARCHAR(2)", "$.code"), Column("grams", "INT", "$.grams"))
+        >>> ReferenceTable(columns, RecordFormat("csv")).load(b"R1,750", ["code"])
+        {('R1',): [('R1', 750)]}
+        """
+        data = b"".join(unwrapped(data)) if is_wrapped(data) else data
+        if self.header:
+            data = data.partition(self.record_format.row_delimiter.encode())[2]
+        places = [[c.name for c in self.columns].index(name) for name in key]
+        rows: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+        if not data.strip():
+            return rows
+        decoder = RecordDecoder(self.columns, self.record_format)
+        for number, decoded in enumerate(decoder.decode(data), 2 if self.header else 1):
+            if decoded.values is None:
+                raise ValueError(f"row {number}: {decoded.message}")
+            values = tuple(decoded.values[place] for place in places)
+            if None not in values:
+                rows.setdefault(values, []).append(decoded.values)
+        return rows
+
+
+class Reference:
+    """The rows of a file, read at the start and again when they are old.
+
+    Parameters
+    ----------
+    file, table
+        Where it is and what it holds.
+    key : sequence of str
+        Columns of the table that rows are found by.
+    reload : float
+        Seconds after which a row is found in what the file holds by then; 0: it is read once. Where the file can't be
+        read again, or does not fit, the rows that there are stay, and the log says so.
+    monotonic : callable
+        Of :mod:`time`.
 
     Raises
     ------
-    ValueError
-        A line has another number of values, or one that does not fit its column; line and column are told.
-
-    Examples
-    --------
-    >>> columns = [Column("Code", "VARCHAR(4)", "$.Code"), Column("Grams", "INT", "$.Grams")]
-    >>> table = ReferenceTable(columns, "R1,750\\nS1,500\\nS1,480\\n", ["Code"])
-    >>> table.rows(("S1",)), table.rows((None,))
-    ([('S1', 500), ('S1', 480)], [])
+    ValueError, RuntimeError
+        At the start; says which file, and why.
     """
 
     def __init__(
         self,
-        columns: Sequence[Column],
-        text: str,
+        file: File,
+        table: ReferenceTable,
         key: Sequence[str],
-        delimiter: str = ",",
-        header: bool = False,
+        reload: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        names = [c.name for c in columns]
-        places = [names.index(k) for k in key]
-        coercions = [(c, coercion(c.type).coerce) for c in columns]
-        self._rows: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
-        reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter)
-        for line in reader:
-            if not line or (header and reader.line_num == 1):
-                continue
-            if len(line) != len(columns):
-                raise ValueError(
-                    f"line {reader.line_num}: required {len(columns)} values ({', '.join(names)}), got {len(line)}"
-                )
-            row = tuple(
-                _value(text_, column, coerce, reader.line_num)
-                for text_, (column, coerce) in zip(line, coercions, strict=True)
-            )
-            self._rows.setdefault(tuple(row[p] for p in places), []).append(row)
+        self._file, self._table, self._key = file, table, tuple(key)
+        self._reload, self._monotonic = reload, monotonic
+        self._version: str | None = None
+        self._rows: Rows = {}
+        self._read()
 
-    def rows(self, key: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        """The rows of a key, in the file's order; a key with None in it has none."""
-        return [] if None in key else self._rows.get(key, [])
+    def find(self, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """The rows with these values in the key columns; none for a NULL."""
+        if self._reload and self._monotonic() >= self._due:
+            try:
+                self._read()
+            except (ValueError, RuntimeError) as e:
+                logging.getLogger(__name__).warning("%s; the rows read before stay", e)
+        return self._rows.get(values, [])
 
-
-def _value(text: str, column: Column, coerce: Any, line: int) -> Any:
-    # A value that is not there is NULL; an empty text is one.
-    if not text and not column.type.upper().startswith(("VARCHAR", "CHAR", "STRING")):
-        return None
-    try:
-        return coerce(text)
-    except CoercionError as e:
-        raise ValueError(
-            f"line {line}: column {column.name} {column.type}: required {e}, got {text[:40]!r}"
-        ) from None
+    def _read(self) -> None:
+        self._due = self._monotonic() + self._reload
+        found = self._file.read(self._version)
+        if found is None:
+            return
+        try:
+            self._rows = self._table.load(found[1], self._key)
+        except ValueError as e:
+            raise ValueError(f"reference table {self._file.path}: {e}") from None
+        self._version = found[0]

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from console.labs import LABS
 
 from cli.demo_job import DemoJob, running_job
 from jobs.trades.demo import json_documents

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.discovery import DiscoveryError, Schema, discover
-from infra.discovery_output import as_text, create_table, input_schema
+from infra.discovery_output import as_text, input_schema, source_yaml
+from pipeline.document import load
 from udfs import decoding
 
 
@@ -173,11 +174,13 @@ def test_the_answer_of_discover_input_schema() -> None:
     }
 
 
-def test_the_statement_is_one_whatever_the_records_hold() -> None:
+def test_the_source_is_one_whatever_the_records_hold() -> None:
     hostile = {"it's`; DROP": 1, "x'); --": 2, "new\nline": 3}
-    text = create_table(of(hostile), "source_sql_stream", "s\nDROP TABLE x")
-    assert "COMMENT '$.it''s`; DROP'" in text
-    assert all(line.startswith(("--", "CREATE TABLE", "  `", ")")) for line in text.splitlines())
+    schema = of(hostile)
+    text = source_yaml(schema, "source_sql_stream", "s\ntitle: x # y")
+    [(name, source)] = load(text).items()
+    assert (name, source["stream"]) == ("source_sql_stream", "s\ntitle: x # y")
+    assert source["columns"] == {c.name: f"{c.type} {c.path}" for c in schema.columns}
 
 
 LEAVES = (
@@ -240,7 +243,7 @@ def test_an_array_at_the_root_is_recognised() -> None:
     assert types(schema) == {"sku": "STRING", "n": "DOUBLE"}
     answer = input_schema(schema, records)["InputSchema"]["RecordFormat"]["MappingParameters"]
     assert answer == {"JSONMappingParameters": {"RecordRowPath": "$[0:]"}}
-    assert "row path $[0:]" in create_table(schema, "source", "stream")
+    assert load(source_yaml(schema, "source", "stream"))["source"]["row_path"] == "$[0:]"
     mixed = discover([*records, b'{"sku": "D"}'])
     assert [reason for reason, _ in mixed.refused] == ["a JSON object, while most are arrays of them"]
 
@@ -280,7 +283,7 @@ def test_a_header_line_gives_the_names() -> None:
         ("user", "COL_USER", "2", "STRING"),
     ]
     assert (schema.header, len(schema.rows)) == (True, 3)
-    assert "Header lines were seen" in create_table(schema, "source", "stream")
+    assert "Header lines were seen" in source_yaml(schema, "source", "stream")
 
 
 @pytest.mark.parametrize("lines", [b"a,b\nc,d", b"1,2\n3,4", b"AMZN,1.5\nAAPL,2.5", b"a,a\n1,2", b"a,\n1,2"])

@@ -36,7 +36,7 @@ def window(number: int, clicks: int, impressions: int, site: str = SITE, size: f
 
 def run(
     mini_flink: Flink,
-    source: MemorySource | Recording,
+    source: Any,
     relation_names: tuple[str, ...],
     groups: dict[str, dict[str, Any]] | None = None,
     **options: str,

@@ -1,12 +1,10 @@
-"""Windows that close: by the clock, from a key's first row, until a change; hotspots; reference tables."""
+"""Windows that close: by the clock, from a key's first row, until a change; hotspots; scalar functions."""
 
 import pytest
 
 from udfs.aggregates import Aggregate
-from udfs.columns import Column
 from udfs.hotspots import Hotspots
 from udfs.kda_functions import char_to_timestamp, regex_replace, split, timestamp_to_char
-from udfs.reference_table import ReferenceTable
 from udfs.windows import Closed, Windows
 
 COUNT = [Aggregate("count", "BIGINT")]
@@ -61,27 +59,6 @@ def test_points_that_have_left_make_no_hotspot() -> None:
     for i in range(100):
         found = spots.push((10.0 * i,))
     assert found == []
-
-
-def test_reference_tables_have_their_columns_types() -> None:
-    columns = [Column("Code", "VARCHAR(4)", "$.Code"), Column("Grams", "INT", "$.Grams")]
-    table = ReferenceTable(columns, '\ufeffR1,"750"\r\n\r\nS1,\nS1,480\n', ["Code"])
-    assert table.rows(("R1",)) == [("R1", 750)]
-    assert table.rows(("S1",)) == [("S1", None), ("S1", 480)]
-    assert table.rows(("Z9",)) == table.rows((None,)) == []
-    assert ReferenceTable(columns, "a,b\nR1,5\n", ["Code"], header=True).rows(("R1",)) == [("R1", 5)]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("R1,heavy\n", "line 1: column Grams INT: required a whole number"),
-        ("R1\n", "line 1: required 2 values"),
-    ],
-)
-def test_a_reference_table_that_does_not_fit_is_told_with_its_line(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        ReferenceTable([Column("Code", "VARCHAR(4)", "$.a"), Column("Grams", "INT", "$.b")], text, ["Code"])
 
 
 @pytest.mark.parametrize(
