@@ -1,6 +1,7 @@
 """Run cases of KDA SQL as real jobs: ``python -m tests.kda_sql.run [FOLDER] [NAME …]``; last line ``N of M hold``.
 
-All on one mini-cluster in this process. Exit code 0 only if every case holds.
+With ``--stop`` each job is stopped in its middle, and another goes on from its savepoint. All on one mini-cluster in
+this process. Exit code 0 only if every case holds.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from infra import flink
 from kda_sql.errors import KdaSqlError
 from kda_sql.translate import Translation, translate, write
 from pipeline import application
+from pipeline.application import ERRORS
 from pipeline.settings import settings
 from tests.kda_sql.case import Case, milliseconds, read_cases
 from tests.kda_sql.compare import differences, errors_differ
 from tests.kda_sql.source import CaseSource
 
 CASES = Path(__file__).with_name("cases")
-Environment = Callable[[], Any]
+Environment = Callable[..., Any]
 
 
-def faults(case: Case, folder: Path, environment: Environment) -> Iterator[str]:
-    """What does not hold, a line each; nothing where all does."""
+def faults(case: Case, folder: Path, environment: Environment, stop: bool = False) -> Iterator[str]:
+    """What does not hold, a line each; nothing where all does. ``stop``: with a stop in the middle."""
     try:
         translation = translate(case.described(folder))
     except KdaSqlError as e:
@@ -35,7 +37,7 @@ def faults(case: Case, folder: Path, environment: Environment) -> Iterator[str]:
     if "expect_error" in case.tree:
         yield f"required an error {case.tree['expect_error']}, got a translation"
         return
-    rows = rows_of(case, translation, folder / "application", environment)
+    rows = rows_of(case, translation, folder, environment, stop)
     for stream, expected in case.tree["expect"].items():
         if stream != "error_stream":
             found = rows[translation.plan.streams[stream]]
@@ -61,26 +63,30 @@ def refused(case: Case, error: KdaSqlError) -> Iterator[str]:
 
 
 def rows_of(
-    case: Case, translation: Translation, folder: Path, environment: Environment
+    case: Case, translation: Translation, folder: Path, environment: Environment, stop: bool = False
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of every stream that the case expects, and of the error stream, from a real job."""
     from pipeline import trial
+    from tests.kda_sql import restored
 
-    write(translation, folder)
-    app = application.read(folder)
-    streams = [s for s in case.tree["expect"] if s != "error_stream"]
-    wanted = [*(translation.plan.streams[s] for s in streams), "error_stream"]
-    sources = {
-        translation.sources[name].name: CaseSource(tuple(records), case.quiet_until)
-        for name, records in case.records().items()
-    }
+    write(translation, folder / "application")
+    app = application.read(folder / "application")
+    streams = [s for s in case.tree["expect"] if s != ERRORS]
+    wanted = [*(translation.plan.streams[s] for s in streams), ERRORS]
+    records = {translation.sources[name].name: tuple(rs) for name, rs in case.records().items()}
+    found: dict[str, list[tuple[str | None, dict[str, Any]]]]
+    if stop:
+        found = restored.rows_of(case, app, records, wanted, folder, environment)
+    else:
+        sources = {name: CaseSource(rs, case.quiet_until) for name, rs in records.items()}
+        made = trial.rows_of(environment(), app, settings(app, {}), {}, wanted, sources)
+        found = {name: [(row.rowtime, row.values) for row in rows] for name, rows in made.items()}
     # What is open when nothing comes any more is not over: the end of the input ends nothing.
-    found = trial.rows_of(environment(), app, settings(app, {}), {}, wanted, sources)
     return {
         name: [
-            {"ROWTIME": milliseconds(row.rowtime)} | row.values if name != "error_stream" else row.values
-            for row in rows
-            if name == "error_stream" or row.rowtime is None or milliseconds(row.rowtime) < case.quiet_until
+            values if name == ERRORS else {"ROWTIME": milliseconds(rowtime)} | values
+            for rowtime, values in rows
+            if name == ERRORS or milliseconds(rowtime) < case.quiet_until
         ]
         for name, rows in found.items()
     }
@@ -88,23 +94,25 @@ def rows_of(
 
 def main(arguments: list[str]) -> int:
     """Run the cases of a folder; how many of them hold is printed last."""
+    stop, arguments = "--stop" in arguments, [a for a in arguments if a != "--stop"]
     folder = Path(arguments[0]) if arguments else CASES
     cases = [c for c in read_cases(folder) if not arguments[1:] or c.name in arguments[1:]]
     with tempfile.TemporaryDirectory() as temporary:
         flink.prepare("http://127.0.0.1:1", Path(temporary))
 
-        def environment() -> Any:
+        def environment(**options: str) -> Any:
             from pipeline.environment import table_environment
 
-            never = {"restart-strategy.type": "none"}
-            return table_environment(flink.cluster("cases", folder=Path(temporary), overrides=never))
+            given = {k.replace("__", ".").replace("_", "-"): v for k, v in options.items()}
+            overrides = {"restart-strategy.type": "none"} | given
+            return table_environment(flink.cluster("cases", folder=Path(temporary), overrides=overrides))
 
         hold = 0
         for i, case in enumerate(cases):
             try:
                 own = Path(temporary) / f"case_{i}"
                 own.mkdir()
-                wrong = list(faults(case, own, environment))
+                wrong = list(faults(case, own, environment, stop))
             except Exception:
                 wrong = [traceback.format_exc()]
             hold += not wrong
