@@ -1,6 +1,7 @@
 # Two commands on a fresh machine: make demo, make test. Each does its own set-up, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check bench bench-forest package sbom torture console clean
+CASES ?= tests/kda_sql/cases
+.PHONY: help setup demo test test-fast check kda-sql-cases bench bench-forest package sbom torture console clean
 KDA := .venv/bin/kda
 
 help: ## show this
@@ -20,6 +21,9 @@ test-fast: setup ## the tests that need neither Java nor the local AWS
 
 check: setup ## format, lint, types, SQL
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/sqlfluff lint -q jobs
+
+kda-sql-cases: setup ## KDA SQL programs as real jobs: records in, rows out (CASES=FOLDER for others)
+	@.venv/bin/python -m tests.kda_sql.run $(CASES)
 
 package: setup ## the zip for Managed Flink or any Flink cluster
 	@$(KDA) package

@@ -9,6 +9,7 @@ from cli import (
     deploy,
     discover,
     generate,
+    import_kda,
     items,
     local,
     new,
@@ -34,6 +35,7 @@ app.command("list")(run.list_jobs)
 app.command("run")(run.run)
 app.command("sql")(run.sql)
 app.command("new")(new.new)
+app.command("import")(import_kda.import_kda)
 app.command("check")(check.check)
 app.command("properties")(properties.properties)
 app.command("generate")(generate.generate)

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli import target
+from cli import import_kda, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
 from connectors.check import ConnectorError
 from infra import flink, local, stacks
@@ -82,19 +82,27 @@ def run(
         bool,
         typer.Option("--yes", help="With --resume: leave behind, unasked, what saved state no longer fits."),
     ] = False,
+    stream: import_kda.Stream = None,
+    schema: import_kda.SchemaFile = None,
     rest_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of Flink's web page; 0: any free one.")
     ] = 0,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Run an application until Ctrl-C, which takes a savepoint first.
+    """Run an application until Ctrl-C, which takes a savepoint first; a KDA SQL file or description is imported first.
 
     Example: kda run trades --resume -p source.position=TRIM_HORIZON
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end_at_once)
     try:
+        if Path(name).suffix.lower() in import_kda.SOURCES:
+            name = str(import_kda.imported(Path(name), stream, schema, endpoint, aws))
+        elif stream or schema:
+            raise ValueError(
+                "--stream and --schema say what a KDA SQL file reads; of an application, -p source.stream=…"
+            )
         chosen = application(name)
         where = None if aws else target.choose(endpoint, aws)
         own = [f"tap.stream={chosen.tap_stream}"] if tap else []

@@ -215,9 +215,61 @@ class Lookup(Relation):
     join: Literal["inner", "left"] = "inner"
 
 
+class Call(Spec):
+    """An aggregate over a window, as :class:`udfs.aggregates.Aggregate` has it; sliding ones are so long."""
+
+    function: str
+    type: str
+    of: str | None = None
+    distinct: bool = False
+    ignore_nulls: bool = False
+    offset: int = Field(1, ge=0)
+    default: str | None = None
+    half_life: float = Field(0.0, ge=0)
+    rows: int | None = Field(None, ge=0)
+    seconds: float | None = Field(None, ge=0)
+
+
+class Sliding(Relation):
+    """Each row with what the windows before it give, row by row."""
+
+    of: Name
+    partition_by: Names = ()
+    columns: dict[str, Call] = Field(min_length=1)
+
+
+class Windows(Relation):
+    """One row for each window and key: by the clock, from a key's first row on, or until a value changes."""
+
+    of: Name
+    opens: Literal["clock", "first_row", "change"]
+    seconds: float = Field(1.0, gt=0)
+    keys: Names = ()
+    changes: Names = ()
+    times: bool = False
+    columns: dict[str, Call] = Field(default_factory=dict)
+
+
+class Hotspots(Relation):
+    """Each row with the dense boxes among the last ones."""
+
+    of: Name
+    columns: Names
+    window_size: int = Field(ge=100, le=1000)
+    scan_radius: float = Field(gt=0)
+    minimum_points: int = Field(ge=2)
+
+
+class Ordered(Relation):
+    """The same rows in order of their rowtime."""
+
+    of: Name
+
+
 #: Kinds of relation by the key that names them in the description.
 KINDS: dict[str, type[Relation]] = {
-    kind.__name__.lower(): kind for kind in (View, Errors, Rowtime, Forest, Lookup)
+    kind.__name__.lower(): kind
+    for kind in (View, Errors, Rowtime, Forest, Lookup, Sliding, Windows, Hotspots, Ordered)
 }
 
 

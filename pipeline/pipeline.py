@@ -24,6 +24,7 @@ from pipeline.application import (
 from pipeline.faults import query_error, updates
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
+from pipeline.python_relations import OPERATORS, add_functions
 from pipeline.settings import Settings, parameters
 from pipeline.sizes import part_by_size
 from pipeline.sources import RecordSource, check_reference, preprocess_options, record_source, reference_file
@@ -169,6 +170,7 @@ class Pipeline:
     def _view(self, relation: View) -> None:
         where = f"{relation.name}.sql"
         query = sql.bind(self._application.queries[relation.name], self._parameters, where)
+        add_functions(self.table_env, query)
         try:
             table = self.table_env.sql_query(query)
         except Exception as e:
@@ -278,12 +280,21 @@ class Pipeline:
         return list(self.table_env.from_path(sql.identifier(relation)).get_schema().get_field_names())
 
 
+def _by(maker: Callable[[Any, Any], Table]) -> Callable[[Pipeline, Any], None]:
+    def make(pipeline: Pipeline, relation: Any) -> None:
+        made = maker(pipeline.table_env, relation)
+        pipeline.table_env.create_temporary_view(sql.identifier(relation.name), made)
+
+    return make
+
+
 _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
     View: Pipeline._view,
     Errors: Pipeline._error_view,
     Rowtime: Pipeline._rowtime,
     Forest: Pipeline._forest,
     Lookup: Pipeline._lookup,
+    **{kind: _by(maker) for kind, maker in OPERATORS.items()},
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.application import ERRORS, Application
 from pipeline.pipeline import Pipeline
 from pipeline.settings import Settings
+from pipeline.sources import RecordSource
 from pipeline.tap import tapped
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def rows_of(
     settings: Settings,
     records: Mapping[str, Sequence[tuple[int, bytes | None]]],
     relations: Iterable[str],
+    sources: Mapping[str, RecordSource] | None = None,
 ) -> dict[str, list[Row]]:
     """Run an application's relations over records to their end; nothing is delivered.
 
@@ -88,14 +90,16 @@ def rows_of(
         By source: see :class:`MemorySource`. A source that is not named gets none.
     relations : iterable of str
         Whose rows to return; ``error_stream`` is one.
+    sources : mapping or None
+        By name, where records say more than their arrival.
 
     Raises
     ------
     pipeline.faults.QueryError
         Flink refuses a view's query.
     """
-    sources = {name: MemorySource(records.get(name, ())) for name in application.sources}
-    pipeline = Pipeline(table_env, application, settings, sources)
+    memory = {name: MemorySource(records.get(name, ())) for name in application.sources}
+    pipeline = Pipeline(table_env, application, settings, {**memory, **(sources or {})})
     pipeline.unite_errors()
     wanted = list(dict.fromkeys(relations))
     queries = [tapped(table_env, "all_errors" if name == ERRORS else name, name) for name in wanted]

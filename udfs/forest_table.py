@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyflink.common import Types
 from pyflink.table import Schema
 
 from udfs.forest_function import ERROR_COLUMNS, ForestFunction, ForestOptions
+from udfs.keyed_stream import process_keyed, resolved
 
 if TYPE_CHECKING:
     from pyflink.common.typeinfo import TypeInformation
@@ -67,18 +68,19 @@ def random_cut_forest(
     ValueError
         When a column is missing, not numeric, or there are more than 30.
     """
-    columns, rowtime = _resolved(table)
+    columns, rowtime = resolved(table)
     _check(columns, options)
     uid, name = f"random_cut_forest {name}", f"{name}_forest"
     table_env.create_temporary_view(f"{name}_input", table)
     extra = {"anomaly_score": "DOUBLE"} | ({"anomaly_explanation": "STRING"} if options.explain else {})
     shape = _Shape(name, rowtime, columns, columns | extra | dict.fromkeys(ERROR_COLUMNS, "STRING"))
     elements = _batches(shape, options) if options.micro_batch else _rows(shape, options)
-    scored = _process_keyed(
+    scored = process_keyed(
         table_env.to_data_stream(table_env.sql_query(elements)),
         ForestFunction(tuple(columns), options),
         Types.OBJECT_ARRAY(shape.row) if options.micro_batch else shape.row,
         shape.result,
+        "RANDOM_CUT_FOREST",
         uid,
     )
     table_env.create_temporary_view(f"{name}_output", table_env.from_data_stream(scored, shape.schema))
@@ -155,21 +157,6 @@ def _batches(shape: _Shape, options: ForestOptions) -> str:
     """
 
 
-def _resolved(table: Table) -> tuple[dict[str, str], str]:
-    """The columns' types, and which one is the rowtime attribute."""
-    checks = _jvm().org.apache.flink.table.types.logical.utils.LogicalTypeChecks
-    columns, rowtimes = {}, []
-    for column in table._j_table.getResolvedSchema().getColumns():
-        type_ = column.getDataType().getLogicalType()
-        if checks.isRowtimeAttribute(type_):
-            rowtimes.append(column.getName())
-        else:
-            columns[column.getName()] = type_.copy(True).asSerializableString()
-    if len(rowtimes) != 1:
-        raise ValueError(f"random_cut_forest: required one rowtime attribute, got {rowtimes or 'none'}")
-    return columns, rowtimes[0]
-
-
 def _check(columns: dict[str, str], options: ForestOptions) -> None:
     if not 1 <= len(options.columns) <= MAX_COLUMNS:
         raise ValueError(
@@ -208,40 +195,3 @@ def _row_type(columns: dict[str, str]) -> TypeInformation:
                 f"random_cut_forest: column {column} has type {type_}, which can't pass; leave it out"
             )
     return Types.ROW_NAMED(list(columns), [_TYPES[_root(t)]() for t in columns.values()])
-
-
-def _process_keyed(
-    stream: Any, function: ForestFunction, element: TypeInformation, result: TypeInformation, uid: str
-) -> Any:
-    """Key a stream of (key, element, rowtime) by its first field and process it.
-
-    PyFlink's own ``key_by`` puts a second Python operator in front, only to compute the key; here SQL has done so,
-    and Java takes it from the row (a third less time per record).
-    """
-    from pyflink.datastream import DataStream
-    from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
-    from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
-    from pyflink.util.java_utils import get_j_env_configuration
-
-    jvm = _jvm()
-    keyed = stream._j_data_stream.keyBy(
-        jvm.KeyByKeySelector(), Types.ROW([Types.STRING()]).get_java_type_info()
-    )
-    configuration = get_j_env_configuration(keyed.getExecutionEnvironment())
-    threads = (
-        configuration.getString(jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"
-    )
-    operator = jvm.EmbeddedPythonKeyedProcessOperator if threads else jvm.ExternalPythonKeyedProcessOperator
-    info = _create_j_data_stream_python_function_info(function, UserDefinedDataStreamFunction.KEYED_PROCESS)
-    types = Types.ROW_NAMED(["key", "element", "rowtime"], [Types.STRING(), element, Types.INSTANT()])
-    out = result.get_java_type_info()
-    processed = keyed.transform(
-        "RANDOM_CUT_FOREST", out, operator(configuration, info, types.get_java_type_info(), out)
-    )
-    return DataStream(processed).uid(uid)
-
-
-def _jvm() -> Any:
-    from pyflink.java_gateway import get_gateway
-
-    return get_gateway().jvm

@@ -1,0 +1,154 @@
+"""`kda import`: an application of KDA SQL, from its SQL or its description to a folder that runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cli import target
+from cli.discover import sample
+from cli.shown import plain
+from infra.discovery import DiscoveryError, discover
+from infra.discovery_output import input_schema
+from infra.paths import APPLICATIONS
+from infra.stream_reader import StreamError
+from kda_sql.description import Described, DescriptionError, Schema, schema_of
+from kda_sql.errors import KdaSqlError
+from kda_sql.importing import read, read_schema
+from kda_sql.translate import Translation, translate, write
+from pipeline.application import ApplicationError
+from pipeline.application import read as read_application
+
+_out = Console(soft_wrap=True, highlight=False)
+_err = Console(stderr=True, soft_wrap=True, highlight=False)
+#: What `kda run` takes for something to import first.
+SOURCES = (".sql", ".json", ".yaml", ".yml", ".template", ".tf")
+
+SchemaFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--schema",
+        metavar="FILE",
+        help="With a .sql file: its source's columns, an InputSchema as JSON (what `kda discover --json` prints).",
+    ),
+]
+Stream = Annotated[
+    str | None,
+    typer.Option(
+        help="Kinesis stream to read. With a .sql file and no --schema, its columns are discovered from it."
+    ),
+]
+
+
+def import_kda(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A .sql file; the JSON of describe-application; a CloudFormation template; a Terraform file.",
+        ),
+    ],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="A folder that is not there yet, or is empty.")],
+    stream: Stream = None,
+    schema: SchemaFile = None,
+    endpoint: target.Endpoint = None,
+    aws: target.RealAws = False,
+) -> None:
+    """Translate a KDA SQL application to one that runs here, and say what became of each statement.
+
+    Example: kda import describe-application.json --to fleet
+    """
+    try:
+        if to.exists() and (not to.is_dir() or any(to.iterdir())):
+            raise DescriptionError(f"{to}: required a folder that is not there yet, or is empty")
+        found = described(source, stream, schema, endpoint, aws)
+        made = [
+            (each, folder, written(each, folder))
+            for each, folder in zip(found, _folders(to, found), strict=True)
+        ]
+    except (KdaSqlError, DescriptionError, DiscoveryError, StreamError, ApplicationError, OSError) as error:
+        raise refused(error) from None
+    for each, folder, translation in made:
+        _told(each, folder, translation)
+
+
+def described(
+    source: Path, stream: str | None, schema: Path | None, endpoint: str | None, aws: bool
+) -> list[Described]:
+    """The applications that a file describes; a ``.sql`` file's columns are read from a schema, or discovered."""
+    columns: Schema | None = read_schema(schema) if schema else None
+    if source.suffix.lower() == ".sql" and columns is None and stream:
+        records = [r.data for r in sample(target.choose(endpoint, aws), stream, 100, 10, 300)]
+        columns = schema_of(input_schema(discover(records), records)["InputSchema"], stream)
+    return read(source, columns, stream)
+
+
+def written(application: Described, folder: Path) -> Translation:
+    """Translate an application into a folder, and read it back as any command will."""
+    translation = translate(application)
+    write(translation, folder)
+    read_application(folder)
+    return translation
+
+
+def imported(source: Path, stream: str | None, schema: Path | None, endpoint: str | None, aws: bool) -> Path:
+    """The folder of an application that was imported to be run at once; the same again for the same file.
+
+    Raises
+    ------
+    ValueError
+        It can't be imported, or the file describes several applications.
+    """
+    found = described(source, stream, schema, endpoint, aws)
+    if len(found) > 1:
+        names = ", ".join(d.name for d in found)
+        raise DescriptionError(
+            f"{source}: describes {names}: `kda import {source} --to FOLDER` makes a folder of each"
+        )
+    folder = APPLICATIONS / found[0].name
+    if folder.exists() and not (folder / "MIGRATION.md").exists():
+        raise DescriptionError(
+            f"{folder}: is an application that was not imported: give the file another name"
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    written(found[0], folder)
+    return folder
+
+
+def refused(error: Any) -> typer.Exit:
+    """Show why not."""
+    if isinstance(error, KdaSqlError):
+        # Its carets stand below what they point at: nothing may be wrapped or shortened.
+        shown = Text("\n").join(plain(line, 1000) for line in str(error).splitlines())
+        _err.print(shown, style="red", soft_wrap=True)
+    else:
+        _err.print(plain(f"kda import: {error}", 2000), style="red")
+    return typer.Exit(1)
+
+
+def _folders(to: Path, found: Sequence[Described]) -> list[Path]:
+    return [to] if len(found) == 1 else [to / each.name for each in found]
+
+
+def _told(application: Described, folder: Path, translation: Translation) -> None:
+    pumps = translation.program.pumps
+    but = [p for p in pumps if translation.plan.notes.get(p.name)]
+    _out.print(
+        Text(
+            f"{application.name}: {len(translation.program.streams)} streams, {len(pumps)} pumps: "
+            f"{len(pumps) - len(but)} the same, {len(but)} the same but for what {folder / 'MIGRATION.md'} says"
+        )
+    )
+    for pump in but:
+        for note in translation.plan.notes[pump.name]:
+            _out.print(Text(f"  {pump.name}: {note}", style="yellow"))
+    for note in translation.notes:
+        _out.print(Text(f"  {note}", style="yellow"))
+    where = folder if "/" in str(folder) else f"./{folder}"
+    _out.print(Text(f"`kda check {where}` checks it, `kda run {where} --tap` runs it."))

@@ -1,0 +1,87 @@
+"""What is wrong with a program, and where: file, line, column, the line with a caret, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing at fault.
+
+    Parameters
+    ----------
+    line, column : int
+        Of the first character of the word at fault, from 1.
+    message : str
+        What is wrong, and what to write instead.
+    """
+
+    line: int
+    column: int
+    message: str
+
+
+class KdaSqlError(ValueError):
+    """A program that can't be translated; the message shows every problem with its line.
+
+    Parameters
+    ----------
+    problems : iterable of Problem
+        All that were found, at least one.
+    text : str
+        The program.
+    file : str
+        Its name.
+    """
+
+    def __init__(self, problems: Iterable[Problem], text: str, file: str = "program.sql") -> None:
+        self.problems = sorted(set(problems), key=lambda p: (p.line, p.column, p.message))
+        lines = text.split("\n")
+        super().__init__("\n\n".join(_shown(p, lines, file) for p in self.problems))
+
+
+class Located(Exception):  # not an error by itself: it carries one to the statement that it stands in
+    """A problem at an offset of the text."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+class Reported(Exception):
+    """What is at fault has been told already, and there is nothing more to say of what follows from it."""
+
+
+def place(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, from 1, of an offset in a text.
+
+    Examples
+    --------
+    >>> place("a\\nbc", 3)
+    (2, 2)
+    """
+    before = text[: max(offset, 0)]
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like one, whatever its case; None where none is alike.
+
+    Examples
+    --------
+    >>> nearest("UNIX_TIMESTMP", ["UNIX_TIMESTAMP", "SUBSTRING"])
+    'UNIX_TIMESTAMP'
+    """
+    by_fold = {k.upper(): k for k in known}
+    found = difflib.get_close_matches(name.upper(), by_fold, n=1, cutoff=0.6)
+    return by_fold[found[0]] if found else None
+
+
+def _shown(problem: Problem, lines: list[str], file: str) -> str:
+    line = lines[problem.line - 1].rstrip("\r") if problem.line <= len(lines) else ""
+    caret = "".join("\t" if c == "\t" else " " for c in line[: problem.column - 1]) + "^"
+    return f"{file}:{problem.line}:{problem.column}: {problem.message}\n  {line}\n  {caret}"

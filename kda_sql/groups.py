@@ -1,0 +1,216 @@
+"""GROUP BY, DISTINCT and WINDOWED BY STAGGER: rows of one window and key become one."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from kda_sql.dialect import Truncated, offset
+from kda_sql.errors import Located
+from kda_sql.expressions import Expressions, function_name, is_clock, window_ms
+from kda_sql.functions import stepped_time
+from kda_sql.sources import Source
+from kda_sql.steps import Step
+from kda_sql.times import interval_ms, interval_sql
+from kda_sql.types import TIMESTAMP
+from kda_sql.values import Value, exactly, identifier
+from kda_sql.windows import Call, Columns, aggregate_of, call_of
+
+if TYPE_CHECKING:
+    from kda_sql.query import Query
+
+_ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
+
+
+class Groups:
+    """The windows of one query, and what is known of each group.
+
+    Attributes
+    ----------
+    expressions : Expressions
+        Translates what is computed of a group: keys, aggregates, the window's times.
+    """
+
+    def __init__(
+        self,
+        query: Query,
+        name: str,
+        source: Source,
+        rows: Expressions,
+        node: Any,
+        group: Any = None,
+        within: bool = False,
+    ) -> None:
+        self._query, self._name, self._source, self._rows = query, name, source, rows
+        self._within = within
+        self._columns = Columns()
+        self._keys: dict[str, tuple[str, Value]] = {}
+        self._calls: dict[str, Call] = {}
+        self._changes: list[str] = []
+        self._milliseconds = 0
+        self._opened = self._closed = False
+        stagger = node.args.get("stagger")
+        self._opens = "first_row" if stagger else "clock"
+        group = group or node.args.get("group")
+        if stagger:
+            self._milliseconds = interval_ms(stagger.args["range"])
+            keys = list(stagger.expressions)
+        else:
+            keys = list(group.expressions)
+        for key in keys:
+            self._key(key.this if isinstance(key, exp.Alias) else key)
+        if not self._milliseconds and not self._changes:
+            raise Located(
+                "GROUP BY needs a time that only grows, or no group would ever be over: add STEP(s.ROWTIME BY "
+                "INTERVAL '1' MINUTE), or write MONOTONIC(…) around what only grows",
+                offset(keys[0], offset(group)) if keys else offset(group),
+            )
+        if self._changes and not self._milliseconds:
+            self._opens = "change"
+        self.expressions = Expressions(rows.scope, _ROWTIME, rows.notes, self._computed)
+
+    def _key(self, node: Any) -> None:
+        milliseconds = None if self._opens == "first_row" else window_ms(self._rows, node)
+        if milliseconds is not None:
+            self._milliseconds = math.gcd(self._milliseconds, milliseconds)
+            return
+        monotonic = function_name(node) == "MONOTONIC"
+        value = self._rows.value(node)
+        wanted = node.name if isinstance(node, exp.Column) else "key"
+        name = self._columns.add(
+            exactly(value), value.sql.strip("`") if isinstance(node, exp.Column) else wanted
+        )
+        self._keys[value.sql] = (name, value)
+        if monotonic:
+            self._changes.append(name)
+
+    def _computed(self, node: Any) -> Value | None:
+        if isinstance(node, exp.Window):
+            return None
+        if aggregate_of(node) is not None:
+            call = call_of(node, self._rows, self._columns)
+            return Value(identifier(self._result(call)), call.type)
+        if isinstance(node, exp.Literal | exp.Interval | exp.Null | exp.Boolean) or any(
+            aggregate_of(n) is not None for n in node.walk()
+        ):
+            return None
+        if self._opens == "clock" and self._milliseconds:
+            found = self._time(node)
+            if found is not None:
+                return found
+        if isinstance(node, exp.Column) and self._is_bare_rowtime(node):
+            return None
+        value = self._rows.value(node)
+        if value.sql in self._keys:
+            name, key = self._keys[value.sql]
+            return Value(identifier(name), key.type)
+        if isinstance(node, exp.Column):
+            raise Located(f"column {node.name} is neither in GROUP BY nor in an aggregate", offset(node))
+        return None
+
+    def _is_bare_rowtime(self, node: exp.Column) -> bool:
+        return self._rows.scope.column(node, offset(node)) is None
+
+    def _time(self, node: Any) -> Value | None:
+        milliseconds = window_ms(self._rows, node)
+        if milliseconds is None or (isinstance(node, exp.Column) and self._is_bare_rowtime(node)):
+            return None
+        if is_clock(self._rows, node) and milliseconds == 1:
+            if self._milliseconds > 1:
+                raise Located(
+                    "ROWTIME of a single row is not known for a group: write ROWTIME alone for the group's own time, "
+                    "or the step that GROUP BY has",
+                    offset(node),
+                )
+        elif milliseconds % self._milliseconds:
+            raise Located("this step of ROWTIME is none of GROUP BY", offset(node))
+        up = isinstance(node, Truncated) and node.args["kind"] == "CEIL"
+        if milliseconds == self._milliseconds:
+            self._opened, self._closed = self._opened or not up, self._closed or up
+            return Value("`closed`" if up else "`opened`", TIMESTAMP)
+        self._opened = True
+        return stepped_time(Value("`opened`", TIMESTAMP), milliseconds, up)
+
+    def _result(self, call: Call) -> str:
+        wanted = f"{call.function.lower()}_{call.of or 'all'}"
+        name, n = wanted, 1
+        while name in self._columns.values or (name in self._calls and self._calls[name] != call):
+            n += 1
+            name = f"{wanted}_{n}"
+        self._calls[name] = call
+        return name
+
+    def emit(self, where: list[Value], having: list[Value]) -> tuple[str, dict[str, str]]:
+        """Add the steps of the windows; the relation to read groups from, and what to tell of one that fails."""
+        names = {name: key for name, key in self._keys.values()}
+        shown = {n: identifier(n) for n in (*names, *self._calls)}
+        in_sql = self._opens == "clock" and all(c.in_sql for c in self._calls.values()) and not self._changes
+        read = self._in_sql(where, names) if in_sql else self._by_operator(where, names)
+        return read, shown
+
+    def _selected(self, where: list[Value]) -> str:
+        columns = [
+            v.sql if v.sql == identifier(n) else f"{v.sql} AS {identifier(n)}"
+            for n, v in self._columns.values.items()
+        ]
+        source = self._source
+        condition = self._query.guarded(source.relation, where, self._columns.values.values(), source.shown)
+        return f"SELECT {', '.join([*columns, '`rowtime`'])}\nFROM {identifier(source.relation)}{condition}"
+
+    def _in_sql(self, where: list[Value], keys: dict[str, Value]) -> str:
+        results = [
+            *(identifier(k) for k in keys),
+            *(f"{c.sql} AS {identifier(n)}" for n, c in self._calls.items()),
+        ]
+        grouped = [*(identifier(k) for k in keys), "window_start", "window_end"]
+        if self._opened:
+            results.append("window_start AS `opened`")
+        if self._closed:
+            results.append("window_end AS `closed`")
+        time = (
+            "window_time AS `rowtime`" if self._within else "CAST(window_end AS TIMESTAMP_LTZ(3)) AS `until`"
+        )
+        if self._within:
+            grouped.append("window_time")
+        inner = self._selected(where).replace("\n", "\n    ")
+        sql = (
+            "SELECT\n  " + ",\n  ".join([*results, time]) + "\nFROM TABLE(\n  TUMBLE(\n    (" + inner + "),\n"
+            f"    DESCRIPTOR(`rowtime`), {interval_sql(self._milliseconds)}))\nGROUP BY {', '.join(grouped)}"
+        )
+        name = self._query.new(f"{self._name}_windows")
+        size = interval_sql(self._milliseconds).removeprefix("INTERVAL ")
+        note = f"{self._query.pump.name}: one row a window of {size} and key, when the window is over."
+        self._query.add(Step("view", name, sql=sql, note=note))
+        if self._within:
+            return name
+        closed = self._query.new(f"{self._name}_closed")
+        # A closed window's row has the window's end as its time, so that a next window counts it from there on.
+        return self._query.add(Step("rowtime", closed, {"of": name, "time": "until"}))
+
+    def _by_operator(self, where: list[Value], keys: dict[str, Value]) -> str:
+        rows = self._query.new(f"{self._name}_rows")
+        self._query.add(
+            Step(
+                "view",
+                rows,
+                sql=self._selected(where),
+                note="What the windows need of each row, as it comes.",
+            )
+        )
+        if self._opens == "change" and any(not isinstance(n, str) for n in keys):
+            raise Located("MONOTONIC beside other keys is not translated", 0)
+        body: dict[str, Any] = {"of": rows, "opens": self._opens}
+        if self._opens == "change":
+            body["changes"] = self._changes
+        else:
+            body["seconds"] = self._milliseconds / 1000
+        if self._changes and self._opens == "clock":
+            pass  # within a window of time, what only grows is a key like others
+        body["keys"] = list(keys)
+        if self._opened or self._closed:
+            body["times"] = True
+        body["columns"] = {n: c.described() for n, c in self._calls.items()}
+        name = self._query.new(f"{self._name}_windows")
+        return self._query.add(Step("windows", name, body))

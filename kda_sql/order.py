@@ -1,0 +1,80 @@
+"""ORDER BY: rows are gathered while the time does not change, and given sorted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kda_sql.dialect import offset
+from kda_sql.errors import Located
+from kda_sql.expressions import Expressions, is_clock, window_ms
+from kda_sql.steps import Step
+from kda_sql.times import interval_sql
+from kda_sql.types import SqlType
+from kda_sql.values import Value, identifier
+
+if TYPE_CHECKING:
+    from kda_sql.query import Query
+
+
+@dataclass
+class Sort:
+    """How long rows are gathered, in milliseconds, and by what they are sorted."""
+
+    milliseconds: int
+    by: list[tuple[Value, bool]]
+
+    def columns(self) -> dict[str, Value]:
+        """What the step before must hand on."""
+        found = {f"sort_{i + 1}": value for i, (value, _) in enumerate(self.by)}
+        return found | {"own_time": Value("CAST(`rowtime` AS TIMESTAMP_LTZ(3))", SqlType("TIMESTAMP"))}
+
+
+def keys(node: Any, x: Expressions, rows: Expressions | None) -> Sort | None:
+    """A query's ORDER BY; None where it has none, or one that rows follow anyway.
+
+    ``rows`` None: the rows that come out are groups, all of one time at once.
+    """
+    ordered = node.args.get("order")
+    if ordered is None:
+        return None
+    first, *others = ordered.expressions
+    step = window_ms(x if rows is None else rows, first.this)
+    if step is None and rows is not None:
+        rows.value(first.this)  # a name that is not known is the better reason
+        raise Located(
+            "ORDER BY must begin with the time, as in ORDER BY FLOOR(s.ROWTIME TO SECOND), …: a stream has no end",
+            offset(first),
+        )
+    if first.args.get("desc"):
+        raise Located("ORDER BY time goes upwards only", offset(first))
+    if rows is None:
+        by = [o for o in ordered.expressions if not is_clock(x, o.this) and window_ms(x, o.this) is None]
+        step = 1
+    else:
+        by = others
+    if not by:
+        return None
+    return Sort(step or 1, [(x.value(o.this), bool(o.args.get("desc"))) for o in by])
+
+
+def emit(query: Query, name: str, unsorted: str, columns: list[str], sort: Sort) -> None:
+    """Sort the rows of ``unsorted`` into the relation ``name``; each keeps its own time."""
+    outer = ", ".join(map(identifier, columns))
+    by = ", ".join(f"`sort_{i + 1}`{' DESC' if desc else ''}" for i, (_, desc) in enumerate(sort.by))
+    sorted_ = query.new(f"{name}_sorted")
+    window = f"TUMBLE(TABLE {identifier(unsorted)}, DESCRIPTOR(`rowtime`), {interval_sql(sort.milliseconds)})"
+    # A row number is what Flink sorts a window's rows by; all of them are kept.
+    sql = (
+        f"SELECT {outer}, `own_time`\nFROM (\n  SELECT\n    *,\n"
+        f"    ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY {by}) AS `place`\n"
+        f"  FROM TABLE({window})\n"
+        ")\nWHERE `place` <= 2147483647"
+    )
+    query.add(
+        Step("view", sorted_, sql=sql, note="The rows of one step of time, sorted: when the step is over.")
+    )
+    timed = query.new(f"{name}_timed")
+    query.add(Step("rowtime", timed, {"of": sorted_, "time": "own_time"}))
+    sql = f"SELECT {outer}, `rowtime`\nFROM {identifier(timed)}"
+    query.add(Step("view", name, sql=sql, note="The sorted rows, each with its own time."))

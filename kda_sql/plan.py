@@ -1,0 +1,160 @@
+"""From a program to its relations: streams in the order in which they are made, a query as a chain of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from kda_sql import query
+from kda_sql.dialect import offset
+from kda_sql.errors import KdaSqlError, Located, Reported, nearest
+from kda_sql.program import Program, Pump, fold
+from kda_sql.scope import Relation
+from kda_sql.steps import Names, Step
+from kda_sql.types import SqlType
+from kda_sql.values import identifier
+
+
+@dataclass
+class Plan:
+    """What a program became.
+
+    Attributes
+    ----------
+    steps : list of Step
+    streams : dict of str
+        The relation of each stream, by the stream's name.
+    notes : dict of list of str
+        What differs from KDA, by the pump's name.
+    relations : dict of list of str
+        Which relations a pump became.
+    empty : list of str
+        Streams that no pump fills.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    streams: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    relations: dict[str, list[str]] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
+
+
+class Planner:
+    """Plans a whole program.
+
+    Parameters
+    ----------
+    program : Program
+    sources : mapping of Relation
+        By the name that the program gives each.
+    references : mapping of Relation
+    """
+
+    def __init__(
+        self, program: Program, sources: Mapping[str, Relation], references: Mapping[str, Relation]
+    ) -> None:
+        self.program = program
+        self.names = Names()
+        self.plan = Plan()
+        self.known: dict[str, Relation] = {}
+        for name, relation in [*sources.items(), *references.items()]:
+            relation.name = self.names.new(relation.name)
+            self.known[name] = relation
+        self._failed: set[str] = set()
+
+    def run(self, file: str = "program.sql") -> Plan:
+        """Plan every stream; raises :class:`KdaSqlError` with all problems at once."""
+        for name in self._ordered():
+            self._stream(name)
+        if self.program.problems:
+            raise KdaSqlError(self.program.problems, self.program.text, file)
+        return self.plan
+
+    def relation(self, name: exp.Identifier) -> Relation:
+        """The stream, source or table that a name means."""
+        folded, start = fold(name), offset(name)
+        if folded in self.known:
+            return self.known[folded]
+        if folded in self._failed:
+            raise Reported
+        known = [*self.known, *self.program.streams]
+        if folded == "ERROR_STREAM":
+            raise Located("error_stream can't be read by an application; an output can be bound to it", start)
+        same = [k for k in known if k.upper() == folded.upper()]
+        like = same[0] if same else nearest(folded, known)
+        hint = f'; did you mean "{like}"?' if like else ""
+        raise Located(f"{folded} is no stream and no table{hint} There are {', '.join(known)}", start)
+
+    def _ordered(self) -> list[str]:
+        """Streams so that each comes after those it reads."""
+        streams = self.program.streams
+        reads: dict[str, set[str]] = {name: set() for name in streams}
+        for pump in self.program.pumps:
+            into = fold(pump.into)
+            if into not in streams:
+                known = list(streams)
+                like = next((k for k in known if k.upper() == into.upper()), None) or nearest(into, known)
+                hint = f'; did you mean "{like}"?' if like else ": CREATE STREAM must declare it"
+                self.program.problem(Located(f"stream {into} is not declared{hint}", offset(pump.into)))
+                continue
+            tables = [t.this for t in pump.query.find_all(exp.Table) if isinstance(t.this, exp.Identifier)]
+            reads[into] |= {fold(t) for t in tables} & set(streams)
+        ordered: list[str] = []
+        while len(ordered) < len(streams):
+            ready = [n for n in streams if n not in ordered and reads[n] <= set(ordered)]
+            if not ready:
+                circle = [n for n in streams if n not in ordered]
+                start = streams[circle[0]].statement.start
+                self.program.problem(
+                    Located(f"streams read each other in a circle: {', '.join(circle)}", start)
+                )
+                break
+            ordered += ready
+        return ordered
+
+    def _stream(self, name: str) -> None:
+        stream = self.program.streams[name]
+        pumps = [p for p in self.program.pumps if fold(p.into) == name]
+        relation = Relation(self.names.new(name), dict(stream.columns), name)
+        if not pumps:
+            self.plan.empty.append(name)
+            self._empty(relation)
+        parts, failed = [], False
+        for pump in pumps:
+            made = relation.name if len(pumps) == 1 else self.names.new(pump.name)
+            try:
+                self._pump(pump, made, stream.columns)
+                parts.append(made)
+            except Reported:
+                failed = True
+            except Located as e:
+                self.program.problem(e)
+                failed = True
+        if failed:
+            self._failed.add(name)
+            return
+        if len(pumps) > 1:
+            columns = ", ".join([*map(identifier, stream.columns), "`rowtime`"])
+            union = "\nUNION ALL\n".join(f"SELECT {columns} FROM {identifier(part)}" for part in parts)
+            note = f"{name}: the rows of {len(parts)} pumps, each as it comes."
+            self.plan.steps.append(Step("view", relation.name, sql=union, note=note))
+        self.known[name] = relation
+        self.plan.streams[name] = relation.name
+
+    def _pump(self, pump: Pump, name: str, columns: dict[str, SqlType]) -> None:
+        self.plan.notes.setdefault(pump.name, [])
+        before = len(self.plan.steps)
+        query.Query(self, pump, columns).make(name)
+        self.plan.relations[pump.name] = [s.name for s in self.plan.steps[before:]]
+
+    def _empty(self, relation: Relation) -> None:
+        source = next((r.name for r in self.known.values() if not r.reference), None)
+        if source is None:
+            return
+        columns = ", ".join(
+            f"CAST(NULL AS {t.flink}) AS {identifier(c)}" for c, t in relation.columns.items()
+        )
+        sql = f"SELECT {columns}, `rowtime`\nFROM {identifier(source)}\nWHERE FALSE"
+        self.plan.steps.append(Step("view", relation.name, sql=sql, note="No pump fills this stream."))

@@ -1,0 +1,164 @@
+"""A program's statements: streams with their columns, pumps with their queries, comments kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from kda_sql.dialect import CreatePump, CreateStream, offset, parsed, tokenized
+from kda_sql.errors import Located, Problem, place
+from kda_sql.types import SqlType, parse_type
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement: what it is, where it stands, what its author said about it."""
+
+    text: str
+    line: int
+    start: int
+    comments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """CREATE STREAM: its columns by folded name, in order."""
+
+    name: str
+    columns: dict[str, SqlType]
+    statement: Statement
+
+
+@dataclass(frozen=True)
+class Pump:
+    """CREATE PUMP: which columns of which stream it fills, by what query."""
+
+    name: str
+    into: exp.Identifier
+    columns: tuple[exp.Identifier, ...]
+    query: Any
+    statement: Statement
+    stopped: bool = False
+
+
+@dataclass
+class Program:
+    """All statements, and the problems found so far.
+
+    Attributes
+    ----------
+    streams : dict of Stream
+        By folded name.
+    pumps : list of Pump
+        In the order of the text.
+    problems : list of Problem
+    """
+
+    text: str
+    streams: dict[str, Stream] = field(default_factory=dict)
+    pumps: list[Pump] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, located: Located) -> None:
+        """Note a problem; the next statements are looked at all the same."""
+        self.problems.append(Problem(*place(self.text, located.offset), located.message))
+
+
+def fold(name: exp.Identifier) -> str:
+    """The name that an identifier means: upper case where it stands without quotes."""
+    return str(name.this) if name.args.get("quoted") else str(name.this).upper()
+
+
+def parse(text: str) -> Program:
+    """Read all statements of a program; problems are collected, statement by statement.
+
+    Examples
+    --------
+    >>> program = parse('CREATE STREAM a (b INTEGER); CREATE PUMP p AS INSERT INTO a SELECT STREAM b FROM "S"')
+    >>> program.streams["A"].columns["B"].kind, program.pumps[0].name
+    ('INTEGER', 'P')
+    """
+    program = Program(text)
+    try:
+        tokens = tokenized(text)
+    except Located as e:
+        program.problem(e)
+        return program
+    for statement in _statements(tokens):
+        if not statement:
+            continue
+        try:
+            _add(program, parsed(statement, text), _described(statement, text))
+        except Located as e:
+            program.problem(e)
+        except (ParseError, TokenError, RecursionError, AttributeError, TypeError) as e:
+            # Of sqlglot, in the midst of what it can't read.
+            reason = "nested too deeply" if isinstance(e, RecursionError) else str(e).split("\n")[0]
+            program.problem(Located(f"this statement can't be read: {reason}", statement[0].start))
+    if not program.streams and not program.pumps and not program.problems:
+        program.problem(Located("required CREATE STREAM and CREATE PUMP, got no statement", 0))
+    return program
+
+
+def _statements(tokens: Sequence[Token]) -> list[list[Token]]:
+    statements: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.token_type == TokenType.SEMICOLON:
+            if statements[-1] and token.comments:
+                statements[-1][-1].comments.extend(token.comments)
+            statements.append([])
+        else:
+            statements[-1].append(token)
+    return statements
+
+
+def _described(statement: Sequence[Token], text: str) -> Statement:
+    first, last = statement[0], statement[-1]
+    comments = tuple(
+        line.strip(" *\t\r")
+        for token in statement
+        for comment in token.comments
+        for line in comment.strip().splitlines()
+        if line.strip(" *\t\r")
+    )
+    return Statement(text[first.start : last.end + 1], place(text, first.start)[0], first.start, comments)
+
+
+def _add(program: Program, tree: Any, statement: Statement) -> None:
+    if isinstance(tree, CreateStream):
+        name = fold(tree.this)
+        if tree.args.get("query") is not None:
+            raise Located(
+                "CREATE STREAM with AS SELECT: write the columns, and a CREATE PUMP that fills them",
+                statement.start,
+            )
+        if name in program.streams:
+            raise Located(f"stream {name} is created twice", offset(tree.this))
+        columns: dict[str, SqlType] = {}
+        for column in tree.expressions:
+            identifier, type_ = column.expressions
+            folded = fold(identifier)
+            if folded in columns:
+                raise Located(f"column {folded} stands twice in stream {name}", offset(identifier))
+            try:
+                columns[folded] = parse_type(type_.this)
+            except ValueError as e:
+                program.problem(Located(f"column {folded}: {e}", offset(type_)))
+                columns[folded] = SqlType("VARCHAR")
+        program.streams[name] = Stream(name, columns, statement)
+    elif isinstance(tree, CreatePump):
+        program.pumps.append(
+            Pump(
+                fold(tree.this),
+                tree.args["into"],
+                tuple(tree.args.get("columns") or ()),
+                tree.args["query"],
+                statement,
+                bool(tree.args.get("stopped")),
+            )
+        )

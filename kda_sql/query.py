@@ -1,0 +1,380 @@
+"""One pump's query as a chain of relations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from kda_sql import order
+from kda_sql.dialect import offset
+from kda_sql.errors import Located, Reported
+from kda_sql.expressions import Expressions, function_name, window_ms
+from kda_sql.groups import Groups
+from kda_sql.over import Sliding
+from kda_sql.program import Pump, fold
+from kda_sql.scope import Item, Relation, Scope
+from kda_sql.sources import From, Source
+from kda_sql.steps import Step
+from kda_sql.types import NULL, TIMESTAMP, SqlType
+from kda_sql.values import Value, assigned, exactly, failures, identifier, literal
+from kda_sql.windows import aggregate_of
+
+if TYPE_CHECKING:
+    from kda_sql.plan import Planner
+
+#: The time of the row that comes out, once the step before has it.
+ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
+
+
+_CLAUSES = {
+    "distinct", "expressions", "from_", "joins", "where", "group", "having", "windows", "order", "stagger",
+}  # fmt: skip
+
+
+@dataclass
+class Output:
+    """One column of a select list."""
+
+    name: str
+    node: Any
+
+
+class Query:
+    """Makes the relations of one pump.
+
+    Parameters
+    ----------
+    planner : Planner
+    pump : Pump
+    columns : dict of SqlType
+        Of the stream that it fills, in order.
+    """
+
+    def __init__(self, planner: Planner, pump: Pump, columns: dict[str, SqlType]) -> None:
+        self.planner = planner
+        self.pump = pump
+        self.notes = planner.plan.notes[pump.name]
+        self._columns = columns
+        self._errors: list[str] = []
+
+    def make(self, name: str) -> None:
+        """Add the steps to the plan; the last of them is the relation ``name``."""
+        if self.pump.stopped:
+            self.notes.append("the pump was created STOPPED; here it runs from the start")
+        given = [fold(c) for c in self.pump.columns] or list(self._columns)
+        for column, node in zip(given, self.pump.columns, strict=False):
+            if column not in self._columns:
+                raise Located(
+                    f"column {column} does not exist in {fold(self.pump.into)}: {', '.join(self._columns)}",
+                    offset(node),
+                )
+        parts = _selects(self.pump.query)
+        names = [name] if len(parts) == 1 else [self.planner.names.new(f"{name}_part") for _ in parts]
+        for select, part in zip(parts, names, strict=True):
+            self._select(select, part, given)
+        if len(parts) > 1:
+            columns = ", ".join([*map(identifier, self._columns), "`rowtime`"])
+            union = "\nUNION ALL\n".join(f"SELECT {columns} FROM {identifier(part)}" for part in names)
+            self.add(Step("view", name, sql=union, note="The rows of all its parts, each as it comes."))
+        if self._errors:
+            errors = self.planner.names.errors(self.pump.name)
+            note = f"Rows that {self.pump.name} could not compute: one row each, to the error stream."
+            self.add(Step("errors", errors, sql="\nUNION ALL\n".join(self._errors), note=note))
+
+    def add(self, step: Step) -> str:
+        """Add a step; its name."""
+        self.planner.plan.steps.append(step)
+        return step.name
+
+    def new(self, wanted: str) -> str:
+        return self.planner.names.new(wanted)
+
+    def guarded(
+        self,
+        source: str,
+        where: Sequence[Value],
+        outputs: Iterable[Value],
+        shown: Mapping[str, str],
+    ) -> str:
+        """The WHERE clause of a step that computes these; what fails goes to the error stream.
+
+        Parameters
+        ----------
+        source : str
+            The relation that is read.
+        where : sequence of Value
+            Conditions of the program's.
+        outputs : iterable of Value
+            What is computed of the rows that meet them.
+        shown : mapping
+            What to tell of a row that fails: SQL by name.
+        """
+        conditions = [w.inside(2) for w in where if w.sql != "TRUE"]
+        first, then = failures(*where), [f for f in failures(*outputs)]
+        if first or then:
+            met = " AND ".join(conditions)
+            found = [(f"({f.condition})", f) for f in first]
+            found += [
+                (f"({met}) AND ({f.condition})" if met else f"({f.condition})", f)
+                for f in then
+                if f not in first
+            ]
+            names = " ".join(f"WHEN {c} THEN {literal(f.error_name)}" for c, f in found)
+            messages = " ".join(f"WHEN {c} THEN {literal(f.message)}" for c, f in found)
+            row = ", ".join(f"KEY {literal(k)} VALUE {v}" for k, v in shown.items())
+            self._errors.append(
+                f"SELECT\n  CASE {names} END AS error_name,\n  CASE {messages} END AS message,\n"
+                f"  CAST(`rowtime` AS TIMESTAMP_LTZ(3)) AS data_rowtime,\n  HEX(JSON_OBJECT({row})) AS data_row\n"
+                f"FROM {identifier(source)}\nWHERE {' OR '.join(c for c, _ in found)}"
+            )
+            conditions += [f"({f.condition}) IS NOT TRUE" for f in (*first, *then)]
+        return "\nWHERE " + "\n  AND ".join(dict.fromkeys(conditions)) if conditions else ""
+
+    def subquery(
+        self, node: Any, wanted: str, columns: Sequence[str] = ()
+    ) -> tuple[Relation, dict[str, str]]:
+        """A query in FROM or CURSOR as a relation of its own; the second is unused names for now."""
+        parts = _selects(node)
+        if len(parts) > 1:
+            raise Located("UNION in a subquery: let several pumps fill one stream instead", offset(node))
+        plain = self._as_it_is(parts[0]) if not columns else None
+        if plain is not None:
+            return plain, {}
+        return self._select(parts[0], self.new(wanted), None, columns), {}
+
+    def _as_it_is(self, select: Any) -> Relation | None:
+        """The relation that SELECT * FROM it is; None where more is asked."""
+        more = ("where", "group", "having", "order", "distinct", "stagger", "joins", "windows")
+        table = select.args["from_"].this if select.args.get("from_") else None
+        star = len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Star)
+        if not star or any(select.args.get(k) for k in more) or not isinstance(table, exp.Table):
+            return None
+        if not isinstance(table.this, exp.Identifier) or table.args.get("over"):
+            return None
+        relation = self.planner.relation(table.this)
+        return None if relation.reference or relation.metadata else relation
+
+    def _select(
+        self, node: Any, name: str, given: Sequence[str] | None, renamed: Sequence[str] = ()
+    ) -> Relation:
+        """A SELECT as the relation ``name``: of a pump with its stream's columns, else with its own."""
+        source = From(self, name).read(node)
+        scope = Scope(source.items)
+        outputs = self._outputs(node, scope)
+        rows = Expressions(scope, source.rowtime, self.notes)
+        where = self._each([partial(rows.condition, w) for w in source.where])
+        stage = self._stage(node, name, source, rows, where, outputs, inner=given is None)
+        x = stage.expressions if stage else rows
+        computed = self._each([partial(x.value, o.node) for o in outputs])
+        values = {o.name: v for o, v in zip(outputs, computed, strict=True)}
+        if given is not None:
+            values = self._assigned(outputs, list(values.values()), given)
+        elif renamed:
+            if len(renamed) != len(values):
+                raise Located(f"{len(renamed)} names for {len(values)} columns", offset(node))
+            values = dict(zip(renamed, values.values(), strict=True))
+        having = [x.condition(node.args["having"].this)] if node.args.get("having") else []
+        sort = order.keys(node, x, rows if stage is None else None)
+        if stage is not None:
+            read, shown = stage.emit(where, having)
+            where = having
+        else:
+            if having:
+                raise Located("HAVING needs GROUP BY", offset(node.args["having"]))
+            read, shown = source.relation, source.shown
+        clocks = {n for n, v in values.items() if v.clock}
+        flat = _flattened(values)
+        self._final(name, read, flat, where, shown, sort)
+        return Relation(name, {n: v.type for n, v in values.items()}, name, clocks=clocks)
+
+    def _each(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
+        """What all steps give; every problem of theirs is told, not the first alone."""
+        found: list[Value] = []
+        problems = 0
+        for step in steps:
+            try:
+                found.append(step())
+            except Located as e:
+                self.planner.program.problem(e)
+                problems += 1
+        if problems:
+            raise Reported
+        return found
+
+    def _stage(
+        self,
+        node: Any,
+        name: str,
+        source: Source,
+        rows: Expressions,
+        where: list[Value],
+        outputs: Sequence[Output],
+        inner: bool,
+    ) -> Groups | Sliding | None:
+        group, stagger, distinct = node.args.get("group"), node.args.get("stagger"), node.args.get("distinct")
+        calls = [n for o in outputs for n in o.node.walk()]
+        windows = any(isinstance(n, exp.Window) for n in calls)
+        if windows and (group or stagger or distinct):
+            raise Located(
+                "a window with OVER beside GROUP BY: fill one stream with the groups, and let a second pump "
+                "look back over it",
+                offset(node),
+            )
+        if windows:
+            return Sliding(self, name, source, rows, node)
+        if group or stagger:
+            if distinct and group:
+                self.notes.append("DISTINCT has no effect beside GROUP BY and is left out")
+            return Groups(self, name, source, rows, node)
+        if distinct:
+            return self._distinct(node, name, source, rows, outputs, inner)
+        bare = next((n for n in calls if aggregate_of(n)), None)
+        if bare is not None:
+            raise Located(
+                f"{function_name(bare) or 'this aggregate'} needs GROUP BY with ROWTIME in it, as STEP(s.ROWTIME BY "
+                "INTERVAL '1' MINUTE), or OVER and a window",
+                offset(bare),
+            )
+        return None
+
+    def _distinct(
+        self, node: Any, name: str, source: Source, rows: Expressions, outputs: Sequence[Output], inner: bool
+    ) -> Groups:
+        keys = [o.node for o in outputs]
+        steps = [k for k in keys if (window_ms(rows, _unaliased(k)) or 1) > 1]
+        # ROWTIME itself is not looked at, where a step of it says how long a row counts.
+        kept = [k for k in keys if k in steps or not steps or window_ms(rows, _unaliased(k)) is None]
+        made = exp.Group(expressions=kept)
+        made.meta["start"] = offset(node.args["distinct"], offset(node))
+        return Groups(self, name, source, rows, node, made, within=inner)
+
+    def _outputs(self, node: Any, scope: Scope) -> list[Output]:
+        outputs: list[Output] = []
+
+        def add(wanted: str, projection: Any) -> None:
+            taken, name, n = {o.name for o in outputs}, wanted, 0
+            while name in taken or name == "rowtime":
+                name, n = f"{wanted}{n}", n + 1
+            outputs.append(Output(name, projection))
+
+        for i, projection in enumerate(node.expressions):
+            star: Any = projection if isinstance(projection, exp.Star) else None
+            if isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star):
+                star, items = projection, [scope.item(projection.args["table"], offset(projection))]
+            elif star is not None:
+                items = scope.items
+            if star is None:
+                alias = projection.args.get("alias") if isinstance(projection, exp.Alias) else None
+                inner = projection.this if isinstance(projection, exp.Alias) else projection
+                if isinstance(alias, exp.Identifier):
+                    add(fold(alias), inner)
+                elif isinstance(inner, exp.Column):
+                    add(fold(inner.this), inner)
+                else:
+                    add(f"EXPR${i}", inner)
+                continue
+            for item in items:
+                for column in item.relation.columns:
+                    if column not in item.relation.hidden:
+                        add(column, _star_column(item, column, offset(node)))
+        return outputs
+
+    def _assigned(
+        self, outputs: Sequence[Output], computed: Sequence[Value], given: Sequence[str]
+    ) -> dict[str, Value]:
+        into = fold(self.pump.into)
+        if len(computed) != len(given):
+            raise Located(
+                f"{into} takes {len(given)} columns here ({', '.join(given)}), the SELECT has {len(computed)}",
+                offset(self.pump.query),
+            )
+        by_name = {}
+        for column, output, value in zip(given, outputs, computed, strict=True):
+            to = self._columns[column]
+            made = assigned(value, to)
+            if made is None:
+                hint = f": write CAST(… AS {to})" if value.fields is None else ": write one of its fields"
+                raise Located(
+                    f"column {column} of {into} is {to}, and {value.type} can't be assigned to it{hint}",
+                    offset(output.node, offset(self.pump.query)),
+                )
+            by_name[column] = made
+        return {
+            column: by_name.get(column, assigned(Value("NULL", NULL), type_) or Value("NULL", NULL))
+            for column, type_ in self._columns.items()
+        }
+
+    def _final(
+        self,
+        name: str,
+        read: str,
+        values: dict[str, Value],
+        where: list[Value],
+        shown: Mapping[str, str],
+        sort: order.Sort | None,
+    ) -> None:
+        last = name if sort is None else self.new(f"{name}_unsorted")
+        more = {} if sort is None else sort.columns()
+        selected = ",\n  ".join(
+            [_named(n, exactly(v) if v.type != NULL else v) for n, v in {**values, **more}.items()]
+            + ["`rowtime`"]
+        )
+        condition = self.guarded(read, where, values.values(), shown)
+        sql = f"SELECT\n  {selected}\nFROM {identifier(read)}{condition}"
+        self.add(
+            Step(
+                "view", last, sql=sql, note=f"{self.pump.name}: one row for each row of {read}, as it comes."
+            )
+        )
+        if sort is not None:
+            order.emit(self, name, last, list(values), sort)
+
+
+def _selects(node: Any) -> list[Any]:
+    """The SELECTs of a query, in order: one, or several joined by UNION ALL."""
+    while isinstance(node, exp.Subquery | exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Union):
+        if node.args.get("distinct"):
+            raise Located(
+                "UNION without ALL is not translated: write UNION ALL, or several pumps", offset(node)
+            )
+        return [*_selects(node.this), *_selects(node.expression)]
+    if not isinstance(node, exp.Select):
+        raise Located("required SELECT STREAM", offset(node))
+    unknown = {key for key, arg in node.args.items() if arg} - _CLAUSES
+    if unknown - {"with_"}:
+        raise Located(f"{', '.join(sorted(unknown)).upper()} is no part of KDA's SQL", offset(node))
+    if node.args.get("with_"):
+        raise Located("WITH is no part of KDA's SQL: fill a stream of its own instead", offset(node))
+    return [node]
+
+
+def _unaliased(node: Any) -> Any:
+    return node.this if isinstance(node, exp.Alias) else node
+
+
+def _star_column(item: Item, column: str, start: int) -> exp.Column:
+    node = exp.Column(
+        this=exp.Identifier(this=column, quoted=True), table=exp.Identifier(this=item.alias, quoted=True)
+    )
+    node.this.meta["start"] = start
+    return node
+
+
+def _flattened(values: dict[str, Value]) -> dict[str, Value]:
+    flat: dict[str, Value] = {}
+    for name, value in values.items():
+        if value.fields is None:
+            flat[name] = value
+        else:
+            flat |= {f"{name}.{f}": v for f, v in value.fields.items()}
+    return flat
+
+
+def _named(name: str, value: Value) -> str:
+    return value.sql if value.sql == identifier(name) else f"{value.sql} AS {identifier(name)}"

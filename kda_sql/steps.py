@@ -1,0 +1,66 @@
+"""The relations that a program becomes, in order; each is one entry of ``application.yaml``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Names that the engine gives itself.
+_TAKEN = ("error_stream", "tap", "all_errors", "tapped_rows")
+
+
+@dataclass
+class Step:
+    """One relation.
+
+    Parameters
+    ----------
+    kind : str
+        ``view``, ``errors``, or what ``application.yaml`` calls it.
+    name : str
+    body : dict
+        The entry's other keys.
+    sql : str
+        Of a view.
+    note : str
+        What a row is, and when it comes.
+    """
+
+    kind: str
+    name: str
+    body: dict[str, Any] = field(default_factory=dict)
+    sql: str = ""
+    note: str = ""
+
+
+class Names:
+    """Gives each relation a name of its own, whatever the case of its letters."""
+
+    def __init__(self) -> None:
+        self._taken = set(_TAKEN)
+
+    def new(self, wanted: str) -> str:
+        """A name like the one that is wanted, that a file and a table can have.
+
+        Examples
+        --------
+        >>> names = Names()
+        >>> names.new("Means Pump"), names.new("means_pump")
+        ('Means_Pump', 'means_pump_2')
+        """
+        name = re.sub(r"\W", "_", wanted, flags=re.ASCII)[:80] or "relation"
+        name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+        found, n = name, 1
+        while {found.lower(), f"{found.lower()}_errors", f"{found.lower()}_quiet"} & self._taken:
+            n += 1
+            found = f"{name}_{n}"
+        self._taken |= {found.lower()}
+        return found
+
+    def errors(self, pump: str) -> str:
+        """The name of a pump's errors: the error stream tells what stands in front of ``_errors``."""
+        name = f"{re.sub(r'[^0-9A-Za-z_]', '_', pump)[:80]}_errors"
+        name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+        self._taken.add(name.lower())
+        return name

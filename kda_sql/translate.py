@@ -1,0 +1,215 @@
+"""A described application to relations, and to the files of an application of this project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kda_sql import report
+from kda_sql.description import Described, Output, Schema
+from kda_sql.plan import Plan, Planner
+from kda_sql.program import Program, fold, parse
+from kda_sql.scope import METADATA, Relation
+from kda_sql.steps import Step
+
+_HEADER = "# Imported from KDA SQL; MIGRATION.md says what became of each statement.\n"
+
+
+@dataclass
+class Translation:
+    """What became of an application.
+
+    Attributes
+    ----------
+    described : Described
+    program : Program
+    plan : Plan
+    sources, references : dict of Relation
+        By the name that the program gives each.
+    notes : list of str
+        What of the description does not come over, or comes otherwise.
+    """
+
+    described: Described
+    program: Program
+    plan: Plan
+    sources: dict[str, Relation]
+    references: dict[str, Relation]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def relation_of(self) -> dict[str, str]:
+        """Relation by the name of the stream, source or table."""
+        others = {n: r.name for n, r in (*self.sources.items(), *self.references.items())}
+        return {**others, **self.plan.streams}
+
+
+def translate(described: Described) -> Translation:
+    """Read, resolve and plan a program; nothing is written.
+
+    Raises
+    ------
+    KdaSqlError
+        With every problem that was found.
+    """
+    program = parse(described.sql)
+    sources = {
+        name: Relation(name, {c.name: c.type for c in each.schema.columns}, name, metadata=set())
+        for each in described.inputs
+        for name in each.names
+    }
+    references = {
+        r.name: Relation(r.name, {c.name: c.type for c in r.schema.columns}, r.name, reference=True)
+        for r in described.references
+    }
+    plan = Planner(program, sources, references).run(described.file)
+    return Translation(described, program, plan, sources, references, list(described.notes))
+
+
+def write(translation: Translation, folder: Path) -> None:
+    """Write ``application.yaml``, a file for each view, and ``MIGRATION.md``.
+
+    Raises
+    ------
+    FileExistsError
+        The folder has an application already.
+    """
+    if (folder / "application.yaml").exists():
+        raise FileExistsError(f"{folder} has an application.yaml already: give another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    tree = application(translation)
+    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
+    (folder / "application.yaml").write_text(_HEADER + text, encoding="utf-8")
+    comments = _comments(translation)
+    for step in translation.plan.steps:
+        if step.sql:
+            (folder / f"{step.name}.sql").write_text(
+                _file(step, comments.get(step.name, ())), encoding="utf-8"
+            )
+    (folder / "MIGRATION.md").write_text(report.report(translation), encoding="utf-8")
+
+
+def application(translation: Translation) -> dict[str, Any]:
+    """The tree of ``application.yaml``."""
+    described = translation.described
+    tree: dict[str, Any] = {"title": f"{described.name}, from KDA SQL", "sources": {}}
+    for each in described.inputs:
+        for name in each.names:
+            relation = translation.sources[name]
+            entry: dict[str, Any] = {}
+            if each.stream and each.firehose:
+                entry |= {"type": "firehose"}
+            elif each.stream:
+                entry["stream"] = each.stream
+            entry |= _format(each.schema)
+            if each.preprocess:
+                entry["preprocess"] = each.preprocess
+            columns = _columns(each.schema)
+            for metadata in sorted(relation.metadata or ()):
+                columns[metadata] = f"{METADATA[metadata][0].flink} {METADATA[metadata][1]}"
+            tree["sources"][relation.name] = entry | {"columns": columns}
+    if described.references:
+        tree["references"] = {
+            translation.references[r.name].name: {"path": r.path}
+            | ({"format": r.schema.format} if r.schema.format != "csv" else {})
+            | ({"delimiter": r.schema.delimiter} if r.schema.delimiter != "," else {})
+            | {"columns": {c.name: c.type.flink for c in r.schema.columns}}
+            for r in described.references
+        }
+    tree["relations"] = [_relation(step) for step in translation.plan.steps]
+    tree["destinations"] = _destinations(translation)
+    return tree
+
+
+def _relation(step: Step) -> Any:
+    if step.kind == "view":
+        return step.name
+    return {step.kind: step.name, **step.body}
+
+
+def _format(schema: Schema) -> dict[str, Any]:
+    if schema.format == "csv":
+        return {"format": "csv", "delimiter": schema.delimiter, "row_delimiter": schema.row_delimiter}
+    return {"row_path": schema.row_path} if schema.row_path not in ("$", "") else {}
+
+
+def _columns(schema: Schema) -> dict[str, str]:
+    if schema.format == "csv":
+        return {c.name: c.type.flink for c in schema.columns}
+    return {
+        c.name: c.type.flink if c.mapping in (None, "", f"$.{c.name}") else f"{c.type.flink} {c.mapping}"
+        for c in schema.columns
+    }
+
+
+def _destinations(translation: Translation) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = []
+    streams = {name.upper(): relation for name, relation in translation.plan.streams.items()}
+    exact = translation.plan.streams
+    outputs: Iterable[Output] = translation.described.outputs
+    for output in outputs:
+        if output.stream.upper() == "ERROR_STREAM":
+            translation.notes.append(
+                f"the error stream went to {output.resource}: here it goes to the stream of property errors.stream"
+            )
+            continue
+        relation = exact.get(output.stream) or streams.get(output.stream.upper())
+        if relation is None:
+            translation.notes.append(
+                f"output {output.stream}: the program has no stream of this name; left out"
+            )
+            continue
+        key = {"kinesis": "stream", "firehose": "delivery_stream", "lambda": "function"}[output.type]
+        entry: dict[str, Any] = {
+            "of": relation,
+            "name": _group(made, relation),
+            "type": output.type,
+            key: output.resource,
+        }
+        made.append(entry | ({"format": "csv"} if output.format == "csv" else {}))
+    if not made:
+        read = {
+            fold(table.this)
+            for pump in translation.program.pumps
+            for table in pump.query.find_all(_table())
+            if hasattr(table.this, "args") and table.this.args.get("quoted") is not None
+        }
+        ends = [n for n in translation.plan.streams if n == "DESTINATION_SQL_STREAM" or n not in read]
+        for name in ends or list(translation.plan.streams)[-1:]:
+            relation = translation.plan.streams[name]
+            made.append({"of": relation, "name": _group(made, relation), "type": "none"})
+    return made
+
+
+def _table() -> Any:
+    from sqlglot import exp
+
+    return exp.Table
+
+
+def _group(made: list[dict[str, Any]], relation: str) -> str:
+    return "sink" if not made else f"sink_{len(made) + 1}"
+
+
+def _comments(translation: Translation) -> dict[str, tuple[str, ...]]:
+    """What the author said, by the relation that it is about: the last one of a pump, and the stream."""
+    found: dict[str, tuple[str, ...]] = {}
+    for pump in translation.program.pumps:
+        names = [n for n in translation.plan.relations.get(pump.name, ()) if not n.endswith("_errors")]
+        stream = translation.program.streams.get(fold(pump.into))
+        about = (*(stream.statement.comments if stream else ()), *pump.statement.comments)
+        if names and about:
+            found[names[-1]] = tuple(dict.fromkeys(about))
+    return found
+
+
+def _file(step: Step, comments: Iterable[str]) -> str:
+    lines = [f"-- {step.note or 'One row for each row that is read, as it comes.'}"]
+    # A comment can't end the line that it stands in, nor name a property.
+    lines += [f"-- {re.sub(r'[^ -~À-￿]', ' ', comment)}" for comment in comments]
+    return "\n".join(lines) + f"\n{step.sql}\n"

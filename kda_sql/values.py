@@ -1,0 +1,179 @@
+"""What an expression of KDA's is in Flink: its SQL, its type, and when it fails."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kda_sql.types import APPROXIMATE, BOOLEAN, INTEGERS, NULL, TEXT, SqlType
+
+#: How tightly an expression holds together: what binds less stands in parentheses inside what binds more.
+ATOM, UNARY, TIMES, PLUS, COMPARED, NOT, AND, OR = 8, 7, 6, 5, 4, 3, 2, 1
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """When a row can't be computed: ``condition`` is true of it. It goes to the error stream then."""
+
+    condition: str
+    error_name: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """An expression, translated.
+
+    Parameters
+    ----------
+    sql : str
+        In Flink's words.
+    type : SqlType
+        In KDA's.
+    binds : int
+        How tightly it holds together.
+    fails : tuple of Failure
+        When its row is told in the error stream instead.
+    clock : bool
+        Whether it is ROWTIME itself.
+    fields : dict or None
+        Of a record: its fields.
+    """
+
+    sql: str
+    type: SqlType
+    binds: int = ATOM
+    fails: tuple[Failure, ...] = ()
+    clock: bool = False
+    fields: dict[str, Value] | None = field(default=None, compare=False)
+
+    def inside(self, binds: int) -> str:
+        """Its SQL, in parentheses where what stands around it binds more tightly."""
+        return self.sql if self.binds >= binds else f"({self.sql})"
+
+    @property
+    def number(self) -> float | None:
+        """The number that it is, where it is written as one."""
+        text = self.sql.lstrip("-")
+        return float(self.sql) if _NUMBER.fullmatch(text) else None
+
+    @property
+    def text(self) -> str | None:
+        """The text that it is, where it is written as one."""
+        match = re.fullmatch(r"'((?:[^']|'')*)'", self.sql)
+        return match.group(1).replace("''", "'") if match else None
+
+
+def call(name: str, type_: SqlType, *arguments: Value) -> Value:
+    """A function of Flink's."""
+    return Value(f"{name}({', '.join(a.sql for a in arguments)})", type_, fails=failures(*arguments))
+
+
+def failures(*values: Any) -> tuple[Failure, ...]:
+    """The failures of some values, each once."""
+    return tuple(dict.fromkeys(f for v in values for f in v.fails))
+
+
+def only_if(condition: str, value: Value) -> Value:
+    """A value that is computed only where a condition holds."""
+    guarded = tuple(replace(f, condition=f"({condition}) AND {f.condition}") for f in value.fails)
+    return replace(value, fails=guarded)
+
+
+def identifier(name: str) -> str:
+    """A name as Flink writes it.
+
+    Examples
+    --------
+    >>> identifier("Means")
+    '`Means`'
+    """
+    return "`" + name.replace("`", "``") + "`"
+
+
+def literal(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def divided(a: Value, b: Value, type_: SqlType) -> Value:
+    """A quotient; a row that divides by zero is told."""
+    fails = failures(a, b)
+    if b.number:
+        return Value(f"{a.inside(TIMES)} / {b.inside(UNARY)}", type_, TIMES, fails)
+    fails += (Failure(f"{b.inside(PLUS)} = 0", "DIVISION_BY_ZERO", f"division by zero: {plain(b.sql)} is 0"),)
+    return Value(f"{a.inside(TIMES)} / NULLIF({b.sql}, 0)", type_, TIMES, fails)
+
+
+def plain(sql: str) -> str:
+    """An expression for a message: without quotes."""
+    return re.sub(r"\s+", " ", sql.replace("`", ""))[:80]
+
+
+def cast(value: Value, to: SqlType) -> Value | None:
+    """CAST as KDA does it: to whole numbers it rounds, and what does not fit is told; None: there is no such cast."""
+    of = value.type
+    if of == to:
+        return value
+    if of == NULL:
+        return Value(f"CAST(NULL AS {to.flink})", to)
+    if of.kind in TEXT and (to.numeric or to.kind in ("BOOLEAN", "TIMESTAMP", "DATE", "TIME")):
+        inner = f"TRIM({value.sql})" if to.kind != "TIMESTAMP" else value.sql
+        if to.kind in INTEGERS:  # '2.7' is a number too
+            sql = f"CAST(ROUND(TRY_CAST({inner} AS DECIMAL(38, 9))) AS {to.flink})"
+        else:
+            sql = f"TRY_CAST({inner} AS {to.flink})"
+        failure = Failure(
+            f"{value.inside(COMPARED)} IS NOT NULL AND {sql} IS NULL",
+            "COERCION",
+            f"{plain(value.sql)}: required a value that CAST can make {to}",
+        )
+        return Value(sql, to, fails=(*value.fails, failure)) if value.text is None else Value(sql, to)
+    if of.kind in TEXT and to.kind in TEXT:
+        fails = value.fails
+        if to.length and (of.length or 10**9) > to.length and value.text is None:
+            message = f"{plain(value.sql)}: longer than {to}"
+            fails += (Failure(f"CHAR_LENGTH({value.sql}) > {to.length}", "COERCION", message),)
+        return Value(f"CAST({value.sql} AS {to.flink})", to, fails=fails)
+    if to.kind in TEXT:
+        if of.kind in ("RECORD", "INTERVAL"):
+            return None
+        return Value(f"CAST({value.sql} AS {to.flink})", to, fails=value.fails)
+    if of.numeric and to.numeric:
+        return Value(f"CAST({_whole(value, to)} AS {to.flink})", to, fails=value.fails)
+    if of.kind in ("TIMESTAMP", "DATE", "TIME") and to.kind in ("TIMESTAMP", "DATE", "TIME"):
+        return Value(f"CAST({value.sql} AS {to.flink})", to, fails=value.fails)
+    if of == BOOLEAN and to.numeric:
+        return Value(f"CAST({value.sql} AS {to.flink})", to, fails=value.fails)
+    return None
+
+
+def assigned(value: Value, to: SqlType) -> Value | None:
+    """A value as a column of that type takes it; None: KDA refuses it, or nothing fits."""
+    of = value.type
+    if of == to:
+        return value
+    if of.kind in TEXT and to.kind in TEXT:
+        return replace(value, sql=f"CAST({value.sql} AS {to.flink})", type=to, binds=ATOM)
+    fits = (
+        (of.numeric and to.numeric)
+        or of == NULL
+        or (of.kind in ("TIMESTAMP", "DATE") and to.kind in ("TIMESTAMP", "DATE"))
+    )
+    return cast(value, to) if fits else None
+
+
+def exactly(value: Value) -> Value:
+    """A computed value with its type in the text: Flink may see it otherwise."""
+    if value.fields is not None or value.type.kind in ("NULL", "INTERVAL"):
+        return value
+    if re.fullmatch(r"(`[^`]+`\.)?`[^`]+`|CAST\((?:[^()]|\([^()]*\))* AS [^()]*(\([^()]*\))?\)", value.sql):
+        return value
+    return replace(value, sql=f"CAST({value.sql} AS {value.type.flink})", binds=ATOM)
+
+
+def _whole(value: Value, to: SqlType) -> str:
+    fraction = value.type.kind in APPROXIMATE or (value.type.kind == "DECIMAL" and value.type.scale)
+    return f"ROUND({value.sql})" if to.kind in INTEGERS and fraction else value.sql

@@ -1,0 +1,159 @@
+"""Aggregates: which calls a query makes, what they need of each row, what they give."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from kda_sql.dialect import offset
+from kda_sql.errors import Located
+from kda_sql.expressions import AGGREGATES, Expressions, function_name
+from kda_sql.types import BIGINT, DOUBLE, SqlType
+from kda_sql.values import Value, exactly, identifier
+
+#: What Flink computes as KDA does; the others are computed by an operator of ours.
+_IN_SQL = ("COUNT", "SUM", "AVG", "MIN", "MAX", "STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP")
+
+
+@dataclass
+class Columns:
+    """Columns that a step hands on: by name, the value that each is."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+
+    def add(self, value: Value, wanted: str) -> str:
+        """The column that holds a value; one that holds it already, or a new one of a name like the one wanted."""
+        for name, other in self.values.items():
+            if other.sql == value.sql and other.type == value.type:
+                return name
+        base = re.sub(r"[^\w.$ ]", "_", wanted)[:60] or "value"
+        name, n = base, 1
+        while name in self.values or name == "rowtime":
+            n += 1
+            name = f"{base}_{n}"
+        self.values[name] = value
+        return name
+
+
+@dataclass
+class Call:
+    """One aggregate over a window."""
+
+    function: str
+    of: str | None
+    type: SqlType
+    distinct: bool = False
+    ignore_nulls: bool = False
+    offset: int = 1
+    default: str | None = None
+    rows: int | None = None
+    milliseconds: int | None = None
+    half_life: int | None = None
+
+    @property
+    def in_sql(self) -> bool:
+        return self.function in _IN_SQL
+
+    @property
+    def sql(self) -> str:
+        """As Flink computes it in a GROUP BY."""
+        of = "*" if self.of is None else identifier(self.of)
+        if self.function == "SUM" and self.type == BIGINT:
+            of = f"CAST({of} AS BIGINT)"
+        return f"CAST({self.function}({'DISTINCT ' if self.distinct else ''}{of}) AS {self.type.flink})"
+
+    def described(self) -> dict[str, Any]:
+        """As an operator's entry says it."""
+        entry: dict[str, Any] = {"function": self.function.lower(), "type": self.type.flink}
+        if self.of is not None:
+            entry["of"] = self.of
+        for key in ("distinct", "ignore_nulls"):
+            if getattr(self, key):
+                entry[key] = True
+        if self.function == "LAG":
+            entry["offset"] = self.offset
+        if self.half_life is not None:
+            entry["half_life"] = self.half_life / 1000
+        for key in ("default", "rows"):
+            if getattr(self, key) is not None:
+                entry[key] = getattr(self, key)
+        if self.milliseconds is not None:
+            entry["seconds"] = self.milliseconds / 1000
+        return entry
+
+
+def aggregate_of(node: Any) -> tuple[str, Any, bool] | None:
+    """Name, call and IGNORE NULLS of an aggregate without its OVER; None for another node."""
+    ignore = isinstance(node, exp.IgnoreNulls)
+    inner = node.this if isinstance(node, exp.IgnoreNulls | exp.RespectNulls) else node
+    name = function_name(inner)
+    return (name, inner, ignore) if name in AGGREGATES else None
+
+
+def call_of(node: Any, rows: Expressions, columns: Columns) -> Call:
+    """An aggregate's call; what it needs of each row is added to the columns."""
+    found = aggregate_of(node)
+    if found is None:
+        raise Located(f"{function_name(node) or 'this'} is no aggregate", offset(node))
+    name, inner, ignore = found
+    arguments, distinct = list(inner.expressions), False
+    if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct):
+        arguments, distinct = list(arguments[0].expressions), True
+    counted = {"LAG": (1, 3), "EXP_AVG": (2, 2)}.get(name, (1, 1))
+    if not counted[0] <= len(arguments) <= counted[1]:
+        raise Located(
+            f"{name} takes {counted[0]} to {counted[1]} arguments, got {len(arguments)}", offset(inner)
+        )
+    if name == "NTH_VALUE":
+        raise Located("NTH_VALUE is not translated: FIRST_VALUE and LAST_VALUE are", offset(inner))
+    if name == "COUNT" and isinstance(arguments[0], exp.Star | exp.Literal):
+        return Call(name, None, BIGINT)
+    value = rows.value(arguments[0])
+    type_ = _result(name, value.type, offset(arguments[0]))
+    call = Call(name, columns.add(exactly(value), _wanted(arguments[0], value)), type_, distinct, ignore)
+    if name == "LAG":
+        if len(arguments) > 1:
+            back = rows.value(arguments[1]).number
+            if back is None or back < 0 or back != int(back):
+                raise Located("LAG's second argument must be a whole number", offset(arguments[1]))
+            call.offset = int(back)
+        if len(arguments) > 2:
+            from kda_sql.values import assigned
+
+            default = assigned(rows.value(arguments[2]), type_)
+            if default is None:
+                raise Located(f"LAG's default must be {type_}, as its first argument", offset(arguments[2]))
+            call.default = columns.add(exactly(default), "otherwise")
+    if name == "EXP_AVG":
+        from kda_sql.times import interval_ms
+
+        call.half_life = interval_ms(arguments[1])
+    return call
+
+
+def _wanted(node: Any, value: Value) -> str:
+    match = re.fullmatch(r"`([^`]+)`", value.sql)
+    return match.group(1) if match else "value"
+
+
+def _result(name: str, of: SqlType, start: int) -> SqlType:
+    if name == "COUNT":
+        return BIGINT
+    if name in ("MIN", "MAX", "FIRST_VALUE", "LAST_VALUE", "LAG"):
+        return of
+    if not of.numeric:
+        raise Located(f"{name} takes numbers, got {of}", start)
+    if name == "SUM":
+        return (
+            BIGINT
+            if of.kind in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+            else (DOUBLE if of.kind in ("REAL", "DOUBLE") else SqlType("DECIMAL", 38, of.scale))
+        )
+    if name == "AVG" and of.kind == "DECIMAL":
+        return SqlType("DECIMAL", 38, max(6, of.scale))
+    if name == "AVG":
+        return DOUBLE if of.kind in ("REAL", "DOUBLE") else of
+    return DOUBLE

@@ -1,0 +1,131 @@
+"""Relations that SQL can't say: windows that look back row by row, windows of a key's own, hotspots, rows in order.
+
+Each maker takes a table environment and a relation's description, and gives its table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline import sql
+from pipeline.application import Call, Hotspots, Ordered, Relation, Sliding, Windows
+from udfs.aggregates import Aggregate
+from udfs.kda_functions import FUNCTIONS
+from udfs.row_stream import through_a_stream
+
+if TYPE_CHECKING:
+    from pyflink.table import Table
+
+_FUNCTION = re.compile(r"\bkda_[a-z_]+(?=\()")
+
+
+def add_functions(table_env: Any, query: str) -> None:
+    """Let a query use KDA's scalar functions: those that it names, under their own names."""
+    from pyflink.table.udf import udf
+
+    known = set(table_env.list_user_defined_functions())
+    for name in sorted(set(_FUNCTION.findall(query)) & set(FUNCTIONS) - known):
+        function, result = FUNCTIONS[name]
+        table_env.create_temporary_function(name, udf(function, result_type=result))
+
+
+def _sliding(table_env: Any, relation: Sliding) -> Table:
+    from udfs import sliding
+    from udfs.keyed_table import column_types
+    from udfs.sliding_function import sliding_windows
+
+    table = table_env.from_path(sql.identifier(relation.of))
+    places = list(column_types(table))
+    calls = {
+        name: sliding.Call(
+            _aggregate(call),
+            _place(call.of, places, relation),
+            _place(call.default, places, relation),
+            call.rows,
+            None if call.seconds is None else round(call.seconds * 1000),
+        )
+        for name, call in relation.columns.items()
+    }
+    for column in relation.partition_by:
+        _place(column, places, relation)
+    return sliding_windows(table_env, table, relation.partition_by, calls, relation.name)
+
+
+def _windows(table_env: Any, relation: Windows) -> Table:
+    from udfs.windows_function import closing_windows
+
+    closed = closing_windows(
+        table_env,
+        table_env.from_path(sql.identifier(relation.of)),
+        relation.opens,
+        round(relation.seconds * 1000),
+        relation.keys,
+        relation.changes,
+        {name: _aggregate(call) for name, call in relation.columns.items()},
+        relation.times,
+        relation.name,
+    )
+    table_env.create_temporary_view(f"{relation.name}_closed_windows", closed)
+    return _in_order(table_env, f"{relation.name}_closed_windows")
+
+
+def _hotspots(table_env: Any, relation: Hotspots) -> Table:
+    from udfs.hotspots_function import hotspots
+
+    return hotspots(
+        table_env,
+        table_env.from_path(sql.identifier(relation.of)),
+        relation.columns,
+        relation.window_size,
+        relation.scan_radius,
+        relation.minimum_points,
+        relation.name,
+    )
+
+
+def _ordered(table_env: Any, relation: Ordered) -> Table:
+    return _in_order(table_env, relation.of)
+
+
+def _in_order(table_env: Any, name: str) -> Table:
+    from pyflink.table import Schema
+
+    table = table_env.sql_query(f"SELECT * FROM `{name}` ORDER BY rowtime")
+    schema = Schema.new_builder()
+    for column in table._j_table.getResolvedSchema().getColumns():
+        name, type_ = column.getName(), column.getDataType().getLogicalType()
+        schema.column(name, "TIMESTAMP_LTZ(3)" if name == "rowtime" else type_.asSerializableString())
+    schema.watermark("rowtime", "SOURCE_WATERMARK()")
+    return through_a_stream(table_env, table, schema.build())
+
+
+def _aggregate(call: Call) -> Aggregate:
+    return Aggregate(
+        call.function,
+        call.type,
+        call.of,
+        call.distinct,
+        call.ignore_nulls,
+        call.offset,
+        call.default,
+        call.half_life,
+    )
+
+
+def _place(column: str | None, places: list[str], relation: Relation) -> int | None:
+    if column is None:
+        return None
+    if column not in places:
+        raise ValueError(f"{relation.name}: required a column of {', '.join(places)}, got {column}")
+    return places.index(column)
+
+
+#: By the kind of relation.
+OPERATORS: Mapping[type[Relation], Callable[[Any, Any], Table]] = {
+    Sliding: _sliding,
+    Windows: _windows,
+    Hotspots: _hotspots,
+    Ordered: _ordered,
+}

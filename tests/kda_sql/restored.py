@@ -1,0 +1,152 @@
+"""A case with a stop in its middle: half of the records, a savepoint, another job that goes on with the rest."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import sql
+from pipeline.application import ERRORS, Application
+from pipeline.settings import settings
+from tests.kda_sql.case import Case, Record
+
+#: Marks the rows that say that a record was read.
+_READ = "a record was read"
+_SECONDS = 240.0
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Records as lines of files in a folder, which is watched; where it has read to is in checkpoints."""
+
+    folder: Path
+
+    def check(self) -> None:
+        """There is nothing to ask."""
+
+    def write(self, name: str, records: Sequence[Record], quiet_until: int | None) -> int:
+        """Put records there, and at last that nothing came until a time; how many lines."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = [
+            {"at": r.at, "data": r.data.decode(), "shard": r.shard, "key": r.partition_key} for r in records
+        ]
+        lines += [{"at": quiet_until}] if quiet_until is not None else []
+        hidden = self.folder / f".{name}"
+        hidden.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        hidden.rename(self.folder / name)
+        return len(lines)
+
+    def records(self, table_env: Any, name: str) -> Any:
+        """``data``, ``shard``, ``partition_key``, ``sequence_number`` and ``rowtime``."""
+        from pyflink.table import Schema
+
+        table_env.execute_sql(
+            f"CREATE TEMPORARY TABLE `{name}_lines` (line STRING) WITH ('connector' = 'filesystem',"
+            f" 'path' = '{self.folder.as_uri()}', 'format' = 'raw', 'source.monitor-interval' = '200 ms')"
+        )
+        timed = table_env.sql_query(
+            "SELECT CAST(JSON_VALUE(line, '$.data') AS BYTES) AS `data`, JSON_VALUE(line, '$.shard') AS shard,"
+            " JSON_VALUE(line, '$.key') AS partition_key, JSON_VALUE(line, '$.at') AS sequence_number,"
+            f" TO_TIMESTAMP_LTZ(CAST(JSON_VALUE(line, '$.at') AS BIGINT), 3) AS `rowtime` FROM `{name}_lines`"
+        )
+        schema = Schema.new_builder().column("data", "BYTES")
+        for text in ("shard", "partition_key", "sequence_number"):
+            schema.column(text, "STRING")
+        schema.column("rowtime", "TIMESTAMP_LTZ(3)")
+        schema.watermark("rowtime", "rowtime - INTERVAL '0.001' SECOND")
+        return table_env.from_data_stream(table_env.to_data_stream(timed), schema.build())
+
+
+def rows_of(
+    case: Case,
+    app: Application,
+    records: dict[str, Sequence[Record]],
+    wanted: Sequence[str],
+    folder: Path,
+    environment: Callable[..., Any],
+) -> dict[str, list[tuple[str | None, dict[str, Any]]]]:
+    """The rows of some relations, as (rowtime, columns), of both jobs together.
+
+    Parameters
+    ----------
+    records : dict
+        By source relation.
+    environment : callable
+        Makes a table environment; keywords are Flink's options, as the jobs' tests write them.
+    """
+    sources = {name: FileSource(folder / f"in_{i}") for i, name in enumerate(records)}
+    moments = sorted(r.at for rs in records.values() for r in rs)
+    middle = moments[len(moments) // 2]
+    first = sum(s.write("1", [r for r in records[n] if r.at < middle], None) for n, s in sources.items())
+    savepoint = _run(app, sources, wanted, folder / "out_1", first, folder, None, environment)
+    rest = sum(
+        s.write("2", [r for r in records[n] if r.at >= middle], case.quiet_until) for n, s in sources.items()
+    )
+    _run(app, sources, wanted, folder / "out_2", rest, folder, savepoint, environment)
+    found: dict[str, list[tuple[str | None, dict[str, Any]]]] = {name: [] for name in wanted}
+    for row in [*_read(folder / "out_1"), *_read(folder / "out_2")]:
+        name = ERRORS if row["relation"] == "all_errors" else row["relation"]
+        if name in found:
+            found[name].append((row.get("rowtime"), json.loads(row["data"])))
+    return found
+
+
+def _run(
+    app: Application,
+    sources: dict[str, FileSource],
+    wanted: Sequence[str],
+    out: Path,
+    lines: int,
+    folder: Path,
+    savepoint: str | None,
+    environment: Callable[..., Any],
+) -> str:
+    """Run until so many lines were read, and stop; the first job with its windows open, the second with all closed."""
+    from pipeline.pipeline import Pipeline
+    from pipeline.tap import tapped
+
+    options = {"execution__checkpointing__interval": "500 ms"}
+    if savepoint:
+        options["execution__state_recovery__path"] = savepoint
+    table_env = environment(**options)
+    pipeline = Pipeline(table_env, app, settings(app, {}), dict(sources))
+    pipeline.unite_errors()
+    queries = [tapped(table_env, "all_errors" if name == ERRORS else name) for name in wanted]
+    queries += [
+        f"SELECT '{_READ}', CAST(rowtime AS TIMESTAMP(3)), '{{}}' FROM {sql.identifier(f'{name}_undecoded')}"
+        for name in sources
+    ]
+    table_env.execute_sql(
+        "CREATE TEMPORARY TABLE rows_out (relation STRING, `rowtime` STRING, `data` STRING)"
+        f" WITH ('connector' = 'filesystem', 'path' = '{out.as_uri()}', 'format' = 'json')"
+    )
+    inserts = table_env.create_statement_set()
+    union = "\nUNION ALL\n".join(queries)
+    inserts.add_insert_sql(
+        "INSERT INTO rows_out SELECT relation, CAST(rowtime AS STRING), data"
+        f" FROM ({union}) AS each_row (relation, rowtime, data)"
+    )
+    client = inserts.execute().get_job_client()
+    end = time.monotonic() + _SECONDS
+    try:
+        while sum(row["relation"] == _READ for row in _read(out)) < lines:
+            assert time.monotonic() < end, f"{len(_read(out))} rows came, of {lines} lines"
+            assert not str(client.get_job_status().result()).endswith("FAILED"), "the job failed"
+            time.sleep(0.2)
+        return str(
+            client.stop_with_savepoint(savepoint is not None, (folder / "savepoints").as_uri()).result()
+        )
+    except BaseException:
+        client.cancel()
+        raise
+
+
+def _read(folder: Path) -> list[dict[str, Any]]:
+    """What is written for good, in order."""
+    files = [p for p in folder.glob("*") if not p.name.startswith((".", "_"))]
+    files.sort(key=lambda p: int(p.name.rpartition("-")[2].partition(".")[0]))
+    return [json.loads(line) for p in files for line in p.read_text().splitlines()]

@@ -1,0 +1,22 @@
+"""Every case as a real job: records in, rows out, error stream included; all on one mini-cluster."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.jobs.conftest import Flink
+from tests.kda_sql.case import Case, read_cases
+from tests.kda_sql.run import CASES, faults
+
+pytestmark = pytest.mark.flink
+
+
+@pytest.fixture(scope="module")
+def environment(mini_flink: Flink) -> Any:
+    return mini_flink.environment
+
+
+@pytest.mark.parametrize("case", read_cases(CASES), ids=lambda case: case.name)
+def test_holds(case: Case, environment: Any, tmp_path: Path) -> None:
+    assert list(faults(case, tmp_path, environment)) == []

@@ -1,0 +1,306 @@
+"""Aggregates over a window that moves: values come in at one end and leave at the other.
+
+Each keeps no more than it needs, and every sum is exact: what has left a window leaves nothing behind, not even a
+rounding error.
+
+Examples
+--------
+>>> mean = accumulator(Aggregate("avg", "DOUBLE"))
+>>> for value in (0.1, 1e16, None):
+...     mean.add(value, 0)
+>>> mean.remove(0.1, 0), mean.remove(1e16, 0)
+(None, None)
+>>> mean.result(None, 0) is None
+True
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any, Protocol
+
+_EXACT = Context(prec=76)
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """What to compute of a window.
+
+    Parameters
+    ----------
+    function : str
+        ``count``, ``sum``, ``avg``, ``min``, ``max``, ``first_value``, ``last_value``, ``stddev_pop``, ``stddev_samp``,
+        ``var_pop``, ``var_samp``, ``lag``, ``exp_avg``.
+    type : str
+        Of the result, in Flink's words.
+    of : str or None
+        Column that it is of; None: of rows.
+    distinct, ignore_nulls : bool
+    offset : int
+        With ``lag``: how many rows back.
+    default : str or None
+        With ``lag``: column with the value where there is no such row.
+    half_life : float
+        With ``exp_avg``: seconds after which a value counts half.
+    """
+
+    function: str
+    type: str
+    of: str | None = None
+    distinct: bool = False
+    ignore_nulls: bool = False
+    offset: int = 1
+    default: str | None = None
+    half_life: float = 0.0
+
+
+class Accumulator(Protocol):
+    """Values in order of their time (milliseconds) in and out, and the result for the newest row."""
+
+    def add(self, value: Any, time: int) -> None: ...
+    def remove(self, value: Any, time: int) -> None: ...
+    def result(self, default: Any, time: int) -> Any: ...
+
+
+def accumulator(aggregate: Aggregate) -> Accumulator:
+    """An empty accumulator.
+
+    Raises
+    ------
+    ValueError
+        For a function that there is not.
+    """
+    if aggregate.function not in FUNCTIONS:
+        raise ValueError(f"function must be one of {', '.join(FUNCTIONS)}, got {aggregate.function}")
+    return FUNCTIONS[aggregate.function](aggregate)
+
+
+class _Count:
+    """COUNT: of rows, of values that are there, or of different ones."""
+
+    def __init__(self, aggregate: Aggregate) -> None:
+        self._rows = aggregate.of is None
+        self._distinct: Counter[Any] | None = Counter() if aggregate.distinct else None
+        self._count = 0
+
+    def add(self, value: Any, time: int) -> None:
+        if self._rows or value is not None:
+            self._count += 1
+            if self._distinct is not None:
+                self._distinct[value] += 1
+
+    def remove(self, value: Any, time: int) -> None:
+        if self._rows or value is not None:
+            self._count -= 1
+            if self._distinct is not None:
+                self._distinct[value] -= 1
+                if not self._distinct[value]:
+                    del self._distinct[value]
+
+    def result(self, default: Any, time: int) -> int:
+        return self._count if self._distinct is None else len(self._distinct)
+
+
+class _Sum:
+    """SUM and AVG. Floats are kept as parts that don't overlap, so that a sum is that of the values that are there."""
+
+    def __init__(self, aggregate: Aggregate) -> None:
+        self._average = aggregate.function == "avg"
+        self._type = aggregate.type
+        self._count = 0
+        self._total: Any = 0
+        self._parts: list[float] = []
+
+    def add(self, value: Any, time: int) -> None:
+        if value is not None:
+            self._count += 1
+            self._move(value)
+
+    def remove(self, value: Any, time: int) -> None:
+        if value is not None:
+            self._count -= 1
+            self._move(-value)
+
+    def _move(self, value: Any) -> None:
+        if isinstance(value, float):
+            parts, kept = [], value
+            for part in self._parts:
+                if abs(kept) < abs(part):
+                    kept, part = part, kept
+                high = kept + part
+                low = part - (high - kept)
+                if low:
+                    parts.append(low)
+                kept = high
+            self._parts = [*parts, kept] if kept else parts
+        elif isinstance(value, Decimal):
+            self._total = _EXACT.add(Decimal(self._total), value)
+        else:
+            self._total += value
+
+    def result(self, default: Any, time: int) -> Any:
+        if not self._count:
+            return None
+        total = math.fsum(self._parts) if self._parts or self._type in ("DOUBLE", "FLOAT") else self._total
+        if self._type in ("DOUBLE", "FLOAT"):
+            total = total + float(self._total)
+        if not self._average:
+            return total
+        if isinstance(total, int):  # integers have an integer for mean, cut off towards zero
+            return total // self._count if total >= 0 else -(-total // self._count)
+        if isinstance(total, Decimal):
+            return _EXACT.divide(total, Decimal(self._count)).quantize(
+                Decimal("0.000001"), ROUND_HALF_UP, _EXACT
+            )
+        return total / self._count
+
+
+class _Extreme:
+    """MIN and MAX: only values that may still become the extreme are kept."""
+
+    def __init__(self, aggregate: Aggregate) -> None:
+        self._sign = 1 if aggregate.function == "max" else -1
+        self._kept: deque[tuple[int, Any]] = deque()
+        self._added = self._removed = 0
+
+    def add(self, value: Any, time: int) -> None:
+        if value is None:
+            return
+        while self._kept and (self._kept[-1][1] <= value if self._sign > 0 else self._kept[-1][1] >= value):
+            self._kept.pop()
+        self._kept.append((self._added, value))
+        self._added += 1
+
+    def remove(self, value: Any, time: int) -> None:
+        if value is None:
+            return
+        if self._kept and self._kept[0][0] == self._removed:
+            self._kept.popleft()
+        self._removed += 1
+
+    def result(self, default: Any, time: int) -> Any:
+        return self._kept[0][1] if self._kept else None
+
+
+class _Ends:
+    """FIRST_VALUE, LAST_VALUE and LAG: by place, NULLs counting unless they are to be ignored."""
+
+    def __init__(self, aggregate: Aggregate) -> None:
+        self._function = aggregate.function
+        self._ignore = aggregate.ignore_nulls
+        self._offset = aggregate.offset
+        self._values: deque[Any] = deque()
+        self._last: Any = None
+
+    def add(self, value: Any, time: int) -> None:
+        self._last = value
+        if not self._ignore or value is not None:
+            self._values.append(value)
+
+    def remove(self, value: Any, time: int) -> None:
+        if not self._ignore or value is not None:
+            self._values.popleft()
+
+    def result(self, default: Any, time: int) -> Any:
+        if self._function == "lag":
+            # The current row is the last one that is kept, unless it is a NULL that is ignored.
+            back = self._offset + (0 if self._ignore and self._last is None else 1)
+            return self._values[-back] if 1 <= back <= len(self._values) else default
+        if not self._values:
+            return None
+        return self._values[0 if self._function == "first_value" else -1]
+
+
+class _FirstAndLast:
+    """FIRST_VALUE and LAST_VALUE of a window that only grows."""
+
+    def __init__(self, aggregate: Aggregate) -> None:
+        self._first = aggregate.function == "first_value"
+        self._ignore = aggregate.ignore_nulls
+        self._value: Any = None
+        self._found = False
+
+    def add(self, value: Any, time: int) -> None:
+        if (self._ignore and value is None) or (self._first and self._found):
+            return
+        self._value, self._found = value, True
+
+    def remove(self, value: Any, time: int) -> None:
+        raise NotImplementedError
+
+    def result(self, default: Any, time: int) -> Any:
+        return self._value
+
+
+class _Spread:
+    """Variance and standard deviation, in two passes over the values that are there."""
+
+    def __init__(self, aggregate: Aggregate) -> None:
+        self._sample = aggregate.function.endswith("samp")
+        self._root = aggregate.function.startswith("stddev")
+        self._values: deque[float] = deque()
+
+    def add(self, value: Any, time: int) -> None:
+        if value is not None:
+            self._values.append(float(value))
+
+    def remove(self, value: Any, time: int) -> None:
+        if value is not None:
+            self._values.popleft()
+
+    def result(self, default: Any, time: int) -> float | None:
+        n = len(self._values)
+        if n < (2 if self._sample else 1):
+            return None
+        mean = math.fsum(self._values) / n
+        variance = math.fsum((v - mean) ** 2 for v in self._values) / (n - self._sample)
+        return math.sqrt(variance) if self._root else variance
+
+
+class _ExponentialMean:
+    """EXP_AVG: a mean in which a value counts half after each half-life."""
+
+    def __init__(self, aggregate: Aggregate) -> None:
+        self._half_life = aggregate.half_life * 1000
+        self._values: deque[tuple[int, float]] = deque()
+
+    def add(self, value: Any, time: int) -> None:
+        if value is not None:
+            self._values.append((time, float(value)))
+
+    def remove(self, value: Any, time: int) -> None:
+        if value is not None:
+            self._values.popleft()
+
+    def result(self, default: Any, time: int) -> float | None:
+        weighed = [(0.5 ** ((time - t) / self._half_life), v) for t, v in self._values]
+        total = math.fsum(w for w, _ in weighed)
+        return math.fsum(w * v for w, v in weighed) / total if total else None
+
+
+FUNCTIONS: dict[str, Callable[[Aggregate], Accumulator]] = {
+    "count": _Count,
+    "sum": _Sum,
+    "avg": _Sum,
+    "min": _Extreme,
+    "max": _Extreme,
+    "first_value": _Ends,
+    "last_value": _Ends,
+    "lag": _Ends,
+    "stddev_pop": _Spread,
+    "stddev_samp": _Spread,
+    "var_pop": _Spread,
+    "var_samp": _Spread,
+    "exp_avg": _ExponentialMean,
+}
+
+
+def growing(aggregate: Aggregate) -> Accumulator:
+    """An accumulator for a window that only grows: it keeps no more than one value where one is enough."""
+    if aggregate.function in ("first_value", "last_value"):
+        return _FirstAndLast(aggregate)
+    return accumulator(aggregate)

@@ -1,0 +1,77 @@
+"""Tables as keyed streams for Python's functions: what every such function of ours needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyflink.common import Types
+
+if TYPE_CHECKING:
+    from pyflink.common.typeinfo import TypeInformation
+    from pyflink.table import Table
+
+
+def process_keyed(
+    stream: Any, function: Any, element: TypeInformation, result: TypeInformation, name: str, uid: str
+) -> Any:
+    """Key a stream of (key, element, rowtime) by its first field and process it.
+
+    PyFlink's own ``key_by`` puts a second Python operator in front, only to compute the key; here SQL has done so,
+    and Java takes it from the row (a third less time per record).
+
+    Parameters
+    ----------
+    stream : DataStream
+    function : KeyedProcessFunction
+        It is given elements alone.
+    element, result : TypeInformation
+        Of what it is given, and of what it gives.
+    name, uid : str
+        The operator's, for the page and for its state.
+    """
+    from pyflink.datastream import DataStream
+    from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
+    from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
+    from pyflink.util.java_utils import get_j_env_configuration
+
+    jvm = _jvm()
+    keyed = stream._j_data_stream.keyBy(
+        jvm.KeyByKeySelector(), Types.ROW([Types.STRING()]).get_java_type_info()
+    )
+    configuration = get_j_env_configuration(keyed.getExecutionEnvironment())
+    threads = (
+        configuration.getString(jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"
+    )
+    operator = jvm.EmbeddedPythonKeyedProcessOperator if threads else jvm.ExternalPythonKeyedProcessOperator
+    info = _create_j_data_stream_python_function_info(function, UserDefinedDataStreamFunction.KEYED_PROCESS)
+    types = Types.ROW_NAMED(["key", "element", "rowtime"], [Types.STRING(), element, Types.INSTANT()])
+    out = result.get_java_type_info()
+    processed = keyed.transform(name, out, operator(configuration, info, types.get_java_type_info(), out))
+    return DataStream(processed).uid(uid)
+
+
+def resolved(table: Table) -> tuple[dict[str, str], str]:
+    """A table's columns with their types, and which one is the rowtime attribute.
+
+    Raises
+    ------
+    ValueError
+        Where there is not exactly one.
+    """
+    checks = _jvm().org.apache.flink.table.types.logical.utils.LogicalTypeChecks
+    columns, rowtimes = {}, []
+    for column in table._j_table.getResolvedSchema().getColumns():
+        type_ = column.getDataType().getLogicalType()
+        if checks.isRowtimeAttribute(type_):
+            rowtimes.append(column.getName())
+        else:
+            columns[column.getName()] = type_.copy(True).asSerializableString()
+    if len(rowtimes) != 1:
+        raise ValueError(f"required one rowtime attribute, got {rowtimes or 'none'}")
+    return columns, rowtimes[0]
+
+
+def _jvm() -> Any:
+    from pyflink.java_gateway import get_gateway
+
+    return get_gateway().jvm

@@ -1,0 +1,123 @@
+"""A table through a keyed Python function and back: sliding windows, windows that close, hotspots.
+
+Rows reach the function in the form that it computes with: times are whole milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyflink.common import Types
+from pyflink.table import Schema
+
+from udfs.keyed_stream import process_keyed, resolved
+
+if TYPE_CHECKING:
+    from pyflink.common.typeinfo import TypeInformation
+    from pyflink.table import StreamTableEnvironment, Table
+
+_TIME = "time_ms"
+_TYPES = {
+    "VARCHAR": Types.STRING,
+    "CHAR": Types.STRING,
+    "STRING": Types.STRING,
+    "BOOLEAN": Types.BOOLEAN,
+    "TINYINT": Types.BYTE,
+    "SMALLINT": Types.SHORT,
+    "INT": Types.INT,
+    "BIGINT": Types.LONG,
+    "FLOAT": Types.FLOAT,
+    "DOUBLE": Types.DOUBLE,
+    "DECIMAL": Types.BIG_DEC,
+    "TIMESTAMP": Types.LONG,
+    "DATE": Types.LONG,
+}
+
+
+def through_keyed_function(
+    table_env: StreamTableEnvironment,
+    table: Table,
+    function: Any,
+    key: Sequence[str],
+    results: Mapping[str, str],
+    name: str,
+    kind: str,
+) -> Table:
+    """The rows that a keyed function makes of a table's.
+
+    Parameters
+    ----------
+    table_env : StreamTableEnvironment
+    table : Table
+        Insert-only, with one rowtime attribute, ``rowtime``.
+    function : KeyedProcessFunction
+        Given a row's values in the order of the table's columns, rowtime left out; gives the time of what comes out,
+        in milliseconds, and ``results``.
+    key : sequence of str
+        Columns whose rows belong together; none: all do.
+    results : mapping of str
+        Columns of what comes out, with Flink's types.
+    name : str
+        Unique in the job: views and state are named after it.
+    kind : str
+        What the operator is called on the page.
+
+    Returns
+    -------
+    Table
+        ``results``, and ``rowtime``.
+    """
+    columns, rowtime = resolved(table)
+    table_env.create_temporary_view(f"{name}_in", table)
+    parts = ", ".join(f"CAST(`{c}` AS STRING)" for c in key)
+    keyed = f"JSON_ARRAY({parts} NULL ON NULL)" if key else "CAST('' AS STRING)"
+    values = ", ".join(_outbound(c, t) for c, t in columns.items()) or "CAST(0 AS INT)"
+    stream = table_env.to_data_stream(
+        table_env.sql_query(f"SELECT {keyed} AS `key`, ROW({values}) AS `row`, `{rowtime}` FROM `{name}_in`")
+    )
+    element = _row_type(columns or {"nothing": "INT"})
+    row = _row_type({_TIME: "BIGINT"} | dict(results))
+    made = process_keyed(stream, function, element, row, kind, f"{kind} {name}")
+    schema = Schema.new_builder().column(_TIME, "BIGINT NOT NULL")
+    for column, type_ in results.items():
+        schema.column(column, _between(type_))
+    # Its own time, not the record's: a timer that was set by another may come after later ones.
+    schema.column_by_expression("rowtime", f"TO_TIMESTAMP_LTZ(`{_TIME}`, 3)")
+    schema.watermark("rowtime", "SOURCE_WATERMARK()")
+    table_env.create_temporary_view(f"{name}_out", table_env.from_data_stream(made, schema.build()))
+    inbound = ", ".join([*(_inbound(c, t) for c, t in results.items()), "`rowtime`"])
+    return table_env.sql_query(f"SELECT {inbound} FROM `{name}_out`")
+
+
+def column_types(table: Table) -> dict[str, str]:
+    """A table's columns but rowtime, with Flink's types."""
+    return resolved(table)[0]
+
+
+def _root(type_: str) -> str:
+    return type_.partition("(")[0].strip()
+
+
+def _row_type(columns: Mapping[str, str]) -> TypeInformation:
+    for column, type_ in columns.items():
+        if _root(type_) not in _TYPES:
+            raise ValueError(f"column {column} has type {type_}, which can't pass; leave it out")
+    return Types.ROW_NAMED(list(columns), [_TYPES[_root(t)]() for t in columns.values()])
+
+
+def _outbound(column: str, type_: str) -> str:
+    if _root(type_) in ("TIMESTAMP", "DATE"):
+        time = f"CAST(`{column}` AS TIMESTAMP(3))"
+        return f"EXTRACT(EPOCH FROM {time}) * 1000 + EXTRACT(MILLISECOND FROM {time})"
+    return f"`{column}`"
+
+
+def _between(type_: str) -> str:
+    return {"TIMESTAMP": "BIGINT", "DATE": "BIGINT", "CHAR": "STRING"}.get(_root(type_), type_)
+
+
+def _inbound(column: str, type_: str) -> str:
+    if _root(type_) in ("TIMESTAMP", "DATE"):
+        return f"CAST(TO_TIMESTAMP_LTZ(`{column}`, 3) AS {type_}) AS `{column}`"
+    return f"CAST(`{column}` AS {type_}) AS `{column}`" if _root(type_) == "CHAR" else f"`{column}`"
