@@ -154,9 +154,9 @@ def test_records_and_times_own_rows_pass_one_operator_so_that_none_overtakes(min
     processed, errors = preprocess(table_env, records, PreprocessOptions("f", "us-east-1"), "numbers")
     table_env.create_temporary_view("processed", processed)
     table_env.create_temporary_view("failed", errors)
-    table_env.execute_sql("CREATE TEMPORARY TABLE bytes (b BYTES) WITH ('connector' = 'blackhole')")
+    table_env.execute_sql("CREATE TEMPORARY TABLE taken (b BYTES) WITH ('connector' = 'blackhole')")
     statements = table_env.create_statement_set()
-    statements.add_insert_sql("INSERT INTO bytes SELECT `data` FROM processed")
-    statements.add_insert_sql("INSERT INTO bytes SELECT CAST(message AS BYTES) FROM failed")
+    statements.add_insert_sql("INSERT INTO taken SELECT `data` FROM processed")
+    statements.add_insert_sql("INSERT INTO taken SELECT CAST(message AS BYTES) FROM failed")
     called = [o.name for o in operators_of(table_env, statements) if "numbers_preprocess(" in o.name]
     assert len(called) == 1
