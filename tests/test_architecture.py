@@ -22,7 +22,7 @@ MAY_KNOW = {
 }
 THIRD_PARTIES = {
     "lambdas": {"boto3", "botocore"},
-    "udfs": {"msgspec", "numpy", "numba", "pyflink"},
+    "udfs": {"msgspec", "numpy", "llvmlite", "numba", "pyflink"},
 }
 #: Algorithms: they must run where there is no Flink.
 WITHOUT_FLINK = (
