@@ -98,11 +98,11 @@ def template(version: int) -> str:
     kind = "AWS::KinesisAnalytics" + ("V2" if version == 2 else "")
     code = "\n".join(" " * 10 + line for line in SQL.splitlines())
     inputs = """
-        - NamePrefix: TICKS
-          InputParallelism: {Count: 2}
-          KinesisStreamsInput: {ResourceARN: !GetAtt Ticks.Arn, RoleARN: !GetAtt Role.Arn}
-          InputProcessingConfiguration: {InputLambdaProcessor: {ResourceARN: !Ref Unzip}}
-          InputSchema: """
+          - NamePrefix: TICKS
+            InputParallelism: {Count: 2}
+            KinesisStreamsInput: {ResourceARN: !GetAtt Ticks.Arn, RoleARN: !GetAtt Role.Arn}
+            InputProcessingConfiguration: {InputLambdaProcessor: {ResourceARN: !Ref Unzip}}
+            InputSchema: """
     inputs += json.dumps(SCHEMA)
     properties = (
         f"ApplicationCode: |\n{code}\n      Inputs: {inputs}"
