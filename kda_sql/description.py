@@ -145,7 +145,7 @@ def get(tree: Any, key: str) -> Any:
 
 
 def named(resource: Any) -> str | None:
-    """The name at the end of an ARN; a name stays as it is.
+    """The name at the end of an ARN, of a function with its alias; a name stays as it is.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def named(resource: Any) -> str | None:
     last = resource.rpartition("/")[2]
     parts = last.split(":")
     if len(parts) > 6 and parts[5] == "function":
-        return parts[6]
+        return ":".join(parts[6:])
     return parts[-1]
 
 
