@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from kda_sql.dialect import Truncated, offset
 from kda_sql.errors import Located
 from kda_sql.expressions import Expressions, function_name, is_clock, window_ms
 from kda_sql.functions import stepped_time
+from kda_sql.nodes import Truncated, offset
 from kda_sql.sources import Source
 from kda_sql.steps import Step
 from kda_sql.times import interval_ms, interval_sql

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from kda_sql import query
-from kda_sql.dialect import offset
 from kda_sql.errors import KdaSqlError, Located, Reported, nearest
+from kda_sql.nodes import offset
 from kda_sql.program import Program, Pump, fold
 from kda_sql.scope import Relation
 from kda_sql.steps import Names, Step
