@@ -20,7 +20,7 @@ test-fast: setup ## the tests that need neither Java nor the local AWS
 	@.venv/bin/pytest -m "not flink and not aws"
 
 check: setup ## format, lint, types, SQL
-	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/sqlfluff lint -q jobs
 
 kda-sql-cases: setup ## KDA SQL programs as real jobs: records in, rows out (CASES=FOLDER for others)
 	@.venv/bin/python -m tests.kda_sql.run $(CASES)

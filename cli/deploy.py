@@ -83,6 +83,9 @@ def up(
     properties: Properties = None,
     properties_file: PropertiesFile = None,
     parameters: Parameters = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Don't ask before a resource is deleted that is named no longer.")
+    ] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
@@ -98,7 +101,12 @@ def up(
         groups, found = _settled(chosen, properties_file, properties, where)
         template = _template(chosen, groups, found)
         ours, resources = _divided(parameters)
-        outputs = stacks.deploy(where, chosen, resources, found, _out.print)
+        try:
+            outputs = stacks.deploy(where, chosen, resources, found, tell=_out.print)
+        except stacks.LossError as loss:
+            if not yes:
+                typer.confirm(f"{loss}. Go on?", abort=True)
+            outputs = stacks.deploy(where, chosen, resources, found, lose=True)
         for key, value in sorted(outputs.items()):
             _out.print(f"{key}: {value}")
         if _deploy(chosen, where, template, found, ours).status != "RUNNING":

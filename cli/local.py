@@ -146,4 +146,7 @@ def _chosen(names: list[str] | None) -> dict[str, Application]:
 
 def _deploy(endpoint: str, chosen: dict[str, Application]) -> None:
     for each in chosen.values():
-        stacks.deploy(endpoint, each, tell=_out.print)
+        try:
+            stacks.deploy(endpoint, each, tell=_out.print)
+        except stacks.LossError as loss:  # of a job that was given other properties, and may run
+            _out.print(f"{loss}: the stack is left as it is. `kda local reset` makes all anew.")

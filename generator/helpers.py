@@ -28,13 +28,98 @@ def chosen(words: Sequence[object]) -> Maker:
 
 
 def faked(method: str, **options: Any) -> Maker:
-    """Return a maker for a method of Faker; a tag's argument is ignored."""
+    """Return a maker for a method of Faker; a tag's argument is ignored, as JavaScript does."""
 
     def maker(source: Source, _: Any) -> Callable[[], object]:
         make = getattr(source.faker, method)
         return (lambda: make(**options)) if options else make
 
     return maker
+
+
+def gendered(method: str) -> Maker:
+    """Return a maker of a name; the argument 0 asks for a man's, 1 for a woman's."""
+
+    def maker(source: Source, argument: Any) -> Callable[[], object]:
+        suffix = {0: "_male", 1: "_female"}.get(argument, "") if isinstance(argument, int) else ""
+        make: Callable[[], object] = getattr(source.faker, f"{method}{suffix}")
+        return make
+
+    return maker
+
+
+def either(usual: Maker, asked: Maker) -> Maker:
+    """Return a maker that is another one where the argument is true."""
+    return lambda source, argument: (asked if argument is True else usual)(source, None)
+
+
+def account_of(name: Callable[[Source, str], object], usual: str) -> Maker:
+    """Return a maker of a user's name or address; the argument is their first name."""
+
+    def maker(source: Source, argument: Any) -> Callable[[], object]:
+        if argument is None:
+            make: Callable[[], object] = getattr(source.faker, usual)
+            return make
+        first = "".join(c for c in text_of(argument) if c.isalnum())
+        if not first:
+            raise TemplateError("takes a first name")
+        return lambda: name(source, first)
+
+    return maker
+
+
+def user_name(source: Source, first: str) -> str:
+    """A user's name from their first name."""
+    last = source.random.choice((source.faker.last_name(), str(source.random.randrange(100))))
+    return f"{first}{source.random.choice('._')}{last}"
+
+
+def one_of(formats: Sequence[str]) -> Maker:
+    """Return a filler of the pattern with the number that is the argument, from 0; beyond the last it begins anew."""
+
+    def maker(source: Source, argument: Any) -> Callable[[], object]:
+        number = 0 if argument is None else argument
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise TemplateError("takes the number of a format, from 0")
+        return pattern(formats[number % len(formats)])(source, None)
+
+    return maker
+
+
+def file_of(method: str) -> Maker:
+    """Return a maker of a file's name; the argument is its extension."""
+
+    def maker(source: Source, argument: Any) -> Callable[[], object]:
+        make = getattr(source.faker, method)
+        if argument is None:
+            return lambda: make()
+        if not isinstance(argument, str):
+            raise TemplateError("takes an extension as text")
+        return lambda: f"{make().rpartition('.')[0]}.{argument}"
+
+    return maker
+
+
+def nearby(source: Source, argument: Any) -> Callable[[], object]:
+    """Latitude and longitude at most 10 km from the argument's, ``[48.1, 11.5]``; anywhere by default."""
+    given = (
+        [source.random.uniform(-80, 80), source.random.uniform(-170, 170)] if argument is None else argument
+    )
+    numbers = isinstance(given, list) and all(
+        isinstance(n, int | float) and not isinstance(n, bool) for n in given
+    )
+    if not numbers or len(given) != 2 or not (abs(given[0]) <= 90 and abs(given[1]) <= 180):
+        raise TemplateError("takes a latitude and a longitude, [48.1, 11.5]")
+    degrees = 10 / 111.2
+
+    def make() -> object:
+        angle, far = source.random.uniform(0, math.tau), degrees * math.sqrt(source.random.random())
+        latitude = max(-90.0, min(90.0, given[0] + far * math.cos(angle)))
+        widened = max(math.cos(math.radians(given[0])), 0.01)
+        longitude = (given[1] + far * math.sin(angle) / widened + 180) % 360 - 180
+        return f"{latitude:.4f},{longitude:.4f}"
+
+    return make
 
 
 def counted(default: int, make: Callable[[Source, int], object]) -> Maker:

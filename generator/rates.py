@@ -5,11 +5,12 @@ Each rate yields due times in seconds since the sender began, rising. Whoever se
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from itertools import count
 from random import Random
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 #: Records a second; the upper end only keeps a slip of the keyboard from filling a disk.
 RecordsPerSecond = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
@@ -93,8 +94,35 @@ class Periodic(_Rate):
                 yield second + (n + 0.5) / number
 
 
+#: A rate's forms, by a name of their own.
+FORMS: dict[str, type[_Rate]] = {"constant rate": Constant, "paced rate": Paced, "periodic rate": Periodic}
+
+
 def _number_is_constant(value: Any) -> Any:
     return {"per_second": value} if isinstance(value, int | float | str) else value
 
 
-Rate = Annotated[Constant | Paced | Periodic, BeforeValidator(_number_is_constant)]
+def _form(value: Any) -> str | None:
+    """The form whose fields are most like a mapping's; None: like none of them."""
+    if isinstance(value, _Rate):
+        return next(name for name, form in FORMS.items() if isinstance(value, form))
+    given = [str(key) for key in value] if isinstance(value, dict) else []
+    likeness = {
+        name: sum(bool(get_close_matches(key, form.model_fields, n=1)) for key in given)
+        for name, form in FORMS.items()
+    }
+    best = max(likeness, key=lambda name: likeness[name])
+    return best if likeness[best] else None
+
+
+Rate = Annotated[
+    Annotated[Constant, Tag("constant rate")]
+    | Annotated[Paced, Tag("paced rate")]
+    | Annotated[Periodic, Tag("periodic rate")],
+    Discriminator(
+        _form,
+        custom_error_type="rate",
+        custom_error_message="required a number of records a second; or every, pause and after; or mean and deviation",
+    ),
+    BeforeValidator(_number_is_constant),
+]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from heapq import merge
 from itertools import islice, repeat, takewhile
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from generator.rates import Rate
+from generator.rates import FORMS, Rate
 
 _ROOM = Path(__file__).parent
 T = TypeVar("T")
@@ -150,7 +151,7 @@ def load(name: str) -> Scenario:
     """
     path = _path(name, "scenarios", "yaml")
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        fields = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ScenarioError(f"scenario {name}: no YAML: {' '.join(str(error).split())}") from None
     scenario = _validated(fields, f"scenario {name}")
@@ -174,7 +175,8 @@ def template_text(name: str) -> str:
     """Return the text of a template by name or file."""
     path = _path(name, "templates", "template")
     try:
-        return path.read_text(encoding="utf-8")
+        # A byte order mark, which some editors put first, would go into each record.
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ScenarioError(f"template {name}: no UTF-8 text") from None
 
@@ -190,6 +192,16 @@ def _validated(fields: Any, where: str) -> Scenario:
     try:
         return Scenario.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ScenarioError(f"{where}: {place}: {first['msg']}, got {first['input']!r:.80}") from None
+        errors = error.errors()
+        # A field that is not known says more than the one that is missing for it.
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+        # The name of the rate's form, which nobody wrote, is no part of the place.
+        place = ".".join(str(part) for part in first["loc"] if part not in FORMS)
+        message = first["msg"]
+        if first["type"] == "extra_forbidden":
+            missing = [str(e["loc"][-1]) for e in errors if e["type"] == "missing"]
+            known = get_close_matches(str(first["loc"][-1]), missing, n=1)
+            message = (
+                f"there is no such field, perhaps {known[0]} is meant" if known else "there is no such field"
+            )
+        raise ScenarioError(f"{where}: {place}: {message}, got {first['input']!r:.80}") from None

@@ -1,6 +1,7 @@
-"""Which of an application's resources are there already."""
+"""Which of an application's resources are there already, and which would go."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -8,6 +9,9 @@ from infra.clients import client
 from infra.resources import BUCKET, DELIVERY, STREAM, TABLE, parts
 from pipeline.application import Application
 from pipeline.settings import Settings
+
+#: Of resources that hold data, the property that is their name.
+_NAMES = {STREAM: "Name", DELIVERY: "DeliveryStreamName", BUCKET: "BucketName", TABLE: "TableName"}
 
 
 def existing(
@@ -31,6 +35,38 @@ def existing(
     """
     named = {(part.type, part.name) for part in parts(application, settings)} - set(own)
     return {(type_, name) for type_, name in named if _is_there(endpoint, type_, name)}
+
+
+def lost(made: Mapping[str, tuple[str, str]], template: Mapping[str, Any]) -> list[str]:
+    """What holds data, and would be deleted with it if a stack were brought to a template.
+
+    Parameters
+    ----------
+    made : mapping
+        Type and name of what the stack has made, by logical name.
+    template : mapping
+        The template to come.
+    """
+    found = []
+    for logical, (type_, name) in made.items():
+        if type_ not in _NAMES:
+            continue
+        properties = template["Resources"].get(logical, {}).get("Properties", {})
+        kept = logical in template["Resources"] and properties.get(_NAMES[type_], name) == name
+        if not kept:
+            found.append(f"{words(type_)} {name}")
+    return sorted(found)
+
+
+def words(type_: str) -> str:
+    """A resource's type for people.
+
+    Examples
+    --------
+    >>> words("AWS::Kinesis::Stream")
+    'Kinesis Stream'
+    """
+    return type_.removeprefix("AWS::").replace("::", " ")
 
 
 def _is_there(endpoint: str | None, type_: str, name: str) -> bool:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, WaiterError
 from infra import template
 from infra.clients import client
 from infra.code_bucket import CodeError, empty_bucket, upload, zip_lambdas
-from infra.existing import existing
+from infra.existing import existing, lost, words
 from pipeline.application import Application
 from pipeline.settings import Settings, settings
 
@@ -23,6 +23,10 @@ _PREFIX = "resources-kda-"
 
 class StackError(RuntimeError):
     """A stack could not be deployed or deleted; the message names the resource and AWS's reason."""
+
+
+class LossError(StackError):
+    """A stack's update would delete something with the data in it; the message names it."""
 
 
 def stack_name(application: str) -> str:
@@ -41,6 +45,8 @@ def deploy(
     application: Application,
     parameters: Mapping[str, str] | None = None,
     chosen: Settings | None = None,
+    *,
+    lose: bool = False,
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, str]:
     """Create the stack of an application's resources, or bring it up to date; return its outputs.
@@ -57,11 +63,15 @@ def deploy(
         take what ``stack.yaml`` says for there, and a secret is made up.
     chosen : Settings, optional
         The application's properties, which name the resources; its defaults if not given.
+    lose : bool
+        Delete what the stack has made and the properties name no longer, with the data in it.
     tell : callable
         Is told what is used as it is.
 
     Raises
     ------
+    LossError
+        There is something to lose, and `lose` is not set.
     StackError
         CloudFormation refused the template or could not make a resource.
     """
@@ -69,17 +79,20 @@ def deploy(
     cloudformation = client("cloudformation", endpoint)
     try:
         deployed = _without_dead_end(cloudformation, name)
-        own = _resources(cloudformation, name) if deployed else set()
+        own = _resources(cloudformation, name) if deployed else {}
         properties = chosen or settings(application, {})
-        elsewhere = existing(endpoint, application, properties, own)
+        elsewhere = existing(endpoint, application, properties, own.values())
         tree = template.derived(application, properties, elsewhere)
     except ClientError as error:
         raise StackError(f"stack {name}: {error.response['Error']['Message']}") from error
     except ValueError as error:
         raise StackError(str(error)) from error
     for type_, resource in sorted(elsewhere):
-        tell(
-            f"{type_.removeprefix('AWS::').replace('::', ' ')} {resource} is there already, and used as it is."
+        tell(f"{words(type_)} {resource} is there already, and used as it is.")
+    if (gone := lost(own, tree)) and not lose:
+        raise LossError(
+            f"stack {name}: {', '.join(gone)}: made by it, and named no longer by the application's properties; "
+            "it would be deleted with what is in it"
         )
     given = dict(parameters or {})
     declared = tree.get("Parameters", {})
@@ -217,10 +230,10 @@ def _without_dead_end(cloudformation: Any, name: str) -> dict[str, Any] | None:
     return None
 
 
-def _resources(cloudformation: Any, name: str) -> set[tuple[str, str]]:
-    """Type and name of what a stack has made."""
+def _resources(cloudformation: Any, name: str) -> dict[str, tuple[str, str]]:
+    """Type and name of what a stack has made, by logical name."""
     return {
-        (resource["ResourceType"], resource.get("PhysicalResourceId", ""))
+        resource["LogicalResourceId"]: (resource["ResourceType"], resource.get("PhysicalResourceId", ""))
         for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]
     }
 

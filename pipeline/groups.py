@@ -189,7 +189,7 @@ class Forest(Group):
     idle_expiry: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="seconds after which an unused forest is forgotten; 0: never",
+        description="seconds of the stream's time after which an unused forest is forgotten; 0: never",
     )
     micro_batch: Milliseconds = Field(
         timedelta(0),

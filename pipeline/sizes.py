@@ -75,7 +75,8 @@ def part_by_size(
         "'", "''"
     )
     too_large = table_env.sql_query(
-        f"SELECT 'RECORD_TOO_LARGE' AS error_name, '{message}' || CAST({_SIZE} AS STRING) AS message,"
+        f"SELECT 'RECORD_TOO_LARGE' AS error_name,"
+        f" '{message}' || CAST({_SIZE} AS STRING) || '; it is cut here' AS message,"
         f" {rowtime} AS data_rowtime, LOWER(HEX({_json(names)})) AS data_row"
         f" FROM {quoted(view)} WHERE {_SIZE} > {most_bytes}"
     )

@@ -10,7 +10,18 @@ import pytest
 
 from infra.paths import ROOT
 
-OURS = ("jobs", "pipeline", "kda_sql", "udfs", "connectors", "lambdas", "generator", "infra", "cli", "console")
+OURS = (
+    "jobs",
+    "pipeline",
+    "kda_sql",
+    "udfs",
+    "connectors",
+    "lambdas",
+    "generator",
+    "infra",
+    "cli",
+    "console",
+)
 #: Which of our packages each may import, and of others' only what is named where the list is closed.
 MAY_KNOW = {
     "jobs": {"pipeline"},

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import json
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,7 +42,7 @@ class ForestOptions:
     partition_by : str or None
         A column: each of its values has a forest of its own. None: one forest for all rows.
     idle_expiry : timedelta
-        A forest that has scored nothing for this long is forgotten; zero: never.
+        A forest that has scored nothing for this long, by its rows' rowtime, is forgotten; zero: never.
     explain : bool
         Add ``anomaly_explanation``, the JSON of RANDOM_CUT_FOREST_WITH_EXPLANATION with directionality.
     micro_batch : timedelta
@@ -114,24 +113,24 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         rows = [tuple(row) for row in value] if isinstance(value, list | tuple) else [tuple(value)]
         points = self._points(rows)
         if np.isfinite(points).all():
-            return self._scored(rows, points, ctx.get_current_key())
-        return self._with_errors(rows, points, ctx.get_current_key())
+            return self._scored(rows, points, ctx)
+        return self._with_errors(rows, points, ctx)
 
     def _points(self, rows: Sequence[tuple[Any, ...]]) -> Any:
         # None becomes NaN.
         return np.array([[row[i] for i in self._indices] for row in rows], np.float64)
 
-    def _scored(self, rows: Sequence[tuple[Any, ...]], points: Any, bucket: str) -> Iterator[Row]:
+    def _scored(self, rows: Sequence[tuple[Any, ...]], points: Any, ctx: Any) -> Iterator[Row]:
         return (
             Row(*row, *score, None, None, None)
-            for row, score in zip(rows, self._scores(rows, points, bucket), strict=True)
+            for row, score in zip(rows, self._scores(rows, points, ctx), strict=True)
         )
 
-    def _with_errors(self, rows: Sequence[tuple[Any, ...]], points: Any, bucket: str) -> Iterator[Row]:
+    def _with_errors(self, rows: Sequence[tuple[Any, ...]], points: Any, ctx: Any) -> Iterator[Row]:
         good = np.isfinite(points).all(axis=1)
         scored = iter(())
         if good.any():
-            scored = self._scored([r for r, ok in zip(rows, good, strict=True) if ok], points[good], bucket)
+            scored = self._scored([r for r, ok in zip(rows, good, strict=True) if ok], points[good], ctx)
         return iter([next(scored) if ok else self._error(r) for r, ok in zip(rows, good, strict=True)])
 
     def _error(self, row: tuple[Any, ...]) -> Row:
@@ -141,15 +140,16 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         told_row = told(Refused("NOT_SCORED", message), data_row.encode())
         return Row(*row, *self._nothing, *told_row[1:])
 
-    def _scores(self, rows: Sequence[tuple[Any, ...]], points: Any, name: str) -> list[Any]:
+    def _scores(self, rows: Sequence[tuple[Any, ...]], points: Any, ctx: Any) -> list[Any]:
+        name = ctx.get_current_key()
         bucket = self._buckets.get(name)
         if bucket is None:
             log = map(Entry.unpacked, self._log.get() or ())
             idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
             bucket = ForestBucket(self._live, idle_expiry, self._base.value(), log)
             self._buckets[name] = bucket
-        # A clock is needed only to tell which forest has expired.
-        now = time.time_ns() // 1_000_000 if self._options.idle_expiry else 0
+        # The stream's time, needed only to tell which forest has expired: a stop must make none begin anew.
+        now = ctx.timestamp() if self._options.idle_expiry else 0
         keys = [""] * len(rows) if self._key is None else [_hashable(row[self._key]) for row in rows]
         entry = Entry(now, keys, points)
         scores = bucket.score(entry, self._explain if self._options.explain else None)

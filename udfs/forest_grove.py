@@ -39,6 +39,8 @@ def through_each(
             grove.links[forest],
             grove.trees[forest],
             grove.leaf_row[forest],
+            grove.leaf_first[forest],
+            grove.leaf_parent[forest],
             grove.leaf_mass[forest],
             grove.slot_key[forest],
             grove.slot_row[forest],
@@ -82,8 +84,10 @@ def fetch(arrays: Arrays, scratch: Scratch) -> None:
             words += arrays.slot_leaf[at(tree), at(k)]
         for k in range(0, samples, 16):
             words += arrays.leaf_row[at(tree), at(k)]
+            numbers += arrays.leaf_first[at(tree), at(k)]
         for k in range(0, samples, 32):
             words += arrays.leaf_mass[at(tree), at(k)]
+            words += arrays.leaf_parent[at(tree), at(k)]
     for k in range(0, min(whole(arrays.counts[USED]), 16 * samples), 8):
         numbers += arrays.points[at(k), 0]
         words += arrays.point_number[at(k)]

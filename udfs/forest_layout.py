@@ -4,7 +4,7 @@ A tree holds a sample of at most M points. Its nodes and leaves are numbered apa
 an int16: c >= 0 is node c, c < 0 is leaf ~c. What a node needs on the way down lies side by side in
 `nodes`, 4 + 2 D words of 32 bits:
 
-    cut | sum of the box's sides | left, right (int16) | dimension of the cut (int16), unused | box
+    cut | sum of the box's sides | left, right (int16) | dimension of the cut, parent or -1 (int16) | box
 
 A box is written as its D minima and then its D maxima with the sign changed, and the point that is asked for
 likewise as x and -x. So the union of boxes is the smaller of each of 2 D numbers, and a point lies outside
@@ -26,6 +26,7 @@ SIDES = 1
 LEFT = 4
 RIGHT = 5
 DIMENSION = 6
+PARENT = 7
 BOX = 4
 
 # Columns of `trees`.
@@ -63,6 +64,8 @@ class Arrays(NamedTuple):
     links: NDArray[np.int16]  # the same memory as `nodes`
     trees: Array  # int32 (T, 4): root, size, heads of the lists of free nodes and free leaves
     leaf_row: Array  # int32 (T, M): row of `points`; for a free leaf the next free one
+    leaf_first: Array  # float32 (T, M): the first number of this point: most others differ in it already
+    leaf_parent: Array  # int16 (T, M): the node it hangs under; -1 under nothing
     leaf_mass: Array  # int16 (T, M): how many sampled records are equal to this point
     slot_key: Array  # float64 (T, M): heap
     slot_row: Array  # int32 (T, M)
@@ -126,6 +129,8 @@ def empty_arrays(trees: int, samples: int, dimensions: int, seed: int) -> Arrays
         links=links,
         trees=heads,
         leaf_row=leaf_row,
+        leaf_first=np.zeros((trees, samples), np.float32),
+        leaf_parent=np.zeros((trees, samples), np.int16),
         leaf_mass=np.zeros((trees, samples), np.int16),
         slot_key=np.zeros((trees, samples)),
         slot_row=np.zeros((trees, samples), np.int32),

@@ -22,7 +22,7 @@ from udfs.forest_layout import (
     Scratch,
 )
 from udfs.forest_stream import heapify, key_of
-from udfs.forest_trees import cut_between, set_sides
+from udfs.forest_trees import cut_between, set_parent, set_sides
 
 
 @compiled
@@ -97,6 +97,7 @@ def read_shape(arrays: Arrays, scratch: Scratch, tree: int, shapes: Array, end: 
                 return -1
             row = rows[at(slot - 1)]
             arrays.leaf_row[at(tree), at(leaves)] = row
+            arrays.leaf_first[at(tree), at(leaves)] = points[at(row), 0]
             mass = 0
             while slot > 0 and equal_rows(points, row, rows[at(slot - 1)]):
                 slot -= 1
@@ -126,10 +127,13 @@ def read_shape(arrays: Arrays, scratch: Scratch, tree: int, shapes: Array, end: 
             links[at(2 * base + LEFT)] = children[at(height - 1)]
             links[at(2 * base + RIGHT)] = children[at(height - 2)]
             links[at(2 * base + DIMENSION)] = d
+            set_parent(arrays, tree, whole(children[at(height - 1)]), built)
+            set_parent(arrays, tree, whole(children[at(height - 2)]), built)
             height -= 1
             children[at(height - 1)] = built
             built += 1
             base += words
+    set_parent(arrays, tree, whole(children[0]), -1)
     samples = arrays.slot_row.shape[1]
     arrays.trees[tree, ROOT] = children[0]
     arrays.trees[tree, SIZE] = rows.shape[0]

@@ -23,8 +23,9 @@ def score_lanes(
 ) -> None:
     """Score of a point in a tree, before the factor log2 M, for each of the first `lanes` lanes.
 
-    All lanes go down together one level at a time, and then up again, so that no step waits for the one
-    before it. There are no branches to guess wrong: a lane that has ended is overwritten by the next in the list.
+    Lane k has tree `tree + k tree_step` and the point at `query[point + k point_step]`. All go down together one level
+    at a time, and then up again, so that no step waits for the one before it. There are no branches to guess wrong: a
+    lane that has ended is overwritten by the next in the list.
     """
     nodes, links, points, weights, query = (
         arrays.nodes,
@@ -68,17 +69,18 @@ def score_lanes(
         level += 1
 
     for lane in range(lanes):
-        twin = arrays.leaf_row[at(tree + tree_step * lane), at(~child[at(lane)])]
-        equal = True
-        for d in range(dimensions):
-            equal &= points[at(twin), at(d)] == query[at(point + point_step * lane + d)]
-        if equal:
-            mass = arrays.leaf_mass[at(tree + tree_step * lane), at(~child[at(lane)])]
-            score[at(lane)] = score_of_equal(arrays, mass, depth[at(lane)])
-        else:
-            score[at(lane)] = weights[at(depth[at(lane)])]
-            walking[at(count)] = lane
-            count += whole(depth[at(lane)] > 0)
+        its_tree, leaf, asked = tree + tree_step * lane, ~child[at(lane)], point + point_step * lane
+        equal = arrays.leaf_first[at(its_tree), at(leaf)] == query[at(asked)]
+        if equal and dimensions > 1:
+            row = arrays.leaf_row[at(its_tree), at(leaf)]
+            for d in range(1, dimensions):
+                equal &= points[at(row), at(d)] == query[at(asked + d)]
+        mass = arrays.leaf_mass[at(its_tree), at(leaf)]
+        # Which it is can't be guessed: so both are there, and one is taken without a branch.
+        added = added_depth(arrays, mass, depth[at(lane)])
+        score[at(lane)] = 1.0 / (depth[at(lane)] + (added if equal else 1.0))
+        walking[at(count)] = lane
+        count += whole((not equal) & (depth[at(lane)] > 0))
     while count > 0:
         going = count
         count = 0
@@ -95,9 +97,9 @@ def score_lanes(
 
 
 @compiled
-def score_of_equal(arrays: Arrays, mass: int, depth: int) -> float:
-    """Score of a point equal to a leaf of this mass at this depth."""
-    return 1.0 / (depth + arrays.logarithms[at(mass)]) if depth > 0 else arrays.weights[at(mass)]
+def added_depth(arrays: Arrays, mass: int, depth: int) -> float:
+    """What is added to the depth of a leaf for a point equal to it, whose score is one over the sum."""
+    return arrays.logarithms[at(mass)] if depth > 0 else mass + 1.0
 
 
 @compiled
@@ -197,7 +199,7 @@ def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: Array)
         score, leaf, depth = share_below(arrays, scratch, tree, point, root, 0, scratch.own_path)
         factor = 1.0
         if score == 0.0:
-            score = score_of_equal(arrays, arrays.leaf_mass[tree, leaf], depth)
+            score = 1.0 / (depth + added_depth(arrays, arrays.leaf_mass[tree, leaf], depth))
             if depth == 0:
                 share[:] = score / share.shape[0]
             else:

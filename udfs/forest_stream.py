@@ -70,7 +70,7 @@ def evict(arrays: Arrays, scratch: Scratch, tree: int) -> None:
     """Take the record with the largest key (slot 0) out of the tree; its slot is then to be filled anew."""
     leaf = arrays.slot_leaf[tree, 0]
     row = arrays.slot_row[tree, 0]
-    delete(arrays, tree, leaf, scratch.side_path)
+    delete(arrays, tree, leaf)
     if arrays.leaf_mass[tree, leaf] > 0 and arrays.leaf_row[tree, leaf] == row:
         # The leaf lives on, but this row may not: another of its records stands for it.
         for slot in range(1, arrays.slot_leaf.shape[1]):

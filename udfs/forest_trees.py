@@ -20,6 +20,7 @@ from udfs.forest_layout import (
     FREE_LEAF,
     FREE_NODE,
     LEFT,
+    PARENT,
     RIGHT,
     ROOT,
     SIDES,
@@ -72,18 +73,12 @@ def side(arrays: Arrays, tree: int, child: int, k: int) -> np.float32:
 @compiled
 def outside(nodes: Array, box: int, query: Array, point: int, dimensions: int) -> float:
     """How far the point at `query[point]` lies outside the box at `nodes[box]`, summed over dimensions."""
-    if dimensions == 1:
-        below = nodes[at(box)] - query[at(point)]
-        above = nodes[at(box + 1)] - query[at(point + 1)]
-        return real(max(below, above, np.float32(0.0)))
     # Two sums of their own: neither waits for the other.
-    low = np.float32(0.0)
-    high = np.float32(0.0)
-    for d in range(dimensions):
-        below = nodes[at(box + d)] - query[at(point + d)]
-        above = nodes[at(box + dimensions + d)] - query[at(point + dimensions + d)]
-        low += below if below > np.float32(0.0) else np.float32(0.0)
-        high += above if above > np.float32(0.0) else np.float32(0.0)
+    low = max(nodes[at(box)] - query[at(point)], np.float32(0.0))
+    high = max(nodes[at(box + dimensions)] - query[at(point + dimensions)], np.float32(0.0))
+    for d in range(1, dimensions):
+        low += max(nodes[at(box + d)] - query[at(point + d)], np.float32(0.0))
+        high += max(nodes[at(box + dimensions + d)] - query[at(point + dimensions + d)], np.float32(0.0))
     return real(low + high)
 
 
@@ -152,7 +147,7 @@ def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int
     seed = arrays.seeds[tree]
     state = scrambled(~seed, np.uint64(arrays.point_number[row]))
     child = whole(arrays.trees[tree, ROOT])
-    parent_link = -1
+    parent, parent_link = -1, -1
     draws = 0
     while 0 <= child < EMPTY:
         base = (first + child) * words
@@ -173,6 +168,7 @@ def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int
         goes_left = x <= nodes[at(base + CUT)]
         if low < x < high:
             nodes[at(base + CUT)] = cut_between(seed, d, x if goes_left else low, high if goes_left else x)
+        parent = child
         parent_link = 2 * base + (LEFT if goes_left else RIGHT)
         child = left if goes_left else right
 
@@ -201,8 +197,10 @@ def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int
     leaf = whole(arrays.trees[tree, FREE_LEAF])
     arrays.trees[tree, FREE_LEAF] = arrays.leaf_row[tree, leaf]
     arrays.leaf_row[tree, leaf] = row
+    arrays.leaf_first[tree, leaf] = query[at(point)]
     arrays.leaf_mass[tree, leaf] = 1
     if child == EMPTY:
+        arrays.leaf_parent[tree, leaf] = -1
         arrays.trees[tree, ROOT] = ~leaf
         return leaf
     node = whole(arrays.trees[tree, FREE_NODE])
@@ -211,6 +209,9 @@ def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int
     links[at(2 * base + LEFT)] = child if above else ~leaf
     links[at(2 * base + RIGHT)] = ~leaf if above else child
     links[at(2 * base + DIMENSION)] = dimension
+    links[at(2 * base + PARENT)] = parent
+    arrays.leaf_parent[tree, leaf] = node
+    set_parent(arrays, tree, child, node)
     fit(arrays, tree, base)
     set_sides(nodes, base, dimensions)
     if parent_link < 0:
@@ -221,39 +222,40 @@ def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int
 
 
 @compiled
-def delete(arrays: Arrays, tree: int, leaf: int, path: Array) -> None:
+def set_parent(arrays: Arrays, tree: int, child: int, node: int) -> None:
+    """Tell a child, node or leaf, that it hangs under `node` (-1: under nothing)."""
+    if child < 0:
+        arrays.leaf_parent[at(tree), at(~child)] = node
+    else:
+        first = tree * (arrays.leaf_row.shape[1] - 1)
+        arrays.links[at(2 * (first + child) * (4 + 2 * arrays.points.shape[1]) + PARENT)] = node
+
+
+@compiled
+def delete(arrays: Arrays, tree: int, leaf: int) -> None:
     """Take one record out of a leaf, and the leaf out of the tree if that was its last."""
     arrays.leaf_mass[tree, leaf] -= 1
     if arrays.leaf_mass[tree, leaf] > 0:
         return
-    nodes, links, points = arrays.nodes, arrays.links, arrays.points
-    words = 4 + 2 * points.shape[1]
+    links = arrays.links
+    words = 4 + 2 * arrays.points.shape[1]
     first = tree * (arrays.leaf_row.shape[1] - 1)
-    row = arrays.leaf_row[tree, leaf]
-    child = whole(arrays.trees[tree, ROOT])
-    depth = 0
-    while child >= 0:
-        path[at(depth)] = child
-        depth += 1
-        base = (first + child) * words
-        goes_left = points[at(row), at(links[at(2 * base + DIMENSION)])] <= nodes[at(base + CUT)]
-        child = whole(links[at(2 * base + (LEFT if goes_left else RIGHT))])
-
     arrays.leaf_row[tree, leaf] = arrays.trees[tree, FREE_LEAF]
     arrays.trees[tree, FREE_LEAF] = leaf
-    if depth == 0:
+    parent = whole(arrays.leaf_parent[tree, leaf])
+    if parent < 0:
         arrays.trees[tree, ROOT] = EMPTY
         return
-    parent = path[depth - 1]
     base = 2 * (first + parent) * words
-    sibling = links[base + RIGHT] if links[base + LEFT] == child else links[base + LEFT]
-    links[base + LEFT] = arrays.trees[tree, FREE_NODE]
+    sibling = whole(links[at(base + (RIGHT if links[at(base + LEFT)] == ~leaf else LEFT))])
+    above = whole(links[at(base + PARENT)])
+    links[at(base + LEFT)] = arrays.trees[tree, FREE_NODE]
     arrays.trees[tree, FREE_NODE] = parent
-    if depth == 1:
+    set_parent(arrays, tree, sibling, above)
+    if above < 0:
         arrays.trees[tree, ROOT] = sibling
         return
-    base = 2 * (first + path[depth - 2]) * words
-    links[base + (LEFT if links[base + LEFT] == parent else RIGHT)] = sibling
-    for k in range(depth - 2, -1, -1):
-        if not fit(arrays, tree, (first + path[k]) * words):
-            return
+    base = 2 * (first + above) * words
+    links[at(base + (LEFT if links[at(base + LEFT)] == parent else RIGHT))] = sibling
+    while above >= 0 and fit(arrays, tree, (first + above) * words):
+        above = whole(links[at(2 * (first + above) * words + PARENT)])

@@ -94,7 +94,7 @@ class RandomCutForest:
 
     def score(self, point: ArrayLike) -> float:
         """Anomaly score of a record, as if it came next; changes nothing."""
-        row = self._shingles(as_records(point, 1, self.parameters.dimensions))
+        row = self._shingles(self._stream(as_records(point, 1, self.parameters.dimensions)))
         if not len(row) or self.learned < self.parameters.sub_sample_size:
             return 0.0
         return score_of(self.arrays, self._scratch, row) * scale(self.arrays)
@@ -116,7 +116,7 @@ class RandomCutForest:
 
     def attribution(self, point: ArrayLike) -> Attribution:
         """Which columns a record's score comes from; the positions of a column in a shingle are added up."""
-        row = self._shingles(as_records(point, 1, self.parameters.dimensions))
+        row = self._shingles(self._stream(as_records(point, 1, self.parameters.dimensions)))
         p = self.parameters
         shares = np.zeros((2, p.shingle_size, p.dimensions))
         if len(row) and self.learned >= p.sub_sample_size:
@@ -197,24 +197,31 @@ class RandomCutForest:
         p = self.parameters
         return scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size)
 
-    def _shingles(self, records: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The full shingles that end in these records (oldest first), one row each."""
+    def _stream(self, records: NDArray[np.float32]) -> NDArray[np.float32]:
+        """These records, behind as many before them as a shingle reaches back."""
+        return records if self.parameters.shingle_size == 1 else np.concatenate([self._recent, records])
+
+    def _shingles(self, stream: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The full shingles in a stream, oldest record first: one row each."""
         size = self.parameters.shingle_size
         if size == 1:
-            return records
-        stream = np.concatenate([self._recent, records])
+            return stream
+        if len(stream) == size:
+            # One record by itself: what is below takes longer than to score it.
+            return stream.reshape(1, -1)
         if len(stream) < size:
             return np.zeros((0, size * self.parameters.dimensions), np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(stream, size, axis=0)
         return np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(len(windows), -1)
 
     def _learn(self, records: NDArray[np.float32], *, scoring: bool) -> NDArray[np.float64]:
-        rows = self._shingles(records)
+        stream = self._stream(records)
+        rows = self._shingles(stream)
         scores = np.zeros(len(records))
         rate = 1.0 / self.parameters.time_decay
         # Records before the first full shingle have no score.
         late = len(records) - len(rows)
         through(self.arrays, self._scratch, rows, rate, scoring, scores[late:])
         if self.parameters.shingle_size > 1:
-            self._recent = np.concatenate([self._recent, records])[1 - self.parameters.shingle_size :]
+            self._recent = stream[1 - self.parameters.shingle_size :]
         return scores * scale(self.arrays)

@@ -25,7 +25,8 @@ export function drawFlow(element, chosen, flow, open) {
   const tracks = Math.max(0, ...element.arrows.map((arrow) => arrow.track + 1));
   element.style.paddingLeft = tracks ? `${TRACK * tracks + 9}px` : "";
   element.observer ??= new ResizeObserver(() => drawArrows(element));
-  element.observer.observe(element);
+  element.observer.observe(element); // tells of a change of size alone
+  drawArrows(element);
 }
 
 function box(node, relation, open) {

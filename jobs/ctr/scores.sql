@@ -1,6 +1,6 @@
--- Scored click-through rates with the usual one in percent, the mean of the ordinary among as many newest
--- windows as the forest samples, and one: one row a window and forest key, when the window closes. usual_ctr is NULL where none of them was ordinary;
--- threshold is the score that is no longer.
+-- Scored click-through rates with the usual one in percent, the mean of the ordinary among as many newest windows as the
+-- forest samples, and one: one row a window and forest key, when the window closes. usual_ctr is NULL where none of them
+-- was ordinary; threshold is the score that is no longer.
 SELECT
   window_start,
   window_end,

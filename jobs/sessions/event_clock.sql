@@ -23,7 +23,8 @@ FROM (
       *,
       PROCTIME() AS turn,
       MAX(event_timestamp) OVER so_far + CASE
-        WHEN user_id IS NULL THEN LEAST(arrival_ms - MAX(click_arrival_ms) OVER so_far, (:sessions.gap_ms + :event_time.disorder_ms + 1))
+        WHEN user_id IS NULL
+          THEN LEAST(arrival_ms - MAX(click_arrival_ms) OVER so_far, :sessions.gap_ms + :event_time.disorder_ms + 1)
         ELSE 0
       END AS reached_ms
     FROM (

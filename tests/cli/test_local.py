@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from typer.testing import CliRunner, Result
 from cli.local import app
 from infra import clients, local, stacks
 from tests.fleet import fleet
+from tests.waiting import until
 
 pytestmark = pytest.mark.aws
 
@@ -155,9 +155,7 @@ def test_up_killed_midway_is_finished_by_the_next(data: Path) -> None:
         ],
         stdout=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 30
-    while not local.find(data):
-        assert time.monotonic() < deadline
+    until(lambda: local.find(data), "an emulator")
     process.kill()
     process.wait()
     assert kda_local("up").exit_code == 0

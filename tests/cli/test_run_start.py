@@ -5,8 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from cli import run
 from infra import flink
 from pipeline.catalog import find
 from pipeline.settings import settings
+from tests.waiting import until
 
 
 def test_a_job_that_runs_or_starts_is_not_started_twice(tmp_path: Path) -> None:
@@ -68,13 +67,6 @@ def test_stopped_before_its_tasks_run_it_says_so_and_ends(capsys: pytest.Capture
     )
 
 
-def until(condition: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def jvms(pid: int) -> list[Path]:
     """The processes of Java that a process has started."""
     # One thread may have started it as well as another.
@@ -98,7 +90,7 @@ def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_
             env=os.environ | {"KDA_STATE": str(tmp_path)},
         )
         try:
-            until(lambda: jvms(process.pid), 60)
+            until(lambda: jvms(process.pid))
             (jvm,) = jvms(process.pid)
             process.send_signal(number)
             output, errors = process.communicate(timeout=60)
@@ -108,7 +100,7 @@ def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_
     # Java may have a last word of its own.
     assert errors.startswith("kda: ended before the job started\n")
     assert "Traceback" not in errors
-    until(lambda: not jvm.exists(), 60)
+    until(lambda: not jvm.exists())
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,15 @@ def test_the_end_of_input_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch
     run.operator.close()
 
 
+def test_a_large_row_that_is_given_up_is_cut_and_says_so() -> None:
+    run = Harness(FakeFunction(), LambdaSinkOptions("f", "us-east-1"))
+    run.send({"n": "x" * 6_000_000})
+    run.end()
+    ((name, message, _, data_row),) = run.errors
+    assert (name, len(data_row)) == ("RecordTooLarge", 49152)
+    assert message.endswith("(row of 6000009 bytes, cut to 24576)")
+
+
 def test_a_row_that_is_given_up_goes_to_the_errors_with_all_that_is_known() -> None:
     function = FakeFunction(lambda row: "DeliveryFailed" if row["n"] == 1 else "Ok")
     run = Harness(function, LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02, max_retries=1))

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from connectors.check import ConnectorError
+from connectors.kinesis import KinesisSource
 from connectors.preprocess import PreprocessOptions, preprocess
+from pipeline.operators import operators_of
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink, MemorySource
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
@@ -142,3 +144,19 @@ def test_records_of_shards_keep_what_the_decoder_needs(mini_flink: Flink, option
 def test_a_missing_function_is_one_line_before_the_start(local_aws: LocalAws) -> None:
     with pytest.raises(ConnectorError, match="Lambda function nobody: none of that name"):
         PreprocessOptions("nobody", "us-east-1", local_aws.endpoint).check()
+
+
+def test_records_and_times_own_rows_pass_one_operator_so_that_none_overtakes(mini_flink: Flink) -> None:
+    """The planner would push a function into each branch of a union: the stream's records and the beats beside them."""
+    table_env = mini_flink.environment()
+    source = KinesisSource("numbers", "us-east-1", "http://127.0.0.1:1")
+    records = source.records(table_env, "numbers", sequence_number=True)
+    processed, errors = preprocess(table_env, records, PreprocessOptions("f", "us-east-1"), "numbers")
+    table_env.create_temporary_view("processed", processed)
+    table_env.create_temporary_view("failed", errors)
+    table_env.execute_sql("CREATE TEMPORARY TABLE taken (b BYTES) WITH ('connector' = 'blackhole')")
+    statements = table_env.create_statement_set()
+    statements.add_insert_sql("INSERT INTO taken SELECT `data` FROM processed")
+    statements.add_insert_sql("INSERT INTO taken SELECT CAST(message AS BYTES) FROM failed")
+    called = [o.name for o in operators_of(table_env, statements) if "numbers_preprocess(" in o.name]
+    assert len(called) == 1

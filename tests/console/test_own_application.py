@@ -94,6 +94,7 @@ def test_its_page_watch_report_and_status(page: Any, console: Console, tmp_path:
     page.get_by_role("button", name="Start Vehicles").click()
     page.get_by_role("button", name=re.compile("^scored")).click()
     see(page, "#rows-title", "Newest rows of scored")
+    assert page.locator("#flow svg .line").count() == page.locator("#flow svg .head").count() == 5
     page.locator("#rows tbody tr").nth(11).wait_for()
     # In the order of the relation: what is wide and comes last pushes nothing out.
     assert page.locator("#rows th").all_inner_texts() == [

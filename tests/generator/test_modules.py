@@ -171,3 +171,53 @@ def test_local_time_has_its_offset(monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("tag", "form"),
+    [
+        ('internet.email("anna")', r"anna[._][\w.]+@[\w.]+"),
+        ("internet.email(Anna)", r"Anna[._][\w.]+@[\w.]+"),
+        ('internet.exampleEmail("anna")', r"anna[._][\w.]+@example\.com"),
+        ('internet.userName("anna")', r"anna[._][\w.]+"),
+        ("internet.session", r"[0-9a-f]{32}"),
+        ("finance.mask", r"\d{4}"),
+        ("finance.mask(6)", r"\d{6}"),
+        ("phone.phoneNumberFormat(0)", r"\d{3}-\d{3}-\d{4}"),
+        ("phone.phoneNumberFormat(1)", r"\(\d{3}\) \d{3}-\d{4}"),
+        ("phone.phoneNumberFormat(5)", r"\(\d{3}\) \d{3}-\d{4}"),
+        ("address.state(true)", r"[A-Z]{2}"),
+        ("system.fileName(csv)", r"\w+\.csv"),
+        ("address.nearbyGPSCoordinate", r"-?\d+\.\d{4},-?\d+\.\d{4}"),
+    ],
+)
+def test_an_argument_is_heeded(tag, form):
+    for value in values(tag, number=100):
+        assert re.fullmatch(form, value), value
+
+
+def test_a_name_is_a_mans_or_a_womans_where_asked():
+    men, women = set(values("name.firstName(0)", 3000)), set(values("name.firstName(1)", 3000))
+    assert len(men & women) < len(men) / 4
+
+
+def test_a_coordinate_is_near():
+    for value in values("address.nearbyGPSCoordinate([48.1, 11.5])"):
+        latitude, longitude = map(float, value.split(","))
+        assert abs(latitude - 48.1) < 0.0901
+        assert abs(longitude - 11.5) < 0.136
+
+
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        ("internet.email([])", "internet.email takes a first name"),
+        ("phone.phoneNumberFormat(###)", "takes the number of a format"),
+        ("address.nearbyGPSCoordinate(Munich)", "takes a latitude and a longitude"),
+        ("address.nearbyGPSCoordinate([91, 0])", "takes a latitude and a longitude"),
+        ("system.fileName(1)", "takes an extension"),
+    ],
+)
+def test_an_argument_that_can_not_be_heeded_is_refused(tag, message):
+    with pytest.raises(TemplateError, match=message):
+        values(tag)

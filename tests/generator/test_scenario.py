@@ -116,8 +116,8 @@ def test_an_own_template_is_found_beside_its_scenario(tmp_path):
         ("senders: [{template: click}]", r"senders.0.rate: Field required"),
         ("senders: [{template: click, rate: 0}]", r"senders.0.rate.* greater than 0, got 0"),
         ("senders: [{template: click, rate: 1, start: 5, stop: 5}]", r"stop must be after start \(5 s\)"),
-        ("senders: [{template: click, rate: 1, color: red}]", r"senders.0.color: Extra inputs"),
-        ("speed: 4\nsenders: [{template: click, rate: 1}]", r"speed: Extra inputs"),
+        ("senders: [{template: click, rate: 1, color: red}]", r"senders.0.color: there is no such field"),
+        ("speed: 4\nsenders: [{template: click, rate: 1}]", r"speed: there is no such field"),
         ("[1, 2", r"own.yaml: no YAML"),
         ("!!python/object/apply:os.getcwd []", r"own.yaml: no YAML"),
         ("just text", r"own.yaml: : Input should be"),
@@ -144,3 +144,38 @@ def test_missing_names_say_what_there_is(tmp_path):
 @pytest.mark.parametrize("name", scenario.names("scenarios"))
 def test_every_shipped_scenario_makes_records(name):
     assert all(len(records) == 5 for records in preview(scenario.load(name)).values())
+
+
+def test_a_byte_order_mark_is_no_part_of_a_record(tmp_path):
+    (tmp_path / "own.template").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    path = tmp_path / "own.yaml"
+    path.write_bytes(b"\xef\xbb\xbfsenders:\n  - {template: own.template, rate: 1}\n")
+    (sender,) = scenario.load(str(path)).senders
+    assert scenario.template_text(sender.template) == '{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [
+        (
+            "{per_secnd: 5}",
+            "senders.0.rate.per_secnd: there is no such field, perhaps per_second is meant, got 5",
+        ),
+        (
+            "{mean: 5, deviaton: 1}",
+            "senders.0.rate.deviaton: there is no such field, perhaps deviation is meant",
+        ),
+        ("{every: 5, pause: 1}", "senders.0.rate.after: Field required, got {'every': 5, 'pause': 1}"),
+        (
+            "{speed: 5}",
+            "senders.0.rate: required a number of records a second; or every, pause and after; or mean and",
+        ),
+        ("[5]", "senders.0.rate: required a number of records a second"),
+        ("fast", "senders.0.rate.per_second: Input should be a valid number"),
+    ],
+)
+def test_a_misspelt_rate_is_told_by_what_was_written(tmp_path, rate, told):
+    path = written(tmp_path, f"senders: [{{template: click, rate: {rate}}}]")
+    with pytest.raises(ScenarioError) as refused:
+        scenario.load(path)
+    assert told in str(refused.value)

@@ -8,14 +8,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from infra import clients, local
+from tests.waiting import until
 
 pytestmark = pytest.mark.aws
 
@@ -27,13 +27,6 @@ def data(tmp_path: Path) -> Iterator[Path]:
     for pid in local.processes(folder):
         os.kill(pid, signal.SIGCONT)
     local.end(folder)
-
-
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def command_line(pid: int) -> str:
@@ -137,7 +130,7 @@ def test_another_emulator_at_the_port_is_not_taken_for_ours(
 
 def test_killing_the_emulator_ends_its_lambda_workers_too(data: Path) -> None:
     worker = start_busy_function(local.start(data=data).endpoint, data)
-    assert worker in local.processes(data)
+    until(lambda: worker in local.processes(data))
     os.kill(emulator_of(data), signal.SIGKILL)
     until(lambda: not local.processes(data))
 

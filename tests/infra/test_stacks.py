@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from infra import clients, code_bucket, local, stacks
 from pipeline.catalog import all_applications
+from pipeline.settings import settings
 from tests.fleet import fleet
 
 LABS = {a.name: a for a in all_applications()}
@@ -255,6 +256,26 @@ def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
     assert dynamodb.list_tables()["TableNames"] == ["fleet-newest"]
     kinesis.delete_stream(StreamName="fleet-telemetry")
     dynamodb.delete_table(TableName="fleet-newest")
+
+
+@pytest.mark.aws
+def test_what_holds_data_is_not_deleted_unasked(endpoint: str, tmp_path: Path) -> None:
+    """A stream of another name is another stream: CloudFormation would replace it, and what is in it is gone."""
+    application = fleet(tmp_path)
+    stacks.deploy(endpoint, application)
+    kinesis = clients.client("kinesis", endpoint)
+    kinesis.put_record(StreamName="fleet-telemetry", Data=b"{}", PartitionKey="a")
+    other = settings(application, {"source": {"stream": "trucks"}, "newest": {"type": "none"}})
+    with pytest.raises(stacks.LossError) as refused:
+        stacks.deploy(endpoint, application, chosen=other)
+    assert str(refused.value) == (
+        "stack resources-kda-fleet: DynamoDB Table fleet-newest, Kinesis Stream fleet-telemetry: made by it, and named "
+        "no longer by the application's properties; it would be deleted with what is in it"
+    )
+    assert "trucks" not in kinesis.list_streams()["StreamNames"]
+    assert stacks.deploy(endpoint, application, chosen=other, lose=True)["SourceStreamName"] == "trucks"
+    assert "fleet-telemetry" not in kinesis.list_streams()["StreamNames"]
+    stacks.delete(endpoint, application.name)
 
 
 @pytest.mark.aws

@@ -6,17 +6,15 @@ import os
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from infra import flink_rest
 from tests.jobs.conftest import Flink
+from tests.waiting import until
 from udfs.forest_bucket import LONGEST_LOG
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
@@ -77,16 +75,16 @@ def test_scores_after_a_killed_worker_are_those_of_an_unbroken_run(
     ).get_job_client()
     restored = f"http://127.0.0.1:{port}/jobs/{job.get_job_id()}/checkpoints"
     try:
-        wait_for(lambda: lines(rows) >= ENOUGH, "rows before the failure")
+        until(lambda: lines(rows) >= ENOUGH, "rows before the failure")
         killed = workers()
         assert killed, "no worker runs in a process of its own"
         assert bool(list((tmp_path / "local").rglob("CURRENT"))) == (backend == "rocksdb")
         for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: flink_rest.get(restored)["counts"]["restored"] >= 1, "the restore")
+        until(lambda: flink_rest.get(restored)["counts"]["restored"] >= 1, "the restore")
         before = lines(rows)
-        wait_for(lambda: lines(rows) >= before + 1_000, "rows after the failure")
+        until(lambda: lines(rows) >= before + 1_000, "rows after the failure")
         assert not set(killed) & set(workers())
     finally:
         job.cancel().result()
@@ -130,14 +128,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + 300
-    while True:
-        # A busy cluster may not answer in time.
-        with contextlib.suppress(OSError):
-            if condition():
-                return
-        assert time.monotonic() < deadline, f"waited five minutes for {what}"
-        time.sleep(0.2)

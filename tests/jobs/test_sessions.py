@@ -212,6 +212,7 @@ def test_a_poison_record_reaches_the_error_stream_only(run: Run) -> None:
         ({"sessions": {"gap": "0"}}, "sessions.gap"),
         ({"sessions": {"rows": "closed"}}, "sessions.rows must be 'starts' or 'events'"),
         ({"closed": {"type": "s3"}}, "closed.path is required with type s3"),
+        ({"sessions": {"look_back": "8640000"}}, "sessions.look_back"),
         ({"event_time": {"disorder": "-1"}}, "event_time.disorder"),
     ],
 )

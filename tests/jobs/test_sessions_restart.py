@@ -1,7 +1,6 @@
 """Lab 2's job stopped with a savepoint in the middle of sessions: what it gives is what an unbroken run gives."""
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from tests.jobs.clicks import RELATIONS, click
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
+from tests.waiting import until
 
 pytestmark = pytest.mark.flink
 
@@ -110,10 +110,7 @@ def start(mini_flink: Flink, inbox: Path, outbox: Path, savepoint: str | None, *
 
 
 def wait_for(rows: int, outbox: Path, relation: str) -> None:
-    deadline = time.monotonic() + 90
-    while sum(row[0] == relation for row in found(outbox)) < rows:
-        assert time.monotonic() < deadline, f"got only {found(outbox)}"
-        time.sleep(0.1)
+    until(lambda: sum(row[0] == relation for row in found(outbox)) >= rows, f"{rows} rows of {relation}")
 
 
 def test_a_restart_from_a_savepoint_in_the_middle_of_sessions_changes_nothing(
@@ -146,26 +143,3 @@ def test_a_restart_from_a_savepoint_in_the_middle_of_sessions_changes_nothing(
         ("c", "3"),
         ("c", "2"),
     }
-
-
-def test_after_a_stop_longer_than_the_state_ttl_users_are_new_and_what_is_late_is_told(
-    mini_flink: Flink, tmp_path: Path
-) -> None:
-    inbox, outbox, forgetful = tmp_path / "inbox", tmp_path / "outbox", {"gap": "1", "state_ttl": "1.5"}
-    inbox.mkdir()
-    put(inbox, "before", [("a", 0), ("a", 35_000), ("b", 40_000), ("b", 40_500), ("b", 40_501)], 0)
-    client = start(mini_flink, inbox, outbox, None, **forgetful)
-    wait_for(2, outbox, "intermediate")
-    savepoint = client.stop_with_savepoint(False, (tmp_path / "savepoints").as_uri()).result()
-
-    time.sleep(2)
-    client = start(mini_flink, inbox, outbox, savepoint, **forgetful)
-    # The clock is not forgotten with the users: one that begins anew would take the first of these for on time.
-    put(inbox, "later", [("c", 30_000), ("a", 35_900), ("c", 60_000), ("c", 80_000), ("c", 90_000)], 5)
-    wait_for(1, outbox, "late")
-    wait_for(5, outbox, "intermediate")
-    client.stop_with_savepoint(True, (tmp_path / "savepoints").as_uri()).result()
-    rows = found(outbox)
-    # Less than a gap after the one at 35,000, which is forgotten.
-    assert sum(row[1] == "a" and row[4] is not None for row in rows if row[0] == "intermediate") == 3
-    assert [row[2].rpartition(" ")[2] for row in rows if row[0] == "late"] == ["c"]

@@ -36,12 +36,17 @@ def compose(mini_flink: Flink, rows: list[tuple[float, bytes]], **forest: Any) -
     return table_env
 
 
-def expected_scores(rows: list[tuple[float, bytes]]) -> dict[int, float]:
+def scores(rows: list[tuple[float, bytes]]) -> list[float]:
     """What the forest alone says of the same trades in the same order."""
     trades = [json.loads(data) for _, data in rows]
-    forest = RandomCutForest(2, **FOREST)
-    scores = forest.score_many(np.array([[t["price"], t["quantity"]] for t in trades]))
-    return {t["id"]: score for t, score in zip(trades, scores.tolist(), strict=True)}
+    points = np.array([[t["price"], t["quantity"]] for t in trades])
+    found: list[float] = RandomCutForest(2, **FOREST).score_many(points).tolist()
+    return found
+
+
+def expected_scores(rows: list[tuple[float, bytes]]) -> dict[int, float]:
+    """The same by the trades' ids."""
+    return dict(zip((json.loads(data)["id"] for _, data in rows), scores(rows), strict=True))
 
 
 @pytest.mark.parametrize("micro_batch", [0, 100])
@@ -66,6 +71,17 @@ def test_a_forest_for_each_ticker(mini_flink: Flink) -> None:
     scored = dict(rows_of(table_env, "SELECT id, anomaly_score FROM temp_stream"))
     for first in range(3):
         assert {i: scored[i] for i in range(first, 300, 3)} == expected_scores(rows[first::3])
+
+
+@pytest.mark.parametrize("micro_batch", [0, 100])
+def test_an_idle_forest_is_forgotten_by_the_streams_time(mini_flink: Flink, micro_batch: int) -> None:
+    first = ordinary(100)
+    # A minute and a second after the last of them by their arrival, at once by the clock.
+    second = [(seconds + 0.99 + 61, data) for seconds, data in ordinary(100)]
+    for idle_expiry, expected in (60, [first, second]), (70, [first + second]):
+        table_env = compose(mini_flink, first + second, idle_expiry=str(idle_expiry), micro_batch=micro_batch)
+        found = [score for _, score in rows_of(table_env, "SELECT id, anomaly_score FROM temp_stream")]
+        assert found == [score for rows in expected for score in scores(rows)]
 
 
 def test_a_bad_row_is_told_and_the_others_score_as_if_it_were_not_there(mini_flink: Flink) -> None:

@@ -83,7 +83,11 @@ def test_a_text_of_a_megabyte_passes_or_is_told(
     assert set(errors) == {"NOT_SCORED", "COERCION", "OWN", "RECORD_TOO_LARGE"}
     for error in errors.values():
         assert 0 < len(error["data_row"]) <= 49152
-        assert "cut to" in error["message"]
+        assert len(error["message"]) <= 4096
+    assert all(" cut" in error["message"] for name, error in errors.items() if name != "OWN")
+    # What a job tells in SQL of its own, with the raw row in it, ends in dots.
+    assert errors["OWN"]["message"].endswith('"…')
+    assert bytes.fromhex(errors["OWN"]["data_row"]).endswith(b'"...')
     tapped = [(record["relation"], json.loads(record["data"])) for record in records(client, "large-taps")]
     assert sorted(row["id"] for relation, row in tapped if relation == "clicks") == [1, 2, 3, 5]
     (text,) = (row["text"] for relation, row in tapped if relation == "clicks" and row["id"] == 3)

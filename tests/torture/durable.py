@@ -22,7 +22,7 @@ from tests.torture.kinesis_local import free_port
 #: Package and version by service.
 PACKAGES = {"kinesis": ("kinesalite", "3.3.3"), "dynamodb": ("dynalite", "4.0.0")}
 
-_START_SECONDS = 30.0
+_START_SECONDS = 240.0
 # Their own command lines listen on every interface.
 _SERVER = """
 const [name, path, port] = process.argv.slice(1)

@@ -18,7 +18,7 @@ from infra import supervisor
 from tests.torture import npm
 
 VERSION = "0.6.2"
-_START_SECONDS = 30.0
+_START_SECONDS = 240.0
 # It asks to listen on every address, and has no option for another.
 _SERVER = """
 const {Server} = require('net')

@@ -165,6 +165,6 @@ SOAKS = {
     "sessions": replace(
         SESSIONS,
         record=_passing_click,
-        properties=changed(SESSIONS.properties, "sessions", state_ttl="30", look_back="30"),
+        properties=changed(SESSIONS.properties, "sessions", look_back="30"),
     ),
 }

@@ -1,7 +1,5 @@
 """The short form of `python -m tests.torture.pressure`: a function that refuses every call, then takes them again."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from tests.torture.ailing import Destination
 from tests.torture.proxy import running_proxy
+from tests.waiting import until
 
 pytestmark = pytest.mark.flink
 
@@ -49,15 +48,13 @@ def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_af
         )
         job = lambda_sink(table_env, rows, options).execute_insert("errors")
         try:
-            wait_until(
-                lambda: len(function.offered) > MAX_BUFFERED, "refusals of more rows than the sink lets in"
-            )
+            until(lambda: len(function.offered) > MAX_BUFFERED, "refusals of more rows than the sink lets in")
             before = checkpoints(tmp_path)
-            wait_until(lambda: checkpoints(tmp_path) > before + 1, "checkpoints while all is refused")
+            until(lambda: checkpoints(tmp_path) > before + 1, "checkpoints while all is refused")
             assert not function.taken
             rows_to_come = {str(n) for n in range(1, len(function.offered) + 100)}
             function.ailment = ""
-            wait_until(lambda: rows_to_come <= set(function.taken), "all rows")
+            until(lambda: rows_to_come <= set(function.taken), "all rows")
         finally:
             job.get_job_client().cancel().result()
     # A refused call took nothing, so nothing comes again.
@@ -68,10 +65,3 @@ def checkpoints(folder: Path) -> int:
     """Number of the newest complete one, 0 before the first."""
     found = folder.glob("*/chk-*/_metadata")
     return max((int(path.parent.name.removeprefix("chk-")) for path in found), default=0)
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, f"waited two minutes for {what}"
-        time.sleep(0.1)

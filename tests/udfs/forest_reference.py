@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from udfs.forest_layout import CUT, DIMENSION, EMPTY, LEFT, RIGHT, ROOT, SIDES, SIZE
+from udfs.forest_layout import CUT, DIMENSION, EMPTY, LEFT, PARENT, RIGHT, ROOT, SIDES, SIZE
 from udfs.forest_stream import key_of
 from udfs.forest_trees import cut_between
 from udfs.random_cut_forest import RandomCutForest
@@ -38,7 +38,7 @@ def tree_of(forest: RandomCutForest, tree: int) -> Node | Leaf | None:
     nodes: set[int] = set()
     leaves: set[int] = set()
 
-    def walk(child: int) -> Node | Leaf:
+    def walk(child: int, parent: int) -> Node | Leaf:
         if child < 0:
             leaf = ~child
             leaves.add(leaf)
@@ -46,13 +46,16 @@ def tree_of(forest: RandomCutForest, tree: int) -> Node | Leaf | None:
             assert arrays.leaf_mass[tree, leaf] == len(rows)
             assert arrays.leaf_row[tree, leaf] in rows
             assert (arrays.points[rows] == arrays.points[rows[0]]).all()
+            assert arrays.leaf_first[tree, leaf] == arrays.points[rows[0], 0]
+            assert arrays.leaf_parent[tree, leaf] == parent
             return Leaf(arrays.points[rows[0]], len(rows))
         assert child not in nodes
         nodes.add(child)
         base = (tree * (samples - 1) + child) * (4 + 2 * columns)
         stored = arrays.nodes[base : base + 4 + 2 * columns]
         links = arrays.links[2 * base : 2 * base + 8]
-        left, right = walk(int(links[LEFT])), walk(int(links[RIGHT]))
+        assert links[PARENT] == parent
+        left, right = walk(int(links[LEFT]), child), walk(int(links[RIGHT]), child)
         d = int(links[DIMENSION])
         low, high = np.minimum(low_of(left), low_of(right)), np.maximum(high_of(left), high_of(right))
         assert (stored[4 : 4 + columns] == low).all()
@@ -63,7 +66,7 @@ def tree_of(forest: RandomCutForest, tree: int) -> Node | Leaf | None:
         return Node(low, high, d, float(stored[CUT]), left, right)
 
     root = int(arrays.trees[tree, ROOT])
-    built = walk(root) if root != EMPTY else None
+    built = walk(root, -1) if root != EMPTY else None
     assert sorted(leaves) == sorted(records)
     assert len(nodes) == max(len(leaves) - 1, 0)
     return built

@@ -64,6 +64,9 @@ class Context:
     def get_current_key(self) -> str:
         return ""
 
+    def timestamp(self) -> int:
+        return 0
+
     def commit(self) -> None:
         self.base.commit()
         self.log.commit()
@@ -136,6 +139,13 @@ def test_a_micro_batch_gives_its_rows_in_order_with_the_same_scores() -> None:
             out[3] for out in function.process_element([row(p) for p in POINTS[start : start + 9]], CONTEXT)
         ]
     assert got == expected(POINTS)
+
+
+def test_a_large_row_that_cannot_be_scored_is_cut_and_says_so() -> None:
+    (out,) = opened(Context()).process_element(Row("A" * 600_000, 1.0, None), CONTEXT)
+    *_, message, data_row = tuple(out)
+    assert len(data_row) == 49152
+    assert message.endswith("bytes, cut to 24576)")
 
 
 @pytest.mark.parametrize("bad", [None, float("nan"), float("inf")])
@@ -213,7 +223,7 @@ def test_a_forest_that_was_idle_for_too_long_begins_anew(
     monkeypatch.setattr(forest_bucket, "LONGEST_LOG", longest_log)
     monkeypatch.setattr(forest_bucket, "_ROWS_PER_FOREST", 0)
     now = [0]
-    monkeypatch.setattr("udfs.forest_function.time.time_ns", lambda: now[0] * 1_000_000)
+    monkeypatch.setattr(Context, "timestamp", lambda _: now[0])
     state, got = Context(), {"A": [], "B": []}  # type: ignore[var-annotated]
     for k, point in enumerate(POINTS):
         # A rests for an hour and a millisecond once, B never for longer than an hour.

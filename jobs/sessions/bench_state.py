@@ -1,11 +1,11 @@
 """Lab 2's job over many users who never return: records a second, and what they leave in state.
 
-    python -m bench.sessions --events 1000000 --state-ttl 15
+    python -m jobs.sessions.bench_state --events 1000000
 
 Each user clicks ten times, two seconds apart, beside 199 others, and is never seen again. The whole job runs on the
 mini-cluster (decoding, event time, sessions; files in, blackhole out) with a checkpoint every two seconds of the clock.
-Users are forgotten after ``--state-ttl`` seconds of the clock; with a long one state grows
-with the number of users, with a short one it stays flat at the number of those seen lately.
+Users are forgotten by event time, so that what a checkpoint has stays flat at those seen
+lately, however many there were.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
 
 
-def run(path: Path, folder: Path, state_ttl: float, rows: str) -> dict[str, Any]:
+def run(path: Path, folder: Path, rows: str, state_backend: str) -> dict[str, Any]:
     """Run the job to its end; return what was measured."""
     port = harness.free_port()
     table_env = table_environment(
         flink.cluster(
-            "bench-sessions",
+            "bench-state",
             folder=folder,
             rest_port=port,
             overrides={
                 "restart-strategy.type": "none",
                 "execution.checkpointing.interval": "2 s",
                 "web.checkpoints.history": "1000",
+                "state.backend.type": state_backend,
             },
         )
     )
@@ -50,10 +51,11 @@ def run(path: Path, folder: Path, state_ttl: float, rows: str) -> dict[str, Any]
     Pipeline(table_env, application, settings(application, {}), {"source_sql_stream": Files(path)})
     columns = {
         "starts": "user_id STRING, session_id STRING, session_time STRING, latest_time STRING",
+        "events": "user_id STRING, session_id STRING, session_time STRING, latest_time STRING",
         "closed": "user_id STRING, session_id STRING, session_time STRING, session_start TIMESTAMP(3),"
         " session_end TIMESTAMP(3), number_of_events BIGINT, duration_ms BIGINT, pages ARRAY<STRING>",
     }[rows]
-    source = {"starts": "destination_sql_stream", "closed": "closed_sessions"}[rows]
+    source = "closed_sessions" if rows == "closed" else "destination_sql_stream"
     table_env.execute_sql(f"CREATE TEMPORARY TABLE nowhere ({columns}) WITH ('connector' = 'blackhole')")
     began, used = time.monotonic(), _cpu_seconds()
     result = table_env.execute_sql(f"INSERT INTO nowhere SELECT * FROM {source}")
@@ -108,25 +110,22 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--state-ttl", type=float, nargs="+", default=[86_400, 15])
-    parser.add_argument("--rows", choices=["starts", "closed"], default="starts")
+    parser.add_argument("--rows", choices=["starts", "events", "closed"], default="starts")
+    parser.add_argument("--state-backend", choices=["hashmap", "rocksdb"], default="hashmap")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     try:
         flink.prepare("http://127.0.0.1:1", folder)
         users = write_clicks(folder / "clicks", options.events)
-        for state_ttl in options.state_ttl:
-            measured = run(folder / "clicks", folder, state_ttl, options.rows)
-            sizes = [size for _, size in measured["sizes"]]
-            print(
-                f"{options.events:,} events of {users:,} users, state_ttl {state_ttl:g} s: "
-                f"{measured['seconds']:.0f} s, {options.events / measured['seconds']:,.0f} records/s, "
-                f"{measured['cpu_seconds'] / options.events * 1e6:.0f} CPU s a million; "
-                f"largest checkpoint {max(sizes, default=0) / 1e6:.1f} MB"
-            )
-            print(
-                "  MB by second:", ", ".join(f"{at:.0f}: {size / 1e6:.1f}" for at, size in measured["sizes"])
-            )
+        measured = run(folder / "clicks", folder, options.rows, options.state_backend)
+        sizes = [size for _, size in measured["sizes"]]
+        print(
+            f"{options.events:,} events of {users:,} users, {options.rows}, {options.state_backend}: "
+            f"{measured['seconds']:.0f} s, {options.events / measured['seconds']:,.0f} records/s, "
+            f"{measured['cpu_seconds'] / options.events * 1e6:.0f} CPU s a million; "
+            f"largest checkpoint {max(sizes, default=0) / 1e6:.1f} MB"
+        )
+        print("  MB by second:", ", ".join(f"{at:.0f}: {size / 1e6:.1f}" for at, size in measured["sizes"]))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
