@@ -211,10 +211,8 @@ def function_name(node: Any) -> str:
 
 
 def is_clock(x: Expressions, node: Any) -> bool:
-    """Whether a node is ROWTIME, or ROWTIME and a constant."""
+    """Whether a node is ROWTIME."""
     inner = bare(node)
-    if isinstance(inner, exp.Add | exp.Sub) and isinstance(bare(inner.expression), exp.Interval):
-        return is_clock(x, inner.this)
     if not isinstance(inner, exp.Column) or isinstance(inner.this, exp.Star):
         return False
     try:
@@ -226,10 +224,14 @@ def is_clock(x: Expressions, node: Any) -> bool:
 
 def window_ms(x: Expressions, node: Any) -> int | None:
     """Milliseconds of the tumbling window that a key of GROUP BY makes; None where it is a plain key."""
-    found = stepped(bare(node))
-    if found is not None and is_clock(x, found[0]):
-        return found[1]
-    return 1 if is_clock(x, node) else None
+    stepped_, milliseconds = stepped(bare(node)) or (node, 1)
+    inner = bare(stepped_)
+    if isinstance(inner, exp.Add | exp.Sub) and isinstance(bare(inner.expression), exp.Interval):
+        if is_clock(x, inner.this):
+            raise Located(
+                "a window of ROWTIME and an interval is not translated: write ROWTIME alone", offset(inner)
+            )
+    return milliseconds if is_clock(x, stepped_) else None
 
 
 def _named(node: Any) -> str:
