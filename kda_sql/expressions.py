@@ -226,11 +226,11 @@ def window_ms(x: Expressions, node: Any) -> int | None:
     """Milliseconds of the tumbling window that a key of GROUP BY makes; None where it is a plain key."""
     stepped_, milliseconds = stepped(bare(node)) or (node, 1)
     inner = bare(stepped_)
-    if isinstance(inner, exp.Add | exp.Sub) and isinstance(bare(inner.expression), exp.Interval):
-        if is_clock(x, inner.this):
-            raise Located(
-                "a window of ROWTIME and an interval is not translated: write ROWTIME alone", offset(inner)
-            )
+    moved = isinstance(inner, exp.Add | exp.Sub) and isinstance(bare(inner.expression), exp.Interval)
+    if moved and is_clock(x, inner.this):
+        raise Located(
+            "a window of ROWTIME and an interval is not translated: write ROWTIME alone", offset(inner)
+        )
     return milliseconds if is_clock(x, stepped_) else None
 
 

@@ -169,9 +169,9 @@ class Groups:
             results.append("window_start AS `opened`")
         if self._closed:
             results.append("window_end AS `closed`")
-        time = (
-            "window_time AS `rowtime`" if self._within else "CAST(window_end AS TIMESTAMP_LTZ(3)) AS `until`"
-        )
+        # Rows of one millisecond are complete at that moment; a longer window's at its end.
+        end = "window_start" if self._milliseconds == 1 else "window_end"
+        time = "window_time AS `rowtime`" if self._within else f"CAST({end} AS TIMESTAMP_LTZ(3)) AS `until`"
         if self._within:
             grouped.append("window_time")
         inner = self._selected(where).replace("\n", "\n    ")
