@@ -180,7 +180,7 @@ class Groups:
             f"    DESCRIPTOR(`rowtime`), {interval_sql(self._milliseconds)}))\nGROUP BY {', '.join(grouped)}"
         )
         name = self._query.new(f"{self._name}_windows")
-        size = interval_sql(self._milliseconds).removeprefix("INTERVAL ")
+        size = interval_sql(self._milliseconds).removeprefix("INTERVAL ").replace("'", "")
         note = f"{self._query.pump.name}: one row a window of {size} and key, when the window is over."
         self._query.add(Step("view", name, sql=sql, note=note))
         if self._within:
