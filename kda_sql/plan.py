@@ -132,6 +132,12 @@ class Planner:
             except Located as e:
                 self.program.problem(e)
                 failed = True
+            except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
+                # A tree of a form that nobody thought of: it is told where it stands, as everything else.
+                reason = "nested too deeply" if isinstance(e, RecursionError) else f"{type(e).__name__}: {e}"
+                start = pump.statement.start
+                self.program.problem(Located(f"pump {pump.name} can't be translated: {reason}", start))
+                failed = True
         if failed:
             self._failed.add(name)
             return
