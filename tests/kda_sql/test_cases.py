@@ -20,7 +20,7 @@ def environment(mini_flink: Flink) -> Any:
     return mini_flink.environment
 
 
-ALL = read_cases(CASES)
+ALL = [*read_cases(CASES), *read_cases(CASES.with_name("more_cases"))]
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
