@@ -37,6 +37,10 @@ def operators_of(table_env: Any, statements: Any) -> list[Operator]:
     field = kind.getDeclaredField("operations")
     field.setAccessible(True)
     transformations = table_env._j_tenv.getPlanner().translate(field.get(statement_set))
+    # As at the start: Python operators that follow one another become one.
+    transformations = _jvm().org.apache.flink.python.chain.PythonOperatorChainingOptimizer.optimize(
+        transformations
+    )
     graph = table_env._j_tenv.execEnv().generateStreamGraph(transformations)
     hashes = _jvm().org.apache.flink.streaming.api.graph.StreamGraphHasherV2()
     ids = hashes.traverseStreamGraphAndGenerateHashes(graph)

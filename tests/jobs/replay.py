@@ -54,6 +54,12 @@ class Replay:
     key: Callable[[dict[str, Any]], Any]
     expected: Callable[[list[dict[str, Any]]], set[Any]]
 
+    def groups(self, endpoint: str) -> dict[str, dict[str, str]]:
+        """Its property groups, with all services at one address."""
+        # On a slow machine, silence must not close sessions: only the records' own times count.
+        given = (f"aws.endpoint={endpoint}", "source.position=TRIM_HORIZON", "source.idle_timeout=900")
+        return override({}, [*given, *self.properties])
+
     def records(self, number: int) -> list[dict[str, Any]]:
         """The same each time."""
         rng, begin = random.Random(11), int(EPOCH.timestamp() * 1000)
@@ -259,10 +265,7 @@ def running(
     table_env = mini_flink.environment(**options)
     with running_proxy("http://127.0.0.1:1") as proxy:
         proxy.rule = services
-        # On a slow machine, silence must not close sessions: only the records' own times count.
-        given = (f"aws.endpoint={proxy.endpoint}", "source.position=TRIM_HORIZON", "source.idle_timeout=900")
-        groups = override({}, [*given, *replay.properties])
-        pipeline = mini_flink.pipeline(replay.name, table_env, groups=groups)
+        pipeline = mini_flink.pipeline(replay.name, table_env, groups=replay.groups(proxy.endpoint))
         pipeline.deliver()
         client = pipeline.execute().get_job_client()
         try:

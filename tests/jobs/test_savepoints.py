@@ -14,9 +14,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,6 +73,8 @@ def take(replay: Replay, mini_flink: Flink, folder: Path) -> None:
     services = Services(replay.records(number), visible=stop)
     with tempfile.TemporaryDirectory() as temporary, running(mini_flink, replay, services) as run:
         run.wait(rows)
+        # The function's sink looks once a second what was taken, and takes it out of its state.
+        time.sleep(5)
         state = run.stop(Path(temporary), drain=False)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(state, folder / "state")
@@ -83,18 +87,22 @@ def take(replay: Replay, mini_flink: Flink, folder: Path) -> None:
     print(f"{folder.name}: {size / 1000:.0f} kB, {len(delivered)} rows before it")
 
 
-def preload_clock(folder: Path) -> None:
-    """Let the JVM that is started next have a clock that is behind."""
+def put_clocks_back(folder: Path) -> None:
+    """Let the JVM that is started next, and the Python workers in this process, have a clock 60 days behind."""
     library = folder / "clock_behind.so"
     source = Path(__file__).with_name("clock_behind.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
     os.environ["LD_PRELOAD"] = str(library)
+    from pyflink.fn_execution.datastream.process import timerservice_impl
+
+    behind = timedelta(days=60).total_seconds()
+    timerservice_impl.time = SimpleNamespace(time=lambda: time.time() - behind)
 
 
 if __name__ == "__main__":
     names = sys.argv[1:] or [each.name for each in REPLAYS]
     with tempfile.TemporaryDirectory() as temporary:
-        preload_clock(Path(temporary))
+        put_clocks_back(Path(temporary))
         flink.prepare("http://127.0.0.1:1", Path(temporary))
         for each in (r for r in REPLAYS if r.name in names):
             take(each, Flink(Path(temporary)), FOLDER / version("kda-on-flink") / each.name)
