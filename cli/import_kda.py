@@ -21,6 +21,7 @@ from infra.stream_reader import StreamError
 from kda_sql.description import Described, DescriptionError, Schema, schema_of
 from kda_sql.errors import KdaSqlError
 from kda_sql.importing import read, read_schema
+from kda_sql.report import summary
 from kda_sql.translate import Translation, translate, write
 from pipeline.application import ApplicationError
 from pipeline.application import read as read_application
@@ -137,15 +138,8 @@ def _folders(to: Path, found: Sequence[Described]) -> list[Path]:
 
 
 def _told(application: Described, folder: Path, translation: Translation) -> None:
-    pumps = translation.program.pumps
-    but = [p for p in pumps if translation.plan.notes.get(p.name)]
-    _out.print(
-        Text(
-            f"{application.name}: {len(translation.program.streams)} streams, {len(pumps)} pumps: "
-            f"{len(pumps) - len(but)} the same, {len(but)} the same but for what {folder / 'MIGRATION.md'} says"
-        )
-    )
-    for pump in but:
+    _out.print(Text(f"{application.name}: {summary(translation)} {folder / 'MIGRATION.md'} says"))
+    for pump in translation.program.pumps:
         for note in translation.plan.notes[pump.name]:
             _out.print(Text(f"  {pump.name}: {note}", style="yellow"))
     for note in translation.notes:

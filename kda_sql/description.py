@@ -100,8 +100,10 @@ def schema_of(tree: Any, where: str = "InputSchema") -> Schema:
     """
     tree = _plain(tree, where)
     record_format = _plain(get(tree, "RecordFormat") or {}, f"{where}.RecordFormat")
-    kind = str(get(record_format, "RecordFormatType") or get(tree, "RecordFormatType") or "JSON").upper()
     mapping = get(record_format, "MappingParameters") or record_format
+    # Terraform's first form of it says the format by which block there is.
+    unsaid = "CSV" if get(mapping, "Csv") else "JSON"
+    kind = str(get(record_format, "RecordFormatType") or get(tree, "RecordFormatType") or unsaid).upper()
     json_ = get(mapping, "JSONMappingParameters") or get(mapping, "Json") or mapping
     csv = get(mapping, "CSVMappingParameters") or get(mapping, "Csv") or mapping
     if kind not in ("JSON", "CSV"):
@@ -131,6 +133,8 @@ def schema_of(tree: Any, where: str = "InputSchema") -> Schema:
 
 def get(tree: Any, key: str) -> Any:
     """A value by its key in AWS's spelling, or as Terraform and the command line spell it."""
+    if isinstance(tree, list) and len(tree) == 1:  # a block, as HCL reads it
+        tree = tree[0]
     if not isinstance(tree, Mapping):
         return None
     wanted = key.replace("_", "").lower()
@@ -141,7 +145,7 @@ def get(tree: Any, key: str) -> Any:
 
 
 def named(resource: Any) -> str | None:
-    """The name at the end of an ARN; a name stays as it is.
+    """The name at the end of an ARN, of a function with its alias; a name stays as it is.
 
     Examples
     --------
@@ -153,7 +157,7 @@ def named(resource: Any) -> str | None:
     last = resource.rpartition("/")[2]
     parts = last.split(":")
     if len(parts) > 6 and parts[5] == "function":
-        return parts[6]
+        return ":".join(parts[6:])
     return parts[-1]
 
 

@@ -82,6 +82,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _shown(problem: Problem, lines: list[str], file: str) -> str:
-    line = lines[problem.line - 1].rstrip("\r") if problem.line <= len(lines) else ""
-    caret = "".join("\t" if c == "\t" else " " for c in line[: problem.column - 1]) + "^"
+    # A tab counts as one column, as it does in the place that is told.
+    line = lines[problem.line - 1].rstrip("\r").replace("\t", " ") if problem.line <= len(lines) else ""
+    caret = " " * (problem.column - 1) + "^"
     return f"{file}:{problem.line}:{problem.column}: {problem.message}\n  {line}\n  {caret}"

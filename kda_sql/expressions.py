@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
 
-from kda_sql import functions, values
-from kda_sql.dialect import Difference, PatternSubstring, Step, Truncated, offset
+from kda_sql import functions
 from kda_sql.errors import Located, nearest
+from kda_sql.nodes import offset
 from kda_sql.program import fold
 from kda_sql.scope import Scope
-from kda_sql.times import MILLISECONDS, idiom, interval_ms, interval_sql, stepped
-from kda_sql.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, NULL, TEXT, TIMESTAMP, SqlType, common, parse_type
+from kda_sql.times import stepped
+from kda_sql.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, NULL, TIMESTAMP, SqlType
 from kda_sql.values import (
-    AND,
-    COMPARED,
-    NOT,
-    OR,
-    PLUS,
-    TIMES,
-    UNARY,
     Failure,
     Value,
-    cast,
-    divided,
-    failures,
     literal,
-    only_if,
 )
 
 AGGREGATES = (
@@ -170,351 +158,6 @@ def _boolean(x: Expressions, node: exp.Boolean) -> Value:
     return Value("TRUE" if node.this else "FALSE", BOOLEAN)
 
 
-@handles(exp.Neg)
-def _negative(x: Expressions, node: exp.Neg) -> Value:
-    value = x.value(node.this)
-    return Value(f"-{value.inside(UNARY + 1)}", value.type, UNARY, value.fails)
-
-
-@handles(exp.Add, exp.Sub)
-def _sum(x: Expressions, node: Any) -> Value:
-    sign = "+" if isinstance(node, exp.Add) else "-"
-    for a, b in ((node.this, node.expression), (node.expression, node.this)):
-        if isinstance(_bare(b), exp.Interval) and (sign == "+" or b is node.expression):
-            time = x.value(a)
-            if time.type.kind not in ("TIMESTAMP", "DATE"):
-                raise Located(f"an interval is added to a time, not to {time.type}", offset(a))
-            interval = interval_sql(interval_ms(_bare(b)))
-            return Value(f"{time.inside(PLUS)} {sign} {interval}", time.type, PLUS, time.fails, clock=False)
-    left, right = x.value(node.this), x.value(node.expression)
-    if left.type.kind == right.type.kind == "TIMESTAMP":
-        raise Located(
-            "the difference of two times needs a unit: (a - b) SECOND, or TSDIFF(a, b) for milliseconds",
-            offset(node),
-        )
-    type_ = _arithmetic(left, right, node, sign)
-    right_sql = right.inside(PLUS if sign == "+" else TIMES)
-    return Value(f"{left.inside(PLUS)} {sign} {right_sql}", type_, PLUS, failures(left, right))
-
-
-@handles(exp.Mul)
-def _product(x: Expressions, node: exp.Mul) -> Value:
-    left, right = x.value(node.this), x.value(node.expression)
-    type_ = _arithmetic(left, right, node, "*")
-    return Value(f"{left.inside(TIMES)} * {right.inside(TIMES)}", type_, TIMES, failures(left, right))
-
-
-@handles(exp.Div)
-def _quotient(x: Expressions, node: exp.Div) -> Value:
-    left, right = x.value(node.this), x.value(node.expression)
-    type_ = _arithmetic(left, right, node, "/")
-    return divided(left, right, type_)
-
-
-@handles(exp.Mod)
-def _modulo(x: Expressions, node: exp.Mod) -> Value:
-    return functions.scalar("MOD", [x.value(node.this), x.value(node.expression)])
-
-
-def _arithmetic(left: Value, right: Value, node: Any, sign: str) -> SqlType:
-    type_ = common(left.type, right.type)
-    if type_ is None or not (type_.numeric or type_ == NULL):
-        raise Located(f"{sign} takes numbers, got {left.type} and {right.type}", offset(node))
-    if type_.kind == "DECIMAL" and type_.length is not None:
-        # Wide enough for what Flink makes of it; the column that takes it says what is kept.
-        scale = left.type.scale + right.type.scale if sign == "*" else type_.scale
-        return SqlType("DECIMAL", 38, max(scale, 6) if sign == "/" else scale)
-    return type_
-
-
-def _bare(node: Any) -> Any:
-    while isinstance(node, exp.Paren):
-        node = node.this
-    return node
-
-
-_SIGNS = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
-
-
-@handles(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
-def _comparison(x: Expressions, node: Any) -> Value:
-    left, right = x.value(node.this), x.value(node.expression)
-    left, right = _comparable(left, right, node)
-    sql = f"{left.inside(PLUS)} {_SIGNS[type(node)]} {right.inside(PLUS)}"
-    return Value(sql, BOOLEAN, COMPARED, failures(left, right))
-
-
-def _comparable(left: Value, right: Value, node: Any) -> tuple[Value, Value]:
-    if common(left.type, right.type) is not None:
-        return left, right
-    times = ("TIMESTAMP", "DATE")
-    for a, b, swapped in ((left, right, False), (right, left, True)):
-        # A text that is written out stands for a time, as in Calcite.
-        if a.type.kind in times and b.type.kind in TEXT and b.text is not None:
-            made = _time_literal(b.text, a.type, offset(node))
-            return (made, a) if swapped else (a, made)
-        if a.type.kind in times and b.type.kind in times:
-            return left, right
-    raise Located(
-        f"{left.type} and {right.type} can't be compared: write CAST(… AS …) around one", offset(node)
-    )
-
-
-@handles(exp.And, exp.Or)
-def _connected(x: Expressions, node: Any) -> Value:
-    word, binds = ("AND", AND) if isinstance(node, exp.And) else ("OR", OR)
-    left, right = x.condition(node.this), x.condition(node.expression)
-    return Value(f"{left.inside(binds)} {word} {right.inside(binds)}", BOOLEAN, binds, failures(left, right))
-
-
-@handles(exp.Not)
-def _not(x: Expressions, node: exp.Not) -> Value:
-    inner = node.this
-    if isinstance(inner, exp.Is):
-        value = x.value(inner)
-        return replace(value, sql=re.sub(r" IS (\w+)$", r" IS NOT \1", value.sql))
-    if isinstance(inner, exp.Like | exp.SimilarTo | exp.In | exp.Between) and not inner.args.get("negate"):
-        negated = inner.copy()
-        negated.set("negate", True)
-        return x.value(negated)
-    value = x.condition(node.this)
-    return Value(f"NOT {value.inside(NOT)}", BOOLEAN, NOT, value.fails)
-
-
-def _word(node: Any, word: str) -> str:
-    return f"NOT {word}" if node.args.get("negate") else word
-
-
-@handles(exp.Is)
-def _is(x: Expressions, node: exp.Is) -> Value:
-    value, what = x.value(node.this), node.expression
-    word = "NULL" if isinstance(what, exp.Null) else "TRUE" if what.this else "FALSE"
-    if value.fields is not None:
-        parts = ", ".join(f"CAST({f.sql} AS STRING)" for f in value.fields.values())
-        return Value(f"COALESCE({parts}) IS {word}", BOOLEAN, COMPARED, value.fails)
-    return Value(f"{value.inside(PLUS)} IS {word}", BOOLEAN, COMPARED, value.fails)
-
-
-@handles(exp.In)
-def _in(x: Expressions, node: exp.In) -> Value:
-    if not node.expressions:
-        raise Located("IN takes a list of values; a query is not translated", offset(node))
-    value = x.value(node.this)
-    listed = [_comparable(value, x.value(e), e)[1] for e in node.expressions]
-    sql = f"{value.inside(PLUS)} {_word(node, 'IN')} ({', '.join(v.sql for v in listed)})"
-    return Value(sql, BOOLEAN, COMPARED, failures(value, *listed))
-
-
-@handles(exp.Between)
-def _between(x: Expressions, node: exp.Between) -> Value:
-    value = x.value(node.this)
-    low = _comparable(value, x.value(node.args["low"]), node)[1]
-    high = _comparable(value, x.value(node.args["high"]), node)[1]
-    sql = f"{value.inside(PLUS)} {_word(node, 'BETWEEN')} {low.inside(PLUS)} AND {high.inside(PLUS)}"
-    return Value(sql, BOOLEAN, COMPARED, failures(value, low, high))
-
-
-@handles(exp.Like, exp.SimilarTo)
-def _like(x: Expressions, node: Any) -> Value:
-    left, right = x.value(node.this), x.value(node.expression)
-    for value, at in ((left, node.this), (right, node.expression)):
-        if value.type.kind not in TEXT:
-            raise Located(f"LIKE and SIMILAR TO take texts, got {value.type}", offset(at))
-    word = _word(node, "SIMILAR TO" if isinstance(node, exp.SimilarTo) else "LIKE")
-    return Value(f"{left.inside(PLUS)} {word} {right.inside(PLUS)}", BOOLEAN, COMPARED, failures(left, right))
-
-
-@handles(exp.Escape)
-def _escape(x: Expressions, node: exp.Escape) -> Value:
-    value = x.value(node.this)
-    return replace(value, sql=f"{value.sql} ESCAPE {x.value(node.expression).sql}")
-
-
-@handles(exp.Case)
-def _case(x: Expressions, node: exp.Case) -> Value:
-    base = x.value(node.this) if node.this is not None else None
-    parts, results, fails = [], [], list(base.fails if base else ())
-    before = ""
-    for branch in node.args["ifs"]:
-        when = x.value(branch.this) if base else x.condition(branch.this)
-        condition = f"{base.inside(PLUS)} = {when.inside(PLUS)}" if base else when.sql
-        result = x.value(branch.args["true"])
-        reached = f"({condition}) IS TRUE{before}"
-        fails += [*when.fails, *only_if(reached, result).fails]
-        before += f" AND ({condition}) IS NOT TRUE"
-        parts.append((when, result))
-        results.append(result)
-    default = x.value(node.args["default"]) if node.args.get("default") is not None else Value("NULL", NULL)
-    if default.fails:
-        fails += only_if(before.removeprefix(" AND ") or "TRUE", default).fails
-    results.append(default)
-    type_ = NULL
-    for result in results:
-        joined = common(type_, result.type)
-        if joined is None:
-            raise Located(f"CASE gives {type_} here and {result.type} there: CAST one of them", offset(node))
-        type_ = joined
-    if type_ == NULL:
-        raise Located("CASE gives NULL only", offset(node))
-
-    def typed(value: Value) -> str:
-        if value.type == NULL:
-            return f"CAST(NULL AS {type_.flink})"
-        # Of two texts Flink takes the longer; of a CHAR and a VARCHAR it would pad the one.
-        return (
-            f"CAST({value.sql} AS {type_.flink})"
-            if value.type != type_ or value.text is not None
-            else value.sql
-        )
-
-    head = f"CASE {base.sql}" if base else "CASE"
-    body = " ".join(f"WHEN {when.sql} THEN {typed(result)}" for when, result in parts)
-    return Value(f"{head} {body} ELSE {typed(default)} END", type_, fails=tuple(dict.fromkeys(fails)))
-
-
-@handles(exp.Cast)
-def _cast(x: Expressions, node: exp.Cast) -> Value:
-    to = _type_of(node)
-    inner = _bare(node.this)
-    if isinstance(inner, Difference):
-        return replace(x.value(inner), type=to, sql=f"CAST({x.value(inner).sql} AS {to.flink})")
-    value = x.value(node.this)
-    if value.text is not None and to.kind in ("TIMESTAMP", "DATE"):
-        return _time_literal(value.text, to, offset(node))
-    made = cast(value, to)
-    if made is None:
-        raise Located(f"CAST can't make {to} of {value.type}", offset(node))
-    return made
-
-
-def _time_literal(text: str, to: SqlType, start: int) -> Value:
-    pattern = r"\d{4}-\d\d-\d\d" + (r" \d\d:\d\d:\d\d(\.\d+)?" if to.kind == "TIMESTAMP" else "")
-    if not re.fullmatch(pattern, text):
-        form = "yyyy-MM-dd HH:mm:ss" if to.kind == "TIMESTAMP" else "yyyy-MM-dd"
-        raise Located(f"required {form} in quotes, got '{text}'", start)
-    return Value(f"{to.kind} {literal(text)}", to)
-
-
-def _type_of(node: exp.Cast) -> SqlType:
-    try:
-        return parse_type(node.args["to"].sql())
-    except ValueError as e:
-        raise Located(f"CAST: {e}", offset(node)) from None
-
-
-@handles(exp.DPipe, exp.Concat)
-def _joined(x: Expressions, node: Any) -> Value:
-    nodes = node.expressions or [node.this, node.expression]
-    parts = [x.value(n) for n in nodes]
-    for part, at in zip(parts, nodes, strict=True):
-        if part.type.kind not in (*TEXT, "NULL"):
-            raise Located(f"|| takes texts, got {part.type}: write CAST(… AS VARCHAR(n))", offset(at))
-    lengths = [p.type.length for p in parts]
-    length = sum(n for n in lengths if n) if all(lengths) else None
-    return Value(
-        " || ".join(p.inside(PLUS) for p in parts), SqlType("VARCHAR", length), PLUS, failures(*parts)
-    )
-
-
-@handles(exp.Interval)
-def _interval(x: Expressions, node: exp.Interval) -> Value:
-    return Value(interval_sql(interval_ms(node)), SqlType("INTERVAL"))
-
-
-@handles(Step)
-def _step(x: Expressions, node: Step) -> Value:
-    value = x.value(node.this)
-    by = node.args["by"]
-    if isinstance(by, exp.Interval):
-        if value.type.kind != "TIMESTAMP":
-            raise Located(f"STEP by an interval takes a TIMESTAMP, got {value.type}", offset(node))
-        return functions.stepped_time(value, interval_ms(by))
-    step = x.value(by)
-    if not value.type.integer or not step.number:
-        raise Located("STEP takes a time and an interval, or a whole number and one above 0", offset(node))
-    return Value(f"({value.inside(TIMES)} / {step.sql}) * {step.sql}", value.type, TIMES, value.fails)
-
-
-@handles(Truncated)
-def _truncated(x: Expressions, node: Truncated) -> Value:
-    kind, unit = node.args["kind"], node.args.get("unit")
-    pattern = idiom(node)
-    if pattern is not None:
-        time = x.value(pattern[0])
-        return functions.stepped_time(time, pattern[1])
-    value = x.value(node.this)
-    if unit is None:
-        if not value.type.numeric:
-            raise Located(
-                f"{kind} takes a number, or a time with TO and a unit; got {value.type}", offset(node)
-            )
-        return values.call(kind, value.type, value)
-    if unit.name not in (*MILLISECONDS, "MONTH", "YEAR"):
-        raise Located(
-            f"{kind} TO {unit.name}: required SECOND, MINUTE, HOUR, DAY, MONTH or YEAR", offset(node)
-        )
-    if value.type.kind not in ("TIMESTAMP", "DATE"):
-        raise Located(f"{kind} TO {unit.name} takes a TIMESTAMP, got {value.type}", offset(node))
-    return Value(f"{kind}({value.sql} TO {unit.name})", value.type, fails=value.fails)
-
-
-@handles(Difference)
-def _difference(x: Expressions, node: Difference) -> Value:
-    inner, unit = _bare(node.this), node.args["unit"].name
-    if not isinstance(inner, exp.Sub):
-        raise Located("a unit stands behind the difference of two times: (a - b) SECOND", offset(node))
-    later, earlier = x.value(inner.this), x.value(inner.expression)
-    for value, at in ((later, inner.this), (earlier, inner.expression)):
-        if value.type.kind not in ("TIMESTAMP", "DATE"):
-            raise Located(f"required a TIMESTAMP, got {value.type}", offset(at))
-    sql = f"TIMESTAMPDIFF({unit}, {earlier.sql}, {later.sql})"
-    return Value(sql, INTEGER, fails=failures(later, earlier))
-
-
-@handles(exp.Extract)
-def _extract(x: Expressions, node: exp.Extract) -> Value:
-    unit, value = node.this.name.upper(), x.value(node.expression)
-    known = (
-        "YEAR",
-        "QUARTER",
-        "MONTH",
-        "WEEK",
-        "DAY",
-        "DOW",
-        "DOY",
-        "HOUR",
-        "MINUTE",
-        "SECOND",
-        "MILLISECOND",
-        "EPOCH",
-    )
-    if unit not in known:
-        raise Located(f"EXTRACT knows {', '.join(known)}, got {unit}", offset(node))
-    if value.type.kind not in ("TIMESTAMP", "DATE"):
-        raise Located(f"EXTRACT takes a TIMESTAMP, got {value.type}", offset(node))
-    return Value(f"EXTRACT({unit} FROM {value.sql})", BIGINT, fails=value.fails)
-
-
-@handles(exp.StrPosition)
-def _position(x: Expressions, node: exp.StrPosition) -> Value:
-    return functions.position(x.value(node.args["substr"]), x.value(node.this))
-
-
-@handles(PatternSubstring)
-def _pattern_substring(x: Expressions, node: PatternSubstring) -> Value:
-    start = x.value(node.args["start"])
-    if start.type.kind in TEXT:
-        return functions.scalar("SUBSTRING", [x.value(node.this), start])
-    length = x.value(node.args["length"]) if node.args.get("length") is not None else None
-    return functions.substring(x.value(node.this), start, length, beyond_is_null=False)
-
-
-@handles(exp.Trim)
-def _trim(x: Expressions, node: exp.Trim) -> Value:
-    characters = x.value(node.expression).text if node.expression is not None else None
-    return functions.trimmed(x.value(node.this), characters, (node.args.get("position") or "BOTH").upper())
-
-
 @handles(exp.Window)
 def _window(x: Expressions, node: exp.Window) -> Value:
     raise Located("a window function stands only in the select list of a pump", offset(node))
@@ -546,6 +189,20 @@ def _called(x: Expressions, name: str, arguments: Sequence[Value]) -> Value:
     return functions.scalar(name, arguments)
 
 
+def bare(node: Any) -> Any:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
+
+
+def time_literal(text: str, to: SqlType, start: int) -> Value:
+    pattern = r"\d{4}-\d\d-\d\d" + (r" \d\d:\d\d:\d\d(\.\d+)?" if to.kind == "TIMESTAMP" else "")
+    if not re.fullmatch(pattern, text):
+        form = "yyyy-MM-dd HH:mm:ss" if to.kind == "TIMESTAMP" else "yyyy-MM-dd"
+        raise Located(f"required {form} in quotes, got '{text}'", start)
+    return Value(f"{to.kind} {literal(text)}", to)
+
+
 def function_name(node: Any) -> str:
     """The name of a function call in upper case; empty for another node."""
     if not isinstance(node, exp.Anonymous):
@@ -554,10 +211,8 @@ def function_name(node: Any) -> str:
 
 
 def is_clock(x: Expressions, node: Any) -> bool:
-    """Whether a node is ROWTIME, or ROWTIME and a constant."""
-    inner = _bare(node)
-    if isinstance(inner, exp.Add | exp.Sub) and isinstance(_bare(inner.expression), exp.Interval):
-        return is_clock(x, inner.this)
+    """Whether a node is ROWTIME."""
+    inner = bare(node)
     if not isinstance(inner, exp.Column) or isinstance(inner.this, exp.Star):
         return False
     try:
@@ -569,10 +224,14 @@ def is_clock(x: Expressions, node: Any) -> bool:
 
 def window_ms(x: Expressions, node: Any) -> int | None:
     """Milliseconds of the tumbling window that a key of GROUP BY makes; None where it is a plain key."""
-    found = stepped(_bare(node))
-    if found is not None and is_clock(x, found[0]):
-        return found[1]
-    return 1 if is_clock(x, node) else None
+    stepped_, milliseconds = stepped(bare(node)) or (node, 1)
+    inner = bare(stepped_)
+    moved = isinstance(inner, exp.Add | exp.Sub) and isinstance(bare(inner.expression), exp.Interval)
+    if moved and is_clock(x, inner.this):
+        raise Located(
+            "a window of ROWTIME and an interval is not translated: write ROWTIME alone", offset(inner)
+        )
+    return milliseconds if is_clock(x, stepped_) else None
 
 
 def _named(node: Any) -> str:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from kda_sql.dialect import Truncated, offset
 from kda_sql.errors import Located
 from kda_sql.expressions import Expressions, function_name, is_clock, window_ms
 from kda_sql.functions import stepped_time
+from kda_sql.nodes import Truncated, offset
 from kda_sql.sources import Source
 from kda_sql.steps import Step
 from kda_sql.times import interval_ms, interval_sql
@@ -169,9 +169,9 @@ class Groups:
             results.append("window_start AS `opened`")
         if self._closed:
             results.append("window_end AS `closed`")
-        time = (
-            "window_time AS `rowtime`" if self._within else "CAST(window_end AS TIMESTAMP_LTZ(3)) AS `until`"
-        )
+        # Rows of one millisecond are complete at that moment; a longer window's at its end.
+        end = "window_start" if self._milliseconds == 1 else "window_end"
+        time = "window_time AS `rowtime`" if self._within else f"CAST({end} AS TIMESTAMP_LTZ(3)) AS `until`"
         if self._within:
             grouped.append("window_time")
         inner = self._selected(where).replace("\n", "\n    ")
@@ -180,7 +180,7 @@ class Groups:
             f"    DESCRIPTOR(`rowtime`), {interval_sql(self._milliseconds)}))\nGROUP BY {', '.join(grouped)}"
         )
         name = self._query.new(f"{self._name}_windows")
-        size = interval_sql(self._milliseconds).removeprefix("INTERVAL ")
+        size = interval_sql(self._milliseconds).removeprefix("INTERVAL ").replace("'", "")
         note = f"{self._query.pump.name}: one row a window of {size} and key, when the window is over."
         self._query.add(Step("view", name, sql=sql, note=note))
         if self._within:

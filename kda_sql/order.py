@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kda_sql.dialect import offset
 from kda_sql.errors import Located
 from kda_sql.expressions import Expressions, is_clock, window_ms
+from kda_sql.nodes import offset
 from kda_sql.steps import Step
 from kda_sql.times import interval_sql
 from kda_sql.types import SqlType

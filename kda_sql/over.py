@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from kda_sql.dialect import offset
 from kda_sql.errors import Located
 from kda_sql.expressions import Expressions, is_clock
+from kda_sql.nodes import offset
 from kda_sql.program import fold
 from kda_sql.sources import Source
 from kda_sql.steps import Step

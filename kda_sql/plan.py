@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from kda_sql import query
-from kda_sql.dialect import offset
 from kda_sql.errors import KdaSqlError, Located, Reported, nearest
+from kda_sql.nodes import offset
 from kda_sql.program import Program, Pump, fold
 from kda_sql.scope import Relation
 from kda_sql.steps import Names, Step
@@ -131,6 +131,12 @@ class Planner:
                 failed = True
             except Located as e:
                 self.program.problem(e)
+                failed = True
+            except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
+                # A tree of a form that nobody thought of: it is told where it stands, as everything else.
+                reason = "nested too deeply" if isinstance(e, RecursionError) else f"{type(e).__name__}: {e}"
+                start = pump.statement.start
+                self.program.problem(Located(f"pump {pump.name} can't be translated: {reason}", start))
                 failed = True
         if failed:
             self._failed.add(name)

@@ -10,8 +10,9 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from kda_sql.dialect import CreatePump, CreateStream, offset, parsed, tokenized
+from kda_sql.dialect import parsed, tokenized
 from kda_sql.errors import Located, Problem, place
+from kda_sql.nodes import CreatePump, CreateStream, offset
 from kda_sql.types import SqlType, parse_type
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from kda_sql import order
-from kda_sql.dialect import offset
+# These register the handlers of their nodes.
+from kda_sql import arithmetic, conditions, forms, order  # noqa: F401
 from kda_sql.errors import Located, Reported
 from kda_sql.expressions import Expressions, function_name, window_ms
 from kda_sql.groups import Groups
+from kda_sql.nodes import offset
 from kda_sql.over import Sliding
 from kda_sql.program import Pump, fold
-from kda_sql.scope import Item, Relation, Scope
+from kda_sql.scope import Relation, Scope
+from kda_sql.select_list import Output, outputs_of
 from kda_sql.sources import From, Source
 from kda_sql.steps import Step
 from kda_sql.types import NULL, TIMESTAMP, SqlType
@@ -33,14 +34,6 @@ ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
 _CLAUSES = {
     "distinct", "expressions", "from_", "joins", "where", "group", "having", "windows", "order", "stagger",
 }  # fmt: skip
-
-
-@dataclass
-class Output:
-    """One column of a select list."""
-
-    name: str
-    node: Any
 
 
 class Query:
@@ -113,10 +106,10 @@ class Query:
         shown : mapping
             What to tell of a row that fails: SQL by name.
         """
-        conditions = [w.inside(2) for w in where if w.sql != "TRUE"]
+        kept = [w.inside(2) for w in where if w.sql != "TRUE"]
         first, then = failures(*where), [f for f in failures(*outputs)]
         if first or then:
-            met = " AND ".join(conditions)
+            met = " AND ".join(kept)
             found = [(f"({f.condition})", f) for f in first]
             found += [
                 (f"({met}) AND ({f.condition})" if met else f"({f.condition})", f)
@@ -131,8 +124,8 @@ class Query:
                 f"  CAST(`rowtime` AS TIMESTAMP_LTZ(3)) AS data_rowtime,\n  HEX(JSON_OBJECT({row})) AS data_row\n"
                 f"FROM {identifier(source)}\nWHERE {' OR '.join(c for c, _ in found)}"
             )
-            conditions += [f"({f.condition}) IS NOT TRUE" for f in (*first, *then)]
-        return "\nWHERE " + "\n  AND ".join(dict.fromkeys(conditions)) if conditions else ""
+            kept += [f"({f.condition}) IS NOT TRUE" for f in (*first, *then)]
+        return "\nWHERE " + "\n  AND ".join(dict.fromkeys(kept)) if kept else ""
 
     def subquery(
         self, node: Any, wanted: str, columns: Sequence[str] = ()
@@ -164,7 +157,7 @@ class Query:
         """A SELECT as the relation ``name``: of a pump with its stream's columns, else with its own."""
         source = From(self, name).read(node)
         scope = Scope(source.items)
-        outputs = self._outputs(node, scope)
+        outputs = outputs_of(node, scope)
         rows = Expressions(scope, source.rowtime, self.notes)
         where = self._each([partial(rows.condition, w) for w in source.where])
         stage = self._stage(node, name, source, rows, where, outputs, inner=given is None)
@@ -252,37 +245,6 @@ class Query:
         made.meta["start"] = offset(node.args["distinct"], offset(node))
         return Groups(self, name, source, rows, node, made, within=inner)
 
-    def _outputs(self, node: Any, scope: Scope) -> list[Output]:
-        outputs: list[Output] = []
-
-        def add(wanted: str, projection: Any) -> None:
-            taken, name, n = {o.name for o in outputs}, wanted, 0
-            while name in taken or name == "rowtime":
-                name, n = f"{wanted}{n}", n + 1
-            outputs.append(Output(name, projection))
-
-        for i, projection in enumerate(node.expressions):
-            star: Any = projection if isinstance(projection, exp.Star) else None
-            if isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star):
-                star, items = projection, [scope.item(projection.args["table"], offset(projection))]
-            elif star is not None:
-                items = scope.items
-            if star is None:
-                alias = projection.args.get("alias") if isinstance(projection, exp.Alias) else None
-                inner = projection.this if isinstance(projection, exp.Alias) else projection
-                if isinstance(alias, exp.Identifier):
-                    add(fold(alias), inner)
-                elif isinstance(inner, exp.Column):
-                    add(fold(inner.this), inner)
-                else:
-                    add(f"EXPR${i}", inner)
-                continue
-            for item in items:
-                for column in item.relation.columns:
-                    if column not in item.relation.hidden:
-                        add(column, _star_column(item, column, offset(node)))
-        return outputs
-
     def _assigned(
         self, outputs: Sequence[Output], computed: Sequence[Value], given: Sequence[str]
     ) -> dict[str, Value]:
@@ -356,14 +318,6 @@ def _selects(node: Any) -> list[Any]:
 
 def _unaliased(node: Any) -> Any:
     return node.this if isinstance(node, exp.Alias) else node
-
-
-def _star_column(item: Item, column: str, start: int) -> exp.Column:
-    node = exp.Column(
-        this=exp.Identifier(this=column, quoted=True), table=exp.Identifier(this=item.alias, quoted=True)
-    )
-    node.this.meta["start"] = start
-    return node
 
 
 def _flattened(values: dict[str, Value]) -> dict[str, Value]:

@@ -23,34 +23,42 @@ def report(translation: Translation) -> str:
     """The whole text."""
     plan, program = translation.plan, translation.program
     lines = [f"# {translation.described.name}: from KDA SQL to Flink", ""]
-    same = [p for p in program.pumps if not plan.notes.get(p.name)]
-    but = len(program.pumps) - len(same)
     lines += [
-        f"{len(program.streams)} streams and {len(program.pumps)} pumps: {len(same)} the same, {but} the same but for "
-        f"what is said below; {len(translation.notes)} parts of the description come otherwise or not at all.",
+        f"{summary(translation)} is said below.",
         "",
         "## Statements",
         "",
         "| line | statement | became | how |",
         "| --- | --- | --- | --- |",
     ]
-    entries: list[tuple[int, str]] = []
+    entries: list[tuple[int, tuple[str, str, str]]] = []
     for stream in program.streams.values():
         name = plan.streams.get(stream.name, "")
         how = "not filled by any pump: no rows" if stream.name in plan.empty else "same"
-        entries.append((stream.statement.line, f"stream `{stream.name}` | `{name}` | {how}"))
+        entries.append((stream.statement.line, (f"stream `{stream.name}`", f"`{name}`", how)))
     for pump in program.pumps:
         made = ", ".join(f"`{n}`" for n in plan.relations.get(pump.name, ()))
         notes = plan.notes.get(pump.name) or []
         how = f"same, but {'; '.join(notes)}" if notes else "same"
         into = fold(pump.into)
-        entries.append((pump.statement.line, f"pump `{pump.name}` into `{into}` | {made} | {how}"))
-    lines += [f"| {line} | {_cell(text)} |" for line, text in sorted(entries)]
+        entries.append((pump.statement.line, (f"pump `{pump.name}` into `{into}`", made, how)))
+    lines += [f"| {line} | {' | '.join(map(_cell, cells))} |" for line, cells in sorted(entries)]
     if translation.notes:
         lines += ["", "## Of the description", "", *(f"- {note}" for note in translation.notes)]
     lines += ["", "## What holds for every application", "", *(f"- {line}" for line in _ALWAYS), ""]
     return "\n".join(lines)
 
 
+def summary(translation: Translation) -> str:
+    """How many streams and pumps there are, and how many are the same."""
+    program = translation.program
+    but = sum(bool(translation.plan.notes.get(p.name)) for p in program.pumps)
+    streams, pumps = len(program.streams), len(program.pumps)
+    return (
+        f"{streams} stream{'s' * (streams != 1)}, {pumps} pump{'s' * (pumps != 1)}: {pumps - but} the same, "
+        f"{but} the same but for what"
+    )
+
+
 def _cell(text: str) -> str:
-    return text.replace("\n", " ")
+    return text.replace("\n", " ").replace("|", "\\|")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from kda_sql import joins, tables
-from kda_sql.dialect import offset
 from kda_sql.errors import Located
+from kda_sql.nodes import offset
 from kda_sql.program import fold
 from kda_sql.scope import Item, Relation
 from kda_sql.times import interval_ms

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from kda_sql.dialect import Cursor, offset
 from kda_sql.errors import Located, nearest
 from kda_sql.expressions import Expressions, function_name
+from kda_sql.nodes import Cursor, offset
 from kda_sql.scope import Item, Relation, Scope
+from kda_sql.select_list import outputs_of
 from kda_sql.steps import Step
 from kda_sql.times import interval_sql
 from kda_sql.types import APPROXIMATE, BIGINT, DOUBLE, INTEGERS, TIMESTAMP, SqlType
@@ -81,7 +82,7 @@ def forest_over_its_source(
     item = Item(relation, relation.shown if alias is None else str(alias.this.this).upper())
     x = Expressions(Scope([item]), _ROWTIME, query.notes)
     where = [x.condition(select.args["where"].this)] if select.args.get("where") else []
-    outputs = {o.name: x.value(o.node) for o in query._outputs(select, Scope([item]))}
+    outputs = {o.name: x.value(o.node) for o in outputs_of(select, Scope([item]))}
     names: dict[str, str] = {}
     selected = {c: Value(identifier(c), t) for c, t in relation.columns.items()}
     for output, value in outputs.items():

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from kda_sql.dialect import Difference, Step, Truncated, offset
 from kda_sql.errors import Located
+from kda_sql.nodes import Difference, Step, Truncated, offset
 
 MILLISECONDS = {
     "MILLISECOND": 1,

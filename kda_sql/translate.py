@@ -11,11 +11,12 @@ from typing import Any
 import yaml
 
 from kda_sql import report
-from kda_sql.description import Described, Output, Schema
+from kda_sql.description import Described, Input, Output, Schema
 from kda_sql.plan import Plan, Planner
 from kda_sql.program import Program, fold, parse
 from kda_sql.scope import METADATA, Relation
 from kda_sql.steps import Step
+from kda_sql.values import identifier
 
 _HEADER = "# Imported from KDA SQL; MIGRATION.md says what became of each statement.\n"
 
@@ -31,6 +32,8 @@ class Translation:
     plan : Plan
     sources, references : dict of Relation
         By the name that the program gives each.
+    parallel : dict of str
+        The one source of an input that is read in parallel, by the names that the program gives its parts.
     notes : list of str
         What of the description does not come over, or comes otherwise.
     """
@@ -40,6 +43,7 @@ class Translation:
     plan: Plan
     sources: dict[str, Relation]
     references: dict[str, Relation]
+    parallel: dict[tuple[str, ...], str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -67,8 +71,40 @@ def translate(described: Described) -> Translation:
         r.name: Relation(r.name, {c.name: c.type for c in r.schema.columns}, r.name, reference=True)
         for r in described.references
     }
-    plan = Planner(program, sources, references).run(described.file)
-    return Translation(described, program, plan, sources, references, list(described.notes))
+    planner = Planner(program, sources, references)
+    plan = planner.run(described.file)
+    made = Translation(described, program, plan, sources, references)
+    made.notes += described.notes
+    for each in described.inputs:
+        if len(each.names) > 1:
+            _split(made, each, planner.names.new(re.sub(r"_\d{3}$", "", each.names[0])))
+        if each.firehose:
+            made.notes.append(
+                f"{each.names[0]} reads the delivery stream {each.stream}: what it lands in S3 is read here; "
+                "give the folder as property source.path"
+            )
+    return made
+
+
+def _split(translation: Translation, each: Input, source: str) -> None:
+    """An input that is read in parallel: one source, and a view for the shards of each part."""
+    translation.parallel[each.names] = source
+    views = []
+    for part, name in enumerate(each.names):
+        relation = translation.sources[name]
+        columns = [*relation.columns, *sorted(relation.metadata or ())]
+        selected = ", ".join(map(identifier, [*columns, "rowtime"]))
+        sql = (
+            f"SELECT {selected}\nFROM {identifier(source)}\n"
+            f"WHERE MOD(ABS(HASH_CODE(`SHARD_ID`)), {len(each.names)}) = {part}"
+        )
+        note = f"The records of every shard that is part {part + 1} of {len(each.names)}, as they come."
+        views.append(Step("view", relation.name, sql=sql, note=note))
+        relation.metadata = (relation.metadata or set()) | {"SHARD_ID"}
+    translation.plan.steps[:0] = views
+    translation.notes.append(
+        f"{', '.join(each.names)}: one source, its shards dealt out; a stream of one shard fills one of them, as in KDA"
+    )
 
 
 def write(translation: Translation, folder: Path) -> None:
@@ -99,8 +135,10 @@ def application(translation: Translation) -> dict[str, Any]:
     described = translation.described
     tree: dict[str, Any] = {"title": f"{described.name}, from KDA SQL", "sources": {}}
     for each in described.inputs:
-        for name in each.names:
-            relation = translation.sources[name]
+        # Of an input that is read in parallel the one source has all metadata that any part uses.
+        parts = [translation.sources[name] for name in each.names]
+        made = {translation.parallel[each.names]: parts} if len(parts) > 1 else {parts[0].name: parts}
+        for name, relations in made.items():
             entry: dict[str, Any] = {}
             if each.stream and each.firehose:
                 entry |= {"type": "firehose"}
@@ -110,9 +148,9 @@ def application(translation: Translation) -> dict[str, Any]:
             if each.preprocess:
                 entry["preprocess"] = each.preprocess
             columns = _columns(each.schema)
-            for metadata in sorted(relation.metadata or ()):
+            for metadata in sorted({m for r in relations for m in r.metadata or ()}):
                 columns[metadata] = f"{METADATA[metadata][0].flink} {METADATA[metadata][1]}"
-            tree["sources"][relation.name] = entry | {"columns": columns}
+            tree["sources"][name] = entry | {"columns": columns}
     if described.references:
         tree["references"] = {
             translation.references[r.name].name: {"path": r.path}

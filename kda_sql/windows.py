@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from kda_sql.dialect import offset
 from kda_sql.errors import Located
 from kda_sql.expressions import AGGREGATES, Expressions, function_name
+from kda_sql.nodes import offset
 from kda_sql.types import BIGINT, DOUBLE, SqlType
 from kda_sql.values import Value, exactly, identifier
 

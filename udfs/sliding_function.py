@@ -132,6 +132,9 @@ def sliding_windows(
     Table
         The table's columns, the new ones, and ``rowtime``.
     """
+    if not column_types(table):  # a row must have something for the way to Python
+        table_env.create_temporary_view(f"{name}_rows_alone", table)
+        table = table_env.sql_query(f"SELECT CAST(0 AS INT) AS nothing, rowtime FROM `{name}_rows_alone`")
     results = column_types(table) | {column: call.aggregate.type for column, call in calls.items()}
     function = SlidingFunction(list(calls.values()))
     return through_keyed_function(table_env, table, function, partition_by, results, name, "SLIDING_WINDOWS")

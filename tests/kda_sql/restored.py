@@ -122,7 +122,9 @@ def _run(
     ]
     table_env.execute_sql(
         "CREATE TEMPORARY TABLE rows_out (relation STRING, `rowtime` STRING, `data` STRING)"
-        f" WITH ('connector' = 'filesystem', 'path' = '{out.as_uri()}', 'format' = 'json')"
+        f" WITH ('connector' = 'filesystem', 'path' = '{out.as_uri()}', 'format' = 'json',"
+        " 'sink.rolling-policy.rollover-interval' = '300 ms', 'sink.rolling-policy.inactivity-interval' = '300 ms',"
+        " 'sink.rolling-policy.check-interval' = '100 ms')"
     )
     inserts = table_env.create_statement_set()
     union = "\nUNION ALL\n".join(queries)

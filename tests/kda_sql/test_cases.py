@@ -1,4 +1,7 @@
-"""Every case as a real job: records in, rows out, error stream included; all on one mini-cluster."""
+"""Every case as a real job: records in, rows out, error stream included; all on one mini-cluster.
+
+And again with a stop in the middle, after which another job goes on from the savepoint.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,14 @@ def environment(mini_flink: Flink) -> Any:
     return mini_flink.environment
 
 
-@pytest.mark.parametrize("case", read_cases(CASES), ids=lambda case: case.name)
+ALL = [*read_cases(CASES), *read_cases(CASES.with_name("more_cases"))]
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
 def test_holds(case: Case, environment: Any, tmp_path: Path) -> None:
     assert list(faults(case, tmp_path, environment)) == []
+
+
+@pytest.mark.parametrize("case", [c for c in ALL if "expect" in c.tree], ids=lambda case: case.name)
+def test_holds_over_a_stop(case: Case, environment: Any, tmp_path: Path) -> None:
+    assert list(faults(case, tmp_path, environment, stop=True)) == []

@@ -82,7 +82,7 @@ def test_against_a_plain_computation(function: str, frame: dict[str, int]) -> No
             if (i - j <= frame["rows"] if "rows" in frame else rows[i][0] - t <= frame["milliseconds"])
         ]  # fmt: skip
         assert result == plainly(function, inside) or math.isclose(
-            result, plainly(function, inside), rel_tol=1e-9
+            result, plainly(function, inside), rel_tol=1e-9, abs_tol=1e-15
         )
 
 
