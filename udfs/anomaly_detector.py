@@ -69,6 +69,8 @@ class AnomalyDetector:
     (1, True)
     """
 
+    _state: DetectorState
+
     def __init__(
         self,
         dimensions: int = 1,
@@ -130,7 +132,7 @@ class AnomalyDetector:
         found = joined(parts)
         return found if given is None else found[given]
 
-    def learn_many(self, points: ArrayLike, times: ArrayLike | None = None) -> None:
+    def update_many(self, points: ArrayLike, times: ArrayLike | None = None) -> None:
         """A warm start: learn from history, of which nothing is told."""
         self.detect_many(points, times)
 

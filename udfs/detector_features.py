@@ -22,8 +22,8 @@ WINDOW = 48
 FEATURES = 3
 
 # Numbers of a column: forecasts by running means (the first is the last value); how much each forecast misses by on
-# average (the fourth is the median's); the band's ends, relative to the forecast; the largest miss of late, and how many
-# rows ago it was; mean, and mean distance from it, over the long run.
+# average (the fourth is the median's); the band's ends, relative to the forecast; the largest miss of late, and how
+# many rows ago it was; mean, and mean distance from it, over the long run.
 LEVEL = 0
 ERROR = 3
 LOW = 7

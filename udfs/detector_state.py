@@ -36,6 +36,7 @@ def fresh(p: DetectorParameters) -> DetectorState:
     state = np.zeros(detector_decisions.NUMBERS)
     state[[detector_decisions.LAST_HOT, detector_decisions.LAST_ALERT]] = -1e18
     state[[detector_decisions.LAST_TIME, detector_decisions.LAST_ALERT_TIME]] = -np.inf
+    state[detector_decisions.LIMIT] = detector_decisions.THRESHOLD
     f = p.forest
     arrays = empty_arrays(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size, f.seed)
     return DetectorState(
