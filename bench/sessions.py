@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.job import harness
-from bench.job.labs import Files, write_clicks
+from bench.job.labs import Files
 from infra import flink
-from jobs.environment import table_environment
-from jobs.pipeline import Pipeline
-from jobs.sessionization import job
-from jobs.settings import settings
+from jobs.sessions.bench import write_clicks
+from pipeline.catalog import find
+from pipeline.environment import table_environment
+from pipeline.pipeline import Pipeline
+from pipeline.settings import settings
 
 
 def run(path: Path, folder: Path, state_ttl: float, rows: str) -> dict[str, Any]:
@@ -45,10 +46,8 @@ def run(path: Path, folder: Path, state_ttl: float, rows: str) -> dict[str, Any]
             },
         )
     )
-    pipeline = Pipeline(table_env, Path(job.__file__).parent)
-    pipeline.source("source_sql_stream", Files(path))
-    given = settings(job.Settings, {"sessions": {"state_ttl": str(state_ttl), "rows": rows}})
-    job.relations(pipeline, given)
+    application = find("sessions")
+    Pipeline(table_env, application, settings(application, {}), {"source_sql_stream": Files(path)})
     columns = {
         "starts": "user_id STRING, session_id STRING, session_time STRING, latest_time STRING",
         "closed": "user_id STRING, session_id STRING, session_time STRING, session_start TIMESTAMP(3),"

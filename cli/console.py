@@ -12,23 +12,33 @@ import uvicorn
 from rich.console import Console
 
 from cli import target
+from cli.groups import application
 from cli.shown import plain
-from console.desk import Desk
+from console.controller import Controller
 from console.guard import is_loopback
 from console.jobs import Job, LocalJob
-from console.labs import LABS, Lab
 from console.managed import ManagedJob
-from console.server import application
+from console.resources import resources
+from console.server import page_of
 from infra import managed_flink
 from infra.clients import client
-from infra.paths import STATE
-from jobs.catalog import job
+from infra.paths import APPLICATIONS, STATE
+from pipeline.application import Application, ApplicationError, read
+from pipeline.catalog import paths
+from pipeline.settings import override
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 
 
 def console(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[APPLICATION]...",
+            help="Names out of `kda list`, or folders with an application.yaml. Default: all of `kda list`.",
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to bind to; elsewhere than loopback asks for a token.")
     ] = ("127.0.0.1"),
@@ -36,13 +46,13 @@ def console(
     properties: Annotated[
         list[str] | None,
         typer.Option(
-            "--property", "-p", metavar="LAB.GROUP.KEY=VALUE", help="A property of a lab's job; repeatable."
+            "--property", "-p", metavar="APPLICATION.GROUP.KEY=VALUE", help="A property; repeatable."
         ),
     ] = None,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Serve the operator's page until Ctrl-C: flow, rows, charts, senders, messages, errors, the job's state.
+    """Serve the operator's page until Ctrl-C: flow, rows, charts, senders, results, errors, the job's state.
 
     Jobs that were started there end with it, each with a savepoint.
 
@@ -51,20 +61,18 @@ def console(
     Example: kda console --port 8900
     """
     where = target.choose(endpoint, aws)
-    given = _by_lab(properties or [])
     if where is None and properties:
         raise typer.BadParameter("with --aws a job's properties are the application's: kda deploy up -p …")
-    desks = {
-        lab.name: Desk(lab, lambda service: client(service, where), _job(lab, where, given[lab.name]))
-        for lab in LABS.values()
-    }
+    chosen = _applications(names or [])
+    given = _by_application(properties or [], chosen)
+    controllers = {name: _controller(a, where, given[name]) for name, a in chosen.items()}
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     listening = _bound(host, port)
     shown_host = f"[{host}]" if ":" in host else host
     address = f"http://{shown_host}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
     _out.print(f"The console is at {address} ; Ctrl-C ends it.", highlight=False)
     config = uvicorn.Config(
-        application(desks, host, token),
+        page_of(controllers, host, token),
         log_level="warning",
         # The address of the first request holds the token.
         access_log=False,
@@ -76,24 +84,57 @@ def console(
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def _job(lab: Lab, endpoint: str | None, properties: list[str]) -> Job:
+def _applications(names: list[str]) -> dict[str, Application]:
+    """The applications of some names or folders; without them all that can be read, and a word of each other one."""
+    found: dict[str, Application] = {}
+    try:
+        for chosen in map(application, names):
+            if chosen.name in found:
+                raise typer.BadParameter(f"two applications are called {chosen.name}: name one of them")
+            found[chosen.name] = chosen
+    except ApplicationError as error:
+        _err.print(plain(f"kda console: {error}", 2000), style="red")
+        raise typer.Exit(2) from None
+    if names:
+        return found
+    for path in paths(APPLICATIONS):
+        try:
+            chosen = read(path)
+            found[chosen.name] = chosen
+        except ApplicationError as error:
+            _err.print(plain(f"kda console: left out: {error}", 2000), style="yellow")
+    return found
+
+
+def _controller(chosen: Application, endpoint: str | None, properties: list[str]) -> Controller:
+    groups = override({}, properties)
+    return Controller(
+        chosen, lambda service: client(service, endpoint), _job(chosen, endpoint, properties), groups
+    )
+
+
+def _job(chosen: Application, endpoint: str | None, properties: list[str]) -> Job:
     if endpoint is None:
-        return ManagedJob(managed_flink.application_name(job(lab.name).name), None, lab.input)
-    command = [sys.executable, "-m", "cli.main", "run", lab.name, "--endpoint", endpoint]
-    for assignment in [f"tap.stream={lab.taps}", *properties]:
-        command += ["-p", assignment]
-    return LocalJob(lab, job(lab.name).name, command, STATE / "console")
-
-
-def _by_lab(properties: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {name: [] for name in LABS}
+        stream = resources(chosen).stream_of(None) or ""
+        return ManagedJob(managed_flink.application_name(chosen.name), None, stream)
+    # By its folder: wherever it is, and whatever the names elsewhere.
+    command = [sys.executable, "-m", "cli.main", "run", str(chosen.folder.resolve()), "--tap"]
+    command += ["--endpoint", endpoint]
     for assignment in properties:
-        lab, _, rest = assignment.partition(".")
-        if lab not in found or "=" not in rest:
+        command += ["-p", assignment]
+    return LocalJob(chosen.name, command, STATE / "console")
+
+
+def _by_application(properties: list[str], chosen: dict[str, Application]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {name: [] for name in chosen}
+    for assignment in properties:
+        name, _, rest = assignment.partition(".")
+        if name not in found or "=" not in rest:
             raise typer.BadParameter(
-                f"required LAB.GROUP.KEY=VALUE, LAB one of {', '.join(LABS)}; got {assignment.partition('=')[0]}"
+                f"required APPLICATION.GROUP.KEY=VALUE, APPLICATION one of {', '.join(found)}; "
+                f"got {assignment.partition('=')[0]}"
             )
-        found[lab].append(rest)
+        found[name].append(rest)
     return found
 
 

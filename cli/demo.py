@@ -16,9 +16,10 @@ from rich.text import Text
 from cli.demo_job import DemoError
 from infra import local
 from infra.paths import STATE
+from pipeline.catalog import JOBS
 
-#: The labs in the order of the demo, and the module whose ``show`` runs each.
-LABS = {"trades": "cli.demo_trades", "ctr": "cli.demo_ctr", "sessions": "cli.demo_sessions"}
+#: The labs: applications of the project's own that have a demo, a module with a function ``show``.
+LABS = sorted(path.parent.name for path in JOBS.glob("*/demo.py"))
 
 _out = Console()
 _err = Console(stderr=True, soft_wrap=True)
@@ -33,7 +34,7 @@ def demo(
 
     Example: kda demo trades
     """
-    chosen = labs or list(LABS)
+    chosen = labs or LABS
     unknown = [lab for lab in chosen if lab not in LABS]
     if unknown:
         raise typer.BadParameter(f"LAB must be of {', '.join(LABS)}, got {', '.join(unknown)}")
@@ -56,6 +57,6 @@ def demo(
 
 
 def _run(lab: str, endpoint: str, folder: Path) -> bool:
-    show: Callable[[str, Path, Console], bool] = import_module(LABS[lab]).show
+    show: Callable[[str, Path, Console], bool] = import_module(f"jobs.{lab}.demo").show
     _out.rule(f"{lab}")
     return show(endpoint, folder / lab, _out)

@@ -41,7 +41,6 @@ class DemoJob:
     name: str
     folder: Path
     process: subprocess.Popen[bytes]
-    job_name: str
 
     @property
     def log(self) -> Path:
@@ -59,7 +58,7 @@ class DemoJob:
         if self.process.poll() is not None:
             last = "\n".join(self.log.read_text(errors="replace").strip().splitlines()[-5:])
             raise DemoError(f"the job {self.name} ended with exit code {self.process.returncode}:\n{last}")
-        found = flink.running(self.job_name, self.folder / "flink")
+        found = flink.running(self.name, self.folder / "flink")
         return job_state(found.rest, found.job_id) if found else None
 
     def wait_until_running(self) -> None:
@@ -98,8 +97,6 @@ def running_job(
     resume : bool
         Go on from the last savepoint or checkpoint in the folder.
     """
-    from jobs.catalog import job
-
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "cli.main", "run", name, "--endpoint", endpoint]
     if resume:
@@ -117,7 +114,7 @@ def running_job(
             start_new_session=True,
             preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
         )
-    running = DemoJob(name, folder, process, job(name).name)
+    running = DemoJob(name, folder, process)
     try:
         yield running
     finally:

@@ -1,34 +1,38 @@
-"""`kda deploy`: a job as an application of Managed Service for Apache Flink."""
+"""`kda deploy`: an application on Managed Service for Apache Flink, with its resources."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
 from cli import target
-from cli.groups import Properties, PropertiesFile, job_groups
+from cli.groups import Name, Properties, PropertiesFile, application, is_application, property_groups
 from cli.shown import reason
 from infra import managed_flink, package, stacks
 from infra.application_log import failure
+from infra.application_template import application_template, job_parameters
 from infra.clients import client
-from jobs.catalog import JOBS, Job, job
-from jobs.settings import JobSettings, SettingsError, settings
+from pipeline.application import Application
+from pipeline.requirements import requirements
+from pipeline.settings import Settings, settings
 
 
 class _Commands(TyperGroup):
-    """A lab alone is put up: `kda deploy trades` for `kda deploy up trades`."""
+    """An application alone is put up: `kda deploy ./fleet` for `kda deploy up ./fleet`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0] in {j.short for j in JOBS}:
+        if args and args[0] not in self.commands and is_application(args[0]):
             args = ["up", *args]
         return super().resolve_command(ctx, args)
 
@@ -36,7 +40,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     no_args_is_help=True,
     cls=_Commands,
-    help="A lab on Managed Service for Apache Flink. LAB alone is up LAB.",
+    help="An application on Managed Service for Apache Flink. APPLICATION alone is up APPLICATION.",
 )
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -45,19 +49,19 @@ _USERS_BUSINESS = (
     managed_flink.ApplicationError,
     package.PackageError,
     stacks.StackError,
-    SettingsError,
+    # An application, a property or a template that can't be used.
+    ValueError,
 )
 #: How far back `kda deploy status` looks for a failure.
 _RECENT = timedelta(minutes=15)
 
-Lab = Annotated[str, typer.Argument(metavar="LAB", help=f"One of {', '.join(j.short for j in JOBS)}.")]
 Parameters = Annotated[
     list[str] | None,
     typer.Option(
         "--parameter",
         "-P",
         metavar="NAME=VALUE",
-        help="A parameter of the application's or the lab's template; NAME alone asks for it unseen; repeatable.",
+        help="A parameter of one of the two templates; NAME alone asks for it unseen; repeatable.",
     ),
 ]
 
@@ -75,32 +79,35 @@ def _errors_in_red() -> Iterator[None]:
 
 @app.command()
 def up(
-    lab: Lab,
+    name: Name,
     properties: Properties = None,
     properties_file: PropertiesFile = None,
     parameters: Parameters = None,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Deploy a lab: its streams, functions and buckets, and its job as an application, which is not started yet.
+    """Deploy an application: its streams, delivery streams, tables and what is its own; the job is not started yet.
 
     Repeating it brings everything up to date.
 
     Example: kda deploy up ctr --aws -P Username=me -P Password -P Email=me@example.com -P SMS=+15555550100
     """
-    chosen, where = _job(lab), target.choose(endpoint, aws)
+    where = target.choose(endpoint, aws)
     with _errors_in_red():
-        groups, resources = _settled(chosen, properties_file, properties, where)
-        ours, labs = _divided(parameters)
-        outputs = stacks.deploy(where, [chosen.short], {chosen.short: labs})[chosen.short]
-        for name, value in sorted(outputs.items()):
-            _out.print(f"{name}: {value}")
-        _deploy(chosen, where, groups, resources | ours)
+        chosen = application(name)
+        groups, found = _settled(chosen, properties_file, properties, where)
+        template = _template(chosen, groups, found)
+        ours, resources = _divided(parameters)
+        outputs = stacks.deploy(where, chosen, resources, found, _out.print)
+        for key, value in sorted(outputs.items()):
+            _out.print(f"{key}: {value}")
+        if _deploy(chosen, where, template, found, ours).status != "RUNNING":
+            _out.print(f"Start it with `kda deploy start {name}`.")
 
 
 @app.command()
 def update(
-    lab: Lab,
+    name: Name,
     properties: Properties = None,
     properties_file: PropertiesFile = None,
     parameters: Parameters = None,
@@ -113,23 +120,24 @@ def update(
 
     Example: kda deploy update trades --aws -p anomalies.threshold=1.5 -P Parallelism=2
     """
-    chosen, where = _job(lab), target.choose(endpoint, aws)
+    where = target.choose(endpoint, aws)
     with _errors_in_red():
-        groups, resources = _settled(chosen, properties_file, properties, where)
-        ours, labs = _divided(parameters)
-        if labs:
+        chosen = application(name)
+        groups, found = _settled(chosen, properties_file, properties, where)
+        ours, others = _divided(parameters)
+        if others:
             raise managed_flink.ApplicationError(
-                f"{', '.join(labs)}: no parameter of an application; kda deploy up changes the lab's"
+                f"{', '.join(others)}: no parameter of a job; kda deploy up changes its resources"
             )
-        name = managed_flink.application_name(chosen.name)
-        if managed_flink.status(where, name) is None:
-            raise managed_flink.ApplicationError(f"{name} is not deployed: kda deploy up {chosen.short}")
-        _deploy(chosen, where, groups, resources | ours)
+        deployed = managed_flink.application_name(chosen.name)
+        if managed_flink.status(where, deployed) is None:
+            raise managed_flink.ApplicationError(f"{deployed} is not deployed: kda deploy up {name}")
+        _deploy(chosen, where, _template(chosen, groups, found), found, ours)
 
 
 @app.command()
 def start(
-    lab: Lab,
+    name: Name,
     fresh: Annotated[bool, typer.Option("--fresh", help="Without the newest snapshot's state.")] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
@@ -138,15 +146,16 @@ def start(
 
     Example: kda deploy start trades --aws
     """
-    name, where = managed_flink.application_name(_job(lab).name), target.choose(endpoint, aws)
+    where = target.choose(endpoint, aws)
     with _errors_in_red():
-        found = managed_flink.start(where, name, from_snapshot=not fresh, progress=_progress)
+        deployed = managed_flink.application_name(application(name).name)
+        found = managed_flink.start(where, deployed, from_snapshot=not fresh, progress=_progress)
         _show(where, found)
 
 
 @app.command()
 def stop(
-    lab: Lab,
+    name: Name,
     force: Annotated[bool, typer.Option("--force", help="At once, without a snapshot.")] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
@@ -155,24 +164,26 @@ def stop(
 
     Example: kda deploy stop trades --aws
     """
-    name, where = managed_flink.application_name(_job(lab).name), target.choose(endpoint, aws)
+    where = target.choose(endpoint, aws)
     with _errors_in_red():
-        _show(where, managed_flink.stop(where, name, force=force, progress=_progress))
+        deployed = managed_flink.application_name(application(name).name)
+        _show(where, managed_flink.stop(where, deployed, force=force, progress=_progress))
 
 
 @app.command()
-def status(lab: Lab, endpoint: target.Endpoint = None, aws: target.RealAws = False) -> None:
+def status(name: Name, endpoint: target.Endpoint = None, aws: target.RealAws = False) -> None:
     """Show how an application is, and what went wrong in the last 15 minutes. Exit code 1: it does not run.
 
     Example: kda deploy status trades --aws
     """
-    name, where = managed_flink.application_name(_job(lab).name), target.choose(endpoint, aws)
+    where = target.choose(endpoint, aws)
     with _errors_in_red():
-        found = managed_flink.status(where, name)
+        deployed = managed_flink.application_name(application(name).name)
+        found = managed_flink.status(where, deployed)
         if found is None:
-            raise managed_flink.ApplicationError(f"{name} is not deployed: kda deploy up {_job(lab).short}")
+            raise managed_flink.ApplicationError(f"{deployed} is not deployed: kda deploy up {name}")
         _show(where, found)
-        why = failure(where, name, datetime.now(UTC) - _RECENT)
+        why = failure(where, deployed, datetime.now(UTC) - _RECENT)
         if why:
             _err.print(Text("\n".join(["The last failure in its log:", *why]), style="red"))
         if found.status != "RUNNING":
@@ -181,105 +192,89 @@ def status(lab: Lab, endpoint: target.Endpoint = None, aws: target.RealAws = Fal
 
 @app.command()
 def delete(
-    lab: Lab,
+    name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Delete a lab's application with its snapshots and log, and the lab's streams, functions and buckets.
+    """Delete an application with its snapshots and log, and the resources that its stack made.
 
     Example: kda deploy delete trades --aws
     """
-    chosen, where = _job(lab), target.choose(endpoint, aws)
-    if not yes:
-        typer.confirm(f"Delete everything of {chosen.short}, its data too?", abort=True)
+    where = target.choose(endpoint, aws)
     with _errors_in_red():
+        chosen = application(name)
+        if not yes:
+            typer.confirm(f"Delete everything of {chosen.name}, its data too?", abort=True)
         managed_flink.delete(where, managed_flink.application_name(chosen.name), _progress)
-        stacks.delete(where, [chosen.short])
-        _out.print(f"{chosen.short}: deleted")
+        stacks.delete(where, chosen.name)
+        _out.print(f"{chosen.name}: deleted")
 
 
 @app.command()
-def template(lab: Lab, properties: Properties = None, properties_file: PropertiesFile = None) -> None:
-    """Print the CloudFormation template of a lab's application, with its property groups.
+def template(name: Name, properties: Properties = None, properties_file: PropertiesFile = None) -> None:
+    """Print the CloudFormation template of an application's job, with its property groups and its role.
 
     Example: kda deploy template trades > trades.yaml
     """
     with _errors_in_red():
-        groups, _ = _settled(_job(lab), properties_file, properties, None, region=False)
-        typer.echo(managed_flink.template(groups), nl=False)
-
-
-def _job(lab: str) -> Job:
-    try:
-        return job(lab)
-    except SettingsError as error:
-        raise typer.BadParameter(str(error)) from error
+        chosen = application(name)
+        groups, found = _settled(chosen, properties_file, properties, None, region=False)
+        # By way of JSON each part stands alone: CloudFormation knows no YAML aliases.
+        tree = json.loads(json.dumps(_template(chosen, groups, found)))
+        typer.echo(yaml.safe_dump(tree, sort_keys=False, width=120), nl=False)
 
 
 def _settled(
-    chosen: Job,
+    chosen: Application,
     file: Path | None,
     properties: list[str] | None,
     endpoint: str | None,
     *,
     region: bool = True,
-) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """The application's property groups, checked before anything is deployed, and the resources they name."""
+) -> tuple[dict[str, dict[str, str]], Settings]:
+    """The application's property groups, checked before anything is deployed, and what they come to."""
     own = [f"aws.region={client('kinesisanalyticsv2', endpoint).meta.region_name}"] if region else []
-    named = [*(properties or []), f"job.name={chosen.name}"]
-    found = job_groups(chosen, file, named, own)
-    return found, resources(settings(chosen.settings_model, found))
+    groups = property_groups(file, [*(properties or []), f"job.name={chosen.name}"], own)
+    return groups, settings(chosen, groups)
 
 
-def resources(found: JobSettings) -> dict[str, str]:
-    """The resources that a job's settings name, as parameters of the application's template.
-
-    The application's role may use these and no others.
-    """
-    groups = found.model_dump()
-    source, sink, tap = groups["source"], groups["sink"], groups["tap"]
-    return {
-        "SourceStream": source["stream"] if source["type"] == "kinesis" else "",
-        "ErrorStream": groups["errors"]["stream"],
-        "TapStream": tap["stream"] or "",
-        "DeliveryStream": sink.get("delivery_stream", "") if sink["type"] == "firehose" else "",
-        # Of an ARN the name is its end.
-        "Function": sink.get("function", "").rpartition("function:")[2] if sink["type"] == "lambda" else "",
-        "Table": sink.get("table", "") if sink["type"] == "dynamodb" else "",
-        "SourceBucket": _bucket(source["path"]) if source["type"] != "kinesis" else "",
-        "SinkBucket": _bucket(sink["path"]) if sink["type"] == "s3" else "",
-    }
-
-
-def _bucket(path: str | None) -> str:
-    return path.removeprefix("s3://").partition("/")[0] if path and path.startswith("s3://") else ""
+def _template(
+    chosen: Application, groups: Mapping[str, Mapping[str, str]], found: Settings
+) -> dict[str, Any]:
+    sources = [getattr(found, chosen.group_of(source)) for source in chosen.sources.values()]
+    streams = [source.stream for source in sources if source.type == "kinesis"]
+    return application_template(groups, requirements(chosen, found).statements, streams)
 
 
 def _divided(parameters: list[str] | None) -> tuple[dict[str, str], dict[str, str]]:
-    """The application's parameters and the lab's."""
+    """The parameters of the job's template, and those of its resources'."""
     given = {}
     for parameter in parameters or []:
         name, equals, value = parameter.partition("=")
         given[name] = value if equals else typer.prompt(name, hide_input=True)
-    application = managed_flink.parameters()
+    ours = job_parameters()
     return (
-        {name: value for name, value in given.items() if name in application},
-        {name: value for name, value in given.items() if name not in application},
+        {name: value for name, value in given.items() if name in ours},
+        {name: value for name, value in given.items() if name not in ours},
     )
 
 
 def _deploy(
-    chosen: Job, endpoint: str | None, groups: Mapping[str, Mapping[str, str]], parameters: Mapping[str, str]
-) -> None:
+    chosen: Application,
+    endpoint: str | None,
+    template: Mapping[str, Any],
+    found: Settings,
+    parameters: Mapping[str, str],
+) -> managed_flink.Status:
     _out.print("Building the package …")
-    built = package.build()
+    built = package.build(chosen)
     _out.print(f"Deploying it: {built.size / 1000**2:.0f} MB …")
     name = managed_flink.application_name(chosen.name)
-    found = managed_flink.deploy(endpoint, name, groups, parameters, built.path.read_bytes(), _progress)
-    _show(endpoint, found)
-    if found.status != "RUNNING":
-        _out.print(f"Start it with `kda deploy start {chosen.short}`.")
+    given = {"ErrorStream": found.errors.stream, **parameters}
+    deployed = managed_flink.deploy(endpoint, name, template, given, built.path.read_bytes(), _progress)
+    _show(endpoint, deployed)
+    return deployed
 
 
 def _show(endpoint: str | None, found: managed_flink.Status) -> None:

@@ -16,7 +16,7 @@ from cli import target
 from cli.shown import plain
 from infra.clients import client
 from infra.discovery import DiscoveryError, Schema, discover
-from infra.discovery_output import as_text, create_table, input_schema
+from infra.discovery_output import as_text, input_schema, source_yaml
 from infra.stream_reader import READ_SECONDS, StreamError, StreamReader, StreamRecord
 
 _out = Console()
@@ -35,7 +35,7 @@ def discover_stream(
     rows: Annotated[int, typer.Option(min=0, max=1000, help="Sampled rows to show.")] = 5,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.sql", dir_okay=False, help="Write the CREATE TABLE of a job's source."),
+        typer.Option(metavar="FILE.yaml", dir_okay=False, help="Write it as an application's source."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what the DiscoverInputSchema call answers.")
@@ -45,20 +45,14 @@ def discover_stream(
 ) -> None:
     """Infer a stream's columns, types and record paths, and show them with the sampled rows.
 
-    Example: kda discover Demo-samples --records 200 --save source_sql_stream.sql
+    Example: kda discover Demo-samples --records 200 --save source.yaml
     """
-    kinesis = client("kinesis", target.choose(endpoint, aws))
-    start = datetime.now(UTC) - timedelta(seconds=since)
+    where = target.choose(endpoint, aws)
     try:
-        sampled = _sample(StreamReader(kinesis, stream, start), records, seconds)
-        if not sampled:
-            raise DiscoveryError(
-                f"stream {stream}: no record came within {seconds:g} s, and none in the {since:g} s before: "
-                "send some, or look further back with --since"
-            )
+        sampled = sample(where, stream, records, seconds, since)
         schema = discover([record.data for record in sampled])
         if save:
-            save.write_text(create_table(schema, _relation(save), stream), encoding="utf-8")
+            save.write_text(f"sources:\n{source_yaml(schema, relation(save.stem), stream)}", encoding="utf-8")
     except (StreamError, DiscoveryError, OSError) as error:
         _err.print(plain(f"kda discover: {error}", 1000), style="red")
         raise typer.Exit(1) from None
@@ -71,7 +65,29 @@ def discover_stream(
         _out.print(f"saved: {save}", soft_wrap=True, highlight=False)
 
 
-def _sample(reader: StreamReader, records: int, seconds: float) -> list[StreamRecord]:
+def sample(
+    endpoint: str | None, stream: str, records: int, seconds: float, since: float
+) -> list[StreamRecord]:
+    """The newest records of a stream, those of the last ``since`` seconds too; waits ``seconds`` for them at most.
+
+    Raises
+    ------
+    DiscoveryError
+        There are none.
+    StreamError
+        There is no such stream, or it can't be read.
+    """
+    start = datetime.now(UTC) - timedelta(seconds=since)
+    found = _read(StreamReader(client("kinesis", endpoint), stream, start), records, seconds)
+    if not found:
+        raise DiscoveryError(
+            f"stream {stream}: no record came within {seconds:g} s, and none in the {since:g} s before: "
+            "send some, or look further back with --since"
+        )
+    return found
+
+
+def _read(reader: StreamReader, records: int, seconds: float) -> list[StreamRecord]:
     found: list[StreamRecord] = []
     deadline = time.monotonic() + seconds
     while True:
@@ -81,14 +97,23 @@ def _sample(reader: StreamReader, records: int, seconds: float) -> list[StreamRe
         time.sleep(READ_SECONDS)
 
 
-def _relation(path: Path) -> str:
-    name = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in path.stem.lower())
+def relation(name: str) -> str:
+    """A name as one of a relation.
+
+    Examples
+    --------
+    >>> relation("Demo-samples"), relation("2024")
+    ('demo_samples', 'source_2024')
+    """
+    name = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name.lower())
     return name if name[:1].isalpha() else f"source_{name}"
 
 
 def _show(schema: Schema, sampled: list[StreamRecord], rows: int) -> None:
     took = f"{(sampled[-1].arrival - sampled[0].arrival).total_seconds():.1f} s"
     kind = "JSON" if schema.format == "JSON" else f"values separated by {schema.delimiter!r}"
+    kind += f", row path {schema.row_path}" if schema.row_path != "$" else ""
+    kind += ", with header lines" if schema.header else ""
     _out.print(f"{kind}: {len(sampled):,} records of {took}, {len(schema.rows):,} rows", highlight=False)
     table = Table("column", "type", "record path", "samples", "of another form")
     for column in schema.columns:

@@ -16,9 +16,13 @@ from rich.live import Live
 from rich.text import Text
 
 from cli import target
+from cli.groups import application
+from console.resources import resources
+from console.sending import SenderError, senders_of
 from generator import runner, scenario, sinks
 from generator.template import TemplateError
 from infra.clients import client
+from pipeline.application import ApplicationError
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -27,6 +31,12 @@ _TARGETS = "stream:NAME, firehose:NAME, file:PATH or null"
 
 
 def generate(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[APPLICATION]", help="A name out of `kda list`, or a folder: its senders, to its source."
+        ),
+    ] = None,
     template: Annotated[
         str | None,
         typer.Option(help=f"Template file, or one of {', '.join(scenario.names('templates'))}."),
@@ -68,6 +78,8 @@ def generate(
 
     With a scenario of one sender, --template and --rate replace its own. Exit code 1: a record failed.
 
+    Example: kda generate ctr --seconds 60
+
     Example: kda generate --scenario ctr-burst
 
     Example: kda generate --template click --rate 5 --seconds 60 --to stream:ctr-clickstream
@@ -79,7 +91,7 @@ def generate(
     if event_time not in ("simulated", "wall"):
         raise typer.BadParameter(f"must be simulated or wall, got {event_time}", param_hint="--event-time")
     try:
-        chosen = _scenario(template, scenario_name, rate, seconds, count)
+        chosen = _scenario(name, template, scenario_name, rate, seconds, count)
         if preview:
             for name, records in runner.preview(chosen, seed=seed).items():
                 _out.print(Text(name, style="bold"))
@@ -98,6 +110,9 @@ def generate(
             )
         finally:
             sink.close()
+    except (ApplicationError, SenderError) as error:
+        _err.print(Text(f"kda generate: {error}", style="red"))
+        raise typer.Exit(2) from error
     except (scenario.ScenarioError, TemplateError, sinks.SinkError, OSError, OverflowError) as error:
         _err.print(Text(f"kda generate: {error}", style="red"))
         raise typer.Exit(1) from error
@@ -106,16 +121,22 @@ def generate(
 
 
 def _scenario(
+    application_name: str | None,
     template: str | None,
     name: str | None,
     rate: float | None,
     seconds: float | None,
     count: int | None,
 ) -> scenario.Scenario:
+    if application_name:
+        if template or name:
+            raise typer.BadParameter("name either an APPLICATION, or a --template or --scenario")
+        chosen = application(application_name)
+        return senders_of(chosen, resources(chosen)).changed(rate=rate, seconds=seconds, count=count)
     if name:
         return scenario.load(name).changed(template=template, rate=rate, seconds=seconds, count=count)
     if not template:
-        raise typer.BadParameter("name a --template or a --scenario")
+        raise typer.BadParameter("name an APPLICATION, a --template or a --scenario")
     return scenario.single(template, 1.0 if rate is None else rate, seconds, count)
 
 

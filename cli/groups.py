@@ -1,4 +1,4 @@
-"""The options by which a command is given a job's property groups."""
+"""The options by which a command is given an application and its property groups."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,9 +6,18 @@ from typing import Annotated
 
 import typer
 
-from infra.paths import ROOT
-from jobs.catalog import Job
-from jobs.settings import override, read_groups
+from infra.paths import APPLICATIONS
+from pipeline.application import DESCRIPTION, Application
+from pipeline.catalog import find, paths
+from pipeline.settings import override, read_groups
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="APPLICATION",
+        help="A name out of `kda list`, or a folder with an application.yaml.",
+    ),
+]
 
 Properties = Annotated[
     list[str] | None,
@@ -17,12 +26,12 @@ Properties = Annotated[
     ),
 ]
 PropertiesFile = Annotated[
-    Path | None, typer.Option("--properties", help="Property groups. Default: the job's under flink-conf/.")
+    Path | None, typer.Option("--properties", help="A file of property groups, as Managed Flink writes them.")
 ]
 
 
-def job_groups(
-    job: Job, file: Path | None, properties: list[str] | None, own: Iterable[str] = ()
+def property_groups(
+    file: Path | None, properties: list[str] | None, own: Iterable[str] = ()
 ) -> dict[str, dict[str, str]]:
     """Return the file's groups, with the command's own properties over them, and over both those of the options.
 
@@ -31,5 +40,20 @@ def job_groups(
     SettingsError
         The file or a property can't be read.
     """
-    groups = read_groups(file or ROOT / "flink-conf" / job.name / "application_properties.json")
-    return override(groups, [*own, *(properties or [])])
+    return override(read_groups(file) if file else {}, [*own, *(properties or [])])
+
+
+def application(name: str) -> Application:
+    """The application of that name, or in that folder.
+
+    Raises
+    ------
+    ApplicationError
+        There is none, or it can't be read.
+    """
+    return find(name, APPLICATIONS)
+
+
+def is_application(name: str) -> bool:
+    """Whether that is the name of an application, or the folder of one, whatever is in it."""
+    return (Path(name) / DESCRIPTION).is_file() or name in {path.name for path in paths(APPLICATIONS)}

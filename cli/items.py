@@ -1,68 +1,82 @@
-"""`kda items`: the newest sessions in the table."""
+"""`kda items`: the newest items of a table that an application writes to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from cli import target
-from cli.shown import reason
+from cli.groups import application
+from cli.shown import plain, reason
+from console.looks import items_of, key_of, newest_by, tables_of
+from console.resources import resources
 from infra.clients import client
+from pipeline.application import ApplicationError
 
 _out = Console(soft_wrap=True)
-# The key and what the labs order by come first, whatever else an item has.
-_FIRST_COLUMNS = ("session_id", "session_time", "user_id")
+_err = Console(stderr=True, soft_wrap=True)
+_MOST_READ = 1_000_000
 
 
 def items(
-    table: Annotated[str, typer.Option(help="DynamoDB table.")] = "CloudAcademyLabs",
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[APPLICATION]", help="A name out of `kda list`, or a folder: its tables."),
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="This DynamoDB table instead.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Items to show.")] = 20,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Show a table's newest items, by session_time.
+    """Show the newest items of an application's tables, by the first column that holds times.
 
-    It reads the whole table: meant for the labs' small ones.
+    Its tables are its DynamoDB destinations, and those that its functions are told to use. The whole table is read.
 
-    Example: kda items --limit 5
+    Example: kda items sessions --limit 5
     """
-    dynamodb = client("dynamodb", target.choose(endpoint, aws))
-    found: list[Mapping[str, Any]] = []
+    if (name is None) == (table is None):
+        raise typer.BadParameter("name either an APPLICATION or a --table")
+    where = target.choose(endpoint, aws)
+    services = cache(lambda service: client(service, where))
     try:
-        for page in dynamodb.get_paginator("scan").paginate(TableName=table):
-            found += page["Items"]
+        tables = [table] if table else _tables(str(name), services)
+    except ApplicationError as error:
+        _err.print(plain(f"kda items: {error}", 2000), style="red")
+        raise typer.Exit(2) from None
     except (BotoCoreError, ClientError) as error:
-        typer.echo(f"kda items: table {table}: {reason(error)}", err=True)
+        _err.print(plain(f"kda items: {name}: {reason(error)}", 500), style="red")
         raise typer.Exit(1) from error
-    newest = sorted((_plain(item) for item in found), key=_newest_last, reverse=True)[:limit]
-    _out.print(_as_table(newest))
-    typer.echo(f"{len(newest):,} of {len(found):,} items of {table}")
+    for each in tables:
+        try:
+            key = key_of(services("dynamodb"), each)
+            found = items_of(services("dynamodb"), each, _MOST_READ)
+        except (BotoCoreError, ClientError) as error:
+            _err.print(plain(f"kda items: table {each}: {reason(error)}", 500), style="red")
+            raise typer.Exit(1) from error
+        newest = sorted(found, key=lambda item: (newest_by(item), item.get(key, "")), reverse=True)[:limit]
+        _out.print(_as_table(newest, key))
+        typer.echo(f"{len(newest):,} of {len(found):,} items of {each}")
 
 
-def _plain(item: Mapping[str, Any]) -> dict[str, str]:
-    """Turn ``{"session_id": {"S": "x"}}`` into ``{"session_id": "x"}``."""
-    return {name: str(next(iter(value.values()))) for name, value in item.items()}
+def _tables(name: str, services: Callable[[str], Any]) -> list[str]:
+    chosen = application(name)
+    tables = [table for to in resources(chosen).targets for table in tables_of(to, services)]
+    if not tables:
+        _err.print(plain(f"kda items: {chosen.name} writes to no table"), style="red")
+        raise typer.Exit(1)
+    return tables
 
 
-def _newest_last(item: Mapping[str, str]) -> tuple[str, str]:
-    return item.get("session_time", ""), item.get("session_id", "")
-
-
-def _as_table(rows: Iterable[Mapping[str, str]]) -> Table:
-    rows = list(rows)
-    others = sorted({name for row in rows for name in row} - set(_FIRST_COLUMNS))
+def _as_table(rows: Sequence[Mapping[str, str]], key: str) -> Table:
+    """The key first, then the other columns by name."""
+    names = [key, *sorted({name for row in rows for name in row} - {key})]
     table = Table()
-    for name in (*_FIRST_COLUMNS, *others):
-        table.add_column(_printable(name), overflow="fold")
+    for name in names:
+        table.add_column(plain(name), overflow="fold")
     for row in rows:
-        table.add_row(*(_printable(row.get(name, "")) for name in (*_FIRST_COLUMNS, *others)))
+        table.add_row(*(plain(row.get(name, ""), 2000) for name in names))
     return table
-
-
-def _printable(text: str) -> Text:
-    """Show a stranger's text as it is: no markup, and no control characters for the terminal."""
-    return Text("".join(character if character.isprintable() else "\ufffd" for character in text))

@@ -1,19 +1,33 @@
-"""`kda local`: the local AWS with the labs' stacks."""
+"""`kda local`: the local AWS with the stacks of the applications' resources."""
 
 import contextlib
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
+from cli import target
+from cli.groups import application
+from cli.shown import plain
 from infra import local, stacks
+from infra.clients import client
+from pipeline.application import Application, ApplicationError
+from pipeline.catalog import all_applications
 
-app = typer.Typer(no_args_is_help=True, help="The local AWS that the labs' stacks are deployed to.")
+app = typer.Typer(no_args_is_help=True, help="The local AWS that the applications' stacks are deployed to.")
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[APPLICATION]...",
+        help="Further ones, by name or folder; the stacks of `jobs/` are made anyway.",
+    ),
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on the loopback interface; 0: any free one.")]
 
 
@@ -22,20 +36,21 @@ def _errors_in_one_line() -> Iterator[None]:
     """Turn the errors that are the user's business into one line and exit code 1."""
     try:
         yield
-    except (local.LocalAwsError, stacks.StackError) as error:
+    except (local.LocalAwsError, stacks.StackError, ApplicationError) as error:
         _err.print(Text(f"kda local: {error}", style="red"))
         raise typer.Exit(1) from error
 
 
 @app.command()
-def up(port: Port = 0) -> None:
-    """Start the local AWS in the background and deploy the labs' stacks.
+def up(names: Names = None, port: Port = 0) -> None:
+    """Start the local AWS in the background and deploy the applications' stacks.
 
     Where it runs already, the stacks are brought up to date.
 
     Example: kda local up --port 4566
     """
     with _errors_in_one_line(), local.lock(local.DATA):
+        chosen = _chosen(names)
         started = local.start(port, local.DATA)
         if started.remains_ended:
             _out.print(
@@ -43,13 +58,31 @@ def up(port: Port = 0) -> None:
                 f"{', '.join(map(str, started.remains_ended))}). Its S3 objects are kept, its streams not."
             )
         try:
-            deployed = stacks.deploy(started.endpoint, parameters=stacks.local_parameters())
+            _deploy(started.endpoint, chosen)
         except KeyboardInterrupt:
             if not started.already_running:
                 local.end(local.DATA)
             raise
         state = "runs already" if started.already_running else "is up"
-        _out.print(f"The local AWS {state} at {started.endpoint} with the stacks of {', '.join(deployed)}.")
+        _out.print(f"The local AWS {state} at {started.endpoint} with the stacks of {', '.join(chosen)}.")
+
+
+@app.command()
+def stream(
+    name: Annotated[str, typer.Argument(metavar="STREAM", help="Name of the stream to make.")],
+    shards: Annotated[int, typer.Option(min=1, max=100, help="Its shards.")] = 1,
+) -> None:
+    """Make an empty Kinesis stream in the running local AWS, to send records to.
+
+    Example: kda local stream fleet-telemetry
+    """
+    kinesis = client("kinesis", target.choose(None, False))
+    try:
+        kinesis.create_stream(StreamName=name, ShardCount=shards)
+    except ClientError as error:
+        _err.print(plain(f"kda local: {error.response['Error']['Message']}", 500), style="red")
+        raise typer.Exit(1) from None
+    _out.print(f"Stream {name} is there: kda generate … --to stream:{name}")
 
 
 @app.command()
@@ -71,20 +104,15 @@ def status() -> None:
                 _out.print("The local AWS does not run: start it with `kda local up`.")
             raise typer.Exit(1)
         _out.print(f"The local AWS runs at {endpoint}.")
-        for lab, stack in stacks.STACKS.items():
-            try:
-                made = stacks.outputs(endpoint, lab)
-            except stacks.StackError as error:
-                _out.print(f"{stack.name}: {error}", soft_wrap=True)
-                continue
-            _out.print(f"{stack.name}:")
+        for stack, made in sorted(stacks.deployed(endpoint).items()):
+            _out.print(f"{stack}:")
             for name, value in sorted(made.items()):
                 # In one piece, however narrow the terminal: it is there to be copied.
-                _out.print(f"  {name:<{max(map(len, made))}}  {value}", soft_wrap=True)
+                _out.print(f"  {name:<{max(map(len, made), default=0)}}  {value}", soft_wrap=True)
 
 
 @app.command()
-def reset(port: Port = 0) -> None:
+def reset(names: Names = None, port: Port = 0) -> None:
     """Delete everything in the local AWS and start it anew with empty stacks.
 
     It keeps its port if it runs.
@@ -92,10 +120,11 @@ def reset(port: Port = 0) -> None:
     Example: kda local reset
     """
     with _errors_in_one_line(), local.lock(local.DATA):
+        chosen = _chosen(names)
         running = local.find(local.DATA)
         local.remove(local.DATA)
         started = local.start(port or (int(running.rpartition(":")[2]) if running else 0), local.DATA)
-        stacks.deploy(started.endpoint, parameters=stacks.local_parameters())
+        _deploy(started.endpoint, chosen)
         _out.print(f"The local AWS is empty and up at {started.endpoint}.")
 
 
@@ -108,3 +137,13 @@ def down() -> None:
     with _errors_in_one_line(), local.lock(local.DATA):
         ended = local.remove(local.DATA)
         _out.print("The local AWS is down." if ended else "The local AWS did not run; nothing is left of it.")
+
+
+def _chosen(names: list[str] | None) -> dict[str, Application]:
+    """The project's own applications and the named ones."""
+    return {a.name: a for a in (*all_applications(), *map(application, names or []))}
+
+
+def _deploy(endpoint: str, chosen: dict[str, Application]) -> None:
+    for each in chosen.values():
+        stacks.deploy(endpoint, each, tell=_out.print)

@@ -3,6 +3,7 @@
 import typer
 
 from cli import (
+    check,
     console,
     demo,
     deploy,
@@ -10,6 +11,7 @@ from cli import (
     generate,
     items,
     local,
+    new,
     package,
     produce,
     properties,
@@ -31,6 +33,8 @@ app.command("demo")(demo.demo)
 app.command("list")(run.list_jobs)
 app.command("run")(run.run)
 app.command("sql")(run.sql)
+app.command("new")(new.new)
+app.command("check")(check.check)
 app.command("properties")(properties.properties)
 app.command("generate")(generate.generate)
 app.command("status")(status.status)
@@ -39,11 +43,11 @@ app.command("console")(console.console)
 app.command("report")(report.report)
 app.command("items")(items.items)
 app.command("discover")(discover.discover_stream)
+app.command("produce")(produce.produce)
 app.command("record")(record.record)
 app.command("shards")(shards.shards)
 app.command("package")(package.package)
 app.add_typer(local.app, name="local")
-app.add_typer(produce.app, name="produce")
 app.add_typer(deploy.app, name="deploy")
 
 if __name__ == "__main__":

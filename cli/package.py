@@ -1,24 +1,36 @@
 """`kda package`: the zip that Managed Flink, or any Flink cluster, runs."""
 
+from typing import Annotated
+
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.groups import application
 from infra import package as packaging
+from pipeline.application import ApplicationError
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 
 
-def package() -> None:
+def package(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[APPLICATION]",
+            help="A name out of `kda list`, or a folder with an application.yaml; the labs are in it anyway.",
+        ),
+    ] = None,
+) -> None:
     """Build the deployable package under build/, check it, and show what is in it.
 
-    Example: kda package
+    Example: kda package ./fleet
     """
     try:
-        contents = packaging.build()
-    except packaging.PackageError as error:
+        contents = packaging.build(application(name) if name else None)
+    except (ApplicationError, packaging.PackageError) as error:
         _err.print(Text(f"kda package: {error}", style="red"))
         raise typer.Exit(1) from error
     table = Table("in the package")

@@ -1,4 +1,4 @@
-"""`kda produce`: a lab's records at a chosen rate, without Lambda."""
+"""`kda produce`: the records of an application's producer at a chosen rate, without Lambda."""
 
 import json
 import random
@@ -15,59 +15,56 @@ from rich.live import Live
 from rich.text import Text
 
 from cli import target
-from cli.shown import reason
+from cli.groups import Name, application
+from cli.shown import plain, reason
+from console import sending
+from console.resources import resources
+from generator import sinks
 from infra.clients import client
-from lambdas.stock_trades_producer import make_trades, put_trades
+from pipeline.application import Application, ApplicationError
 
-app = typer.Typer(no_args_is_help=True, help="Send a lab's records at a chosen rate.")
 _out = Console(soft_wrap=True)
-# Trades go out in batches of about this much time, so that a rate is met evenly.
-_BATCH_SECONDS = 0.1
-_BATCH_MOST = 500
-# How long a batch may be refused by the stream before its rest counts as failed.
-_PATIENCE_SECONDS = 30.0
+_err = Console(stderr=True, soft_wrap=True)
 
 
-@app.callback()
-def _produce() -> None:
-    """Send a lab's records at a chosen rate."""
-
-
-@app.command()
-def trades(
-    stream: Annotated[str, typer.Option(help="Kinesis stream.")] = "Demo-samples",
-    rate: Annotated[float, typer.Option(min=0.1, max=100_000, help="Trades per second.")] = 100,
-    count: Annotated[int | None, typer.Option(min=1, help="Trades in all. Default: until Ctrl-C.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="So many seconds' trades.")] = None,
-    anomaly_share: Annotated[float, typer.Option(min=0, max=1, help="Share of anomalous trades.")] = 0.05,
+def produce(
+    name: Name,
+    stream: Annotated[str | None, typer.Option(help="Kinesis stream. Default: the source's.")] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=100_000, help="Records per second.")] = 100,
+    count: Annotated[int | None, typer.Option(min=1, help="Records in all. Default: until Ctrl-C.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="So many seconds' records.")] = None,
+    anomaly_share: Annotated[float, typer.Option(min=0, max=1, help="Share of anomalous records.")] = 0.05,
     anomaly_size: Annotated[
         float,
-        typer.Option(min=1, max=1000, help="How many times higher their price and quantity are."),
+        typer.Option(min=1, max=1000, help="How many times higher their values are."),
     ] = 5,
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same trades.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same records.")] = None,
     ledger: Annotated[
         Path | None, typer.Option(help="File for the injected anomalies that were sent, as JSON lines.")
     ] = None,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Send stock trades, some of them anomalous, as the Lambda function stock_trades_producer does.
+    """Send the records of an application's producer, some of them anomalous, as its Lambda function does.
 
     Example: kda produce trades --rate 200 --count 10000 --seed 1 --ledger anomalies.jsonl
     """
-    kinesis = client("kinesis", target.choose(endpoint, aws))
-    rng = random.Random(seed)  # noqa: S311
+    try:
+        chosen = application(name)
+        make, own = _producer(chosen)
+    except (ApplicationError, sending.SenderError) as error:
+        _err.print(plain(f"kda produce: {error}", 2000), style="red")
+        raise typer.Exit(2) from None
+    sink = sinks.kinesis(client("kinesis", target.choose(endpoint, aws)), stream or own)
     if seconds is not None:
         count = min(count or sys.maxsize, max(1, round(rate * seconds)))
-    batch = max(1, min(_BATCH_MOST, round(rate * _BATCH_SECONDS)))
-    made = failed = injected = 0
+    sent = failed = injected = 0
     start = time.monotonic()
 
     def line() -> Text:
         took = max(time.monotonic() - start, 1e-9)
         return Text(
-            f"{made - failed:,} trades sent ({(made - failed) / took:,.0f}/s), "
-            f"{injected:,} of them anomalous, {failed:,} failed"
+            f"{sent:,} records sent ({sent / took:,.0f}/s), {injected:,} of them anomalous, {failed:,} failed"
         )
 
     with ExitStack() as stack:
@@ -76,31 +73,34 @@ def trades(
             Live(console=_out, get_renderable=line, refresh_per_second=4, transient=True)
         )
         try:
-            while count is None or made < count:
-                size = batch if count is None else min(batch, count - made)
-                time.sleep(max(0.0, start + made / rate - time.monotonic()))
-                pairs = make_trades(rng, made + 1, size, anomaly_share, anomaly_size)
-                deadline = time.monotonic() + _PATIENCE_SECONDS
-                unsent = put_trades(
-                    kinesis,
-                    stream,
-                    [trade for trade, _ in pairs],
-                    lambda deadline=deadline: deadline - time.monotonic(),  # type: ignore[misc]
-                )
-                lost = {trade["id"] for trade in unsent}
-                for trade, anomalous in pairs:
-                    if anomalous and trade["id"] not in lost:
+            rng = random.Random(seed)  # noqa: S311
+            for pairs, delivery in sending.produce(
+                make, sink, rate, rng=rng, count=count, anomaly_share=anomaly_share, anomaly_size=anomaly_size
+            ):
+                sent, failed = sent + len(delivery.sent), failed + len(delivery.failed)
+                arrived = {record.text for record in delivery.sent}
+                for record, anomalous in pairs:
+                    if anomalous and (text := json.dumps(record)) in arrived:
                         injected += 1
                         if file:
-                            file.write(json.dumps(trade) + "\n")
-                made += size
-                failed += len(lost)
+                            file.write(text + "\n")
+                if delivery.fatal:
+                    raise delivery.fatal
         except KeyboardInterrupt:
             pass  # the way to end it
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, sinks.SinkError) as error:
             live.stop()
-            typer.echo(f"kda produce trades: {reason(error)}", err=True)
+            _err.print(plain(f"kda produce {chosen.name}: {reason(error)}", 500), style="red")
             raise typer.Exit(1) from error
     _out.print(line())
     if failed:
         raise typer.Exit(1)
+
+
+def _producer(chosen: Application) -> tuple[sending.MakeRecords, str]:
+    """The first producer among an application's senders, and the stream that it sends to."""
+    sender = next((s for s in chosen.senders if s.producer), None)
+    if sender is None:
+        raise sending.SenderError(f"{chosen.name} has no producer among its senders: see `kda generate`")
+    stream = resources(chosen).stream_of(sender.source)
+    return sending.producer(str(sender.producer)), stream or "not-set"

@@ -1,4 +1,4 @@
-"""`kda properties`: the property groups of a job, from the code that reads them."""
+"""`kda properties`: the property groups of an application, from the models that check them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from cli.groups import application
 from infra.paths import ROOT
-from jobs.catalog import JOBS, Job, job
-from jobs.settings import Milliseconds, SettingsError, read_groups
+from pipeline.application import Application
+from pipeline.catalog import all_applications
+from pipeline.groups import Group, Milliseconds
+from pipeline.settings import settings_model
 
 #: Where the documentation has the table.
 DOCUMENT = ROOT / "docs" / "deploy.md"
 _BEGIN, _END = "<!-- properties: made by `kda properties --docs` -->\n", "<!-- end of properties -->\n"
-_HEADINGS = ("Group", "Key", "Mandatory", "Example", "Notes")
+_HEADINGS = ("Group", "Key", "Mandatory", "Default", "Notes")
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -37,62 +40,52 @@ class Property:
     ----------
     group, key : str
     mandatory : bool
-        The group can't be given without it.
-    example : str
-        The default; for a mandatory one, what the lab's own properties say.
+        It has no default.
+    default : str
+        What the application runs with unless told otherwise; empty: none.
     notes : str
         What it means, and what it may be.
-    shipped : str
-        What the job runs with unless told otherwise: the value of its own file, else the default.
     """
 
     group: str
     key: str
     mandatory: bool
-    example: str
+    default: str
     notes: str
-    shipped: str
 
     @property
     def row(self) -> tuple[str, str, str, str, str]:
-        return self.group, self.key, "Y" if self.mandatory else "", self.example, self.notes
+        return self.group, self.key, "Y" if self.mandatory else "", self.default, self.notes
 
 
-def properties_of(chosen: Job) -> Iterator[Property]:
-    """Every property of a job, in the order of its models."""
-    yield Property("job", "name", True, chosen.name, "which job the package runs", chosen.name)
-    lab = read_groups(ROOT / "flink-conf" / chosen.name / "application_properties.json")
-    for group, outer in chosen.settings_model.model_fields.items():
+def properties_of(chosen: Application) -> Iterator[Property]:
+    """Every property of an application, in the order of its models; raises ``SettingsError`` for a wrong default."""
+    yield Property("job", "name", True, chosen.name, "which application the package runs")
+    for group, outer in settings_model(chosen).model_fields.items():
         model = outer.annotation
         assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        default = None if outer.is_required() else outer.get_default(call_default_factory=True)
+        assert issubclass(model, Group)
         for key, field in model.model_fields.items():
-            value = getattr(default, key, None) if default is not None else field.default
-            default_text = _text(value, field)
-            shipped = lab.get(group, {}).get(key, default_text)
-            example = shipped if field.is_required() else default_text
-            yield Property(
-                group, key, field.is_required(), example or default_text, _notes(model, key), shipped
-            )
+            default = "" if field.is_required() else _text(field.default, field)
+            yield Property(group, key, field.is_required(), default, _notes(model, key))
 
 
 def markdown() -> str:
-    """The tables of all jobs, as the documentation has them."""
+    """The tables of the project's own applications, as the documentation has them."""
     parts = []
-    for j in JOBS:
+    for a in all_applications():
         rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
-        for p in properties_of(j):
+        for p in properties_of(a):
             shown = (
                 f"`{p.group}`",
                 f"`{p.key}`",
                 *p.row[2:3],
-                f"`{p.example}`" if p.example else "",
+                f"`{p.default}`" if p.default else "",
                 p.notes,
             )
             rows.append(tuple(cell.replace("|", "\\|") for cell in shown))
         lines = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-        parts.append(f"### {j.short}: `{j.name}`\n\n{lines}\n")
+        parts.append(f"### {a.name}\n\n{lines}\n")
     return "\n".join(parts)
 
 
@@ -112,13 +105,16 @@ def documented(text: str) -> str:
 
 def properties(
     name: Annotated[
-        str | None, typer.Argument(metavar="JOB", help=f"One of {', '.join(j.short for j in JOBS)}.")
+        str | None,
+        typer.Argument(
+            metavar="APPLICATION", help="A name out of `kda list`, or a folder with an application.yaml."
+        ),
     ] = None,
     docs: Annotated[
-        bool, typer.Option("--docs", help="Write the tables of all jobs into docs/deploy.md instead.")
+        bool, typer.Option("--docs", help="Write the tables of all of `jobs/` into docs/deploy.md instead.")
     ] = False,
 ) -> None:
-    """Show what a job can be told: its properties as -p takes them, the values it is shipped with, their meaning.
+    """Show what an application can be told: its properties as -p takes them, their defaults, their meaning.
 
     Example: kda properties trades
     """
@@ -127,15 +123,16 @@ def properties(
         _out.print(f"{DOCUMENT.relative_to(ROOT)} is up to date.")
         return
     if name is None:
-        raise typer.BadParameter("name a JOB, or --docs")
+        raise typer.BadParameter("name an APPLICATION, or --docs")
     try:
-        chosen = job(name)
-    except SettingsError as error:
-        _err.print(Text(f"kda: {error}", style="red"))
+        found = list(properties_of(application(name)))
+    except ValueError as error:  # an application or a default that can't be used
+        for line in str(error).splitlines():
+            _err.print(Text(f"kda: {line}", style="red"))
         raise typer.Exit(2) from error
-    for p in properties_of(chosen):
-        if p.group != "job":  # which job it is, the command has said
-            _out.print(Text.assemble((f"{p.group}.{p.key}", "bold"), f"={p.shipped}"))
+    for p in found:
+        if p.group != "job":  # which application it is, the command has said
+            _out.print(Text.assemble((f"{p.group}.{p.key}", "bold"), f"={p.default}"))
             _out.print(Padding(Text(p.notes, style="dim"), (0, 0, 0, 4), expand=False), soft_wrap=False)
 
 
@@ -148,6 +145,8 @@ def _text(value: Any, field: FieldInfo) -> str:
         return ", ".join(map(str, value))
     if value is None or repr(value) == "PydanticUndefined":
         return ""
+    if isinstance(value, float):
+        return f"{value:.12g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

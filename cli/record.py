@@ -11,30 +11,56 @@ from rich.console import Console
 from rich.text import Text
 
 from cli import target
-from cli.shown import reason
+from cli.groups import application
+from cli.shown import plain, reason
+from console.resources import resources
 from infra.clients import client
+from infra.paths import APPLICATIONS
 from infra.recording import EVENT_TIME
 from infra.recording import record as record_stream
+from pipeline.application import ApplicationError
+from pipeline.catalog import paths
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 
 
 def record(
-    stream: Annotated[str, typer.Argument(metavar="STREAM", help="Name of the Kinesis stream.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="STREAM", help="Name of a Kinesis stream, or an application: its first source's stream."
+        ),
+    ],
     to: Annotated[Path, typer.Argument(metavar="FILE", help="Replaced.", dir_okay=False)],
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
     """Write what a stream holds to a file, one record a line, each with its time of arrival, to replay it by a job.
 
-    Example: kda record ctr-clickstream day.jsonl
+    Example: kda record ctr day.jsonl
 
     Example: kda run ctr -p source.type=recording -p source.path=file://$PWD/day.jsonl
     """
+    stream = _stream(name)
     try:
         count = record_stream(client("kinesis", target.choose(endpoint, aws)), stream, to)
     except (ClientError, BotoCoreError, OSError) as error:
         _err.print(Text(f"kda record: {stream}: {reason(error)}", style="red"))
         raise typer.Exit(1) from error
     _out.print(Text(f"{count:,} records in {to}, each with its time of arrival in {EVENT_TIME}"))
+
+
+def _stream(name: str) -> str:
+    # The name of an application is taken for it; no stream's name has a slash.
+    if "/" not in name and name not in {path.name for path in paths(APPLICATIONS)}:
+        return name
+    try:
+        found = resources(application(name)).stream_of(None)
+    except ApplicationError as error:
+        _err.print(plain(f"kda record: {error}", 2000), style="red")
+        raise typer.Exit(2) from None
+    if found is None:
+        _err.print(plain(f"kda record: {name} reads no Kinesis stream"), style="red")
+        raise typer.Exit(1)
+    return found

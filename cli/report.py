@@ -19,32 +19,35 @@ import typer
 from rich.console import Console
 
 from cli import target
+from cli.groups import Name, application
 from cli.shown import plain
 from console.charts import figures
-from console.labs import ERRORS, LABS, Lab
-from console.rings import Rings
+from console.resources import resources
+from console.row_buffer import RowBuffers
 from console.server import PLOTLY
 from infra.clients import client
 from infra.paths import STATE
 from infra.stream_reader import StreamError, StreamReader, StreamRecord
+from pipeline.application import ERRORS, Application, ApplicationError
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 _STATIC = Path(__file__).parent.parent / "console" / "static"
-#: Rows of a relation that a report keeps, and ids that it lists.
-MOST_ROWS = 5000
+#: Rows of a relation that are read, points that a chart draws, ids that are listed.
+MOST_ROWS = 100_000
+_MOST_POINTS = 5000
 _MOST_LISTED = 100
 _MOST_ERRORS = 50
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is told of one run of a lab.
+    """One run of an application.
 
     Parameters
     ----------
-    lab : str
-        One of the labs' names.
+    application : str
+        Its name, or its folder.
     relations : mapping
         Rows by relation, oldest first, as the tap has them; see :func:`tapped`. The charts are drawn from them.
     figures : mapping
@@ -55,15 +58,18 @@ class Report:
         Ids of what was sent as an anomaly and of what was reported as one. None: nobody knows what was injected.
     began : datetime
         With offset; now by default.
+    totals : mapping
+        How many rows there were, where more than are in `relations`, or where the tap sampled.
     """
 
-    lab: str
+    application: str
     relations: Mapping[str, Sequence[Mapping[str, Any]]]
     figures: Mapping[str, str] = field(default_factory=dict)
     expectations: Mapping[str, bool] = field(default_factory=dict)
     injected: Sequence[int | str] | None = None
     found: Sequence[int | str] | None = None
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    totals: Mapping[str, float] = field(default_factory=dict)
 
 
 def write(path: Path, data: Report) -> Path:
@@ -88,33 +94,56 @@ def read(path: Path) -> Report:
     return Report(**saved | {"began": datetime.fromisoformat(saved["began"])})
 
 
-def tapped(endpoint: str | None, lab: str, since: datetime) -> dict[str, list[dict[str, Any]]]:
-    """The rows of a lab's relations since a moment, as the tap and the error stream have them.
+def tapped(endpoint: str | None, name: str, since: datetime) -> dict[str, list[dict[str, Any]]]:
+    """The rows of an application's relations since a moment, as the tap and the error stream have them.
 
     Raises
     ------
     StreamError
         A stream can't be read.
     """
-    kinesis, rings = client("kinesis", endpoint), Rings(MOST_ROWS)
-    for record in _all(kinesis, LABS[lab].taps, since):
-        rings.add_tapped(record.data, record.arrival, skip=(ERRORS,))
-    for record in _all(kinesis, LABS[lab].errors, since):
-        rings.add_error(record.data, record.arrival, ERRORS)
-    return {name: [row.values for row in ring.rows] for name, ring in rings.by_relation.items()}
+    found = _read(endpoint, application(name), since).relations
+    return {relation: [dict(row) for row in rows] for relation, rows in found.items()}
+
+
+def _read(endpoint: str | None, chosen: Application, since: datetime) -> Report:
+    """What the streams have since a moment; it began with the first of their records."""
+    kinesis, buffers, moments = client("kinesis", endpoint), RowBuffers(MOST_ROWS), []
+    for record in _all(kinesis, chosen.tap_stream, since):
+        buffers.add_tapped(record.data, record.arrival, skip=(ERRORS,))
+        moments.append(record.arrival)
+    for record in _all(kinesis, chosen.error_stream, since):
+        buffers.add_error(record.data, record.arrival, ERRORS)
+        moments.append(record.arrival)
+    # A chart's time is a column like others.
+    rows = {
+        name: [row.values | {"rowtime": row.rowtime} for row in buffer.rows]
+        for name, buffer in buffers.by_relation.items()
+    }
+    totals = {
+        name: buffer.total
+        for name, buffer in buffers.by_relation.items()
+        if buffer.sampled or buffer.total > len(buffer.rows)
+    }
+    # By its folder it is found again, wherever it is.
+    where = str(chosen.folder.resolve())
+    return Report(where, rows, began=min(moments, default=since).astimezone(UTC), totals=totals)
 
 
 def page(data: Report) -> str:
     """The report as HTML."""
-    lab = LABS[data.lab]
-    drawn = json.dumps(figures(data.lab, data.relations, MOST_ROWS)).replace("<", "\\u003c")
+    chosen = application(data.application)
+    charts = figures(chosen, data.relations, resources(chosen).parameters, _MOST_POINTS)
+    drawn = json.dumps(charts).replace("<", "\\u003c")
     parts = {
-        "title": _text(lab.title),
-        "subtitle": _text(f"Since {data.began:%Y-%m-%d %H:%M} UTC"),
+        "title": _text(chosen.title),
+        "subtitle": _text(f"Since {data.began:%Y-%m-%d %H:%M:%S} UTC"),
         "verdict": _verdict(data),
-        "sections": "\n".join(part for part in (_injected(data), _figures(data, lab), _errors(data)) if part),
+        "sections": "\n".join(
+            part for part in (_injected(data), _figures(data, chosen), _errors(data)) if part
+        ),
         "figures": drawn,
-        "css": (_STATIC / "console.css").read_text(encoding="utf-8"),
+        "css": (_STATIC / "app.css").read_text(encoding="utf-8"),
         "plotly": PLOTLY.read_text(encoding="utf-8"),
         # One script, no modules to load: what they export is simply there.
         "script": (_STATIC / "figures.js").read_text(encoding="utf-8").replace("export ", ""),
@@ -124,7 +153,7 @@ def page(data: Report) -> str:
 
 
 def report(
-    lab: Annotated[str, typer.Argument(metavar="LAB", help=f"One of {', '.join(LABS)}.")],
+    name: Name,
     to: Annotated[
         Path | None, typer.Option(dir_okay=False, help="The file. Default: under .kda/reports/.")
     ] = None,
@@ -135,22 +164,26 @@ def report(
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Write a lab's report from its tap stream, or from the last demo's data.
+    """Write an application's report from its tap stream, or from the last demo's data.
 
     Example: kda report trades --to trades.html
     """
-    if lab not in LABS:
-        raise typer.BadParameter(f"LAB must be one of {', '.join(LABS)}, got {lab}")
-    path = to or STATE / "reports" / f"{lab}.html"
+    try:
+        chosen = application(name)
+    except ApplicationError as error:
+        _err.print(plain(f"kda report: {error}", 2000), style="red")
+        raise typer.Exit(2) from None
+    path = to or STATE / "reports" / f"{chosen.name}.html"
     try:
         data = (
-            read(demo_report(lab).with_suffix(".json"))
+            read(demo_report(chosen.name).with_suffix(".json"))
             if demo
-            else _live(lab, target.choose(endpoint, aws), since)
+            else _live(chosen, target.choose(endpoint, aws), since)
         )
         write(path, data)
     except FileNotFoundError:
-        _err.print(plain(f"kda report: there is no demo of {lab} yet: run `kda demo {lab}`"), style="red")
+        message = f"there is no demo of {chosen.name} yet: run `kda demo {chosen.name}`"
+        _err.print(plain(f"kda report: {message}"), style="red")
         raise typer.Exit(1) from None
     except (StreamError, OSError) as error:
         _err.print(plain(f"kda report: {error}", 500), style="red")
@@ -158,20 +191,19 @@ def report(
     _out.print(f"report: {path}", highlight=False)
 
 
-def demo_report(lab: str) -> Path:
-    """Where `kda demo` leaves a lab's report."""
-    return STATE / "demo" / lab / "report.html"
+def demo_report(name: str) -> Path:
+    """Where `kda demo` leaves an application's report."""
+    return STATE / "demo" / name / "report.html"
 
 
-def _live(lab: str, endpoint: str | None, since: float) -> Report:
-    began = datetime.now(UTC) - timedelta(seconds=since)
-    rows = tapped(endpoint, lab, began)
-    if not set(rows) - {ERRORS}:
+def _live(chosen: Application, endpoint: str | None, since: float) -> Report:
+    data = _read(endpoint, chosen, datetime.now(UTC) - timedelta(seconds=since))
+    if not set(data.relations) - {ERRORS}:
         raise StreamError(
-            f"stream {LABS[lab].taps}: no rows in the last {since:g} s: run the job with its tap on, "
-            f"kda run {lab} -p tap.stream={LABS[lab].taps}"
+            f"stream {chosen.tap_stream}: no rows in the last {since:g} s: run the job with its tap on, "
+            f"kda run {chosen.name} --tap"
         )
-    return Report(lab, rows, began=began)
+    return data
 
 
 def _all(kinesis: Any, stream: str, since: datetime) -> list[StreamRecord]:
@@ -210,10 +242,17 @@ def _injected(data: Report) -> str:
     return f"<section><h3>Found against injected</h3>{_pairs(rows)}</section>"
 
 
-def _figures(data: Report, lab: Lab) -> str:
-    names = (*lab.relations, *sorted(set(data.relations) - set(lab.relations) - {ERRORS}), ERRORS)
-    counts = {name: f"{len(data.relations[name]):,} rows here" for name in names if name in data.relations}
+def _figures(data: Report, chosen: Application) -> str:
+    names = (*chosen.shown, *sorted(set(data.relations) - set(chosen.shown) - {ERRORS}), ERRORS)
+    counts = {name: _count(data, name) for name in names if name in data.relations}
     return f"<section><h3>Figures</h3>{_pairs(dict(data.figures) | counts)}</section>"
+
+
+def _count(data: Report, name: str) -> str:
+    here = len(data.relations[name])
+    if name not in data.totals:
+        return f"{here:,} {'row' if here == 1 else 'rows'}"
+    return f"about {data.totals[name]:,.0f} rows, {here:,} of them here"
 
 
 def _errors(data: Report) -> str:

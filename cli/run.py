@@ -1,4 +1,4 @@
-"""`kda run`, `kda sql`, `kda list`: the jobs on this machine's mini-cluster."""
+"""`kda run`, `kda sql`, `kda list`: applications on this machine's mini-cluster."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,26 +18,29 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import target
-from cli.groups import Properties, PropertiesFile, job_groups
+from cli.groups import Name, Properties, PropertiesFile, application, property_groups
 from connectors.check import ConnectorError
-from infra import flink
-from jobs.catalog import JOBS, Job, job
-from jobs.settings import SettingsError, settings
+from infra import flink, local, stacks
+from infra.paths import APPLICATIONS
+from pipeline.application import Application
+from pipeline.catalog import all_applications
+from pipeline.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from pipeline.pipeline import Pipeline
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 
-Name = Annotated[str, typer.Argument(metavar="JOB", help=f"One of {', '.join(j.short for j in JOBS)}.")]
-
 
 def list_jobs() -> None:
-    """Show the jobs.
+    """Show the applications: the labs, and those that were made or imported here.
 
     Example: kda list
     """
-    table = Table("job", "what it does")
-    for j in JOBS:
-        table.add_row(j.short, j.title)
+    table = Table("application", "what it does")
+    for a in all_applications(APPLICATIONS):
+        table.add_row(a.name, a.title)
     _out.print(table)
 
 
@@ -47,14 +51,16 @@ def sql(
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Print every statement of a job as it would run.
+    """Print every statement of an application as it would run, source, decoder and forests included.
 
     Example: kda sql trades -p anomalies.threshold=1.5
     """
     try:
         # No service is asked anything, so any endpoint will do to print.
-        pipeline = _pipeline(job(name), _groups(job(name), properties_file, properties, endpoint, aws), {})
-    except (SettingsError, ConnectorError, flink.FlinkError, ValueError) as e:
+        chosen = application(name)
+        chosen_settings = settings(chosen, _groups(properties_file, properties, endpoint, aws))
+        pipeline = _pipeline(chosen, chosen_settings, {})
+    except (ConnectorError, flink.FlinkError, ValueError) as e:
         raise _refused(e) from e
     typer.echo(";\n\n".join(pipeline.statements) + ";")
 
@@ -66,92 +72,133 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last savepoint or checkpoint.")
     ] = False,
+    tap: Annotated[
+        bool,
+        typer.Option(
+            "--tap", help="Copy rows to the application's tap stream, for `kda watch` and the page."
+        ),
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="With --resume: leave behind, unasked, what saved state no longer fits."),
+    ] = False,
     rest_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of Flink's web page; 0: any free one.")
     ] = 0,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Run a job until Ctrl-C, which takes a savepoint first.
+    """Run an application until Ctrl-C, which takes a savepoint first.
 
     Example: kda run trades --resume -p source.position=TRIM_HORIZON
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end_at_once)
     try:
-        chosen = job(name)
+        chosen = application(name)
         where = None if aws else target.choose(endpoint, aws)
-        groups = _groups(chosen, properties_file, properties, where, aws)
+        own = [f"tap.stream={chosen.tap_stream}"] if tap else []
+        chosen_settings = settings(chosen, _groups(properties_file, properties, where, aws, own))
         # Two would deliver everything twice, and `kda status` would know the last one only.
-        if (other := flink.running(chosen.name)) is not None:
-            raise flink.FlinkError(f"{chosen.short} runs already, as process {other.pid}: see `kda status`")
+        flink.claim(chosen.name)
+        _make_local_resources(chosen, chosen_settings, where)
         state = flink.last_state(chosen.name) if resume else None
         if resume and state is None:
             _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts afresh.")
         if _out.is_terminal:
-            _out.print(f"{chosen.short}: starting …")  # which takes some ten seconds
+            _out.print(f"{chosen.name}: starting …")  # which takes some ten seconds
         port = rest_port or _free_port()
         cluster = flink.cluster(
-            chosen.name, rest_port=port, resume_from=state, micro_batch=_micro_batch(chosen, groups)
+            chosen.name, rest_port=port, resume_from=state, micro_batch=_micro_batch(chosen, chosen_settings)
         )
-        pipeline = _pipeline(chosen, groups, cluster)
+        pipeline = _pipeline(chosen, chosen_settings, cluster)
         pipeline.check()
-    except (SettingsError, ConnectorError, flink.FlinkError, ValueError) as e:
+        _agree(chosen, pipeline, state, yes)
+    except (ConnectorError, flink.FlinkError, stacks.StackError, ValueError) as e:
         raise _refused(e) from e
     stop = _Stop()
     try:
         client = pipeline.execute().get_job_client()
+    except ValueError as e:
+        raise _refused(e) from e
     except Exception as e:  # whatever Flink throws has its reason at the end of a long chain
         raise _refused(flink.FlinkError(_not_started(chosen, flink.cause(str(e))))) from e
     _announce(chosen, port, client, state)
-    with flink.registered(chosen.name, port, str(client.get_job_id())):
+    with flink.registered(chosen.name, port, str(client.get_job_id()), application=chosen.folder):
         raise typer.Exit(_watch(chosen, client, port, stop))
 
 
-def _not_started(chosen: Job, reason: str) -> str:
-    if "Cannot map checkpoint/savepoint state" in reason:
-        reason = (
-            "the saved state is of a job with other relations (was the tap on then?): give it the same properties, "
-            "or start afresh without --resume"
-        )
-    return f"{chosen.short} can't start: {reason}"
+def _make_local_resources(chosen: Application, chosen_settings: Settings, where: str | None) -> None:
+    """On this machine's own local AWS an application runs at once: what it needs and is not there is made."""
+    if where is None or where != local.find(local.DATA):
+        return
+    if chosen.name.replace("_", "-") in stacks.deployed(where):
+        return
+    stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
 
 
-def _pipeline(chosen: Job, groups: dict[str, dict[str, str]], cluster: dict[str, str]) -> Any:
-    endpoint = groups.get("aws", {}).get("endpoint")
+def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool) -> None:
+    """Say what of the saved state no longer fits the application, and go on only if that may start anew."""
+    names = {operator.id: operator.uid or operator.name for operator in pipeline.operators()}
+    if state is not None:
+        from pipeline.operators import saved_operators
+
+        lost = flink.lost_state(chosen.name, saved_operators(state), names)
+        for what in lost:
+            _out.print(Text(f"  no longer in {chosen.name}: {what[:200]}", style="yellow"))
+        if lost and not yes:
+            text = f"{chosen.name}: the state of these steps is left behind; all others go on with theirs"
+            if not _out.is_terminal:
+                raise flink.FlinkError(f"{text}: agree with --yes, or start afresh without --resume")
+            if not typer.confirm(f"{text}. Go on?"):
+                raise typer.Exit(1)
+    flink.remember_operators(chosen.name, names)
+
+
+def _not_started(chosen: Application, reason: str) -> str:
+    return f"{chosen.name} can't start: {reason}"
+
+
+def _pipeline(chosen: Application, chosen_settings: Settings, cluster: dict[str, str]) -> Pipeline:
+    endpoint = chosen_settings.aws.endpoint
     flink.prepare(endpoint)
-    from jobs.environment import table_environment
+    from pipeline.environment import table_environment
+    from pipeline.pipeline import Pipeline
 
     table_env = table_environment(cluster or flink.cluster(chosen.name))
     flink.load_s3(endpoint)
-    return chosen.pipeline(table_env, groups)
+    pipeline = Pipeline(table_env, chosen, chosen_settings)
+    pipeline.deliver()
+    return pipeline
 
 
-def _micro_batch(chosen: Job, groups: dict[str, dict[str, str]]) -> timedelta:
-    forest = getattr(settings(chosen.settings_model, groups), "random_cut_forest", None)
-    return forest.micro_batch if forest else timedelta(0)
+def _micro_batch(chosen: Application, chosen_settings: Settings) -> timedelta:
+    """The longest of its forests'."""
+    groups = [getattr(chosen_settings, chosen.group_of(forest)) for forest in chosen.forests]
+    return max((group.micro_batch for group in groups), default=timedelta(0))
 
 
 def _groups(
-    chosen: Job, file: Path | None, properties: list[str] | None, endpoint: str | None, aws: bool
+    file: Path | None,
+    properties: list[str] | None,
+    endpoint: str | None,
+    aws: bool,
+    own: Iterable[str] = (),
 ) -> dict[str, dict[str, str]]:
     where = [] if aws or not endpoint else [f"aws.endpoint={endpoint}"]
-    groups = job_groups(chosen, file, properties, where)
-    # Before the JVM starts and is told the endpoint.
-    settings(chosen.settings_model, groups)
-    return groups
+    return property_groups(file, properties, [*where, *own])
 
 
-def _watch(chosen: Job, client: Any, port: int, stop: _Stop) -> int:
+def _watch(chosen: Application, client: Any, port: int, stop: _Stop) -> int:
     """Follow the job to its end; return the exit code."""
     shown = ""
     while True:
         status = _status(client)
         if status in ("FAILED", "RESTARTING") and status != shown:
             reason = flink.root_cause(f"http://127.0.0.1:{port}", str(client.get_job_id()))
-            _err.print(Text(f"{chosen.short}: {status.lower()}: {reason}", style="red"))
+            _err.print(Text(f"{chosen.name}: {status.lower()}: {reason}", style="red"))
         elif status != shown:
-            _out.print(f"{chosen.short}: {status.lower()}")
+            _out.print(f"{chosen.name}: {status.lower()}")
         shown = status
         if status in ("FAILED", "FINISHED", "CANCELED"):
             return 0 if status == "FINISHED" else 1
@@ -171,8 +218,8 @@ def _status(client: Any) -> str:
         return "FAILED"
 
 
-def _stop_with_savepoint(chosen: Job, client: Any) -> int:
-    _out.print(f"{chosen.short}: stopping with a savepoint …")
+def _stop_with_savepoint(chosen: Application, client: Any) -> int:
+    _out.print(f"{chosen.name}: stopping with a savepoint …")
     folder = flink.savepoint_folder(chosen.name)
     try:
         path = client.stop_with_savepoint(False, folder).result()
@@ -181,17 +228,17 @@ def _stop_with_savepoint(chosen: Job, client: Any) -> int:
         if "Not all required tasks are currently running" in reason:
             # Since it started or failed last it did nothing; what it had before is kept.
             reason = "its tasks did not all run yet. --resume goes on from the state before"
-        _err.print(Text(f"{chosen.short}: no savepoint could be taken: {reason}", style="red"))
+        _err.print(Text(f"{chosen.name}: no savepoint could be taken: {reason}", style="red"))
         client.cancel().result()
         return 1
-    _out.print(f"{chosen.short}: stopped; savepoint {path}. Go on from there with --resume.")
+    _out.print(f"{chosen.name}: stopped; savepoint {path}. Go on from there with --resume.")
     return 0
 
 
-def _announce(chosen: Job, port: int, client: Any, state: str | None) -> None:
+def _announce(chosen: Application, port: int, client: Any, state: str | None) -> None:
     started = f"resumed from {state}" if state else "started"
     _out.print(
-        f"{chosen.short}: {started}; Flink's page: http://127.0.0.1:{port}. Ctrl-C stops it with a savepoint."
+        f"{chosen.name}: {started}; Flink's page: http://127.0.0.1:{port} ; Ctrl-C stops it with a savepoint."
     )
 
 

@@ -1,8 +1,9 @@
-"""`kda status`: the jobs that run on this machine, and how they are."""
+"""`kda status`: the applications on this machine, and how their jobs are."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -10,11 +11,13 @@ from rich.table import Table
 
 from cli import target
 from cli.shown import plain
-from console.labs import LABS, Lab
+from infra import flink
 from infra.clients import client
 from infra.flink_health import Health, health
+from infra.paths import APPLICATIONS
 from infra.stream_reader import StreamError, StreamReader
-from jobs.catalog import JOBS
+from pipeline.application import Application, ApplicationError, read
+from pipeline.catalog import paths
 
 _out = Console()
 #: Errors are counted up to this many.
@@ -23,7 +26,9 @@ _ERRORS_OF = timedelta(hours=24)
 
 
 def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> None:
-    """Show the jobs on this machine: state, checkpoints, late records, and the day's error stream.
+    """Show the applications on this machine: state, checkpoints, late records, and the day's error stream.
+
+    Those of `kda list`, and whatever else runs here.
 
     Exit code 1: a job was killed, fails or restarts.
 
@@ -34,19 +39,23 @@ def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> Non
         reachable = True
     except typer.BadParameter:
         where, reachable = None, False
-    table = Table("job", "state", "checkpoint", "restored", "behind", "late", "errors in 24 h")
+    table = Table("application", "state", "checkpoint", "restored", "behind", "late", "errors in 24 h")
     pages = []
     troubled = False
-    for job in JOBS:
-        found = health(job.name)
+    for name, chosen in _applications().items():
+        found = health(name)
         troubled = troubled or found.state in ("lost", "failed", "failing", "restarting")
-        errors = _errors(LABS[job.short], where) if reachable and job.short in LABS else "no AWS"
-        table.add_row(job.short, *_cells(found), errors)
+        errors = "no AWS"
+        if chosen is None:
+            errors = "unreadable"
+        elif reachable:
+            errors = _errors(chosen, where)
+        table.add_row(name, *_cells(found), errors)
         # Below the table: in a column an address would be cut, and the others with it.
         if found.url:
-            pages.append(f"{job.short}: Flink's page {found.url.partition('/#')[0]}")
+            pages.append(f"{name}: Flink's page {found.url.partition('/#')[0]}")
         if found.reason:
-            pages.append(f"{job.short}: {found.state}: {found.reason}")
+            pages.append(f"{name}: {found.state}: {found.reason}")
     _out.print(table)
     for line in pages:
         _out.print(plain(line, 500), soft_wrap=True)
@@ -62,8 +71,24 @@ def _cells(found: Health) -> tuple[str, str, str, str, str]:
     return found.state, f"{age}{failed}", str(found.restored), behind, f"{found.late:,}"
 
 
-def _errors(lab: Lab, endpoint: str | None) -> str:
-    reader = StreamReader(client("kinesis", endpoint), lab.errors, datetime.now(UTC) - _ERRORS_OF)
+def _applications() -> dict[str, Application | None]:
+    """Applications by name: the project's, those made here, and what runs from another folder; None: unreadable."""
+    folders: dict[str, Path | None] = {path.name.replace("-", "_"): path for path in paths(APPLICATIONS)}
+    for name, folder in flink.started_here().items():
+        if folder is not None or name not in folders:
+            folders[name] = folder
+    found: dict[str, Application | None] = {}
+    for name, folder in sorted(folders.items()):
+        try:
+            found[name] = read(folder) if folder else None
+        except ApplicationError:
+            found[name] = None
+    return found
+
+
+def _errors(chosen: Application, endpoint: str | None) -> str:
+    since = datetime.now(UTC) - _ERRORS_OF
+    reader = StreamReader(client("kinesis", endpoint), chosen.error_stream, since)
     count, empty = 0, 0
     try:
         # An empty answer may come before the end: a shard is read by time, not by records.
@@ -71,6 +96,6 @@ def _errors(lab: Lab, endpoint: str | None) -> str:
             found = len(reader.read(MOST_ERRORS))
             count += found
             empty = 0 if found or reader.behind_seconds else empty + 1
-    except StreamError:
-        return "no stream"
+    except StreamError as error:
+        return "no stream" if "ResourceNotFound" in str(error) else "no answer"
     return f"{count:,}" if count < MOST_ERRORS else f"{MOST_ERRORS:,} or more"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infra import local
-from jobs.settings import without_user
+from pipeline.groups import without_user
 
 
 def _address(url: str | None) -> str | None:

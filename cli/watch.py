@@ -1,4 +1,4 @@
-"""`kda watch`: the newest rows of a lab's relations in the terminal, live."""
+"""`kda watch`: the newest rows of an application's relations in the terminal, live."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import target
+from cli.groups import Name, application
 from cli.shown import plain
 from console.feed import Feed
-from console.labs import ERRORS, LABS, Lab
-from console.rings import Ring
+from console.row_buffer import RowBuffer, to_milliseconds
 from infra.clients import client
+from pipeline.application import ERRORS, ApplicationError
 
 _out = Console()
+_err = Console(stderr=True, soft_wrap=True)
 _MOST_CHARACTERS = 26
 _TIME_CHARACTERS = 14
 _MOMENT = re.compile(r"^\d{4}-\d\d-\d\d[ T](?=\d\d:\d\d:\d\d)")
@@ -29,7 +31,7 @@ _REFRESH_SECONDS = 0.5
 
 
 def watch(
-    lab: Annotated[str, typer.Argument(metavar="LAB", help=f"One of {', '.join(LABS)}.")],
+    name: Name,
     rows: Annotated[int, typer.Option(min=1, max=50, help="Newest rows to show of each relation.")] = 3,
     seconds: Annotated[float | None, typer.Option(min=0, help="End after so long. Default: Ctrl-C.")] = None,
     since: Annotated[float, typer.Option(min=0, help="Show rows of the last so many seconds too.")] = 60,
@@ -38,21 +40,24 @@ def watch(
 ) -> None:
     """Show the newest rows of each relation of a running job, with rates, and its error stream.
 
-    The job must run with its tap on: kda run LAB -p tap.stream=NAME, or start it on the console's page.
+    The job must run with its tap on: kda run APPLICATION --tap, or start it on the console's page.
 
     Example: kda watch trades --rows 5
     """
-    if lab not in LABS:
-        raise typer.BadParameter(f"LAB must be one of {', '.join(LABS)}, got {lab}")
+    try:
+        chosen = application(name)
+    except ApplicationError as error:
+        _err.print(plain(f"kda watch: {error}", 2000), style="red")
+        raise typer.Exit(2) from None
     where = target.choose(endpoint, aws)
-    feed = Feed(LABS[lab], lambda: client("kinesis", where), timedelta(seconds=since))
+    feed = Feed(chosen, lambda: client("kinesis", where), timedelta(seconds=since))
     deadline = time.monotonic() + seconds if seconds is not None else None
     try:
         with Live(console=_out, auto_refresh=False, vertical_overflow="crop") as live:
             while deadline is None or time.monotonic() < deadline:
                 feed.touch()
                 height = _out.height if _out.is_terminal else None
-                live.update(picture(LABS[lab], feed, rows, _out.width, height), refresh=True)
+                live.update(picture(feed, rows, _out.width, height), refresh=True)
                 time.sleep(_REFRESH_SECONDS)
     except KeyboardInterrupt:
         pass  # the way to end it
@@ -60,48 +65,69 @@ def watch(
         feed.close()
 
 
-def picture(lab: Lab, feed: Feed, rows: int, width: int = 120, height: int | None = None) -> RenderableType:
+def picture(feed: Feed, rows: int, width: int = 120, height: int | None = None) -> RenderableType:
     """Every relation with its rate and newest rows, in the order of the flow; the error stream last.
 
     Parameters
     ----------
-    lab : Lab
     feed : Feed
     rows : int
-        Newest rows of each relation; fewer where that many are higher than the terminal.
+        Newest rows of each relation; fewer where that many are higher than the terminal, and where not even one
+        of each fits, one of the error stream, the destinations, the sources and the forests first.
     width : int
         Columns of the terminal.
     height : int or None
         Its lines; None: there is no end.
     """
     with feed.lock:
-        names = [*lab.relations, *sorted(set(feed.rings.by_relation) - {*lab.relations, ERRORS}), ERRORS]
-        rings = {name: feed.rings.by_relation.get(name) for name in names}
-        if height is not None:
-            rows = next((n for n in range(rows, 0, -1) if _lines(rings, n) < height), 0)
+        known, described = feed.buffers.by_relation, feed.application.shown
+        names = [*described, *sorted(set(known) - {*described, ERRORS}), ERRORS]
+        buffers = {name: known.get(name) for name in names}
+        shares = dict.fromkeys(names, rows) if height is None else _shares(feed, buffers, rows, height)
         parts: list[RenderableType] = [
-            part for name, ring in rings.items() for part in _relation(name, ring, rows, width)
+            part for name, buffer in buffers.items() for part in _relation(name, buffer, shares[name], width)
         ]
-        tapped = set(feed.rings.by_relation) - {ERRORS}
+        tapped = set(known) - {ERRORS}
     if feed.problem:
         parts.insert(0, plain(feed.problem, 500).append(" Trying again …"))
     elif feed.ready.is_set() and not tapped:
-        parts.insert(0, Text(f"No row yet. Does the job run with -p tap.stream={lab.taps}?", style="yellow"))
+        parts.insert(
+            0, plain(f"No row yet. Does the job run with its tap on: kda run {feed.application.name} --tap?")
+        )
     return Group(*parts)
 
 
-def _lines(rings: Mapping[str, Ring | None], rows: int) -> int:
-    """How high the picture is: a line each, and where there are rows, a line of names and theirs."""
-    return sum(1 + (1 + min(rows, len(ring.rows)) if ring else 0) for ring in rings.values())
+def _shares(feed: Feed, buffers: Mapping[str, RowBuffer | None], rows: int, height: int) -> dict[str, int]:
+    """Rows of each relation: as many of all as fit; where not even one does, one of those that say the most."""
+    for n in range(rows, 0, -1):
+        shares = dict.fromkeys(buffers, n)
+        if _lines(buffers, shares) < height:
+            return shares
+    shares = dict.fromkeys(buffers, 0)
+    application = feed.application
+    ends = [destination.of for destination in application.destinations]
+    scored = [forest.name for forest in application.forests]
+    for name in dict.fromkeys([ERRORS, *ends, *application.sources, *scored, *reversed(list(buffers))]):
+        if _lines(buffers, shares | {name: 1}) < height:
+            shares[name] = 1
+    return shares
 
 
-def _relation(name: str, ring: Ring | None, rows: int, width: int) -> list[RenderableType]:
-    about = "sampled, about " if ring and ring.sampled else ""
-    rate = f"{about}{ring.rate(time.time()):,.1f}/s, {ring.total:,.0f} rows" if ring else "no rows"
-    head = Text.assemble((plain(name).plain, "bold red" if name == ERRORS and ring else "bold"), f"  {rate}")
-    if not ring or not rows:
+def _lines(buffers: Mapping[str, RowBuffer | None], shares: Mapping[str, int]) -> int:
+    """How high the picture is: a line each, and where rows are shown, a line of names and theirs."""
+    shown = {name: min(shares[name], len(buffer.rows)) if buffer else 0 for name, buffer in buffers.items()}
+    return sum(1 + (1 + n if n else 0) for n in shown.values())
+
+
+def _relation(name: str, buffer: RowBuffer | None, rows: int, width: int) -> list[RenderableType]:
+    about = "sampled, about " if buffer and buffer.sampled else ""
+    rate = f"{about}{buffer.rate(time.time()):,.1f}/s, {buffer.total:,.0f} rows" if buffer else "no rows"
+    head = Text.assemble(
+        (plain(name).plain, "bold red" if name == ERRORS and buffer else "bold"), f"  {rate}"
+    )
+    if not buffer or not rows:
         return [head]
-    newest = list(ring.rows)[-rows:]
+    newest = list(buffer.rows)[-rows:]
     columns = list(dict.fromkeys(column for row in newest for column in row.values))
     most = _MOST_CHARACTERS
     if name == ERRORS:
@@ -129,10 +155,10 @@ def _cell(value: Any) -> str:
     Examples
     --------
     >>> _cell(400.0), _cell(1 / 3), _cell(None), _cell("2024-01-31T12:00:00.5")
-    ('400', '0.333333', '', '12:00:00.5')
+    ('400', '0.333333', '', '12:00:00.500')
     """
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
-    return _MOMENT.sub("", str(value))
+    return _MOMENT.sub("", to_milliseconds(str(value)))

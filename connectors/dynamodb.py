@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.check import ConnectorError, require
+from connectors.requirements import Requirements, Resource, allow, arn
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class DynamoDbSink:
         if self.endpoint:
             options["aws.endpoint"] = self.endpoint
         return options
+
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        where = arn("dynamodb", f"table/{self.table}")
+        return Requirements(
+            [allow(where, "dynamodb:BatchWriteItem", "dynamodb:DescribeTable")],
+            [Resource("AWS::DynamoDB::Table", self.table)],
+        )
 
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the table is there and has that key."""

@@ -1,7 +1,7 @@
 """Amazon Data Firehose: a delivery stream as sink, its S3 landing as source.
 
 Sink. Delivery: at least once. Order: none promised. Batches: 500 records, 4 MB. A record that Firehose refuses is
-sent again until it is taken; back-pressure meanwhile. Flink writes one JSON object a record without a newline; the
+sent again until it is taken; back-pressure meanwhile. Flink writes one row a record without a newline; the
 delivery stream's AppendDelimiterToRecord puts one.
 
 Source: see :class:`FirehoseLanding`.
@@ -11,20 +11,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from connectors.check import require
 from connectors.clock import follow_the_clock
 from connectors.files import check_folder, read_lines
+from connectors.requirements import Requirements, Resource, allow, arn, file_requirements
+from connectors.table_format import format_options
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
 
+#: Name of the empty object that makes a folder of a path to which nothing was delivered yet.
+_MARK = "_landing"
+
+
 @dataclass(frozen=True)
 class FirehoseSink:
-    """A delivery stream to write JSON rows to.
+    """A delivery stream to write rows to.
 
     Parameters
     ----------
@@ -32,11 +38,17 @@ class FirehoseSink:
         Which delivery stream.
     endpoint : str or None
         Another address for Firehose; the only difference between a local AWS and the real one.
+    format : str
+        ``json`` or ``csv``.
     """
 
     delivery_stream: str
     region: str
     endpoint: str | None = None
+    format: str = "json"
+
+    #: The service refuses a larger record, and Flink's sink fails the job.
+    most_record_bytes: ClassVar[int] = 1000 * 1024
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
@@ -44,11 +56,9 @@ class FirehoseSink:
             "connector": "firehose",
             "delivery-stream": self.delivery_stream,
             "aws.region": self.region,
-            "format": "json",
-            "json.timestamp-format.standard": "SQL",
             # Rows wait at most this long for a batch to fill.
             "sink.flush-buffer.timeout": "500",
-        }
+        } | format_options(self.format)
         if self.endpoint:
             options["aws.endpoint"] = self.endpoint
             # Flink's Firehose sink talks HTTP/2 by itself; a plain-HTTP endpoint has only HTTP/1.1.
@@ -61,6 +71,14 @@ class FirehoseSink:
         name = self.delivery_stream
         require(
             "firehose", self.region, self.endpoint, what, "describe_delivery_stream", DeliveryStreamName=name
+        )
+
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        where = arn("firehose", f"deliverystream/{self.delivery_stream}")
+        return Requirements(
+            [allow(where, "firehose:DescribeDeliveryStream", "firehose:PutRecordBatch")],
+            [Resource("AWS::KinesisFirehose::DeliveryStream", self.delivery_stream)],
         )
 
 
@@ -130,12 +148,12 @@ class FirehoseLanding:
         check_folder(self.path, self.region, self.endpoint)
         url = urlsplit(self.path)
         if url.scheme.startswith("s3"):
-            prefix = f"{url.path.strip('/')}/".lstrip("/")
+            mark = _mark(self.path)
             where = ("s3", self.region, self.endpoint, f"S3 folder {self.path}")
-            if not require(*where, "list_objects_v2", Bucket=url.netloc, Prefix=prefix, MaxKeys=1)[
-                "KeyCount"
-            ]:
-                require(*where, "put_object", Bucket=url.netloc, Key=f"{prefix}_landing", Body=b"")
+            if not require(
+                *where, "list_objects_v2", Bucket=url.netloc, Prefix=mark.removesuffix(_MARK), MaxKeys=1
+            )["KeyCount"]:
+                require(*where, "put_object", Bucket=url.netloc, Key=mark, Body=b"")
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """The lines: ``data BYTES``, ``rowtime TIMESTAMP_LTZ(3)`` (when the object was written, with watermarks)."""
@@ -145,6 +163,15 @@ class FirehoseLanding:
             f"SELECT * FROM {name}_written WHERE rowtime >= TO_TIMESTAMP_LTZ({self._since()}, 3)"
         )
         return follow_the_clock(table_env, since, f"{name}_clock", self.idle_timeout)
+
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs, that to mark an empty folder among them."""
+        needs = file_requirements(self.path, "s3:GetObject")
+        if needs.resources:
+            (bucket, objects) = needs.statements
+            mark = f"{bucket['Resource']}/{_mark(self.path)}"
+            return needs._replace(statements=[bucket, objects, allow(mark, "s3:PutObject")])
+        return needs
 
     def _since(self) -> int:
         """Epoch milliseconds of the position."""
@@ -160,3 +187,8 @@ class FirehoseLanding:
                 f"2024-01-31T12:00:00Z, got {self.position!r}"
             )
         return int(moment.timestamp() * 1000)
+
+
+def _mark(path: str) -> str:
+    """Key of the empty object under a path in S3."""
+    return f"{urlsplit(path).path.strip('/')}/{_MARK}".lstrip("/")

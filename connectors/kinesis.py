@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from connectors.check import require
+from connectors.requirements import Requirements, Resource, allow, arn
+from connectors.table_format import format_options
 
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream
@@ -87,36 +89,56 @@ class KinesisSource:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
         _check(self.stream, self.region, self.endpoint)
 
-    def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        return _requirements(
+            self.stream,
+            "kinesis:DescribeStream",
+            "kinesis:DescribeStreamSummary",
+            "kinesis:GetRecords",
+            "kinesis:GetShardIterator",
+            "kinesis:ListShards",
+        )
+
+    def records(
+        self, table_env: StreamTableEnvironment, name: str, *, sequence_number: bool = False
+    ) -> Table:
         """The stream's records: ``data BYTES``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``; NULLs each second.
 
+        The positions in the stream are kept under ``name``.
         There are no watermarks: what a record's time is, and how far time has come, is for the one who takes them.
+        With ``sequence_number`` there is a column ``sequence_number STRING``. The connector tells no partition key.
         """
+        columns, types = ["`data`", "shard", "arrival"], ["BYTES", "STRING", "TIMESTAMP_LTZ(3)"]
+        numbers = ""
+        if sequence_number:
+            columns, types = [*columns, "sequence_number"], [*types, "STRING"]
+            numbers = ", `sequence_number` STRING NOT NULL METADATA FROM 'sequence-number' VIRTUAL"
         with_clause = ", ".join(
             f"'{k}' = '{v.replace(chr(39), chr(39) * 2)}'" for k, v in self.options().items()
         )
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE `{name}_stream` (`data` BYTES,"
             " `arrival` TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL,"
-            f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL) WITH ({with_clause})"
+            f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL{numbers}) WITH ({with_clause})"
         )
         stream = table_env.to_data_stream(table_env.from_path(f"{name}_stream"))
-        _name_state(stream, f"kinesis {self.stream}")
+        _name_state(stream, f"kinesis {name}")
         table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream))
         # Without records no operator would be called, and a quiet stream's windows would never close.
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE `{name}_beats` (beat INT)"
             " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
         )
+        nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in types)
         return table_env.sql_query(
-            f"SELECT `data`, shard, arrival FROM `{name}_records` UNION ALL SELECT"
-            f" CAST(NULL AS BYTES), CAST(NULL AS STRING), CAST(NULL AS TIMESTAMP_LTZ(3)) FROM `{name}_beats`"
+            f"SELECT {', '.join(columns)} FROM `{name}_records` UNION ALL SELECT {nothing} FROM `{name}_beats`"
         )
 
 
 @dataclass(frozen=True)
 class KinesisSink:
-    """A stream to write JSON rows to.
+    """A stream to write rows to.
 
     Parameters
     ----------
@@ -124,18 +146,23 @@ class KinesisSink:
         Which stream.
     endpoint : str or None
         Another address for Kinesis.
+    format : str
+        ``json`` or ``csv``.
     """
 
     stream: str
     region: str
     endpoint: str | None = None
+    format: str = "json"
+
+    #: Flink's sink refuses a larger record by failing the job.
+    most_record_bytes: ClassVar[int] = 1024 * 1024
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
-        options = _common(self.stream, self.region, self.endpoint) | {
-            "format": "json",
-            "json.timestamp-format.standard": "SQL",
-        }
+        options = _common(self.stream, self.region, self.endpoint) | format_options(self.format)
+        # Rows wait at most this long for a batch to fill, as Firehose's do; by itself it is five seconds.
+        options["sink.flush-buffer.timeout"] = "500"
         if self.endpoint:
             # Flink's Kinesis sink talks HTTP/2 by itself; of plain-HTTP endpoints only some do.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
@@ -144,6 +171,16 @@ class KinesisSink:
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
         _check(self.stream, self.region, self.endpoint)
+
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        return _requirements(self.stream, "kinesis:DescribeStreamSummary", "kinesis:PutRecords")
+
+
+def _requirements(stream: str, *actions: str) -> Requirements:
+    return Requirements(
+        [allow(arn("kinesis", f"stream/{stream}"), *actions)], [Resource("AWS::Kinesis::Stream", stream)]
+    )
 
 
 def _common(stream: str, region: str, endpoint: str | None) -> dict[str, str]:

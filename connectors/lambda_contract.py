@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 #: What Lambda takes in one synchronous call, in bytes.
 PAYLOAD_LIMIT = 6 * 1024 * 1024
@@ -28,13 +29,14 @@ class Delivery:
     record_id : str
         The same in every call that carries this row.
     data : bytes
-        The row as one JSON object.
+        The row as one JSON object, or one line of CSV.
     rowtime : int or None
         Epoch milliseconds.
     retries : int
         How often it has been sent before: the contract's ``retryHint``.
     strikes : int
-        Failures that are this row's own: the function refused it by name, or failed on it alone.
+        Failures that are this row's own: the function refused it by name beside others that it took, or when it was
+        alone in the call.
     company : int or None
         How many rows a call may carry when it carries this one; falls when a call fails as a whole. None: any
         number.
@@ -67,35 +69,71 @@ def event(application_arn: str, batch: Sequence[Delivery]) -> bytes:
     return _ENVELOPE.format(uuid.uuid4(), json.dumps(application_arn), records).encode("ascii")
 
 
-def refusals(answer: bytes, batch: Sequence[Delivery]) -> dict[str, str]:
-    """The records that the function did not take, with the reason: recordId -> reason.
+class AnswerError(ValueError):
+    """The answer as a whole has another form than the contract's: it says nothing of any record."""
 
-    A record is taken only when the answer says ``Ok`` for it and nothing else. An answer of another form
-    takes none.
+
+def entries(answer: bytes) -> dict[str, list[dict[str, Any]]]:
+    """What an answer says of each record that it names: recordId -> its entries, nearly always one.
+
+    Entries are read one by one: what is no object, or names no record, is left out and spoils no other.
+
+    Raises
+    ------
+    AnswerError
+        When the answer is no object with a list ``records``.
+    """
+    try:
+        found = json.loads(answer)["records"]
+        if not isinstance(found, list):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        start = answer[:100].decode("utf-8", "replace")
+        raise AnswerError(
+            f'the answer must be {{"records": [{{"recordId", "result"}}]}}, got {start!r}'
+        ) from None
+    named: dict[str, list[dict[str, Any]]] = {}
+    for entry in found:
+        if isinstance(entry, dict) and "recordId" in entry:
+            named.setdefault(str(entry["recordId"]), []).append(entry)
+    return named
+
+
+class Refusal(NamedTuple):
+    """Why a record was not taken. ``named``: the answer says so of this record; else it says nothing of it."""
+
+    reason: str
+    named: bool = True
+
+
+def refusals(answer: bytes, batch: Sequence[Delivery]) -> dict[str, Refusal]:
+    """The records that the function did not take: recordId -> why.
+
+    A record is taken only when the answer says ``Ok`` for it and nothing else.
+
+    Raises
+    ------
+    AnswerError
+        For an answer of another form.
 
     Examples
     --------
     >>> batch = [Delivery(1, "a", b"{}"), Delivery(2, "b", b"{}")]
     >>> refusals(b'{"records":[{"recordId":"a","result":"Ok"}]}', batch)
-    {'b': 'the answer has no recordId b'}
+    {'b': Refusal(reason='the answer has no recordId b', named=False)}
     """
-    results: dict[str, str] = {}
-    try:
-        for entry in json.loads(answer)["records"]:
-            record_id, result = str(entry["recordId"]), str(entry["result"])
-            if results.get(record_id, "Ok") == "Ok":  # said twice: the worse word counts
-                results[record_id] = result
-    except (ValueError, KeyError, TypeError, RecursionError):
-        start = answer[:100].decode("utf-8", "replace")
-        reason = f'the answer must be {{"records": [{{"recordId", "result"}}]}}, got {start!r}'
-        return {d.record_id: reason for d in batch}
+    said = entries(answer)
     refused = {}
     for d in batch:
-        said = results.get(d.record_id)
-        if said is None:
-            refused[d.record_id] = f"the answer has no recordId {d.record_id}"
-        elif said == "DeliveryFailed":
-            refused[d.record_id] = "the function answered DeliveryFailed"
-        elif said != "Ok":
-            refused[d.record_id] = f"the result must be Ok or DeliveryFailed, got {said[:100]!r}"
+        results = [entry.get("result") for entry in said.get(d.record_id, ())]
+        # Said twice: the worse word counts.
+        bad = [result for result in results if result != "Ok"]
+        if not results:
+            refused[d.record_id] = Refusal(f"the answer has no recordId {d.record_id}", named=False)
+        elif "DeliveryFailed" in bad:
+            refused[d.record_id] = Refusal("the function answered DeliveryFailed")
+        elif bad:
+            refused[d.record_id] = Refusal(
+                f"the result must be 'Ok' or 'DeliveryFailed', got {repr(bad[0])[:100]}"
+            )
     return refused

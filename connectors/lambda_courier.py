@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from connectors.lambda_calls import CallFailed, CallRefused
-from connectors.lambda_contract import Delivery
+from connectors.lambda_contract import Delivery, Refusal
 from connectors.lambda_lane import Lane
 
 
@@ -20,10 +20,10 @@ class Courier:
     lane : Lane
         What is sent next.
     deliver : callable
-        Makes the call: see :func:`connectors.lambda_calls.call`.
+        Makes the call: see :func:`connectors.lambda_calls.deliver`.
     """
 
-    def __init__(self, lane: Lane, deliver: Callable[[list[Delivery]], dict[str, str]]) -> None:
+    def __init__(self, lane: Lane, deliver: Callable[[list[Delivery]], dict[str, Refusal]]) -> None:
         self.lane = lane
         self.error: Exception | None = None
         self._deliver = deliver

@@ -4,10 +4,12 @@ A lane has one call in flight at a time, so rows arrive in order as long as noth
 wait apart, each call's with a back-off of their own, and never share a call with fresh rows: a poison record
 holds up nobody.
 
-A call that fails as a whole doesn't say which row is to blame. Its rows are sent again in quarters until the
-culprit is alone, and only then it is the row's own failure, with growing back-off; it stays alone from then
-on. Too many failed calls in a row are an outage, and nobody's fault: the lane rests between calls, and when one
-succeeds the rows that wait travel together again.
+A call that fails as a whole doesn't say which row is to blame; nor does an answer that takes none of several
+rows, nor one that is silent about a row. Such rows are sent again in quarters until the culprit is alone, and only
+then it is the row's own failure, with growing back-off; it stays alone from then on. A row that is refused by name
+beside others that are taken has failed by itself, but the last try that it has is made alone all the same: no row is
+given up for another's sake, whatever the function is like. Too many failed calls in a row are an outage, and nobody's
+fault: the lane rests between calls, and when one succeeds the rows that wait travel together again.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.lambda_contract import Delivery
+from connectors.lambda_contract import Delivery, Refusal
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -157,20 +159,31 @@ class Lane:
         self.retried += len(batch)
         return batch
 
-    def answered(self, batch: Sequence[Delivery], refused: Mapping[str, str], now: float) -> None:
+    def answered(self, batch: Sequence[Delivery], refused: Mapping[str, Refusal], now: float) -> None:
         """The function answered; ``refused``: the records it did not take, with the reason."""
         self._refusals_in_a_row = 0
+        refusals = [
+            (delivery, refused[delivery.record_id]) for delivery in batch if delivery.record_id in refused
+        ]
+        if len(refusals) == len(batch):
+            failure = Failure("DeliveryFailed", refusals[0][1].reason)
+            if len(batch) > 1:
+                self.failed(batch, failure, now)
+            else:
+                self._own_failure(batch[0], failure, now)
+            return
         if self._failed_in_a_row >= OUTAGE_CALLS:
             for _, _, delivery in self._again:
                 delivery.company = None
         self._failed_in_a_row = 0
         for delivery in batch:
-            reason = refused.get(delivery.record_id)
-            if reason is None:
+            if delivery.record_id not in refused:
                 self._settle(delivery, None)
-            else:
+        for delivery, refusal in refusals:
+            if refusal.named:
                 delivery.company = None
-                self._own_failure(delivery, Failure("DeliveryFailed", reason), now)
+                self._own_failure(delivery, Failure("DeliveryFailed", refusal.reason), now)
+        self._narrow([delivery for delivery, refusal in refusals if not refusal.named], len(batch), now)
 
     def failed(self, batch: Sequence[Delivery], failure: Failure, now: float) -> None:
         """The call failed as a whole: an error in the function, a time-out."""
@@ -179,16 +192,11 @@ class Lane:
         # Rows that may be given up need each its own verdict, however long that takes; others can wait.
         if self._failed_in_a_row >= OUTAGE_CALLS and self.max_retries is None:
             self._rests_until = now + backoff(self._failed_in_a_row - OUTAGE_CALLS + 1, self.jitter)
-        company = max(1, len(batch) // 4)
         if len(batch) == 1:
-            batch[0].company = company
+            batch[0].company = 1
             self._own_failure(batch[0], failure, now)
-            return
-        # All with one due time: jitter must not tear a batch apart that may be fine.
-        due = now + backoff(1, self.jitter)
-        for delivery in batch:
-            delivery.company = company
-            self._send_again(delivery, due)
+        else:
+            self._narrow(batch, len(batch), now)
 
     def busy(self, batch: Sequence[Delivery], now: float) -> None:
         """Lambda did not take the call, which is no row's fault: the lane rests, all rows go again."""
@@ -198,11 +206,21 @@ class Lane:
             self._send_again(delivery, self._rests_until)
         self._last_was_fresh = True  # so that they go first and stay in order
 
+    def _narrow(self, deliveries: Sequence[Delivery], called: int, now: float) -> None:
+        """Send again, in a quarter of the company, rows of a call of so many that did not tell them apart."""
+        # All with one due time: jitter must not tear a batch apart that may be fine.
+        due = now + backoff(1, self.jitter)
+        for delivery in deliveries:
+            delivery.company = max(1, called // 4)
+            self._send_again(delivery, due)
+
     def _own_failure(self, delivery: Delivery, failure: Failure, now: float) -> None:
         delivery.strikes += 1
         if failure.final or (self.max_retries is not None and delivery.strikes > self.max_retries):
             self._settle(delivery, failure)
         else:
+            if delivery.strikes == self.max_retries:
+                delivery.company = 1
             self._send_again(delivery, now + backoff(delivery.strikes, self.jitter))
 
     def _send_again(self, delivery: Delivery, due: float) -> None:

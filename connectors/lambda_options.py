@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-LOCAL_APPLICATION_ARN = "arn:aws:kinesisanalytics:us-east-1:000000000000:application/kda-on-flink"
+from connectors.option import FORMATS, check_options, option
+from connectors.requirements import Requirements, function_requirements
+
+LOCAL_APPLICATION_ARN = "arn:aws:kinesisanalytics:us-east-1:000000000000:application/local"
 
 
 @dataclass(frozen=True)
 class LambdaSinkOptions:
-    """Which function takes the rows, and how they are handed over.
+    """Which function takes the rows, and how they are handed over; :func:`connectors.option.options_of` lists it.
 
     Parameters
     ----------
@@ -31,12 +34,15 @@ class LambdaSinkOptions:
     max_retries : int or None
         Failures after the first that a row may have before it goes to the error rows, 0 or more. None: it is
         sent until it is taken, as KDA did.
-    timeout_seconds : float
-        How long one call may take, 1-900 s. Longer than the function's own timeout.
     max_buffered : int
         Rows that one subtask holds without acknowledgement before it holds back its input, 1-1,000,000.
+    format : str
+        ``json`` or ``csv``.
     application_arn : str
-        What the function sees as ``applicationArn``.
+        What the function sees as ``applicationArn``: the deployed application's.
+    name : str or None
+        Of the destination: its property group, and what its operator and state are called. None: ``sink``, called by
+        its function; two sinks to one function need a name each.
 
     Raises
     ------
@@ -44,31 +50,66 @@ class LambdaSinkOptions:
         For a value out of range.
     """
 
-    function: str
+    function: str = field(metadata=option("with type lambda: the function's name or ARN"))
     region: str
     endpoint: str | None = None
-    key_column: str | None = None
-    concurrency: int = 8
-    batch_seconds: float = 1.0
-    batch_records: int = 500
-    max_retries: int | None = None
-    timeout_seconds: float = 65.0
-    max_buffered: int = 10_000
+    key_column: str | None = field(
+        default=None,
+        metadata=option("with type lambda: column whose rows of one value stay in order; none: in any order"),
+    )
+    concurrency: int = field(
+        default=8,
+        metadata=option(
+            "with type lambda: calls in flight at once over the whole job; with 1 all rows stay in order",
+            minimum=1,
+            maximum=128,
+        ),
+    )
+    batch_seconds: float = field(
+        default=1.0,
+        metadata=option(
+            "with type lambda: seconds that a row waits at most for company", minimum=0, maximum=60
+        ),
+    )
+    batch_records: int = field(
+        default=500, metadata=option("with type lambda: rows in one call at most", minimum=1, maximum=10_000)
+    )
+    max_retries: int | None = field(
+        default=None,
+        metadata=option(
+            "with type lambda: failures after the first until a row goes to the error stream; "
+            "none: it is sent until taken",
+            minimum=0,
+        ),
+    )
+    max_buffered: int = field(
+        default=10_000,
+        metadata=option(
+            "with type lambda: rows that a parallel task holds unacknowledged before it slows its input down",
+            minimum=1,
+            maximum=1_000_000,
+        ),
+    )
+    format: str = field(default="json", metadata=option("how a row is written", choices=FORMATS))
     application_arn: str = LOCAL_APPLICATION_ARN
+    name: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("function", "region", "application_arn"):
-            if not getattr(self, name):
-                raise ValueError(f"lambda_sink.{name} must be set, got {getattr(self, name)!r}")
-        for name, low, high in (
-            ("concurrency", 1, 128),
-            ("batch_seconds", 0, 60),
-            ("batch_records", 1, 10_000),
-            ("timeout_seconds", 1, 900),
-            ("max_buffered", 1, 1_000_000),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"lambda_sink.{name} must be between {low} and {high}, got {value}")
-        if self.max_retries is not None and self.max_retries < 0:
-            raise ValueError(f"lambda_sink.max_retries must be 0 or more, or not set, got {self.max_retries}")
+        check_options(self, self.group)
+        for required in ("region", "application_arn"):
+            if not getattr(self, required):
+                raise ValueError(f"aws.{required} must be set, got {getattr(self, required)!r}")
+
+    def requires(self) -> Requirements:
+        """The permissions and resources that the sink needs."""
+        return function_requirements(self.function)
+
+    @property
+    def group(self) -> str:
+        """The property group that these options come from."""
+        return self.name or "sink"
+
+    @property
+    def operator_name(self) -> str:
+        """What tells the operator and its state from another sink's."""
+        return self.name or self.function

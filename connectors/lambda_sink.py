@@ -28,11 +28,12 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table
 from pyflink.table.types import BinaryType, DayTimeIntervalType, VarBinaryType, YearMonthIntervalType
 
 from connectors.check import ConnectorError
-from connectors.lambda_calls import call, check_function, lambda_client
+from connectors.lambda_calls import LambdaFunction, deliver
 from connectors.lambda_contract import Delivery, room_for_records
 from connectors.lambda_courier import Courier
 from connectors.lambda_lane import Failure, Lane
 from connectors.lambda_options import LambdaSinkOptions
+from connectors.row_csv import csv_line
 from connectors.row_json import object_json, value_json
 
 __all__ = ["LambdaSinkOptions", "check_function", "lambda_sink"]
@@ -74,14 +75,14 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
         Where the table lives.
     table : Table
         Append-only. Each row becomes one JSON object with the column names as keys
-        (:mod:`connectors.row_json`).
+        (:mod:`connectors.row_json`), or one line of CSV (:mod:`connectors.row_csv`).
     options : LambdaSinkOptions
         Which function, and how.
 
     Returns
     -------
     Table
-        ``error_name STRING, message STRING, data_rowtime TIMESTAMP_LTZ(3), data_row STRING`` (the row's JSON,
+        ``error_name STRING, message STRING, data_rowtime TIMESTAMP_LTZ(3), data_row STRING`` (the row as it was sent,
         hex), one for each row given up. It must be inserted somewhere: that is what makes the sink run.
 
     Raises
@@ -96,15 +97,15 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
             raise ValueError(f"lambda_sink: column {name} must be cast to BYTES or STRING, got {kind}")
     if options.key_column is not None and options.key_column not in names:
         raise ValueError(
-            f"lambda_sink.key_column must be one of {', '.join(names)}, got {options.key_column!r}"
+            f"{options.group}.key_column must be one of {', '.join(names)}, got {options.key_column!r}"
         )
     undelivered = (
         table_env.to_data_stream(table)
-        .map(RowToJson(names, options), output_type=ROW_WITH_BUCKET)
+        .map(RowToData(names, options), output_type=ROW_WITH_BUCKET)
         .key_by(_bucket, key_type=Types.INT())
         .process(LambdaSink(options), output_type=ERROR_ROW)
-        .name(f"lambda_sink {options.function}")
-        .uid(f"lambda_sink {options.function}")
+        .name(f"lambda_sink {options.operator_name}")
+        .uid(f"lambda_sink {options.operator_name}")
     )
     error_schema = (
         Schema.new_builder()
@@ -121,8 +122,17 @@ def _bucket(row: Row) -> int:
     return int(row[0])
 
 
-class RowToJson(MapFunction):  # type: ignore[misc]
-    """A row as JSON, with the bucket that it is delivered through.
+def check_function(options: LambdaSinkOptions) -> None:
+    """Ask before the job starts whether the function is there; ConnectorError when it isn't, or may not be seen."""
+    _function(options).check()
+
+
+def _function(options: LambdaSinkOptions) -> LambdaFunction:
+    return LambdaFunction(options.function, options.region, options.endpoint, options.concurrency)
+
+
+class RowToData(MapFunction):  # type: ignore[misc]
+    """A row as JSON or CSV, with the bucket that it is delivered through.
 
     Without a key the bucket changes each ``batch_seconds`` or ``batch_records``: one after the other fills
     up, rather than all a little.
@@ -145,7 +155,8 @@ class RowToJson(MapFunction):  # type: ignore[misc]
             self._count += 1
         else:
             number = zlib.crc32(value_json(value[self._key]).encode("utf-8", "replace"))
-        return Row(number % self._options.concurrency, object_json(self._names, value))
+        data = csv_line(value) if self._options.format == "csv" else object_json(self._names, value)
+        return Row(number % self._options.concurrency, data)
 
 
 class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
@@ -157,16 +168,16 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
     """
 
     def __init__(
-        self, options: LambdaSinkOptions, make_client: Callable[[LambdaSinkOptions], Any] = lambda_client
+        self, options: LambdaSinkOptions, make_function: Callable[[LambdaSinkOptions], Any] = _function
     ) -> None:
         self._options = options
-        self._make_client = make_client
+        self._make_function = make_function
 
     def open(self, runtime_context: RuntimeContext) -> None:
         self._pending = runtime_context.get_map_state(
             MapStateDescriptor("pending", Types.LONG(), PENDING_ROW)
         )
-        self._client = self._make_client(self._options)
+        self._function = self._make_function(self._options)
         self._room = room_for_records(self._options.application_arn)
         self._couriers: dict[int, Courier] = {}
         self._last_sequence = 0
@@ -237,7 +248,7 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         if courier is None:
             options = self._options
             lane = Lane(options.batch_seconds, options.batch_records, self._room, options.max_retries)
-            courier = Courier(lane, lambda batch: call(self._client, options, batch))
+            courier = Courier(lane, lambda batch: deliver(self._function, options.application_arn, batch))
             for sequence, (rowtime, data) in sorted(self._pending.items()):
                 self._last_sequence = max(self._last_sequence, sequence)
                 courier.put(Delivery(sequence, f"{bucket}-{sequence}", bytes(data), rowtime, retries=1))
@@ -267,8 +278,11 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
             message = f"{self._options.function}, sent {delivery.retries + 1} times: {failure.message}"
         rowtime = None if delivery.rowtime is None else Instant.of_epoch_milli(delivery.rowtime)
         # Cut before it becomes hex: a row may have megabytes.
-        data_row = delivery.data[: DATA_ROW_LENGTH // 2].hex()
-        return Row(failure.name, message[:MESSAGE_LENGTH], rowtime, data_row)
+        kept = delivery.data[: DATA_ROW_LENGTH // 2]
+        if len(kept) < len(delivery.data):
+            cut = f" (row of {len(delivery.data)} bytes, cut to {len(kept)})"
+            message = message[: MESSAGE_LENGTH - len(cut)] + cut
+        return Row(failure.name, message[:MESSAGE_LENGTH], rowtime, kept.hex())
 
     def _wait_for_room(self) -> None:
         start = time.monotonic()

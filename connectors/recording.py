@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connectors.files import check_folder, read_lines
+from connectors.requirements import Requirements, file_requirements
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
@@ -53,6 +54,10 @@ class Recording:
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the folder is there."""
         check_folder(self.path, self.region, self.endpoint)
+
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        return file_requirements(self.path, "s3:GetObject")
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """The lines: ``data BYTES``, ``rowtime`` (when the file was written, without watermarks)."""

@@ -33,8 +33,8 @@ def object_json(names: tuple[str, ...], values: Any) -> bytes:
 
     Examples
     --------
-    >>> object_json(("site", "ctr"), ("a", 3.5))
-    b'{"site":"a","ctr":3.5}'
+    >>> object_json(("site", "rate"), ("a", 3.5))
+    b'{"site":"a","rate":3.5}'
     """
     pairs = zip(names, values, strict=True)
     text = "{" + ",".join(f"{_text(name)}:{value_json(value)}" for name, value in pairs) + "}"

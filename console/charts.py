@@ -1,203 +1,266 @@
-"""The charts of each lab as Plotly figures: plain data, drawn by the page and by the report alike.
+"""An application's charts as Plotly figures: plain data, drawn by the page and by the report alike.
 
-Colours are roles (``@ink``, ``@muted``, ``@accent``), which the page replaces by its theme's.
+Colours are roles (``@ink``, ``@muted``, ``@accent``, ``@s1`` …), which the page replaces by its theme's.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from console.chart_values import is_number, latest, matched, same_name, text, time_text
+from console.default_charts import default_charts
+from pipeline.application import Application, Chart
 
 Rows = Sequence[Mapping[str, Any]]
 Figure = dict[str, Any]
 
 #: Points drawn of one trace on the page.
 MOST_POINTS = 500
-_SESSION_USERS = 20
+#: Values of a chart's `by` that are drawn: lines, or lanes of spans.
+MOST_LINES, MOST_LANES = 6, 20
+_SHOWN_IN_HOVER = 4
 _TIME = {"type": "date", "tickformat": "%H:%M:%S", "hoverformat": "%Y-%m-%d %H:%M:%S"}
 # Plotly's own ticks of such an axis are lone digits.
 _TICKS = [digit * 10**power for power in range(-2, 7) for digit in (1, 2, 5)]
 _LOGARITHMIC = {"type": "log", "tickvals": _TICKS, "ticktext": [f"{tick:,g}" for tick in _TICKS]}
+#: Strokes of the first columns, and of the values of `by`.
+_COLUMNS = (
+    ("@ink", "solid"),
+    ("@muted", "dot"),
+    ("@s1", "solid"),
+    ("@s2", "solid"),
+    ("@s3", "solid"),
+    ("@s4", "solid"),
+)
+_VALUES = ("@ink", "@s1", "@s2", "@s3", "@s4", "@s5")
 
 
-def figures(lab: str, relations: Mapping[str, Rows], most_points: int = MOST_POINTS) -> list[Figure]:
-    """The charts of a lab.
+def figures(
+    application: Application,
+    relations: Mapping[str, Rows],
+    parameters: Mapping[str, Any],
+    most_points: int = MOST_POINTS,
+) -> list[Figure]:
+    """The charts of an application: its own, or sensible ones where it has none.
 
     Parameters
     ----------
-    lab : str
-        Name of the lab.
+    application : Application
     relations : mapping
-        Rows by relation, oldest first.
+        Rows by relation, oldest first; each with its ``rowtime``.
+    parameters : mapping
+        Values of its properties by ``group.key``.
     most_points : int
         Points drawn of one trace: the newest ones.
 
     Returns
     -------
     list of dict
-        Each with ``id``, ``title``, ``summary`` (one sentence for those who can't see it), ``data`` and ``layout``.
+        Each with ``id``, ``kind``, ``title``, ``summary`` (one sentence for those who can't see it), ``data`` and
+        ``layout``.
     """
-    return {"ctr": _ctr, "sessions": _sessions, "trades": _trades}[lab](relations, most_points)
+    found = []
+    marked = "anomaly" if application.forests else None
+    for number, chart in enumerate(application.charts or default_charts(application, relations, parameters)):
+        summary, data, layout = _DRAWN[chart.kind](chart, relations, parameters, most_points, marked)
+        found.append(
+            {
+                "id": f"{chart.of}-{number}",
+                "kind": chart.kind,
+                "title": chart.title,
+                "summary": f"{chart.title}: {summary}.",
+                "data": data,
+                "layout": layout,
+            }
+        )
+    return found
 
 
-def _ctr(relations: Mapping[str, Rows], most_points: int) -> list[Figure]:
-    scores = [r for r in relations.get("scores", ()) if _number(r.get("ctr"))][-most_points:]
-    found = [{k.lower(): v for k, v in row.items()} for row in relations.get("destination_sql_stream", ())]
-    shown = {r.get("window_end") for r in scores}
-    found = [r for r in found if r.get("window_end") in shown]
-    threshold = next((r["threshold"] for r in reversed(scores) if _number(r.get("threshold"))), 2.0)
-    times, marks = [_time(r, "window_end") for r in scores], [_time(r, "window_end") for r in found]
-    newest = f"newest {scores[-1]['ctr']:.0f} %, " if scores else ""
-    rate = _figure(
-        "ctr",
-        "Click-through rate, %",
-        f"Click-through rate of {len(scores)} windows, {newest}{len(found)} anomalies.",
-        [
-            _line("CTR", times, [r["ctr"] for r in scores], "@ink"),
-            _line("usual", times, [r.get("usual_ctr") for r in scores], "@muted", dash="dot"),
-            _marks("anomaly", marks, [r.get("ctrpercent") for r in found]),
-        ],
-        {"xaxis": _TIME, "yaxis": {"rangemode": "tozero", "ticksuffix": " %"}},
-    )
-    newest = f"newest {_score(scores[-1])}, " if scores else ""
-    score = _figure(
-        "score",
-        "Anomaly score and threshold",
-        f"Anomaly score of {len(scores)} windows, {newest}threshold {threshold:g}.",
-        [
-            _line("score", times, [r.get("anomaly_score") for r in scores], "@ink"),
-            _line("threshold", times, [threshold] * len(times), "@accent", dash="dash"),
-            _marks("anomaly", marks, [r.get("anomaly_score") for r in found]),
-        ],
-        {"xaxis": _TIME, "yaxis": {"rangemode": "tozero"}},
-    )
-    return [rate, score]
+Drawn = tuple[str, list[Figure], Figure]
 
 
-def _trades(relations: Mapping[str, Rows], most_points: int) -> list[Figure]:
-    found = [r for r in relations.get("destination_sql_stream", ()) if _priced(r)][-most_points:]
-    anomalies = {r.get("id") for r in found}
-    scored = [r for r in relations.get("temp_stream", ()) if _priced(r)]
-    ordinary = [r for r in scored if r.get("id") not in anomalies][-most_points:]
+def _line(
+    chart: Chart, relations: Mapping[str, Rows], parameters: Mapping[str, Any], most: int, marked: str | None
+) -> Drawn:
+    x = chart.x or "rowtime"
+    rows = [r for r in relations.get(chart.of, ()) if any(is_number(r.get(y)) for y in chart.y)][-most:]
+    numeric = bool(rows) and all(is_number(r.get(x)) for r in rows)
+    place: Callable[[Any], Any] = (lambda row: row[x]) if numeric else (lambda row: time_text(row.get(x)))
+    rows.sort(key=place)
+    names = latest((text(r.get(chart.by)) for r in rows), MOST_LINES) if chart.by else [""]
+    traces = []
+    for name in names:
+        own = [r for r in rows if not chart.by or text(r.get(chart.by)) == name]
+        for y, (colour, dash) in zip(chart.y, _COLUMNS, strict=False):
+            if chart.by:
+                colour, dash = _VALUES[names.index(name)], "solid" if y == chart.y[0] else "dot"
+            label = y if not name else name if len(chart.y) == 1 else f"{name} {y}"
+            traces.append(_stroke(label, [place(r) for r in own], [_value(r, y) for r in own], colour, dash))
+    ends = [place(rows[0]), place(rows[-1])] if rows else []
+    said = [f"{len(rows)} rows"]
+    if rows:
+        said += [
+            f"newest {y} {rows[-1][y]:.6g}{chart.unit}" for y in chart.y[:1] if is_number(rows[-1].get(y))
+        ]
+    if (threshold := _threshold(chart, rows, parameters)) is not None:
+        if rows:
+            traces.append(_stroke("threshold", ends, [threshold] * 2, "@accent", "dash"))
+        said.append(f"threshold {threshold:g}")
+    if chart.marks:
+        points = _line_marks(chart, x, place, rows, relations.get(chart.marks, ()))
+        label = marked or chart.marks
+        traces.append(_points(label, [p[0] for p in points], [p[1] for p in points]))
+        said.append(f"{len(points)} marked as {label}")
+    if len(chart.y) == 1 and not chart.by:
+        traces[0]["name"] = chart.y[0]
+    layout = {"xaxis": {} if numeric else _TIME, "yaxis": {"rangemode": "tozero", "ticksuffix": chart.unit}}
+    return ", ".join(said), traces, layout
 
-    def points(name: str, rows: Rows, marker: dict[str, Any]) -> dict[str, Any]:
-        texts = [f"{_text(r.get('ticker_symbol'))} #{_text(r.get('id'))}, score {_score(r)}" for r in rows]
+
+def _line_marks(
+    chart: Chart, x: str, place: Callable[[Any], Any], rows: Rows, marks: Rows
+) -> list[tuple[Any, Any]]:
+    """Where the marked rows are: at their own value, or at that of the drawn row of the same x.
+
+    A relation of marks may call the column otherwise, or in capitals.
+    """
+    y = chart.y[0]
+    drawn = {place(row): row.get(y) for row in rows}
+    found = []
+    for row in marks:
+        at_name = same_name(row, x)
+        if at_name is None:
+            continue
+        at = row[at_name] if is_number(row[at_name]) else time_text(row[at_name])
+        own = same_name(row, y)
+        value = row[own] if own is not None else drawn.get(at)
+        if is_number(value) and at in drawn:
+            found.append((at, value))
+    return found
+
+
+def _scatter(
+    chart: Chart, relations: Mapping[str, Rows], parameters: Mapping[str, Any], most: int, marked: str | None
+) -> Drawn:
+    x, y = str(chart.x), chart.y[0]
+
+    def drawable(row: Mapping[str, Any]) -> bool:
+        # Logarithmic axes have no place for what is not above 0.
+        return all(is_number(row.get(c)) and (row[c] > 0 or not chart.logarithmic) for c in (x, y))
+
+    rows = [r for r in relations.get(chart.of, ()) if drawable(r)]
+    marks = [r for r in relations.get(chart.marks or "", ()) if drawable(r)][-most:]
+    rest = [row for row, hit in zip(rows, matched(rows, marks, (x, y)), strict=True) if not hit][-most:]
+
+    def points(name: str, shown: Rows, marker: dict[str, Any]) -> Figure:
         return {
             "type": "scatter",
             "mode": "markers",
             "name": name,
-            "x": [r["price"] for r in rows],
-            "y": [r["quantity"] for r in rows],
-            "text": texts,
-            "hovertemplate": "%{text}<br>price %{x:,.2f}, quantity %{y:,}<extra></extra>",
+            "x": [r[x] for r in shown],
+            "y": [r[y] for r in shown],
+            "text": [_about(r, (x, y)) for r in shown],
+            "hovertemplate": f"%{{text}}<br>{text(x)} %{{x:,}}, {text(y)} %{{y:,}}<extra></extra>",
             "marker": marker,
         }
 
-    return [
-        _figure(
-            "trades",
-            "Price × quantity",
-            f"{len(ordinary)} ordinary trades, {len(found)} anomalies.",
-            [
-                points("ordinary", ordinary, {"color": "@muted", "size": 5, "opacity": 0.55}),
-                points("anomaly", found, {"color": "@accent", "size": 9, "symbol": "diamond"}),
-            ],
-            {
-                "xaxis": {"title": {"text": "price"}} | _LOGARITHMIC,
-                "yaxis": {"title": {"text": "quantity"}} | _LOGARITHMIC,
-            },
-        )
+    label = marked or chart.marks or ""
+    traces = [
+        points("ordinary" if chart.marks else chart.of, rest, {"color": "@muted", "size": 5, "opacity": 0.55})
     ]
+    said = f"{len(rest)} rows"
+    if chart.marks:
+        traces.append(points(label, marks, {"color": "@accent", "size": 9, "symbol": "diamond"}))
+        said = f"{len(rest)} ordinary rows, {len(marks)} marked as {label}"
+    axis = _LOGARITHMIC if chart.logarithmic else {}
+    layout = {"xaxis": {"title": {"text": x}} | axis, "yaxis": {"title": {"text": y}} | axis}
+    return said, traces, layout
 
 
-def _sessions(relations: Mapping[str, Rows], most_points: int) -> list[Figure]:
-    clicks = [r for r in relations.get("intermediate_sql_stream", ()) if r.get("event_timestamp")]
-    clicks = clicks[-most_points:]
-    users = sorted({_text(r.get("user_id")) for r in clicks})[:_SESSION_USERS]
-    clicks = [r for r in clicks if _text(r.get("user_id")) in users]
-    starts = [r for r in clicks if r.get("session_timestamp")]
-    spans: list[Any] = []
+def _spans(
+    chart: Chart, relations: Mapping[str, Rows], parameters: Mapping[str, Any], most: int, marked: str | None
+) -> Drawn:
+    x, by = chart.x or "rowtime", str(chart.by)
+    rows = [r for r in relations.get(chart.of, ()) if r.get(x)][-most:]
+    rows.sort(key=lambda r: time_text(r[x]))
+    lanes = latest((text(r.get(by)) for r in rows), MOST_LANES)
+    rows = [r for r in rows if text(r.get(by)) in lanes]
+    starts = [r for r in rows if any(r.get(y) is not None for y in chart.y)]
+    ends: list[Any] = []
     owners: list[Any] = []
-    for user in users:
-        for span in _spans([r for r in clicks if _text(r.get("user_id")) == user]):
-            spans += [span[0], span[1], None]
-            owners += [user, user, None]
+    for lane in lanes:
+        for begin, end in _runs([r for r in rows if text(r.get(by)) == lane], x, chart.y):
+            ends += [begin, end, None]
+            owners += [lane, lane, None]
+    within = [r for r in rows if r not in starts]
     traces = [
         {
             "type": "scatter",
             "mode": "lines",
-            "name": "session",
-            "x": spans,
+            "name": "span",
+            "x": ends,
             "y": owners,
             "connectgaps": False,
             "line": {"color": "@muted", "width": 10},
             "opacity": 0.35,
             "hoverinfo": "skip",
         },
-        _marks(
-            "click",
-            [_time(r, "event_timestamp") for r in clicks if not r.get("session_timestamp")],
-            [_text(r.get("user_id")) for r in clicks if not r.get("session_timestamp")],
+        _points(
+            "row",
+            [time_text(r[x]) for r in within],
+            [text(r.get(by)) for r in within],
             {"color": "@ink", "size": 5},
         ),
-        _marks(
-            "session start",
-            [_time(r, "event_timestamp") for r in starts],
-            [_text(r.get("user_id")) for r in starts],
-        ),
+        _points("start", [time_text(r[x]) for r in starts], [text(r.get(by)) for r in starts]),
     ]
-    summary = f"{len(clicks)} clicks of {len(users)} users, {len(starts)} session starts."
     layout = {"xaxis": _TIME, "yaxis": {"type": "category", "categoryorder": "category descending"}}
-    return [_figure("sessions", "Sessions by user", summary, traces, layout)]
+    return f"{len(rows)} rows of {len(lanes)} {by}, {len(starts)} starts", traces, layout
 
 
-def _spans(clicks: Rows) -> list[tuple[str, str]]:
-    """First and last click of each session of one user; clicks in order of time."""
-    spans: list[tuple[str, str]] = []
-    for row in sorted(clicks, key=lambda r: str(r["event_timestamp"])):
-        moment = _time(row, "event_timestamp")
-        if row.get("session_timestamp") or not spans:
-            spans.append((moment, moment))
+_DRAWN: dict[str, Callable[..., Drawn]] = {"line": _line, "scatter": _scatter, "spans": _spans}
+
+
+def _runs(rows: Rows, x: str, starts: Sequence[str]) -> list[tuple[str, str]]:
+    """First and last time of each span of one lane; rows in order of time."""
+    runs: list[tuple[str, str]] = []
+    for row in rows:
+        moment = time_text(row[x])
+        if any(row.get(name) is not None for name in starts) or not runs:
+            runs.append((moment, moment))
         else:
-            spans[-1] = (spans[-1][0], moment)
-    return spans
+            runs[-1] = (runs[-1][0], moment)
+    return runs
 
 
-def _figure(id_: str, title: str, summary: str, data: list[Figure], layout: Figure) -> Figure:
-    return {"id": id_, "title": title, "summary": summary, "data": data, "layout": layout}
+def _threshold(chart: Chart, rows: Rows, parameters: Mapping[str, Any]) -> float | None:
+    """A number, the newest value of a column, or a property's value."""
+    if not isinstance(chart.threshold, str):
+        return chart.threshold
+    found = next((r[chart.threshold] for r in reversed(rows) if is_number(r.get(chart.threshold))), None)
+    found = parameters.get(chart.threshold) if found is None else found
+    return None if found is None or not is_number(found) else float(found)
 
 
-def _line(name: str, x: Sequence[Any], y: Sequence[Any], color: str, dash: str = "solid") -> Figure:
-    mode = "lines+markers" if dash == "solid" else "lines"
-    line = {"color": color, "width": 1.5, "dash": dash}
-    trace: Figure = {"type": "scatter", "mode": mode, "name": name, "x": list(x), "y": list(y), "line": line}
-    return trace | ({"marker": {"size": 4, "color": color}} if dash == "solid" else {})
+def _value(row: Mapping[str, Any], name: str) -> Any:
+    return row[name] if is_number(row.get(name)) else None
 
 
-def _marks(name: str, x: Sequence[Any], y: Sequence[Any], marker: Figure | None = None) -> Figure:
+def _about(row: Mapping[str, Any], drawn: Sequence[str]) -> str:
+    rest = [(k, v) for k, v in row.items() if k not in (*drawn, "rowtime") and v is not None]
+    return ", ".join(
+        f"{text(k)} {f'{v:.4g}' if isinstance(v, float) else text(v)}" for k, v in rest[:_SHOWN_IN_HOVER]
+    )
+
+
+def _stroke(name: str, x: Sequence[Any], y: Sequence[Any], colour: str, dash: str) -> Figure:
+    solid = dash == "solid"
+    trace: Figure = {"type": "scatter", "mode": "lines+markers" if solid else "lines", "name": text(name)}
+    trace |= {"x": list(x), "y": list(y), "line": {"color": colour, "width": 1.5, "dash": dash}}
+    return trace | ({"marker": {"size": 4, "color": colour}} if solid else {})
+
+
+def _points(name: str, x: Sequence[Any], y: Sequence[Any], marker: Figure | None = None) -> Figure:
     marker = marker or {"color": "@accent", "size": 10, "symbol": "diamond"}
-    return {"type": "scatter", "mode": "markers", "name": name, "x": list(x), "y": list(y), "marker": marker}
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _priced(row: Mapping[str, Any]) -> bool:
-    # Logarithmic axes have no place for what is not above 0.
-    return all(_number(row.get(name)) and row[name] > 0 for name in ("price", "quantity"))
-
-
-def _score(row: Mapping[str, Any]) -> str:
-    return f"{row['anomaly_score']:.2f}" if _number(row.get("anomaly_score")) else "unknown"
-
-
-def _time(row: Mapping[str, Any], name: str) -> str:
-    return _text(row.get(name)).replace(" ", "T")
-
-
-def _text(value: Any) -> str:
-    # Plotly takes some HTML in texts; a record's is shown as it is.
-    text = "" if value is None else str(value)[:60]
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    trace: Figure = {"type": "scatter", "mode": "markers", "name": text(name), "x": list(x), "y": list(y)}
+    return trace | {"marker": marker}

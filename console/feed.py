@@ -1,4 +1,4 @@
-"""A lab's tap and error streams, read into rings for as long as somebody looks."""
+"""An application's tap and error streams, read into row buffers for as long as somebody looks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from console.labs import ERRORS, Lab
-from console.rings import Rings
+from console.resources import Resources, resources
+from console.row_buffer import RowBuffers
 from console.watched import Watched
 from infra.stream_reader import StreamError, StreamReader
+from pipeline.application import ERRORS, Application
 
 _READ_SECONDS = 0.5
 _TRY_AGAIN_SECONDS = 3.0
@@ -19,19 +20,21 @@ _LOOK_BACK = timedelta(minutes=15)
 
 
 class Feed:
-    """What a lab's streams say.
+    """What an application's streams say.
 
     Parameters
     ----------
-    lab : Lab
+    application : Application
     kinesis : callable
         Makes a boto3 client; called in the thread.
     look_back : timedelta
         How far back the first look goes.
+    found : Resources or None
+        Its streams; None: those of its own defaults.
 
     Attributes
     ----------
-    rings : Rings
+    buffers : RowBuffers
         Read and changed under `lock` only.
     problem : str
         Why there is nothing to see; empty when all is well.
@@ -39,26 +42,33 @@ class Feed:
         Counts the changes.
     """
 
-    def __init__(self, lab: Lab, kinesis: Callable[[], Any], look_back: timedelta = _LOOK_BACK) -> None:
-        self.lab = lab
-        self.rings = Rings()
+    def __init__(
+        self,
+        application: Application,
+        kinesis: Callable[[], Any],
+        look_back: timedelta = _LOOK_BACK,
+        found: Resources | None = None,
+    ) -> None:
+        self.application = application
+        self.buffers = RowBuffers()
         self.lock = threading.Lock()
         self.problem = ""
         self.version = 0
         self.ready = threading.Event()
+        self._found = found or resources(application)
         self._kinesis = kinesis
         self._since = datetime.now(UTC) - look_back
         self._taps: StreamReader | None = None
         self._errors: StreamReader | None = None
-        watched = Watched(f"feed {lab.name}", self._look)
+        watched = Watched(f"feed {application.name}", self._look)
         self.touch, self.close = watched.touch, watched.close
 
     def _look(self) -> float:
         try:
             if self._taps is None or self._errors is None:
                 kinesis = self._kinesis()
-                self._taps = StreamReader(kinesis, self.lab.taps, self._since)
-                self._errors = StreamReader(kinesis, self.lab.errors, self._since)
+                self._taps = StreamReader(kinesis, self._found.taps, self._since)
+                self._errors = StreamReader(kinesis, self._found.errors, self._since)
             rows, refused = self._taps.read(), self._errors.read()
         except StreamError as error:
             self._say(str(error))
@@ -68,9 +78,9 @@ class Feed:
             return _TRY_AGAIN_SECONDS
         with self.lock:
             for record in rows:
-                self.rings.add_tapped(record.data, record.arrival, skip=(ERRORS,))
+                self.buffers.add_tapped(record.data, record.arrival, skip=(ERRORS,))
             for record in refused:
-                self.rings.add_error(record.data, record.arrival, ERRORS)
+                self.buffers.add_error(record.data, record.arrival, ERRORS)
         if rows or refused or self.problem or not self.ready.is_set():
             self._say("")
         self.ready.set()

@@ -1,4 +1,4 @@
-"""Start, stop and resume a lab's job on this machine, and say how it is."""
+"""Start, stop and resume an application's job on this machine, and say how it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from console.labs import Lab
 from infra.flink_health import Health, health
 
 _PR_SET_PDEATHSIG = 1
@@ -21,7 +20,7 @@ _LIBC = ctypes.CDLL(None)
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 60.0
 _LOG_BYTES = 20_000
-#: What the page tells of a job that runs.
+#: What the page shows of a job that runs.
 FACTS = ("checkpoint", "checkpoints", "failed", "restored", "behind", "late")
 
 
@@ -67,13 +66,12 @@ class Job(Protocol):
 
 
 class LocalJob:
-    """One lab's job.
+    """One application's job.
 
     Parameters
     ----------
-    lab : Lab
-    job_name : str
-        Its long name.
+    name : str
+        The application's.
     command : sequence of str
         What runs it, without ``--resume``.
     folder : Path
@@ -84,15 +82,14 @@ class LocalJob:
 
     def __init__(
         self,
-        lab: Lab,
-        job_name: str,
+        name: str,
         command: Sequence[str],
         folder: Path,
         look: Callable[[str], Health] = health,
     ) -> None:
         self._command = list(command)
-        self._job_name = job_name
-        self._log = folder / f"{lab.name}.log"
+        self._name = name
+        self._log = folder / f"{name}.log"
         self._look = look
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,7 +97,7 @@ class LocalJob:
         self._view = JobView(Health("unknown"))
         self._wanted: list[str] = []
         self._wake, self._end = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=f"job {lab.name}", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=f"job {name}", daemon=True)
         self._thread.start()
 
     @property
@@ -117,7 +114,7 @@ class LocalJob:
             It runs already.
         """
         with self._lock:
-            if self._wanted or self._alive() or self._look(self._job_name).url:
+            if self._wanted or self._alive() or self._look(self._name).url:
                 raise JobError("the job runs already")
             self._wanted = [*self._command, *(["--resume"] if resume else [])]
             self._stopping_since = None
@@ -133,7 +130,7 @@ class LocalJob:
             It does not run.
         """
         with self._lock:
-            pid = self._process.pid if self._process and self._alive() else self._look(self._job_name).pid
+            pid = self._process.pid if self._process and self._alive() else self._look(self._name).pid
             if pid is None:
                 raise JobError("the job does not run")
             os.kill(pid, signal.SIGINT)
@@ -181,7 +178,7 @@ class LocalJob:
     def _watch(self) -> None:
         while not self._end.is_set():
             try:
-                found = self._look(self._job_name)
+                found = self._look(self._name)
             except Exception as error:  # the view goes on, and says so
                 found = Health("unknown", f"{type(error).__name__}: {error}")
             with self._lock:

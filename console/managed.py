@@ -1,4 +1,4 @@
-"""Start, stop and resume a lab's job on Managed Service for Apache Flink, and say how it is."""
+"""Start, stop and resume an application's job on Managed Service for Apache Flink, and say how it is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WORDS = {
 
 
 class ManagedJob:
-    """One lab's application.
+    """One application on the service.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
-"""The lab's senders: records at a rate, each with its own start and stop."""
+"""The application's senders: records at a rate, each with its own start and stop."""
 
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections import deque
@@ -10,17 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.labs import Lab, Sender
-from generator import runner, scenario, sinks
-from lambdas.stock_trades_producer import make_trades, put_trades
+from console.resources import Resources
+from console.sending import SenderError, produce, producer, scenario_of
+from generator import runner, sinks
+from pipeline.application import Application, Sender
 
 LEAST_RATE, MOST_RATE = 0.1, 2000.0
-_BATCH_SECONDS = 0.1
 _RATE_SECONDS = 5.0
-
-
-class SenderError(ValueError):
-    """A sender can't do what was asked; the message says why."""
 
 
 @dataclass
@@ -52,20 +49,23 @@ class _Run:
 
 
 class Senders:
-    """A lab's senders.
+    """An application's senders.
 
     Parameters
     ----------
-    lab : Lab
+    application : Application
+    found : Resources
+        Its streams.
     kinesis : callable
         Makes a boto3 client for each run.
     """
 
-    def __init__(self, lab: Lab, kinesis: Callable[[], Any]) -> None:
-        self._lab = lab
+    def __init__(self, application: Application, found: Resources, kinesis: Callable[[], Any]) -> None:
+        self._application = application
+        self._found = found
         self._kinesis = kinesis
-        self._senders = {sender.id: sender for sender in lab.senders}
-        self._runs = {sender.id: _Run(sender.rate) for sender in lab.senders}
+        self._senders = _by_id(application.senders)
+        self._runs = {id_: _Run(sender.rate) for id_, sender in self._senders.items()}
         self._lock = threading.Lock()
 
     def start(self, id_: str, rate: float | None = None) -> None:
@@ -108,7 +108,7 @@ class Senders:
         """What the page shows of each."""
         return [
             {
-                "id": sender.id,
+                "id": id_,
                 "label": sender.label,
                 "rate": run.rate,
                 "fixed": sender.rate is None,
@@ -118,7 +118,7 @@ class Senders:
                 "per_second": round(run.per_second(), 1),
                 "trouble": run.trouble[:300],
             }
-            for sender, run in ((s, self._runs[s.id]) for s in self._lab.senders)
+            for id_, sender, run in ((i, s, self._runs[i]) for i, s in self._senders.items())
         ]
 
     def _known(self, id_: str) -> Sender:
@@ -128,41 +128,43 @@ class Senders:
 
     def _send(self, sender: Sender, run: _Run) -> None:
         try:
-            if sender.kind == "trades":
-                self._send_trades(run)
+            stream = self._found.stream_of(sender.source)
+            if stream is None:
+                raise SenderError("there is no Kinesis stream to send to: the source is of another type")
+            sink = sinks.kinesis(self._kinesis(), stream)
+            if sender.producer:
+                self._produce(sender.producer, sink, run)
             else:
-                self._send_records(sender, run)
+                runner.run(
+                    scenario_of(self._application, sender, run.rate),
+                    sink,
+                    stop=run.stop,
+                    on_progress=lambda counts: run.count(counts.sent, counts.failed),
+                )
         except Exception as error:  # shown on the page, where it was started
             run.trouble = str(error) or type(error).__name__
 
-    def _send_records(self, sender: Sender, run: _Run) -> None:
-        what = (
-            scenario.single(sender.source, run.rate or 1.0)
-            if sender.kind == "template"
-            else scenario.load(sender.source)
-        )
-        sink = sinks.kinesis(self._kinesis(), self._lab.input)
-        try:
-            runner.run(
-                what, sink, stop=run.stop, on_progress=lambda counts: run.count(counts.sent, counts.failed)
-            )
-        finally:
-            sink.close()
+    def _produce(self, name: str, sink: sinks.Sink, run: _Run) -> None:
+        sent = failed = 0
+        # Ids go on from one run to the next: two records of one id could not be told apart.
+        first_id = time.time_ns() // 1_000_000 % 1_000_000_000
+        chance = random.SystemRandom()
+        for _, delivery in produce(
+            producer(name), sink, run.rate or 1.0, rng=chance, first_id=first_id, stop=run.stop
+        ):
+            sent, failed = sent + len(delivery.sent), failed + len(delivery.failed)
+            run.count(sent, failed)
+            if delivery.fatal:
+                raise delivery.fatal
 
-    def _send_trades(self, run: _Run) -> None:
-        kinesis, chance = self._kinesis(), random.SystemRandom()
-        rate, made, failed, first = run.rate or 1.0, 0, 0, time.time_ns() // 1_000_000 % 1_000_000_000
-        start = time.monotonic()
-        size = max(1, min(500, round(rate * _BATCH_SECONDS)))
-        while not run.stop.wait(max(0.0, start + made / rate - time.monotonic())):
-            # Ids go on from one run to the next: two trades of one id could not be told apart.
-            trades = [trade for trade, _ in make_trades(chance, first + made, size)]
-            deadline = time.monotonic() + 10.0
-            left = put_trades(
-                kinesis,
-                self._lab.input,
-                trades,
-                lambda deadline=deadline: deadline - time.monotonic(),  # type: ignore[misc]
-            )
-            made, failed = made + size, failed + len(left)
-            run.count(made - failed, failed)
+
+def _by_id(senders: tuple[Sender, ...]) -> dict[str, Sender]:
+    """Senders by their labels as they stand in an address, each its own."""
+    found: dict[str, Sender] = {}
+    for sender in senders:
+        name = re.sub(r"[^a-z0-9]+", "-", sender.label.lower()).strip("-") or "sender"
+        id_ = next(
+            i for n in range(1, len(senders) + 1) if (i := name if n == 1 else f"{name}-{n}") not in found
+        )
+        found[id_] = sender
+    return found

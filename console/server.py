@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import plotly
 from starlette.applications import Starlette
@@ -17,26 +17,26 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from console.desk import Desk
+from console.controller import Controller
 from console.guard import Guard
 from console.jobs import JobError
-from console.labs import ERRORS
-from console.senders import SenderError
+from console.sending import SenderError
 
 _STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-#: Between two looks at a lab for an open page.
+#: Between two looks at an application for an open page.
 PUSH_SECONDS = 1.0
 _MOST_BODY = 1000
+_FIRST_LOOK_SECONDS = 3.0
 
 
-def application(desks: Mapping[str, Desk], host: str, token: str | None = None) -> Guard:
+def page_of(controllers: Mapping[str, Controller], host: str, token: str | None = None) -> Guard:
     """The console as an ASGI application.
 
     Parameters
     ----------
-    desks : mapping
-        A desk for each lab's name.
+    controllers : mapping
+        By name of application.
     host : str
         What it is bound to.
     token : str or None
@@ -50,22 +50,30 @@ def application(desks: Mapping[str, Desk], host: str, token: str | None = None) 
         # By far the largest file, and it never changes within a version.
         return FileResponse(PLOTLY, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
 
-    async def labs(request: Request) -> Response:
-        return JSONResponse([_described(desk) for desk in desks.values()])
+    async def applications(request: Request) -> Response:
+        # The page opens on an application that runs: a console that has just begun has not looked yet.
+        deadline = time.monotonic() + _FIRST_LOOK_SECONDS
+        while any(c.job.view.health.state == "unknown" for c in controllers.values()):
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.05)
+        return JSONResponse([controller.described() for controller in controllers.values()])
 
     async def events(request: Request) -> Response:
-        desk = desks.get(request.query_params.get("lab", ""))
-        if desk is None:
-            return _refused(f"lab must be one of {', '.join(desks)}", 404)
+        controller = controllers.get(request.query_params.get("application", ""))
+        if controller is None:
+            return _refused(f"application must be one of {', '.join(controllers)}", 404)
         relation = request.query_params.get("relation", "")[:128]
         headers = {"x-accel-buffering": "no"}
-        return StreamingResponse(_pushed(desk, relation), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            _pushed(controller, relation), media_type="text/event-stream", headers=headers
+        )
 
     async def ask_job(request: Request) -> Response:
-        desk, what = desks.get(request.path_params["lab"]), request.path_params["what"]
-        if desk is None or what not in ("start", "resume", "stop"):
+        controller, what = controllers.get(request.path_params["name"]), request.path_params["what"]
+        if controller is None or what not in ("start", "resume", "stop"):
             return _refused("there is no such job or action here", 404)
-        act = desk.job.stop if what == "stop" else desk.job.start
+        act = controller.job.stop if what == "stop" else controller.job.start
         arguments = () if what == "stop" else (what == "resume",)
         try:
             await run_in_threadpool(act, *arguments)
@@ -74,14 +82,14 @@ def application(desks: Mapping[str, Desk], host: str, token: str | None = None) 
         return JSONResponse({})
 
     async def ask_sender(request: Request) -> Response:
-        desk, what = desks.get(request.path_params["lab"]), request.path_params["what"]
-        if desk is None or what not in ("start", "stop"):
-            return _refused("there is no such lab or action here", 404)
+        controller, what = controllers.get(request.path_params["name"]), request.path_params["what"]
+        if controller is None or what not in ("start", "stop"):
+            return _refused("there is no such application or action here", 404)
         try:
             if what == "stop":
-                desk.senders.stop(request.path_params["sender"])
+                controller.senders.stop(request.path_params["sender"])
             else:
-                desk.senders.start(request.path_params["sender"], await _rate(request))
+                controller.senders.start(request.path_params["sender"], await _rate(request))
         except (SenderError, ValueError) as error:
             return _refused(str(error), 400)
         return JSONResponse({})
@@ -89,48 +97,32 @@ def application(desks: Mapping[str, Desk], host: str, token: str | None = None) 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        await asyncio.gather(*(run_in_threadpool(desk.close) for desk in desks.values()))
+        await asyncio.gather(*(run_in_threadpool(c.close) for c in controllers.values()))
 
     routes = [
         Route("/", page),
         Route("/static/plotly.min.js", charts),
         Mount("/static", StaticFiles(directory=_STATIC)),
-        Route("/api/labs", labs),
+        Route("/api/applications", applications),
         Route("/api/events", events),
-        Route("/api/labs/{lab}/job/{what}", ask_job, methods=["POST"]),
-        Route("/api/labs/{lab}/senders/{sender}/{what}", ask_sender, methods=["POST"]),
+        Route("/api/applications/{name}/job/{what}", ask_job, methods=["POST"]),
+        Route("/api/applications/{name}/senders/{sender}/{what}", ask_sender, methods=["POST"]),
     ]
     return Guard(Starlette(routes=routes, lifespan=lifespan), host, token)
 
 
-async def _pushed(desk: Desk, relation: str) -> AsyncIterator[str]:
+async def _pushed(controller: Controller, relation: str) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
     before = ""
     while True:
         # Building it takes a lock that a reading thread may hold: not in the event loop.
-        snapshot = await run_in_threadpool(desk.snapshot, relation)
+        snapshot = await run_in_threadpool(controller.snapshot, relation)
         moment = snapshot.pop("time")
         now = json.dumps(snapshot, default=str)
         # Even when nothing is new: a page that hears nothing for some seconds says that the connection is lost.
-        yield f"event: beat\ndata: {moment}\n\n" if now == before else f"data: {now}\n\n"
+        yield f"event: heartbeat\ndata: {moment}\n\n" if now == before else f"data: {now}\n\n"
         before = now
         await asyncio.sleep(PUSH_SECONDS)
-
-
-def _described(desk: Desk) -> dict[str, Any]:
-    lab = desk.lab
-    return {
-        "name": lab.name,
-        "title": lab.title,
-        "tab": lab.tab,
-        "errors": ERRORS,
-        "flow": [
-            [{"label": n.label, "relation": n.relation, "note": n.note} for n in stage] for stage in lab.flow
-        ],
-        "results": {"messages": "Messages sent", "items": "Items in DynamoDB", "objects": "Objects in S3"}[
-            lab.results
-        ],
-    }
 
 
 async def _rate(request: Request) -> float | None:

@@ -16,6 +16,7 @@ from infra.clients import client
 
 _PYTHON_LOGGER = "org.apache.flink.client.python.PythonDriver"
 _LINES = 20
+_EXIT = "Python process exits with code: 1"
 # Of the log, at most: a job that restarts over and over fills it quickly.
 _EVENTS = 20_000
 
@@ -67,6 +68,9 @@ def reason(messages: Iterable[str]) -> list[str]:
             told = found
         elif thrown:
             java = flink.cause(thrown)
+    if not told and java.endswith(_EXIT) and (said := [line for line in printed if line.strip()]):
+        # No traceback: a file or module that is not there, or a SyntaxError. What Python said is the reason.
+        return said[-_LINES:]
     return told or ([java] if java else [])
 
 
@@ -92,6 +96,10 @@ def _traceback(lines: list[str]) -> list[str]:
         if line.startswith("\tat ") or (over and (not line.strip() or line.startswith("Caused by: "))):
             break
         found.append(line)
+    # What Java threw stands behind Python's words for it.
+    causes = [line for line in lines[starts[-1] :] if line.startswith("Caused by: ")]
+    if causes and any("Py4JJavaError" in line for line in found):
+        found.append(causes[-1])
     if len(found) > _LINES:
         found = [*found[:3], "  …", *found[4 - _LINES :]]
     return found

@@ -11,22 +11,22 @@ Kinesis Data Analytics for SQL developer guide, "DiscoverInputSchema".
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from infra.discovery_csv import DELIMITERS, Separated, separated
+from infra.discovery_names import json_names, snake, unique
 from infra.discovery_types import Proposal, propose
+from udfs.json_documents import documents
+from udfs.record_envelope import EnvelopeError, unwrapped
 
-#: Delimiters that separated values are tried with, the likeliest first.
-DELIMITERS = (",", "\t", ";", "|")
-#: Names that a job adds to every source.
-_TAKEN = ("rowtime",)
+__all__ = ["DELIMITERS", "Column", "DiscoveryError", "Schema", "discover"]
+
 _DEEPEST = 20
+#: A web server's access log, common or combined.
+_ACCESS_LOG = re.compile(r'\S+ \S+ \S+ \[[^\]]+\] "')
 _MOST_COLUMNS = 1000
 
 
@@ -87,6 +87,10 @@ class Schema:
         Records that don't fit, with the reason.
     left_out : tuple of str
         Paths that no column can have, with the reason.
+    row_path : str
+        Of JSON: ``$``, or ``$[0:]`` where records are arrays of rows.
+    header : bool
+        Whether there were header lines among the separated values; columns are named after them.
     """
 
     format: Literal["JSON", "CSV"]
@@ -95,6 +99,8 @@ class Schema:
     rows: tuple[dict[str, Any], ...]
     refused: tuple[tuple[str, bytes], ...]
     left_out: tuple[str, ...]
+    row_path: str = "$"
+    header: bool = False
 
 
 def discover(records: Sequence[bytes]) -> Schema:
@@ -103,12 +109,13 @@ def discover(records: Sequence[bytes]) -> Schema:
     Parameters
     ----------
     records : sequence of bytes
-        At least one; each holds JSON objects, or lines of separated values.
+        At least one; each holds JSON objects, an array of them, or lines of separated values; gzip and records
+        aggregated by the Kinesis Producer Library are unpacked.
 
     Raises
     ------
     DiscoveryError
-        There is no record, or most are neither JSON objects nor lines of equally many values.
+        There is no record, or most can't be read: the message says what they look like, and why they can't.
 
     Examples
     --------
@@ -118,53 +125,79 @@ def discover(records: Sequence[bytes]) -> Schema:
     """
     if not records:
         raise DiscoveryError("required at least one record, got none")
-    documents, refused = _json_documents(records)
-    if documents and len(refused) * 2 <= len(records):
-        return _json_schema(documents, refused)
-    for delimiter in DELIMITERS:
-        rows, misfits = _csv_rows(records, delimiter)
-        if rows and len(rows[0]) > 1 and len(misfits) * 2 <= len(records):
-            return _csv_schema(rows, misfits, delimiter)
+    texts, refused = _texts(records)
+    if len(refused) * 2 > len(texts) + len(refused):
+        raise _failure("records", refused, len(records))
+    # What begins like JSON is meant as JSON: broken, it is no text with commas.
+    if sum(text.lstrip()[:1] in ("{", "[") for _, text in texts) * 2 >= len(texts):
+        return _of_json(texts, refused, len(texts) + len(refused))
+    if sum(_ACCESS_LOG.match(text) is not None for _, text in texts) * 2 >= len(texts):
+        raise DiscoveryError(
+            f"records look like a web server's access log, {texts[0][1][:60]!r}: take each as one column of text, and "
+            "that apart in SQL"
+        )
+    found = separated(texts)
+    if found:
+        return _csv_schema(found, refused)
     raise DiscoveryError(
         "required JSON objects, or lines of values separated by comma, tab, semicolon or bar; got "
         f"{bytes(records[0][:80])!r}"
     )
 
 
-def _json_documents(records: Sequence[bytes]) -> tuple[list[dict[str, Any]], list[tuple[str, bytes]]]:
-    documents: list[dict[str, Any]] = []
+def _texts(records: Sequence[bytes]) -> tuple[list[tuple[bytes, str]], list[tuple[str, bytes]]]:
+    """Each record with its text, unpacked; and those that have none, with the reason."""
+    texts: list[tuple[bytes, str]] = []
     refused: list[tuple[str, bytes]] = []
     for record in records:
         try:
-            found = list(_documents(record.decode("utf-8").lstrip("\ufeff")))
-        except (ValueError, RecursionError) as error:
-            refused.append((f"no JSON: {str(error)[:100]}", record))
-            continue
-        objects = [document for document in found if isinstance(document, dict)]
-        documents += objects
-        if len(objects) < len(found) or not found:
-            refused.append(("no JSON object", record))
-    return documents, refused
+            for data in unwrapped(record):
+                texts.append((data, data.decode("utf-8").removeprefix("\ufeff")))
+        except EnvelopeError as error:
+            refused.append((str(error), record))
+        except UnicodeDecodeError as error:
+            refused.append((f"no UTF-8: byte {error.object[error.start]:#04x} at {error.start}", record))
+    return texts, refused
 
 
-def _documents(text: str) -> Iterator[Any]:
-    scan, start = json.JSONDecoder(parse_constant=_refuse).raw_decode, 0
-    while start < len(text):
-        if text[start].isspace():
-            start += 1
-            continue
-        document, start = scan(text, start)
-        yield document
+def _failure(what: str, refused: Sequence[tuple[str, bytes]], count: int) -> DiscoveryError:
+    reason, record = refused[0]
+    return DiscoveryError(
+        f"{len(refused)} of {count} {what} can't be read; the first: {reason}; got {bytes(record[:80])!r}"
+    )
 
 
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+def _of_json(texts: Sequence[tuple[bytes, str]], refused: list[tuple[str, bytes]], count: int) -> Schema:
+    rows: list[Any] = []
+    arrays: list[Any] = []
+    for record, text in texts:
+        reason = None
+        for document in documents(text):
+            if document.reason:
+                reason = reason or f"no JSON: {document.reason}"
+            elif isinstance(document.value, dict):
+                rows.append(document.value)
+            elif isinstance(document.value, list) and all(isinstance(row, dict) for row in document.value):
+                arrays.append(document.value)
+            else:
+                reason = reason or "no JSON object"
+        if reason or not text.strip():
+            refused.append((reason or "empty", record))
+    if len(arrays) > len(rows):
+        refused += [("a JSON object, while most are arrays of them", b"")] * len(rows)
+        rows, row_path = [row for array in arrays for row in array], "$[0:]"
+    else:
+        refused += [("a JSON array, while most are objects", b"")] * len(arrays)
+        row_path = "$"
+    if not rows or len(refused) * 2 > count:
+        raise _failure("records look like JSON and", refused or [("no object in them", texts[0][0])], count)
+    return _json_schema(rows, refused, row_path)
 
 
-def _json_schema(documents: list[dict[str, Any]], refused: list[tuple[str, bytes]]) -> Schema:
+def _json_schema(rows: list[dict[str, Any]], refused: list[tuple[str, bytes]], row_path: str) -> Schema:
     values: dict[tuple[str, ...], list[Any]] = {}
-    for document in documents:
-        for path, value in _leaves(document, ()):
+    for row in rows:
+        for path, value in _leaves(row, ()):
             values.setdefault(path, []).append(value)
     left_out = [f"{'.'.join(p)}: its name holds a dot or bracket" for p in values if not _reachable(p)]
     # A field that is an object here and something else there can be one column only: the JSON text of the whole.
@@ -174,7 +207,7 @@ def _json_schema(documents: list[dict[str, Any]], refused: list[tuple[str, bytes
             continue
         if any(value is not None for value in values[path]):
             inner = [p for p in values if p != path and p[: len(path)] == path]
-            values[path] = [v for d in documents if (v := _at(d, path)) is not None]
+            values[path] = [v for d in rows if (v := _at(d, path)) is not None]
             for p in inner:
                 del values[p]
         else:  # only null beside the object: no column of its own
@@ -182,13 +215,13 @@ def _json_schema(documents: list[dict[str, Any]], refused: list[tuple[str, bytes
     paths = [path for path in values if _reachable(path)]
     if len(paths) > _MOST_COLUMNS:
         raise DiscoveryError(f"required at most {_MOST_COLUMNS} columns, got {len(paths):,}")
-    names, json_names = _unique(_snake("_".join(p)) for p in paths), _unique(_json_name(p) for p in paths)
+    names = unique(snake("_".join(p)) for p in paths)
     columns = [
-        _column(name, json_name, f"$.{'.'.join(path)}", propose(values[path]), len(documents))
-        for name, json_name, path in zip(names, json_names, paths, strict=True)
+        _column(name, json_name, f"$.{'.'.join(path)}", propose(values[path]), len(rows))
+        for name, json_name, path in zip(names, json_names(paths), paths, strict=True)
     ]
-    rows = tuple({n: _at(d, p) for n, p in zip(names, paths, strict=True)} for d in documents)
-    return Schema("JSON", "", tuple(columns), rows, tuple(refused), tuple(left_out))
+    named = tuple({n: _at(row, p) for n, p in zip(names, paths, strict=True)} for row in rows)
+    return Schema("JSON", "", tuple(columns), named, tuple(refused), tuple(left_out), row_path)
 
 
 def _leaves(value: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -209,67 +242,21 @@ def _at(document: Any, path: tuple[str, ...]) -> Any:
     return document
 
 
-def _csv_rows(records: Sequence[bytes], delimiter: str) -> tuple[list[list[str]], list[tuple[str, bytes]]]:
-    lines: list[tuple[bytes, list[str]]] = []
-    refused: list[tuple[str, bytes]] = []
-    for record in records:
-        try:
-            text = record.decode("utf-8")
-            lines += [
-                (record, row)
-                for row in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-                if row
-            ]
-        except (ValueError, csv.Error) as error:
-            refused.append((f"no separated values: {str(error)[:100]}", record))
-    if not lines:
-        return [], refused
-    width = Counter(len(row) for _, row in lines).most_common(1)[0][0]
-    refused += [
-        (f"{len(row)} values instead of {width}", record) for record, row in lines if len(row) != width
-    ]
-    return [row for _, row in lines if len(row) == width], refused
-
-
-def _csv_schema(rows: list[list[str]], refused: list[tuple[str, bytes]], delimiter: str) -> Schema:
+def _csv_schema(found: Separated, refused: list[tuple[str, bytes]]) -> Schema:
+    header = found.header or [f"col_{place}" for place in range(len(found.rows[0]))]
+    names, called = unique(snake(name) for name in header), json_names([(name,) for name in header])
+    if not found.header:
+        called = [f"COL_{place}" for place in range(len(header))]
     columns = []
-    for place in range(len(rows[0])):
-        proposal = propose([row[place] if row[place] != "" else None for row in rows], all_text=True)
-        columns.append(_column(f"col_{place}", f"COL_{place}", str(place), proposal, len(rows)))
-    named = tuple({c.name: value for c, value in zip(columns, row, strict=True)} for row in rows)
-    return Schema("CSV", delimiter, tuple(columns), named, tuple(refused), ())
+    for place, (name, json_name) in enumerate(zip(names, called, strict=True)):
+        proposal = propose([row[place] for row in found.rows], all_text=True)
+        columns.append(_column(name, json_name, str(place), proposal, len(found.rows)))
+    named = tuple({c.name: value for c, value in zip(columns, row, strict=True)} for row in found.rows)
+    misfits = (*refused, *found.refused)
+    return Schema("CSV", found.delimiter, tuple(columns), named, misfits, (), header=found.header is not None)
 
 
 def _column(name: str, json_name: str, path: str, proposal: Proposal, records: int) -> Column:
     return Column(
         name, json_name, path, proposal.type, proposal.longest, proposal.present, records, proposal.note
     )
-
-
-def _snake(name: str) -> str:
-    """A name in SQL's lower snake case.
-
-    Examples
-    --------
-    >>> [_snake(n) for n in ("tickerSymbol", "HTTPCode", "user name", "1st", "")]
-    ['ticker_symbol', 'http_code', 'user_name', 'col_1st', 'col']
-    """
-    parted = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3_\2\4", name)
-    plain = re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
-    return plain if re.match(r"[a-z]", plain) else f"col_{plain}".rstrip("_")
-
-
-def _json_name(path: tuple[str, ...]) -> str:
-    name = re.sub(r"\W", "_", "_".join(path), flags=re.ASCII)
-    return name if name == path[-1] and re.match(r"[A-Za-z]", name) else f"COL_{name}"
-
-
-def _unique(names: Iterator[str]) -> list[str]:
-    seen, result = set(_TAKEN), []
-    for name in names:
-        candidate, number = name, 2
-        while candidate.lower() in seen:
-            candidate, number = f"{name}_{number}", number + 1
-        seen.add(candidate.lower())
-        result.append(candidate)
-    return result

@@ -1,19 +1,21 @@
-"""A discovered schema as a job's source statement and as the answer of DiscoverInputSchema."""
+"""A discovered schema as an application's source and as the answer of DiscoverInputSchema."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from infra.discovery import Column, Schema
+from udfs.json_documents import Number
 
 #: VARCHAR's limits in KDA, and the least that is proposed: a text that is cut is lost in silence.
 _SHORTEST, _LONGEST = 64, 65535
 
 
-def create_table(schema: Schema, name: str, stream: str) -> str:
-    """The CREATE TABLE of a job's source.
+def source_yaml(schema: Schema, name: str, stream: str) -> str:
+    """A source as an application's description has it, to stand below ``sources:``.
 
     Parameters
     ----------
@@ -22,38 +24,44 @@ def create_table(schema: Schema, name: str, stream: str) -> str:
     name : str
         Of the relation.
     stream : str
-        Where it was discovered, for the comment.
-
-    Returns
-    -------
-    str
-        For JSON: what ``jobs/<job>/<relation>.sql`` holds, the record paths as comments, rowtime added by the job.
-        For CSV: the columns in their order, to be used with ``'format' = 'csv'``.
+        Where it was discovered.
     """
     lines = [
-        f"-- Records of {_one_line(stream)}: one row a record, when it arrives.",
-        f"-- Inferred from {len(schema.rows):,} rows; look at what each type rests on before you trust it.",
+        f"  # Inferred from {len(schema.rows):,} rows; look at what each type rests on before you trust it.",
+        f"  {name}:",
+        f"    stream: {json.dumps(stream)}",
     ]
     if schema.format == "CSV":
-        options = f"'format' = 'csv', 'csv.field-delimiter' = '{schema.delimiter}'".replace("\t", "\\t")
-        lines.append(f"-- Separated values: the jobs' own decoder takes JSON; this goes with {options}.")
-    width = len(schema.columns)
-    columns = []
-    for place, column in enumerate(schema.columns):
-        comment = (
-            f" COMMENT {_quoted(column.path)}" if column.path not in (f"$.{column.name}", str(place)) else ""
-        )
-        comma = "," if place < width - 1 else ""
-        note = f"  -- {_one_line(column.note)}" if column.note else ""
-        # Quoted, each of them: any word may be one that SQL has reserved.
-        columns.append(f"  `{column.name}` {column.type}{comment}{comma}{note}")
-    return "\n".join([*lines, f"CREATE TABLE {name} (", *columns, ")"]) + "\n"
+        lines += ["    format: csv", f"    delimiter: {json.dumps(schema.delimiter)}"]
+        if schema.header:
+            lines.append("    # Header lines were seen: each of them will be an error.")
+    elif schema.row_path != "$":
+        lines.append(f"    row_path: {json.dumps(schema.row_path)}")
+    lines.append("    columns:")
+    for column in schema.columns:
+        path = "" if schema.format == "CSV" or column.path == f"$.{column.name}" else f" {column.path}"
+        text = f"{column.type}{path}"
+        # A path may have a character that YAML knows; JSON is YAML too.
+        shown = text if re.fullmatch(r"[\w .,()$]+", text) else json.dumps(text, ensure_ascii=False)
+        key = column.name if re.fullmatch(r"[A-Za-z_]\w*", column.name) else json.dumps(column.name)
+        note = f"  # {_one_line(column.note)}" if column.note else ""
+        lines.append(f"      {_key(key)}: {shown}{note}")
+    return "\n".join(lines) + "\n"
+
+
+def _key(name: str) -> str:
+    """YAML takes these for truth values and nothing."""
+    return (
+        json.dumps(name)
+        if name.lower() in ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
+        else name
+    )
 
 
 def input_schema(schema: Schema, raw: Sequence[bytes]) -> dict[str, Any]:
     """The answer of the DiscoverInputSchema call: InputSchema and the records it rests on."""
     mapping: dict[str, Any] = (
-        {"JSONMappingParameters": {"RecordRowPath": "$"}}
+        {"JSONMappingParameters": {"RecordRowPath": schema.row_path}}
         if schema.format == "JSON"
         else {
             "CSVMappingParameters": {
@@ -79,10 +87,20 @@ def input_schema(schema: Schema, raw: Sequence[bytes]) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """A sampled value as a person reads it."""
+    """A sampled value as a person reads it; numbers as the source has them."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_json(name)}: {_json(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _kda_type(column: Column) -> str:
@@ -91,10 +109,6 @@ def _kda_type(column: Column) -> str:
         length = max(_SHORTEST, 1 << (column.longest * 4 - 1).bit_length()) if column.longest else _SHORTEST
         return f"VARCHAR({min(length, _LONGEST)})"
     return "TIMESTAMP" if column.type.startswith("TIMESTAMP") else column.type.replace(" ", "")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _one_line(text: str) -> str:

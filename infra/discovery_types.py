@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+from udfs.json_documents import Number
 
 #: Fewer whole numbers than this prove little: a price list may start with three round prices.
 FEW = 20
 _EXACT_IN_DOUBLE = 2**53
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
-_DIGITS = re.compile(r"[+-]?\d{1,40}")
+_DIGITS = re.compile(r"[+-]?[0-9]{1,40}")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+#: Characters of a number that a DECIMAL can have.
+_LONGEST_DECIMAL = 45
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 # Years 2001 to 2100 in each unit; the digits after the decimal point of a second.
 _EPOCHS = (
@@ -71,6 +78,8 @@ def propose(values: Sequence[Any], *, all_text: bool = False) -> Proposal:
     ('DOUBLE', 'DOUBLE', 'BIGINT', 'STRING')
     """
     found = [value for value in values if value is not None]
+    digits = _lost_digits(found)
+    found = [_value(value) for value in found]
     if not found:
         return Proposal("STRING", 0, note="only NULL in the sample: any type may come")
     if all(isinstance(value, bool) for value in found):
@@ -81,9 +90,31 @@ def propose(values: Sequence[Any], *, all_text: bool = False) -> Proposal:
         kinds = sorted({_kind(value) for value in found})
         return Proposal("STRING", len(found), _longest(found), f"{' and '.join(kinds)}: as JSON text")
     if all(isinstance(value, bool | int | float) or _is_number(value) for value in found):
-        return _of_numbers(found)
+        return digits or _of_numbers(found)
     kinds = [f"{sum(_kind(v) == k for v in found)} {k}" for k in sorted({_kind(v) for v in found})]
     return Proposal("STRING", len(found), _longest(found), f"mixed: {', '.join(kinds)}; as text")
+
+
+def _value(written: Any) -> Any:
+    """A number of a record as Python's own, for what is asked of it here."""
+    if not isinstance(written, Number):
+        return written
+    return int(written) if re.fullmatch(r"-?\d{1,4000}", written) else float(written)
+
+
+def _lost_digits(found: Sequence[Any]) -> Proposal | None:
+    """DECIMAL, where numbers are written with more digits than a DOUBLE has."""
+    written = [
+        Decimal(value) for value in found if isinstance(value, Number) and len(value) < _LONGEST_DECIMAL
+    ]
+    if not any(math.isfinite(float(n)) and n != Decimal(repr(float(n))) and n != int(n) for n in written):
+        return None
+    scale = max(-int(number.as_tuple().exponent) for number in written)
+    before = max(number.adjusted() + 1 for number in written)
+    if scale + max(before, 1) > 38:
+        return None
+    note = "more digits than DOUBLE has"
+    return Proposal(f"DECIMAL(38, {scale})", len(found), note=note)
 
 
 def _of_numbers(found: Sequence[Any]) -> Proposal:
@@ -128,6 +159,9 @@ def _of_texts(found: Sequence[str], *, numbers: bool) -> Proposal:
             else note
         )
         return Proposal(f"TIMESTAMP({3 if fractions <= 3 else 6})", len(found), note=note)
+    if all(_DECIMAL_COMMA.fullmatch(value.strip()) for value in found):
+        note = "numbers with a decimal comma: CAST(REPLACE(…, ',', '.') AS DOUBLE) in a view"
+        return Proposal("STRING", len(found), _longest(found), note)
     for pattern, flink in _FORMS:
         if all(_fits(value, pattern) for value in found):
             # The data says it, not the format: a day above 12 tells the American order from the European.

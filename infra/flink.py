@@ -7,6 +7,7 @@ which port the web page has, and the S3 file system that a mini-cluster does not
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -14,11 +15,11 @@ import shutil
 import subprocess
 import urllib.request
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -32,6 +33,10 @@ PLUGINS = BUILD / "plugins"
 FLINK = STATE / "flink"
 #: Java versions that Flink 1.20 runs on and the managed service has.
 JAVA_VERSIONS = (11, 17)
+
+
+#: Held open for as long as this process lives.
+_CLAIMS: list[IO[str]] = []
 
 
 class FlinkError(RuntimeError):
@@ -50,11 +55,14 @@ class Running:
         URL of Flink's REST interface and web page.
     job_id : str
         Flink's id of the job.
+    application : str
+        The application's folder; empty where it is not known.
     """
 
     pid: int
     rest: str
     job_id: str
+    application: str = ""
 
 
 def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
@@ -143,6 +151,8 @@ def cluster(
     }
     if resume_from:
         configuration["execution.state-recovery.path"] = resume_from
+        # Who resumes says beforehand what no longer fits, and whether that may be left behind (`lost_state`).
+        configuration["execution.state-recovery.ignore-unclaimed-state"] = "true"
     if micro_batch:
         shortest = int(configuration["python.fn-execution.bundle.time"])
         configuration["python.fn-execution.bundle.time"] = str(
@@ -179,17 +189,75 @@ def last_state(job: str, folder: Path = FLINK) -> str | None:
     return str(newest.parent) if newest else None
 
 
+def remember_operators(job: str, names: Mapping[str, str], folder: Path = FLINK) -> None:
+    """Keep what the operators of a job do, by id: a savepoint has only the ids."""
+    path = folder / "operators" / f"{job}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**_operators(path), **names}))
+
+
+def lost_state(job: str, saved: Iterable[str], names: Mapping[str, str], folder: Path = FLINK) -> list[str]:
+    """What saved state a job would leave behind: the operators that it no longer has, in words.
+
+    Parameters
+    ----------
+    job : str
+    saved : iterable of str
+        Ids of the operators in the saved state.
+    names : mapping
+        What the job's operators do, by id, as it would run now.
+    """
+    known = _operators(folder / "operators" / f"{job}.json")
+    return sorted(known.get(id_, f"an unknown operator {id_[:8]}") for id_ in saved if id_ not in names)
+
+
+def _operators(path: Path) -> dict[str, str]:
+    with contextlib.suppress(OSError, ValueError):
+        return dict(json.loads(path.read_text()))
+    return {}
+
+
 def savepoint_folder(job: str, folder: Path = FLINK) -> str:
     """Where a job's savepoints go, as a URI."""
     return (folder / "savepoints" / job).as_uri()
 
 
+def claim(job: str, folder: Path = FLINK) -> None:
+    """Make this process the one that runs a job, until it ends.
+
+    Taken before anything else, so that of two that start at once one is refused; the system gives it back however the
+    process ends.
+
+    Raises
+    ------
+    FlinkError
+        Another process has it.
+    """
+    path = folder / "running" / f"{job}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "of another terminal"
+        lock.close()
+        raise FlinkError(f"{job} runs already, as process {holder}: see `kda status`") from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    _CLAIMS.append(lock)
+
+
 @contextlib.contextmanager
-def registered(job: str, port: int, job_id: str, folder: Path = FLINK) -> Iterator[None]:
-    """Let other commands find the running job for as long as the block lasts."""
+def registered(
+    job: str, port: int, job_id: str, folder: Path = FLINK, application: Path | None = None
+) -> Iterator[None]:
+    """Let other commands find the running job, and its application's folder, for as long as the block lasts."""
     path = folder / "running" / f"{job}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"pid": os.getpid(), "rest": f"http://127.0.0.1:{port}", "job_id": job_id}))
+    entry = {"pid": os.getpid(), "rest": f"http://127.0.0.1:{port}", "job_id": job_id}
+    path.write_text(json.dumps(entry | {"application": str(application.resolve()) if application else ""}))
     try:
         yield
     finally:
@@ -204,6 +272,16 @@ def running(job: str, folder: Path = FLINK) -> Running | None:
         urllib.request.urlopen(f"{found.rest}/jobs/{found.job_id}", timeout=5).close()  # noqa: S310
         return found
     return None
+
+
+def started_here(folder: Path = FLINK) -> dict[str, Path | None]:
+    """Jobs that `kda run` started and that did not end in order since, with their applications' folders."""
+    found: dict[str, Path | None] = {}
+    for path in sorted((folder / "running").glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            application = json.loads(path.read_text()).get("application")
+            found[path.stem] = Path(application) if application else None
+    return found
 
 
 def root_cause(rest: str, job_id: str) -> str:

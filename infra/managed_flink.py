@@ -7,12 +7,10 @@ service's own API. Stopping takes a snapshot, starting goes on from the newest o
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,9 +18,8 @@ from botocore.exceptions import ClientError
 from infra import stacks
 from infra.application_log import failure
 from infra.clients import client
+from infra.code_bucket import upload
 
-_TEMPLATE = Path(__file__).parent / "templates" / "managed_flink.yaml"
-_MARK = "            # (property groups of the job)\n"
 _POLL_SECONDS = 2.0
 # Starting takes the service one to three minutes, a large snapshot longer.
 _PATIENCE_SECONDS = 1800.0
@@ -59,43 +56,16 @@ def application_name(job: str) -> str:
 
     Examples
     --------
-    >>> application_name("trade_anomalies")
-    'kda-trade-anomalies'
+    >>> application_name("my_fleet")
+    'kda-my-fleet'
     """
     return f"kda-{job.replace('_', '-')}"
-
-
-def template(groups: Mapping[str, Mapping[str, str]]) -> str:
-    """The CloudFormation template of an application with these property groups.
-
-    Raises
-    ------
-    ApplicationError
-        For a value that the service does not take.
-    """
-    lines = []
-    for group, values in groups.items():
-        # The service refuses empty values; to a job they mean the same as none.
-        given = {key: value for key, value in values.items() if value != ""}
-        for key, value in given.items():
-            if len(value) > 2048:
-                raise ApplicationError(f"{group}.{key} must have at most 2048 characters, got {len(value)}")
-        if given:
-            # JSON is YAML too.
-            lines.append(f"            - {json.dumps({'PropertyGroupId': group, 'PropertyMap': given})}\n")
-    return _TEMPLATE.read_text().replace(_MARK, "".join(lines))
-
-
-def parameters() -> tuple[str, ...]:
-    """The names of the template's parameters."""
-    section = _TEMPLATE.read_text().partition("\nParameters:\n")[2].partition("\nConditions:\n")[0]
-    return tuple(re.findall(r"(?m)^  (\w+):$", section))
 
 
 def deploy(
     endpoint: str | None,
     name: str,
-    groups: Mapping[str, Mapping[str, str]],
+    template: Mapping[str, Any],
     parameters: Mapping[str, str],
     package: bytes,
     progress: Callable[[str], None] = lambda status: None,
@@ -108,8 +78,8 @@ def deploy(
         URL of the local AWS; None for the real one.
     name : str
         From :func:`application_name`.
-    groups : mapping
-        Property groups by name; ``kinesis.analytics.flink.run.options`` is added.
+    template : mapping
+        From :func:`infra.application_template.application_template`.
     parameters : mapping
         Of the template; one that is not given keeps its value, or takes its default.
     package : bytes
@@ -123,10 +93,10 @@ def deploy(
     """
     began = datetime.now(UTC)
     before = status(endpoint, name)
-    code = stacks.upload(endpoint, "kda-on-flink", package)
+    code = upload(endpoint, "kda-on-flink", package)
     given = {"ApplicationName": name, "MetricMath": str(endpoint is None).lower()} | dict(parameters) | code
     try:
-        stacks.deploy_template(endpoint, name, template(groups), given)
+        stacks.deploy_template(endpoint, name, json.dumps(template), given)
     except stacks.StackError as error:
         raise ApplicationError("\n".join([str(error), *failure(endpoint, name, began)])) from error
     if before and before.status == "RUNNING":

@@ -5,6 +5,7 @@
     main.py              the entry point: jobs/main.py
     lib/connectors.jar   the one connector jar
     packages/            our packages, and the Python libraries that the service lacks, unpacked
+    packages/jobs/       the applications: the labs, and the one that it was built for
 
 ``packages/`` is a folder and no archive within the archive: Python can't import compiled modules from a zip. Flink
 puts it on the path of the process that builds the job and of every Python worker (``pyFiles``).
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from infra.paths import BUILD, ROOT
+from pipeline.application import DESCRIPTION, Application
 
 PACKAGE = BUILD / "kda-on-flink.zip"
 WHEELS = BUILD / "wheels"
@@ -34,7 +36,8 @@ LOCK = ROOT / "requirements.lock"
 #: The property group that tells the service what is where in the zip.
 RUN_OPTIONS = {"python": "main.py", "jarfile": "lib/connectors.jar", "pyFiles": "packages/"}
 #: Our packages that a running job imports.
-OURS = ("connectors", "jobs", "udfs")
+OURS = ("connectors", "jobs", "pipeline", "udfs")
+
 #: What the service has, with everything that these need.
 PROVIDED = ("apache-flink", "numpy", "pandas", "pyarrow")
 #: What our dependencies need beyond that, in the lock file's versions.
@@ -49,6 +52,7 @@ BUNDLED = (
     "pydantic",
     "pydantic-core",
     "python-dateutil",
+    "pyyaml",
     "s3transfer",
     "six",
     "typing-extensions",
@@ -69,6 +73,8 @@ _UNWANTED = re.compile(
 )
 # A list of public certificate authorities, which is what the suffix is for as well.
 _WANTED = ("packages/botocore/cacert.pem",)
+# An application may be called test.
+_APPLICATION = re.compile(r"packages/jobs/\w+/\w+\.(sql|yaml)")
 _PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _ACCESS_KEY = re.compile(rb"\b(AKIA|ASIA)[A-Z0-9]{16}\b")
 
@@ -95,8 +101,10 @@ class Contents:
     parts: dict[str, int]
 
 
-def build(path: Path = PACKAGE) -> Contents:
+def build(application: Application | None = None, path: Path = PACKAGE) -> Contents:
     """Build the package and check it.
+
+    It holds the project's own applications; another one's folder is put beside them, in place of one of its name.
 
     Wheels that are not in ``build/wheels`` yet are downloaded; afterwards no network is needed.
 
@@ -113,8 +121,16 @@ def build(path: Path = PACKAGE) -> Contents:
     }
     for package in OURS:
         for file in sorted((ROOT / package).rglob("*")):
-            if file.suffix in (".py", ".sql"):
+            if _needed(file):
                 entries[f"packages/{file.relative_to(ROOT).as_posix()}"] = file.read_bytes()
+    if application is not None:
+        folder = f"packages/jobs/{application.name}/"
+        entries = {name: content for name, content in entries.items() if not name.startswith(folder)}
+        entries |= {
+            f"{folder}{file.name}": file.read_bytes()
+            for file in application.folder.iterdir()
+            if _needed(file)
+        }
     for wheel in wheels():
         entries |= dict(_unpacked(wheel))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,6 +172,13 @@ def check(path: Path) -> Contents:
         if required not in parts:
             raise PackageError(f"{path.name}: {required} is missing")
     return Contents(path, size, parts)
+
+
+def _needed(file: Path) -> bool:
+    """Of an application its description and its queries; its demo and its stack are for elsewhere."""
+    if (file.parent / DESCRIPTION).exists():
+        return file.name == DESCRIPTION or file.suffix == ".sql"
+    return file.suffix in (".py", ".sql")
 
 
 def digest(path: Path) -> str:
@@ -228,7 +251,7 @@ def _unpacked(wheel: Path) -> Iterator[tuple[str, bytes]]:
 def _problem(name: str, content: bytes) -> str | None:
     """Why this file must not be in the package, or None."""
     first, *rest = PurePosixPath(name).parts
-    if _UNWANTED.search(name) and name not in _WANTED:
+    if _UNWANTED.search(name) and name not in _WANTED and not _APPLICATION.fullmatch(name):
         return "tests, caches, keys and local settings don't belong into the package"
     if name.endswith(".jar") and name != RUN_OPTIONS["jarfile"]:
         return "the connector jar is the only jar"

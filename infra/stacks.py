@@ -1,101 +1,107 @@
-"""Deploy and delete the labs' CloudFormation stacks, on the local AWS or a real account alike."""
+"""Deploy and delete applications' CloudFormation stacks, on the local AWS or a real account alike."""
 
-import contextlib
-import hashlib
-import io
+import json
 import secrets
 import time
-import zipfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from infra import template
 from infra.clients import client
-from infra.paths import ROOT
+from infra.code_bucket import CodeError, empty_bucket, upload, zip_lambdas
+from infra.existing import existing
+from pipeline.application import Application
+from pipeline.settings import Settings, settings
 
-_TEMPLATES = Path(__file__).parent / "templates"
-# A fixed time in the zip: the same code gives the same key, and an unchanged function no update.
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 # What a failed creation or deletion leaves; it can only be deleted.
 _DEAD_ENDS = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 _WAIT = {"Delay": 1, "MaxAttempts": 900}
+_PREFIX = "resources-kda-"
 
 
 class StackError(RuntimeError):
     """A stack could not be deployed or deleted; the message names the resource and AWS's reason."""
 
 
-@dataclass(frozen=True)
-class Stack:
-    """One lab's stack.
+def stack_name(application: str) -> str:
+    """What the stack of an application's resources is called; that of its job is ``kda-<name>``.
 
-    Attributes
-    ----------
-    name : str
-        Name of the CloudFormation stack.
-    template : Path
-    has_code : bool
-        Takes the zip of the Lambda functions as parameters.
+    Examples
+    --------
+    >>> stack_name("my_fleet")
+    'resources-kda-my-fleet'
     """
-
-    name: str
-    template: Path
-    has_code: bool = True
-
-
-STACKS = {
-    "trades": Stack("trade-anomalies", _TEMPLATES / "trade_anomalies.yaml"),
-    "ctr": Stack("ctr-anomaly", _TEMPLATES / "ctr_anomaly.yaml"),
-    "sessions": Stack("sessionization", _TEMPLATES / "sessionization.yaml"),
-}
-
-
-def local_parameters() -> dict[str, dict[str, str]]:
-    """Return what the labs' stacks are given on the local AWS; the password is new and kept nowhere."""
-    return {
-        "ctr": {
-            "Username": "generator",
-            "Password": f"Aa1{secrets.token_urlsafe(16)}",
-            "Email": "analyst@example.com",
-            "SMS": "+15555550100",
-            "MessageQueue": "true",
-        }
-    }
+    return f"{_PREFIX}{application.replace('_', '-')}"
 
 
 def deploy(
     endpoint: str | None,
-    labs: Iterable[str] = tuple(STACKS),
-    parameters: Mapping[str, Mapping[str, str]] | None = None,
-) -> dict[str, dict[str, str]]:
-    """Create the labs' stacks, or bring them up to date; return each lab's outputs.
+    application: Application,
+    parameters: Mapping[str, str] | None = None,
+    chosen: Settings | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> dict[str, str]:
+    """Create the stack of an application's resources, or bring it up to date; return its outputs.
+
+    A stream, delivery stream, bucket or table that is there already, and not of this stack, is used as it is.
 
     Parameters
     ----------
     endpoint : str or None
         URL of the local AWS, None for the real one.
-    labs : iterable of str
-        Names out of `STACKS`.
+    application : Application
     parameters : mapping, optional
-        Template parameters by lab. One that is not given keeps its value, or takes its default.
+        Of the template. One that is not given keeps its value, or takes its default; on the local AWS a new stack's
+        take what ``stack.yaml`` says for there, and a secret is made up.
+    chosen : Settings, optional
+        The application's properties, which name the resources; its defaults if not given.
+    tell : callable
+        Is told what is used as it is.
 
     Raises
     ------
     StackError
         CloudFormation refused the template or could not make a resource.
     """
-    code: dict[str, str] = {}
-    labs = tuple(labs)
-    for lab in labs:
-        stack = STACKS[lab]
-        if stack.has_code and not code:
-            code = _upload_code(endpoint)
-        given = dict((parameters or {}).get(lab, {})) | (code if stack.has_code else {})
-        deploy_template(endpoint, stack.name, stack.template.read_text(), given)
-    return {lab: outputs(endpoint, lab) for lab in labs}
+    name = stack_name(application.name)
+    cloudformation = client("cloudformation", endpoint)
+    try:
+        deployed = _without_dead_end(cloudformation, name)
+        own = _resources(cloudformation, name) if deployed else set()
+        properties = chosen or settings(application, {})
+        elsewhere = existing(endpoint, application, properties, own)
+        tree = template.derived(application, properties, elsewhere)
+    except ClientError as error:
+        raise StackError(f"stack {name}: {error.response['Error']['Message']}") from error
+    except ValueError as error:
+        raise StackError(str(error)) from error
+    for type_, resource in sorted(elsewhere):
+        tell(
+            f"{type_.removeprefix('AWS::').replace('::', ' ')} {resource} is there already, and used as it is."
+        )
+    given = dict(parameters or {})
+    declared = tree.get("Parameters", {})
+    if unknown := sorted(given.keys() - declared.keys()):
+        raise StackError(
+            f"stack {name}: {unknown[0]}: no parameter; there is {', '.join(declared) or 'none'}"
+        )
+    if endpoint is not None and deployed is None:
+        given = _made_up(declared) | template.local_values(application) | given
+    if "CodeKey" in declared:
+        given |= upload(endpoint, "lambdas", zip_lambdas())
+    deploy_template(endpoint, name, json.dumps(tree), given)
+    return outputs(endpoint, application.name)
+
+
+def _made_up(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """A secret for each parameter that needs one; kept nowhere."""
+    return {
+        name: f"Aa1{secrets.token_urlsafe(16)}"
+        for name, parameter in parameters.items()
+        if parameter.get("NoEcho") and "Default" not in parameter
+    }
 
 
 def deploy_template(endpoint: str | None, name: str, template: str, parameters: Mapping[str, str]) -> None:
@@ -112,31 +118,43 @@ def deploy_template(endpoint: str | None, name: str, template: str, parameters: 
         raise StackError(f"stack {name}: {error.response['Error']['Message']}") from error
 
 
-def outputs(endpoint: str | None, lab: str) -> dict[str, str]:
-    """Return the outputs of a lab's stack by name.
+def outputs(endpoint: str | None, application: str) -> dict[str, str]:
+    """Return the outputs of an application's stack by name.
 
     Raises
     ------
     StackError
         The stack is not deployed.
     """
-    name = STACKS[lab].name
+    name = stack_name(application)
     found = _describe(client("cloudformation", endpoint), name)
     if found is None:
         raise StackError(f"stack {name} is not deployed")
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
-def delete(endpoint: str | None, labs: Iterable[str] = tuple(STACKS)) -> None:
-    """Empty the buckets of the labs' stacks and delete the stacks; one that is absent is no error.
+def deployed(endpoint: str | None) -> dict[str, dict[str, str]]:
+    """The outputs of every application's stack that is deployed, by the name in the stack's."""
+    pages = client("cloudformation", endpoint).get_paginator("describe_stacks").paginate()
+    return {
+        stack["StackName"].removeprefix(_PREFIX): {
+            output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])
+        }
+        for page in pages
+        for stack in page["Stacks"]
+        if stack["StackName"].startswith(_PREFIX) and stack["StackStatus"] != "DELETE_COMPLETE"
+    }
+
+
+def delete(endpoint: str | None, application: str) -> None:
+    """Empty the buckets of an application's stack and delete it; its absence is no error.
 
     Raises
     ------
     StackError
         A resource could not be deleted.
     """
-    for lab in labs:
-        delete_stack(endpoint, STACKS[lab].name)
+    delete_stack(endpoint, stack_name(application))
 
 
 def delete_stack(endpoint: str | None, name: str) -> None:
@@ -153,28 +171,16 @@ def delete_stack(endpoint: str | None, name: str) -> None:
         return
     for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]:
         if resource["ResourceType"] == "AWS::S3::Bucket" and resource.get("PhysicalResourceId"):
-            _empty_bucket(endpoint, resource["PhysicalResourceId"])
+            try:
+                empty_bucket(endpoint, resource["PhysicalResourceId"])
+            except CodeError as error:
+                raise StackError(str(error)) from error
     cloudformation.delete_stack(StackName=name)
     _wait(cloudformation, "stack_delete_complete", found["StackId"], name)
 
 
-def delete_code(endpoint: str | None) -> None:
-    """Delete the bucket that `deploy` put the functions' code in; its absence is no error."""
-    bucket = _code_bucket(endpoint)
-    try:
-        _empty_bucket(endpoint, bucket)
-        client("s3", endpoint).delete_bucket(Bucket=bucket)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise
-
-
 def _create_or_update(cloudformation: Any, name: str, body: str, given: Mapping[str, str]) -> None:
-    deployed = _settled(cloudformation, name)
-    if deployed is not None and deployed["StackStatus"] in _DEAD_ENDS:
-        cloudformation.delete_stack(StackName=name)
-        _wait(cloudformation, "stack_delete_complete", deployed["StackId"], name)
-        deployed = None
+    deployed = _without_dead_end(cloudformation, name)
     values: list[dict[str, Any]] = [
         {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
     ]
@@ -199,6 +205,24 @@ def _create_or_update(cloudformation: Any, name: str, body: str, given: Mapping[
             return
         raise
     _wait(cloudformation, "stack_update_complete", name, name)
+
+
+def _without_dead_end(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    """The stack, once no operation is under way and if it can be updated; one that can't is deleted."""
+    found = _settled(cloudformation, name)
+    if found is None or found["StackStatus"] not in _DEAD_ENDS:
+        return found
+    cloudformation.delete_stack(StackName=name)
+    _wait(cloudformation, "stack_delete_complete", found["StackId"], name)
+    return None
+
+
+def _resources(cloudformation: Any, name: str) -> set[tuple[str, str]]:
+    """Type and name of what a stack has made."""
+    return {
+        (resource["ResourceType"], resource.get("PhysicalResourceId", ""))
+        for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+    }
 
 
 def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
@@ -238,58 +262,17 @@ def _first_failure(cloudformation: Any, stack_id: str) -> str | None:
             event.get("ResourceStatusReason") == "User Initiated"
         ):
             break
+    if reason and "DescribeEvents" in reason:
+        return _invalid(cloudformation, stack_id) or reason
     return reason
 
 
-def _empty_bucket(endpoint: str | None, bucket: str) -> None:
-    s3 = client("s3", endpoint)
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        objects = [
-            {"Key": version["Key"], "VersionId": version["VersionId"]}
-            for kind in ("Versions", "DeleteMarkers")
-            for version in page.get(kind, [])
-        ]
-        if objects:
-            errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get(
-                "Errors"
-            )
-            if errors:
-                raise StackError(f"bucket {bucket}: {errors[0]['Key']}: {errors[0]['Message']}")
-
-
-def _upload_code(endpoint: str | None) -> dict[str, str]:
-    """Put the zip of the lambdas folder in the code bucket."""
-    return upload(endpoint, "lambdas", _zip_lambdas())
-
-
-def upload(endpoint: str | None, name: str, zipped: bytes) -> dict[str, str]:
-    """Put a zip in the code bucket, under a key that changes with its bytes.
-
-    Returns
-    -------
-    dict
-        ``CodeBucket`` and ``CodeKey``, as the templates' parameters are called.
-    """
-    bucket, key = _code_bucket(endpoint), f"{name}-{hashlib.sha256(zipped).hexdigest()[:16]}.zip"
-    s3 = client("s3", endpoint)
-    region = s3.meta.region_name
-    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
-    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-        s3.create_bucket(Bucket=bucket, **elsewhere)
-    s3.put_object(Bucket=bucket, Key=key, Body=zipped)
-    return {"CodeBucket": bucket, "CodeKey": key}
-
-
-def _code_bucket(endpoint: str | None) -> str:
-    sts = client("sts", endpoint)
-    return f"kda-on-flink-code-{sts.get_caller_identity()['Account']}-{sts.meta.region_name}"
-
-
-def _zip_lambdas() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted((ROOT / "lambdas").glob("*.py")):
-            info = zipfile.ZipInfo(f"lambdas/{path.name}", _ZIP_TIME)
-            info.external_attr = 0o644 << 16  # readable for the user that Lambda runs as
-            archive.writestr(info, path.read_bytes())
-    return buffer.getvalue()
+def _invalid(cloudformation: Any, stack_id: str) -> str | None:
+    """The resources that were refused before anything was made, each with the reason."""
+    events = cloudformation.describe_events(StackName=stack_id)["OperationEvents"]
+    newest = next((event["OperationId"] for event in events), None)
+    return "; ".join(
+        f"{event['LogicalResourceId']}: {event.get('ValidationStatusReason', 'no reason given')}"
+        for event in events
+        if event["OperationId"] == newest and event["EventType"] == "VALIDATION_ERROR"
+    )

@@ -1,6 +1,6 @@
 """The entry point on a cluster: property groups in, a running job out.
 
-Managed Service for Apache Flink puts the groups at a fixed path. ``job.name`` among them says which job.
+Managed Service for Apache Flink puts the groups at a fixed path. ``job.name`` among them says which application.
 """
 
 from __future__ import annotations
@@ -8,21 +8,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from jobs.catalog import job
-from jobs.environment import table_environment
-from jobs.settings import SettingsError, read_groups
+from pipeline.catalog import find
+from pipeline.environment import table_environment
+from pipeline.pipeline import Pipeline
+from pipeline.settings import SettingsError, read_groups, settings
 
 #: Where the service puts the application's property groups.
 MANAGED_PROPERTIES = Path("/etc/flink/application_properties.json")
 
 
 def main() -> None:
-    """Run the job that the property groups name."""
+    """Run the application that the property groups name."""
     groups = read_groups(Path(os.environ.get("APPLICATION_PROPERTIES", MANAGED_PROPERTIES)))
     name = groups.get("job", {}).get("name")
     if not name:
         raise SettingsError("job.name is required, and not set")
-    pipeline = job(name).pipeline(table_environment(), groups)
+    application = find(name)
+    pipeline = Pipeline(table_environment(), application, settings(application, groups))
+    pipeline.deliver()
     # A name that is wrong is one line in the log instead of a job that restarts for ever.
     pipeline.check()
     pipeline.execute()

@@ -79,6 +79,10 @@ def make_trades(
     ]
 
 
+#: The name that every producer has for it.
+make_records = make_trades
+
+
 def _trade(rng: random.Random, trade_id: int, anomaly_size: float | None) -> Trade:
     price = rng.uniform(*_PRICES)
     quantity = rng.uniform(*_QUANTITIES)

@@ -10,6 +10,7 @@ import hypothesis  # noqa: F401
 import pytest
 
 from infra import clients, local, stacks
+from pipeline.catalog import all_applications
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class LocalAws:
     ----------
     endpoint : str
     outputs : dict
-        The stacks' outputs by lab and name.
+        The stacks' outputs by application and name.
     """
 
     endpoint: str
@@ -34,5 +35,6 @@ class LocalAws:
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     with local.running_local_aws(tmp_path_factory.mktemp("aws")) as endpoint:
         # The producer's rounds: few and without pauses, where a test invokes it.
-        parameters = stacks.local_parameters() | {"trades": {"Rounds": "3", "RoundIntervalSeconds": "0"}}
-        yield LocalAws(endpoint, stacks.deploy(endpoint, parameters=parameters))
+        parameters = {"trades": {"Rounds": "3", "RoundIntervalSeconds": "0"}}
+        outputs = {a.name: stacks.deploy(endpoint, a, parameters.get(a.name)) for a in all_applications()}
+        yield LocalAws(endpoint, outputs)

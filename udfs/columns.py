@@ -1,33 +1,25 @@
-"""Typed columns, and the coercions by which KDA SQL made JSON values fit them.
+"""Columns to fill from records: a name, a type, and where the value stands.
 
 References
 ----------
-Kinesis Data Analytics for SQL developer guide, "Mapping streaming source elements to SQL input columns".
+Kinesis Data Analytics for SQL developer guide, "Working with JSONPath".
 """
 
 from __future__ import annotations
 
-import json
-import math
 import re
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from decimal import Context, Decimal, InvalidOperation
-from typing import Annotated, Any, NamedTuple
 
-from msgspec import Meta
+from udfs.coercions import coercion
 
-_INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "INTEGER": 32, "BIGINT": 64}
-_FLOATS = {"FLOAT": 3.4028234663852886e38, "REAL": 3.4028234663852886e38, "DOUBLE": sys.float_info.max}
-#: As many digits as SQL knows; by itself Python's arithmetic keeps 28.
-_DIGITS = Context(prec=38)
-_PATH = re.compile(r"\$(\.[^.\[\]]+)+")
-
-
-class CoercionError(ValueError):
-    """A value that does not fit its column's type."""
+_PATH = re.compile(r"\$(?:\[0:\])?(?:\.[^.\[\]]+)*(?:\[0:\])?(?:\.[^.\[\]]+)*")
+#: What a source says of a record itself: the path of such a column, and the column of the source's table.
+METADATA = {
+    "@arrival": "arrival",
+    "@partition_key": "partition_key",
+    "@shard_id": "shard",
+    "@sequence_number": "sequence_number",
+}
 
 
 @dataclass(frozen=True)
@@ -39,10 +31,14 @@ class Column:
     name : str
         The column's name in SQL.
     type : str
-        A Flink SQL type: ``VARCHAR(n)``, ``STRING``, ``BOOLEAN``, ``TINYINT`` … ``BIGINT``, ``FLOAT``,
-        ``DOUBLE``, ``DECIMAL(p, s)`` or ``TIMESTAMP(p)``.
+        A Flink SQL type: ``VARCHAR(n)``, ``STRING``, ``BOOLEAN``, ``TINYINT`` … ``BIGINT``, ``FLOAT``, ``DOUBLE``,
+        ``DECIMAL(p, s)``, ``DATE``, ``TIME``, ``TIMESTAMP(p)``, ``BINARY(n)``, ``VARBINARY(n)`` or ``BYTES``.
     path : str
-        Where the value stands in the document, as ``$.name`` or ``$.outer.inner``.
+        Where the value stands. In a JSON row: ``$.name`` or ``$.outer.inner``; ``$.items[0:]`` is an array as a whole,
+        and ``$.items[0:].price`` gives a row for each of its elements, in which the other columns repeat. Among
+        separated values: the place, ``0`` for the first; with a path of another form the column's own place among
+        the columns. What the source says of the record: ``@arrival``, ``@partition_key``, ``@shard_id`` or
+        ``@sequence_number``.
     required : bool
         Whether a document without a value is an error; otherwise the column is None there, as in KDA.
 
@@ -58,144 +54,32 @@ class Column:
     required: bool = False
 
     def __post_init__(self) -> None:
-        if not _PATH.fullmatch(self.path):
+        well_formed = _PATH.fullmatch(self.path) and self.path != "$"
+        if not (well_formed or self.path.isdecimal() or self.path in METADATA):
             raise ValueError(
-                f"column {self.name}: the record path must look like $.a or $.a.b, got {self.path!r}"
+                f"column {self.name}: the record path must look like $.a, $.a.b or $.a[0:].b, be the place of a "
+                f"separated value, or one of {', '.join(METADATA)}; got {self.path!r}"
             )
         coercion(self.type)
 
     @property
-    def steps(self) -> list[str]:
-        """The path's names, outermost first."""
-        return self.path[2:].split(".")
+    def metadata(self) -> str | None:
+        """The column of the source's table that it takes; None: it is in the record."""
+        return METADATA.get(self.path)
+
+    @property
+    def array(self) -> tuple[str, ...] | None:
+        """The names that lead to the array whose elements give a row each; None where the path flattens none."""
+        outer, bracket, inner = self.path.partition("[0:]")
+        return _names(outer) if bracket and inner else None
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The path's names, outermost first; from the element on where there is an :attr:`array`."""
+        outer, _, inner = self.path.partition("[0:]")
+        return _names(inner.removesuffix("[0:]") if inner else outer)
 
 
-class Coercion(NamedTuple):
-    """How JSON values become values of a SQL type.
-
-    ``coerce`` takes a value, not None, and raises :class:`CoercionError` when it does not fit. Of the values of type
-    ``plain``, in msgspec's terms, it changes none but those of the class ``but``.
-    """
-
-    coerce: Callable[[Any], Any]
-    plain: Any
-    but: type | None = None
-
-
-def coercion(type_: str) -> Coercion:
-    """What a SQL type asks of JSON values; ValueError for a type that no column can have."""
-    match = re.fullmatch(r"\s*(\w+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", type_.upper())
-    name = match.group(1) if match else ""
-    sizes = [int(n) for n in (match.groups()[1:] if match else ()) if n]
-    if name in ("VARCHAR", "CHAR", "STRING"):
-        length = sizes[0] if sizes else None
-        return Coercion(_text(length), Annotated[str, Meta(max_length=length)])
-    if name in _INTEGERS:
-        low, high = -(2 ** (_INTEGERS[name] - 1)), 2 ** (_INTEGERS[name] - 1) - 1
-        return Coercion(_integer(low, high), Annotated[int, Meta(ge=low, le=high)] | str, but=str)
-    if name in _FLOATS:
-        limit = _FLOATS[name]
-        return Coercion(_float(limit), Annotated[float, Meta(ge=-limit, le=limit)] | str, but=str)
-    if name == "DECIMAL":
-        return Coercion(_decimal(*(sizes or [10])), int | float | str, but=object)
-    if name == "BOOLEAN":
-        return Coercion(_boolean, bool)
-    if name.startswith("TIMESTAMP"):
-        return Coercion(_timestamp, str, but=str)
-    raise ValueError(
-        f"type {type_}: required VARCHAR, BOOLEAN, an integer, FLOAT, DOUBLE, DECIMAL or TIMESTAMP"
-    )
-
-
-def _text(length: int | None) -> Callable[[Any], str]:
-    def coerce(value: Any) -> str:
-        text = (
-            value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        )
-        try:
-            # A lone surrogate ("\ud800") is legal in JSON text but no character: it can't leave as UTF-8.
-            if not text.isascii():
-                text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise CoercionError("characters that UTF-8 can carry") from None
-        return text[:length]
-
-    return coerce
-
-
-def _number(value: Any, what: str) -> int | float:
-    if isinstance(value, str):
-        try:
-            value = int(value) if re.fullmatch(r"\s*[+-]?\d{1,40}\s*", value) else float(value)
-        except ValueError:
-            raise CoercionError(what) from None
-    if isinstance(value, bool):
-        return int(value)
-    # A tuple, as `int | float` would be made anew for each value.
-    if not isinstance(value, (int, float)):
-        raise CoercionError(what)
-    return value
-
-
-def _integer(low: int, high: int) -> Callable[[Any], int]:
-    what = f"a whole number between {low} and {high}"
-
-    def coerce(value: Any) -> int:
-        number = _number(value, what)
-        if not low <= number <= high or number != int(number):
-            raise CoercionError(what)
-        return int(number)
-
-    return coerce
-
-
-def _float(limit: float) -> Callable[[Any], float]:
-    def coerce(value: Any) -> float:
-        try:
-            number = float(_number(value, "a number"))
-        except OverflowError:
-            raise CoercionError("a finite number") from None
-        if not math.isfinite(number) or abs(number) > limit:
-            raise CoercionError("a finite number")
-        return number
-
-    return coerce
-
-
-def _decimal(precision: int, scale: int = 0) -> Callable[[Any], Decimal]:
-    what = f"a number of at most {precision} digits, {scale} of them behind the point"
-
-    def coerce(value: Any) -> Decimal:
-        try:
-            exact = Decimal(value.strip() if isinstance(value, str) else repr(_number(value, what)))
-            number = (
-                exact.quantize(Decimal(1).scaleb(-scale), context=_DIGITS) if exact.is_finite() else exact
-            )
-        except InvalidOperation:
-            raise CoercionError(what) from None
-        if not number.is_finite() or len(number.as_tuple().digits) > precision:
-            raise CoercionError(what)
-        return number
-
-    return coerce
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
-    if isinstance(value, bool) or value in (0, 1):
-        return bool(value)
-    raise CoercionError("true or false")
-
-
-def _timestamp(value: Any) -> datetime:
-    what = "a time like 2024-01-31T12:00:00.000Z"
-    if not isinstance(value, str):
-        raise CoercionError(what)
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(timezone(timedelta(0))).replace(tzinfo=None)
-    except (ValueError, OverflowError):
-        raise CoercionError(what) from None
-    return moment
+def _names(path: str) -> tuple[str, ...]:
+    names = path.removeprefix("$")[1:]
+    return tuple(names.split(".")) if names else ()

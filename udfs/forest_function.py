@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest_bucket import Entry, ForestBucket, LiveForests
+from udfs.refused import Refused, told
 
 #: Of the unpacked forests of a worker that has one for each key; the others wait packed.
 MOST_BYTES = 1_500_000_000
@@ -136,8 +137,9 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
     def _error(self, row: tuple[Any, ...]) -> Row:
         i = next(i for i in self._indices if row[i] is None or not math.isfinite(row[i]))
         message = f"column {self._fields[i]}: required a finite number to score, got {row[i]}"
-        data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=str)
-        return Row(*row, *self._nothing, "NOT_SCORED", message, data_row.encode().hex())
+        data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=_shown)
+        told_row = told(Refused("NOT_SCORED", message), data_row.encode())
+        return Row(*row, *self._nothing, *told_row[1:])
 
     def _scores(self, rows: Sequence[tuple[Any, ...]], points: Any, name: str) -> list[Any]:
         bucket = self._buckets.get(name)
@@ -164,3 +166,11 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
 def _hashable(key: Any) -> Any:
     return key if type(key) in (str, int) or key is None else str(key)
+
+
+def _shown(value: Any) -> str:
+    """A value that JSON has no form for, as text: Flink's times as the destinations write them."""
+    if hasattr(value, "nanos"):
+        moment = datetime.fromtimestamp(value.seconds, UTC) + timedelta(microseconds=value.nanos // 1000)
+        return moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
+    return value.isoformat(" ", "milliseconds") if isinstance(value, datetime) else str(value)

@@ -38,7 +38,7 @@ _TYPES = {
 
 
 def random_cut_forest(
-    table_env: StreamTableEnvironment, table: Table, options: ForestOptions
+    table_env: StreamTableEnvironment, table: Table, options: ForestOptions, name: str = "forest"
 ) -> tuple[Table, Table]:
     """Score a table's rows in order: RANDOM_CUT_FOREST.
 
@@ -50,6 +50,8 @@ def random_cut_forest(
         Insert-only, with one rowtime attribute. Columns of any type but arrays, maps, rows and bytes.
     options : ForestOptions
         What to score, and how.
+    name : str
+        Unique in the job; views and the forests' state are named after it.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def random_cut_forest(
     """
     columns, rowtime = _resolved(table)
     _check(columns, options)
-    name = f"forest_{id(table):x}"
+    uid, name = f"random_cut_forest {name}", f"{name}_forest"
     table_env.create_temporary_view(f"{name}_input", table)
     extra = {"anomaly_score": "DOUBLE"} | ({"anomaly_explanation": "STRING"} if options.explain else {})
     shape = _Shape(name, rowtime, columns, columns | extra | dict.fromkeys(ERROR_COLUMNS, "STRING"))
@@ -77,6 +79,7 @@ def random_cut_forest(
         ForestFunction(tuple(columns), options),
         Types.OBJECT_ARRAY(shape.row) if options.micro_batch else shape.row,
         shape.result,
+        uid,
     )
     table_env.create_temporary_view(f"{name}_output", table_env.from_data_stream(scored, shape.schema))
     inbound = ", ".join([*(_inbound(c, t) for c, t in columns.items()), *extra, f"`{rowtime}`"])
@@ -208,7 +211,7 @@ def _row_type(columns: dict[str, str]) -> TypeInformation:
 
 
 def _process_keyed(
-    stream: Any, function: ForestFunction, element: TypeInformation, result: TypeInformation
+    stream: Any, function: ForestFunction, element: TypeInformation, result: TypeInformation, uid: str
 ) -> Any:
     """Key a stream of (key, element, rowtime) by its first field and process it.
 
@@ -235,7 +238,7 @@ def _process_keyed(
     processed = keyed.transform(
         "RANDOM_CUT_FOREST", out, operator(configuration, info, types.get_java_type_info(), out)
     )
-    return DataStream(processed).uid("random-cut-forest")
+    return DataStream(processed).uid(uid)
 
 
 def _jvm() -> Any:

@@ -14,7 +14,9 @@ from typing import Any
 
 import msgspec
 
-from udfs.columns import Column, coercion
+from udfs.coercions import coercion
+from udfs.columns import Column
+from udfs.json_documents import Number
 
 
 def plain_reader(columns: Sequence[Column]) -> Callable[[bytes], tuple[Any, ...]] | None:
@@ -51,22 +53,31 @@ def plain_reader(columns: Sequence[Column]) -> Callable[[bytes], tuple[Any, ...]
             return None
         node[last] = column
     try:
-        read = msgspec.json.Decoder(_record(tree)).decode
+        # The hook is for values of any type, the decimals: a binary double would lose their digits.
+        read = msgspec.json.Decoder(_record(tree), float_hook=Number).decode
     except ValueError:
         # Of names, msgspec refuses those with quotes, backslashes or control characters.
         return None
     get = attrgetter(*(_attribute(tree, column.steps) for column in columns))
     single = len(columns) == 1
     hows = [coercion(column.type) for column in columns]
-    checked = [(k, how.coerce, how.but) for k, how in enumerate(hows) if how.but is not None]
+    checked = [
+        (k, how.coerce, how.but, c.required)
+        for k, (how, c) in enumerate(zip(hows, columns, strict=True))
+        if how.but
+    ]
 
     def plain(data: bytes) -> tuple[Any, ...]:
         # msgspec does not look at the encoding of strings that no column asks for.
         record = read(data if data.isascii() else data.decode("utf-8"))
         values: tuple[Any, ...] = (get(record),) if single else get(record)
-        for k, coerce, but in checked:
-            if isinstance(values[k], but) and values[k] is not None:
-                values = (*values[:k], coerce(values[k]), *values[k + 1 :])
+        for k, coerce, but, required in checked:
+            value = values[k]
+            if value is None:
+                if required:  # of those of any type, msgspec takes null too
+                    raise ValueError
+            elif isinstance(value, but):
+                values = (*values[:k], coerce(value), *values[k + 1 :])
         return values
 
     return plain

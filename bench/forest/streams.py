@@ -30,13 +30,13 @@ def click_through_rate(n: int, seed: int) -> Stream:
     return Stream("CTR, 1-D, 12 samples", (clicks / impressions * 100)[:, None], anomalous, 12)
 
 
-def trades(n: int, seed: int) -> Stream:
-    """Lab 3: price and quantity of trades, 5 % of them with both significantly higher."""
+def price_and_quantity(n: int, seed: int) -> Stream:
+    """Lab 3: prices and quantities, 5 % of them with both significantly higher."""
     rng = np.random.default_rng(seed)
     anomalous = rng.random(n) < 0.05
     price = rng.normal(100, 10, n) * np.where(anomalous, rng.uniform(2, 4, n), 1)
     quantity = rng.normal(300, 50, n) * np.where(anomalous, rng.uniform(2, 4, n), 1)
-    return Stream("trades, 2-D, 256 samples", np.column_stack([price, quantity]), anomalous, 256)
+    return Stream("price and quantity, 2-D, 256 samples", np.column_stack([price, quantity]), anomalous, 256)
 
 
 def wave(n: int, seed: int) -> Stream:
@@ -52,4 +52,4 @@ def wave(n: int, seed: int) -> Stream:
 
 def all_streams(n: int, seed: int) -> list[Stream]:
     """One of each."""
-    return [click_through_rate(n, seed), trades(n, seed), wave(n, seed)]
+    return [click_through_rate(n, seed), price_and_quantity(n, seed), wave(n, seed)]

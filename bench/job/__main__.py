@@ -10,15 +10,17 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.job import forms, harness, labs
+from bench.job import forms, harness
 from bench.job.harness import Form, Measured
 from infra import flink
+from pipeline.catalog import JOBS
 
 #: One form: the relation and Flink's options for it.
 Rival = tuple[Form, dict[str, str]]
@@ -80,14 +82,14 @@ def compare(console: Console, title: str, measured: Mapping[str, list[Measured]]
 
 def throughput(console: Console, folder: Path) -> None:
     """One forest, parallelism 1."""
-    source = partial(forms.trades, rows=150_000)
+    source = partial(forms.price_and_quantity, rows=150_000)
     rivals: dict[str, Rival] = {
         "Java, AWS's library": (forms.java(source), {}),
         "ours, a record at a time": (forms.ours(source), {}),
         "ours, a record at a time, thread": (forms.ours(source), THREAD),
     }
     # More, for as long a time.
-    more = partial(forms.trades, rows=400_000)
+    more = partial(forms.price_and_quantity, rows=400_000)
     rivals["ours, micro-batch 20 ms, bundle 10 ms"] = (forms.ours(more, 20), SWIFT)
     rivals["ours, micro-batch 100 ms"] = (forms.ours(more, 100), BATCHES)
     # What each of two subtasks would do that shared one forest's trees: all rows, half the trees.
@@ -97,7 +99,7 @@ def throughput(console: Console, folder: Path) -> None:
 
 def tickers(console: Console, folder: Path) -> None:
     """A forest per ticker, parallelism 2."""
-    source = partial(forms.trades, rows=150_000, keys=100)
+    source = partial(forms.price_and_quantity, rows=150_000, keys=100)
     rivals: dict[str, Rival] = {
         "Java, AWS's library": (forms.java(source, keyed=True), TWO),
         "ours, micro-batch 100 ms": (forms.ours(source, 100, keyed=True), TWO | BATCHES),
@@ -112,7 +114,7 @@ def many_keys(console: Console, folder: Path) -> None:
     rivals: dict[str, Rival] = {}
     # A number of keys that has no factor in common with the source's step, so that all of them come.
     for keys in (1, 10_007):
-        source = partial(forms.trades, rows=300_000, keys=keys)
+        source = partial(forms.price_and_quantity, rows=300_000, keys=keys)
         rivals[f"Java, {keys:,} keys"] = (java(source), {})
         rivals[f"ours, {keys:,} keys"] = (ours(source), BATCHES)
     measured = rounds(rivals, folder, 150_000, 1)
@@ -125,7 +127,7 @@ def many_keys(console: Console, folder: Path) -> None:
         "keys", "savepoint, MB", "written in, s", "start to first row out, s", title="Stop and start"
     )
     for keys, rows in ((1, 150_000), (10_007, 300_000)):
-        source = partial(forms.trades, rows=5_000_000, keys=keys)
+        source = partial(forms.price_and_quantity, rows=5_000_000, keys=keys)
         restored = harness.restore(ours(source), folder, rows, **BATCHES)
         table.add_row(
             f"{keys:,}", f"{restored.state / 1e6:.1f}", f"{restored.saved:.1f}", f"{restored.back:.1f}"
@@ -178,16 +180,17 @@ def both_labs(console: Console, folder: Path) -> None:
     table = Table(
         "lab", "records/s", "CPU s per million", "records per CPU s", title="Labs 1 and 2, from a file"
     )
+    lab1, lab2 = (import_module(f"jobs.{path.parent.name}.bench") for path in sorted(JOBS.glob("*/bench.py")))
     actions, clicks, crowd = folder / "actions", folder / "clicks", folder / "crowd"
-    labs.write_actions(actions, 600_000, per_ms=20)
-    users = labs.write_clicks(clicks, 300_000)
+    lab1.write_actions(actions, 600_000, per_ms=20)
+    users = lab2.write_clicks(clicks, 300_000)
     # A minute of event time: its last 5 s, which may be out of order, come out when the file has been read.
-    labs.write_random_clicks(crowd, 1_200_000, 100_000, per_ms=20)
+    lab2.write_random_clicks(crowd, 1_200_000, 100_000, per_ms=20)
     # Records for each row out: a window's, and a user's.
     for name, form, records, skip in (
-        ("1: clicks and impressions, windows of 20,000", labs.lab1(actions), 20_000, 10),
-        (f"2: {users:,} users, 200 at a time", labs.lab2(clicks), labs.CLICKS_OF_A_USER, 10_000),
-        ("2: 100,000 users, all the time", labs.lab2(crowd, "session_events"), 1, 300_000),
+        ("1: clicks and impressions, windows of 20,000", lab1.form(actions), 20_000, 10),
+        (f"2: {users:,} users, 200 at a time", lab2.form(clicks), lab2.CLICKS_OF_A_USER, 10_000),
+        ("2: 100,000 users, all the time", lab2.form(crowd, "session_events"), 1, 300_000),
     ):
         run = harness.measure(form, folder, skip)
         cpu = run.cpu / records

@@ -14,17 +14,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.job import harness, labs, stream
+from bench.job.labs import Lab
 from connectors.kinesis import KinesisSource
 from infra import clients, flink
-from jobs.ctr_anomaly import job as ctr
-from jobs.sessionization import job as sessions
+from pipeline.catalog import JOBS
 
 ROLES = ("JVM", "Python worker", "emulator", "generator")
 #: Records sent before anything is measured, as compilers warm up.
@@ -38,67 +38,11 @@ EARLIER = 200
 UNTOLD = 5_000
 #: Seconds that a step may take, and without a row until all has come.
 LONGEST, SILENCE = 150, 2
-_CLICK = """{"user_id": "user{{random.number(99999)}}", "event_timestamp": "{{date.simTime("x")}}",
- "event_name": "search", "event_type": "click", "device_type": "desktop"}"""
 
 
-@dataclass(frozen=True)
-class Lab:
-    """What is sent to a lab, and what is counted.
-
-    Attributes
-    ----------
-    backlog, live : int
-        Records to fill the stream with, and to send beside the job.
-    pace, rate : int
-        Records of a second of their own time in the backlog, and of a second beside the job.
-    through : str
-        Query with a row for each record that came through; of the columns that the result is made of, so that Flink
-        computes both at once.
-    result : str
-        What the lab delivers.
-    """
-
-    name: str
-    job: Any
-    given: dict[str, dict[str, str]]
-    templates: tuple[str, ...]
-    shards: int
-    backlog: int
-    live: int
-    pace: int
-    rate: int
-    through: str
-    result: str
-
-
-LABS = (
-    Lab(
-        "1: clicks and impressions",
-        ctr,
-        {"window": {"size": "1"}},
-        ("click", "impression"),
-        shards=20,
-        backlog=400_000,
-        live=300_000,
-        pace=5_000,
-        rate=20_000,
-        through="SELECT browseraction, site, forest_key, rowtime FROM on_time_actions",
-        result="scores",
-    ),
-    Lab(
-        "2: clicks of 100,000 users",
-        sessions,
-        {},
-        (_CLICK,),
-        shards=50,
-        backlog=400_000,
-        live=300_000,
-        pace=20_000,
-        rate=50_000,
-        through="SELECT user_id, device_type, event_timestamp, session_ms, last_session_ms FROM session_events",
-        result="destination_sql_stream",
-    ),
+#: Labs that have a stream to be measured with, `CHAIN` in their own `bench.py`.
+LABS = tuple(
+    import_module(f"jobs.{path.parent.name}.bench").CHAIN for path in sorted(JOBS.glob("*/bench.py"))
 )
 
 
@@ -196,17 +140,17 @@ class Chain:
         from pyflink.java_gateway import get_gateway
         from pyflink.table import TableDescriptor
 
-        from jobs.environment import table_environment
+        from pipeline.environment import table_environment
 
         overrides = {"restart-strategy.type": "none", "heartbeat.timeout": "600 s"}
         table_env = table_environment(flink.cluster("chain", folder=self._folder, overrides=overrides))
         source = KinesisSource(stream.NAME, clients.LOCAL_REGION, self.stream.endpoint, "TRIM_HORIZON")
-        pipeline = labs.compose(table_env, self.lab.job, source, self.lab.given)
-        pipeline.insert_errors(Probe(self._folder / "counts" / "errors"))
+        pipeline = labs.compose(table_env, self.lab.application, source, self.lab.given)
+        pipeline.unite_errors()
         statements = table_env.create_statement_set()
-        statements.add_insert("error_stream", table_env.from_path("all_errors"))
         for name, query in {
             "taken": "SELECT * FROM source_sql_stream",
+            "errors": "SELECT * FROM all_errors",
             "through": self.lab.through,
             "result": f"SELECT * FROM {self.lab.result}",
         }.items():

@@ -31,8 +31,10 @@ SENT = Column("sent_ms", "BIGINT", "$.sent_ms")
 AT_ONCE = 1_000_000_000
 
 
-def trades(table_env: StreamTableEnvironment, rows: int, keys: int = 1, per_ms: int = 20) -> Table:
-    """Lab 3's trades from memory, as fast as they are taken.
+def price_and_quantity(
+    table_env: StreamTableEnvironment, rows: int, keys: int = 1, per_ms: int = 20
+) -> Table:
+    """Lab 3's records from memory, as fast as they are taken.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ def trades(table_env: StreamTableEnvironment, rows: int, keys: int = 1, per_ms: 
 
 
 def paced_trades(table_env: StreamTableEnvironment, rows: int, rate: int) -> Table:
-    """Lab 3's trades at an even pace, a second's ``rate`` of them, with the clock as time and as ``sent_ms``."""
+    """Lab 3's records at an even pace, a second's ``rate`` of them, with the clock as time and as ``sent_ms``."""
     clock = "EXTRACT(EPOCH FROM rowtime) * 1000 + EXTRACT(MILLISECOND FROM rowtime) AS sent_ms,"
     source = f"'connector' = 'paced', 'rate' = '{rate}', 'rows' = '{rows}'"
     return _trades(table_env, source, 1, "CURRENT_ROW_TIMESTAMP()", clock)

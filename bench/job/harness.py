@@ -140,7 +140,7 @@ def restore(form: Form, folder: Path, rows: int, **options: str) -> Restored:
 
 
 def _start(form: Form, folder: Path, counts: Path, port: int, skip: int, options: Mapping[str, str]) -> Any:
-    from jobs.environment import table_environment
+    from pipeline.environment import table_environment
 
     overrides = {k.replace("__", ".").replace("_", "-"): v for k, v in options.items()}
     # A busy machine may hold up the whole JVM for a minute.

@@ -1,18 +1,15 @@
-"""Labs 1 and 2 as they are shipped, decoder and all, over records from a file: what a Kinesis source is not part of."""
+"""Applications as they are shipped, decoder and all, over records from a file: what a Kinesis source is not part of."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jobs.ctr_anomaly import job as ctr
-from jobs.pipeline import Pipeline, RecordSource
-from jobs.sessionization import job as sessions
-from jobs.settings import settings
+from pipeline.catalog import find
+from pipeline.pipeline import Pipeline
+from pipeline.settings import settings
+from pipeline.sources import RecordSource
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 
 #: Midnight, so that windows begin with the records; in milliseconds.
 START = 1_700_006_400_000
-CLICKS_OF_A_USER, USERS_AT_ONCE = 10, 200
 
 
 @dataclass(frozen=True)
@@ -53,59 +49,49 @@ class Files:
         return table_env.from_data_stream(table_env.to_data_stream(timed), schema.build())
 
 
-def write_actions(path: Path, records: int, per_ms: int) -> None:
-    """Lab 1's clicks and impressions, half of each, so many a millisecond."""
-    with path.open("w") as file:
-        for n in range(records):
-            action = {"browseraction": ("Click", "Impression")[n % 2], "site": "https://www.mysite.com"}
-            file.write(f"{START + n // per_ms}\t{json.dumps(action)}\n")
+@dataclass(frozen=True)
+class Lab:
+    """What is sent to a lab, and what is counted.
+
+    Attributes
+    ----------
+    backlog, live : int
+        Records to fill the stream with, and to send beside the job.
+    pace, rate : int
+        Records of a second of their own time in the backlog, and of a second beside the job.
+    through : str
+        Query with a row for each record that came through; of the columns that the result is made of, so that Flink
+        computes both at once.
+    result : str
+        What the lab delivers.
+    """
+
+    name: str
+    application: str
+    given: dict[str, dict[str, str]]
+    templates: tuple[str, ...]
+    shards: int
+    backlog: int
+    live: int
+    pace: int
+    rate: int
+    through: str
+    result: str
 
 
-def write_clicks(path: Path, events: int) -> int:
-    """Lab 2's clicks, 10 ms apart; return of how many users: each clicks ten times beside 199 others, then never."""
-    block = USERS_AT_ONCE * CLICKS_OF_A_USER
-    _write(path, ((START + 10 * n, n % USERS_AT_ONCE + n // block * USERS_AT_ONCE) for n in range(events)))
-    return -(-events // block) * USERS_AT_ONCE
+def form_of(name: str, path: Path, relation: str, given: dict[str, dict[str, str]]) -> Form:
+    """An application over records from a file, up to one of its relations."""
 
-
-def write_random_clicks(path: Path, events: int, users: int, per_ms: int) -> None:
-    """Lab 2's clicks, so many a millisecond, each of any user: all of them are there all the time."""
-    random = Random(1)
-    _write(path, ((START + n // per_ms, random.randrange(users)) for n in range(events)))
-
-
-def _write(path: Path, clicks: Iterable[tuple[int, int]]) -> None:
-    with path.open("w") as file:
-        for ms, user in clicks:
-            file.write(
-                f'{ms}\t{{"user_id": "user{user}", "event_timestamp": "{ms}", "event_name": "search",'
-                ' "event_type": "click", "device_type": "desktop"}\n'
-            )
-
-
-def lab1(path: Path) -> Form:
-    """Its scores, one a window of a second."""
-    return _lab(ctr, path, "scores", {"window": {"size": "1"}})
-
-
-def lab2(path: Path, relation: str = "destination_sql_stream") -> Form:
-    """Its session starts, one for each user's ten clicks; or "session_events", a row for each click."""
-    return _lab(sessions, path, relation, {})
-
-
-def _lab(job: Any, path: Path, relation: str, given: dict[str, dict[str, str]]) -> Form:
     def form(table_env: StreamTableEnvironment) -> Table:
-        compose(table_env, job, Files(path), given)
+        compose(table_env, name, Files(path), given)
         return table_env.from_path(relation)
 
     return form
 
 
 def compose(
-    table_env: StreamTableEnvironment, job: Any, source: RecordSource, given: dict[str, dict[str, str]]
+    table_env: StreamTableEnvironment, name: str, source: RecordSource, given: dict[str, dict[str, str]]
 ) -> Pipeline:
-    """Make a lab's relations over any source; they have no sinks yet."""
-    pipeline = Pipeline(table_env, Path(job.__file__).parent)
-    pipeline.source("source_sql_stream", source)
-    job.relations(pipeline, settings(job.Settings, given))
-    return pipeline
+    """Make a lab's relations over any source; nothing is delivered yet."""
+    application = find(name)
+    return Pipeline(table_env, application, settings(application, given), {"source_sql_stream": source})

@@ -28,7 +28,7 @@ function frame(figure) {
   const table = h("div", { class: "table", tabindex: "0", role: "region", "aria-label": `${figure.title}, as a table` });
   const details = h("details", { ontoggle: () => fill(details.closest(".chart"), last.find((f) => f.id === figure.id)) },
     h("summary", {}, "As a table"), table);
-  return h("figure", { class: figure.id === "trades" ? "chart tall" : "chart", dataset: { figure: figure.id }, style: null, "aria-label": figure.title },
+  return h("figure", { class: figure.kind === "scatter" ? "chart tall" : "chart", dataset: { figure: figure.id }, style: null, "aria-label": figure.title },
     h("h4", {}, figure.title), h("p", { class: "hidden" }, figure.summary),
     h("p", { class: "empty" }, "Nothing to draw yet."), h("div", { class: "plot", "aria-hidden": "true" }), details);
 }

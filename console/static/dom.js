@@ -31,10 +31,18 @@ export const count = (number) => Number(number).toLocaleString("en");
 export function cell(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(6)));
-  return String(value);
+  // Flink leaves out the last digits of a time where they are zeros.
+  const moment = /^(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z?)$/.exec(value);
+  return moment ? `${moment[1]}.${(moment[2] || "").padEnd(3, "0")}${moment[3]}` : String(value);
 }
 
-export function clock(moment) {
-  const found = /(\d\d:\d\d:\d\d)/.exec(moment || "");
-  return found ? found[1] : String(moment || "");
+// Of a time on the same day as another, the clock alone.
+export const brief = (text, beside) => (/^\d{4}-\d\d-\d\d[ T]\d\d:/.test(text) && text.slice(0, 10) === (beside || "").slice(0, 10) ? text.slice(11) : text);
+
+export function clock(moment, milliseconds = false) {
+  const found = /(\d\d:\d\d:\d\d)(?:\.(\d+))?/.exec(moment || "");
+  if (!found) return String(moment || "");
+  return milliseconds ? `${found[1]}.${(found[2] || "").padEnd(3, "0").slice(0, 3)}` : found[1];
 }
+
+export const empty = (text) => h("p", { class: "empty" }, text);

@@ -1,6 +1,6 @@
 // The charts, as the page and the report draw them: figures with roles for colours, and a table of each.
 
-const ROLES = ["ink", "muted", "accent"];
+const ROLES = ["ink", "muted", "accent", "s1", "s2", "s3", "s4", "s5"];
 
 function colours() {
   const style = getComputedStyle(document.documentElement);

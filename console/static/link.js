@@ -15,7 +15,7 @@ export function connect(address, draw, lost) {
       last = JSON.parse(event.data);
       draw(last);
     };
-    source.addEventListener("beat", () => {
+    source.addEventListener("heartbeat", () => {
       heard = Date.now();
       if (last) draw(last);
     });

@@ -1,18 +1,20 @@
-"""`kda deploy` against the local AWS, and the resources that an application's role is given."""
+"""`kda deploy` of any application, against the local AWS."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
+import yaml
 from cfnlint.api import lint
 from typer.testing import CliRunner
 
 from cli import deploy
 from infra import local, managed_flink, package, stacks
-from infra.paths import ROOT
-from jobs.catalog import JOBS, job
-from jobs.settings import read_groups, settings
+from infra.clients import client
+from pipeline.application import Application
+from pipeline.catalog import all_applications
+from tests.fleet import fleet
 
 
 @pytest.fixture(autouse=True)
@@ -28,48 +30,70 @@ def run(*arguments: str, code: int = 0, answers: str | None = None) -> str:
     return result.output
 
 
-def resources(name: str, **groups: dict[str, str]) -> dict[str, str]:
-    given = read_groups(ROOT / "flink-conf" / job(name).name / "application_properties.json")
-    for group, values in groups.items():
-        given.setdefault(group, {}).update(values)
-    named = deploy.resources(settings(job(name).settings_model, given))
-    assert set(named) <= set(managed_flink.parameters())
-    return {key: value for key, value in named.items() if value}
-
-
-def test_the_role_is_given_what_the_settings_name() -> None:
-    assert resources("trades") == {
-        "SourceStream": "Demo-samples",
-        "ErrorStream": "Demo-samples-errors",
-        "DeliveryStream": "anomalous_stock_trades_firehose_stream",
-    }
-    assert resources("ctr", tap={"stream": "rows"}) == {
-        "SourceStream": "ctr-clickstream",
-        "ErrorStream": "ctr-errors",
-        "Function": "CSEBeconAnomalyResponse",
-        "TapStream": "rows",
-    }
-    by_arn = {"function": "arn:aws:lambda:eu-west-1:000000000000:function:writer"}
-    assert resources("sessions", sink=by_arn)["Function"] == "writer"
-    assert resources("sessions", sink={"type": "dynamodb"}) == {
-        "SourceStream": "lab-stream",
-        "ErrorStream": "lab-stream-errors",
-        "Table": "CloudAcademyLabs",
-    }
-    landing = {"type": "firehose", "path": "s3://landing/2024/"}
-    assert resources("trades", source=landing, sink={"type": "s3", "path": "s3://found/out/"}) == {
-        "ErrorStream": "Demo-samples-errors",
-        "SourceBucket": "landing",
-        "SinkBucket": "found",
-    }
-
-
-@pytest.mark.parametrize("lab", [j.short for j in JOBS])
+@pytest.mark.parametrize("lab", [a.name for a in all_applications()])
 def test_every_lab_has_a_template_that_is_lint_clean(lab: str) -> None:
     text = run("template", lab, "-p", "source.position=TRIM_HORIZON")
     assert lint(text, config={"regions": ["us-east-1"]}) == []
-    assert f'{{"PropertyGroupId": "job", "PropertyMap": {{"name": "{job(lab).name}"}}}}' in text
-    assert '"position": "TRIM_HORIZON"' in text
+    groups = property_groups(text)
+    assert groups["job"] == {"name": lab}
+    assert groups["source"] == {"position": "TRIM_HORIZON"}
+
+
+def property_groups(text: str) -> dict[str, dict[str, str]]:
+    configuration = yaml.safe_load(text)["Resources"]["Application"]["Properties"]["ApplicationConfiguration"]
+    return {
+        group["PropertyGroupId"]: group["PropertyMap"]
+        for group in configuration["EnvironmentProperties"]["PropertyGroups"]
+    }
+
+
+def test_a_template_of_an_application_that_is_no_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By path from anywhere, with a role for each of its streams and destinations."""
+    folder = fleet(tmp_path, "my-fleet").folder
+    monkeypatch.chdir(tmp_path)
+    text = run("template", "./my-fleet", "-p", "tap.stream=seen", "-p", "source.stream=telemetry-2")
+    assert text == run("template", str(folder), "-p", "tap.stream=seen", "-p", "source.stream=telemetry-2")
+    assert lint(text, config={"regions": ["us-east-1"]}) == []
+    assert "*id0" not in text, "CloudFormation knows no YAML aliases"
+    assert property_groups(text)["job"] == {"name": "my_fleet"}
+    for resource in (
+        "stream/telemetry-2",
+        "stream/my_fleet-errors",
+        "stream/seen",
+        "stream/fleet-alerts",
+        "deliverystream/fleet-averages",
+        "table/fleet-newest",
+        "function:fleet-pager",
+        "s3:::fleet-doors/*",
+        "s3:::fleet-landing/*",
+    ):
+        assert text.count(f"{resource}\n") == 1, resource
+
+
+def one_line(*arguments: str, code: int = 1) -> str:
+    (line,) = run(*arguments, code=code).splitlines()
+    return line
+
+
+def test_what_can_not_be_deployed_is_said_in_a_line(tmp_path: Path) -> None:
+    application = fleet(tmp_path)
+    folder = str(application.folder)
+    assert one_line("template", "fleat").endswith(
+        "application must be one of ctr, sessions, trades, or a folder with application.yaml, got 'fleat'"
+    )
+    assert "nothing/application.yaml: no such file" in one_line("template", str(tmp_path / "nothing"))
+    for name in ("*", "function-$x", "x$y"):
+        assert one_line("template", folder, "-p", f"told.function={name}") == (
+            "kda deploy: told: required the name of one AWS resource, without * ? $ and quotes, "
+            f"got 'function:{name}'"
+        )
+    assert "told.stream is required with type kinesis" in one_line(
+        "template", folder, "-p", "told.type=kinesis"
+    )
+    (application.folder / "hot.sql").unlink()
+    assert "required a file hot.sql" in one_line("template", folder)
+    (application.folder / "application.yaml").write_text("title: [")
+    assert "application.yaml:1:9: no YAML" in one_line("template", folder)
 
 
 def test_mistakes_are_found_before_anything_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +108,7 @@ def test_mistakes_are_found_before_anything_is_deployed(monkeypatch: pytest.Monk
     assert "anomalies.treshold is no property" in run(
         "trades", "-p", "anomalies.treshold=1", *nowhere, code=1
     )
-    assert "job must be one of trades" in run("up", "trade", *nowhere, code=2)
+    assert "application must be one of ctr, sessions, trades" in run("up", "trade", *nowhere, code=1)
     assert "No such command 'trade'" in run("trade", *nowhere, code=2)
     assert "either --endpoint or --aws" in run("start", "trades", "--aws", *nowhere, code=2)
 
@@ -107,14 +131,14 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_a_lab_s_life(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zipped = tmp_path / "package.zip"
     zipped.write_bytes(b"zip")
-    monkeypatch.setattr(package, "build", lambda: package.Contents(zipped, 3, {}))
+    monkeypatch.setattr(package, "build", lambda application: package.Contents(zipped, 3, {}))
     there = ("--endpoint", endpoint)
 
-    assert "kda-trade-anomalies is not deployed" in run("status", "trades", *there, code=1)
-    assert "kda-trade-anomalies is not deployed" in run("update", "trades", *there, code=1)
+    assert "kda-trades is not deployed" in run("status", "trades", *there, code=1)
+    assert "kda-trades is not deployed" in run("update", "trades", *there, code=1)
     shown = run("up", "trades", *there, "-P", "Parallelism=2", "-P", "ShardCount=2")
     assert "TradeStreamName: Demo-samples" in shown
-    assert "kda-trade-anomalies: ready, version" in shown
+    assert "kda-trades: ready, version" in shown
     assert "parallelism 2, no snapshot" in shown
     assert "kda deploy start trades" in shown
     assert "ready" in run("status", "trades", *there, code=1)
@@ -122,7 +146,37 @@ def test_a_lab_s_life(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "running" in run("status", "trades", *there)
     assert "running" in run("update", "trades", *there, "-p", "anomalies.threshold=2")
     assert "ShardCount: no parameter" in run("update", "trades", *there, "-P", "ShardCount=3", code=1)
-    assert "newest snapshot STOP-kda-trade-anomalies" in run("stop", "trades", *there)
+    assert "newest snapshot STOP-kda-trades" in run("stop", "trades", *there)
     assert "Aborted" in run("delete", "trades", *there, answers="n\n", code=1)
     assert "deleted" in run("delete", "trades", *there, answers="y\n")
     assert "not deployed" in run("status", "trades", *there, code=1)
+
+
+@pytest.mark.aws
+def test_the_life_of_an_application_that_is_no_lab(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    def build(application: Application) -> package.Contents:
+        built.append(application.name)
+        zipped = tmp_path / "package.zip"
+        zipped.write_bytes(b"zip")
+        return package.Contents(zipped, 3, {})
+
+    monkeypatch.setattr(package, "build", build)
+    folder, there = str(fleet(tmp_path).folder), ("--endpoint", endpoint)
+    assert f"kda deploy up {folder}" in run("status", folder, *there, code=1)
+    # Without `up`, as with a lab.
+    shown = run(folder, *there, "-p", "source.stream=trucks", "-P", "ShardCount=2", "-P", "Parallelism=2")
+    assert "SourceStreamName: trucks" in shown
+    assert "NewestTableName: fleet-newest" in shown
+    assert f"kda deploy start {folder}" in shown
+    assert built == ["fleet"]
+    summary = client("kinesis", endpoint).describe_stream_summary(StreamName="trucks")
+    assert summary["StreamDescriptionSummary"]["OpenShardCount"] == 2
+    assert "running" in run("start", folder, *there)
+    assert "running" in run("update", folder, *there, "-p", "source.stream=trucks")
+    assert "newest snapshot" in run("stop", folder, *there)
+    assert "fleet: deleted" in run("delete", folder, "--yes", *there)
+    assert client("kinesis", endpoint).list_streams()["StreamNames"] == []

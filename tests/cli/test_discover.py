@@ -1,4 +1,4 @@
-"""`kda discover` against the local AWS: the table, the saved statement, the call's answer, mistakes in one line."""
+"""`kda discover` against the local AWS: the table, the saved source, the call's answer, mistakes in one line."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli import discover
-from jobs import sql
+from pipeline.document import load
 from tests.conftest import LocalAws
 
 pytestmark = pytest.mark.aws
@@ -52,11 +52,11 @@ def test_shows_columns_rows_and_what_does_not_fit(local_aws: LocalAws, stream: s
 
 
 def test_saves_what_a_job_reads(local_aws: LocalAws, stream: str, tmp_path: Path) -> None:
-    path = tmp_path / "source_sql_stream.sql"
+    path = tmp_path / "telemetry.yaml"
     assert kda(local_aws, stream, "--seconds", "1", "--save", str(path)).exit_code == 0
-    statement = sql.bind(sql.load(path), {})
-    assert "CREATE TABLE source_sql_stream (" in statement
-    assert "`geo_lat` BIGINT COMMENT '$.geo.lat'" in statement
+    source = load(path.read_text())["sources"]["telemetry"]
+    assert source["stream"] == stream
+    assert source["columns"]["geo_lat"] == "BIGINT $.geo.lat"
 
 
 def test_json_is_the_calls_answer_and_nothing_else(local_aws: LocalAws, stream: str) -> None:

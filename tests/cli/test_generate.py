@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from cli import generate
+
+FLEET = Path(__file__).parents[1] / "console" / "fleet"
 
 app = typer.Typer()
 app.command("generate")(generate.generate)
@@ -26,6 +29,16 @@ def test_preview_shows_five_records_and_needs_no_target():
     result = kda("--template", "click", "--preview")
     assert result.exit_code == 0
     assert result.output.count('"Click"') == 5
+
+
+def test_an_applications_senders_go_to_its_stream():
+    result = kda(str(FLEET), "--preview")
+    assert result.exit_code == 0
+    assert len(re.findall('"motion"', result.output)) == 5
+    assert kda("trades", "--preview").exit_code == 2
+    assert "kda produce trades" in kda("trades", "--preview").output
+    assert kda("none", "--preview").exit_code == 2
+    assert kda("ctr", "--template", "click", "--preview").exit_code == 2
 
 
 def test_preview_of_a_scenario_shows_each_template_once():
@@ -95,7 +108,7 @@ def test_a_scenario_may_name_its_target_and_the_option_is_stronger(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
-        ((), "name a --template or a --scenario", 2),
+        ((), "name an APPLICATION, a --template or a --scenario", 2),
         (("--template", "click"), "must be stream:NAME, firehose:NAME, file:PATH or null, got nothing", 2),
         (("--template", "click", "--to", "kafka:x"), "got kafka:x", 2),
         (("--template", "click", "--to", "stream:"), "got stream:", 2),

@@ -77,3 +77,18 @@ def test_an_empty_table_and_a_missing_one(local_aws: Any, table: str) -> None:
     assert result.exit_code == 1
     assert "kda items: table absent: " in result.output
     assert "ResourceNotFoundException" in result.output
+
+
+def test_an_application_has_the_table_that_its_function_writes_to(
+    local_aws: Any, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        items, "tables_of", lambda target, services: [table] if target.type == "lambda" else []
+    )
+    put(local_aws, table, session_id="s1", latest_time="10:00:00")
+    result = kda_items("sessions", "--endpoint", local_aws.endpoint)
+    assert result.output.endswith(f"1 of 1 items of {table}\n")
+    result = kda_items("trades", "--endpoint", local_aws.endpoint)
+    assert result.exit_code == 1
+    assert "trades writes to no table" in result.output
+    assert kda_items("--endpoint", local_aws.endpoint).exit_code == 2

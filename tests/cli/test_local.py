@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from cli.local import app
 from infra import clients, local, stacks
+from tests.fleet import fleet
 
 pytestmark = pytest.mark.aws
 
@@ -43,7 +44,7 @@ def test_up_status_reset_down(data: Path) -> None:
     assert endpoint is not None
     assert (up.exit_code, up.output) == (
         0,
-        f"The local AWS is up at {endpoint} with the stacks of trades, ctr, sessions.\n",
+        f"The local AWS is up at {endpoint} with the stacks of ctr, sessions, trades.\n",
     )
     status = kda_local("status")
     assert status.exit_code == 0
@@ -70,6 +71,24 @@ def test_up_status_reset_down(data: Path) -> None:
     assert not data.exists()
     down = kda_local("down")
     assert (down.exit_code, down.output) == (0, "The local AWS did not run; nothing is left of it.\n")
+
+
+def test_an_application_that_is_no_lab_gets_its_stack_beside_them(data: Path, tmp_path: Path) -> None:
+    """By its folder, from anywhere; what another application's stream is named for is told."""
+    shared = fleet(tmp_path)
+    path = shared.folder / "application.yaml"
+    path.write_text(path.read_text().replace("fleet-telemetry", "Demo-samples"))
+    up = kda_local("up", str(shared.folder))
+    assert up.exit_code == 0, up.output
+    told, last = up.output.splitlines()
+    assert told == "Kinesis Stream Demo-samples is there already, and used as it is."
+    assert last.endswith("with the stacks of ctr, sessions, trades, fleet.")
+    status = kda_local("status").output
+    assert "\nfleet:\n" in status
+    assert "fleet-alerts\n" in status
+    wrong = kda_local("up", str(tmp_path / "nowhere"))
+    assert (wrong.exit_code, len(wrong.output.splitlines())) == (1, 1)
+    assert "no such file" in wrong.output
 
 
 def test_reset_starts_one_that_does_not_run(data: Path) -> None:
@@ -143,6 +162,6 @@ def test_up_killed_midway_is_finished_by_the_next(data: Path) -> None:
     process.wait()
     assert kda_local("up").exit_code == 0
     endpoint = local.find(data)
-    assert all(stacks.outputs(endpoint, lab) for lab in stacks.STACKS)
+    assert set(stacks.deployed(endpoint)) == {"ctr", "sessions", "trades"}
     assert kda_local("down").exit_code == 0
     assert local.processes(data) == {}

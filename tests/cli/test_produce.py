@@ -5,14 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from cli import produce
+from generator.sinks import Delivery, Record
 from infra import local
+
+app = typer.Typer()
+app.command()(produce.produce)
 
 
 def kda_produce(*arguments: str) -> Result:
-    return CliRunner().invoke(produce.app, ["trades", *arguments], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, ["trades", *arguments], env={"COLUMNS": "200"})
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def test_it_sends_the_trades_and_lists_the_anomalies(local_aws: Any, stream: str
     listed = [json.loads(line) for line in ledger.read_text().splitlines()]
     assert 120 <= len(listed) <= 127
     assert [trade for trade in trades if trade in listed] == listed
-    assert result.output.startswith("1,234 trades sent (")
+    assert result.output.startswith("1,234 records sent (")
     assert result.output.endswith(f"/s), {len(listed)} of them anomalous, 0 failed\n")
 
 
@@ -62,8 +67,8 @@ def test_the_rate_is_kept(local_aws: Any, stream: str) -> None:
 @pytest.mark.aws
 def test_it_ends_after_so_many_seconds_trades(local_aws: Any, stream: str) -> None:
     there = ("--endpoint", local_aws.endpoint, "--stream", stream, "--rate", "100")
-    assert kda_produce(*there, "--seconds", "0.4").output.startswith("40 trades sent")
-    assert kda_produce(*there, "--seconds", "60", "--count", "7").output.startswith("7 trades sent")
+    assert kda_produce(*there, "--seconds", "0.4").output.startswith("40 records sent")
+    assert kda_produce(*there, "--seconds", "60", "--count", "7").output.startswith("7 records sent")
     assert len(arrived(local_aws, stream)) == 47
 
 
@@ -86,31 +91,46 @@ def test_without_an_aws_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "not both" in result.output
 
 
+class Sink:
+    """Takes even ids; a batch may be interrupted."""
+
+    def __init__(self, interrupted_from: int) -> None:
+        self.interrupted_from = interrupted_from
+
+    def send(self, records: list[Record]) -> Delivery:
+        ids = [json.loads(record.text)["id"] for record in records]
+        if ids[0] >= self.interrupted_from:
+            raise KeyboardInterrupt
+        taken = [record for id_, record in zip(ids, records, strict=True) if id_ % 2 == 0]
+        return Delivery(sent=taken, failed=[record for record in records if record not in taken])
+
+
 def test_what_is_refused_to_the_end_is_counted_and_not_listed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def refuse_odd_ids(kinesis: Any, stream: str, trades: list[dict[str, Any]], left: Any) -> list[Any]:
-        return [trade for trade in trades if trade["id"] % 2]
-
-    monkeypatch.setattr(produce, "put_trades", refuse_odd_ids)
+    monkeypatch.setattr(produce.sinks, "kinesis", lambda client, stream: Sink(10**9))
     ledger = tmp_path / "ledger.jsonl"
     result = kda_produce(
         *("--endpoint", "http://127.0.0.1:1", "--count", "100", "--rate", "100000"),
         *("--anomaly-share", "1", "--ledger", str(ledger)),
     )
     assert result.exit_code == 1
-    assert result.output.startswith("50 trades sent (")
+    assert result.output.startswith("50 records sent (")
     assert result.output.endswith("50 of them anomalous, 50 failed\n")
     assert [json.loads(line)["id"] for line in ledger.read_text().splitlines()] == list(range(2, 101, 2))
 
 
 def test_ctrl_c_ends_it_with_its_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt_the_third(kinesis: Any, stream: str, trades: list[dict[str, Any]], left: Any) -> list[Any]:
-        if trades[0]["id"] > 20:
-            raise KeyboardInterrupt
-        return []
-
-    monkeypatch.setattr(produce, "put_trades", interrupt_the_third)
+    monkeypatch.setattr(produce.sinks, "kinesis", lambda client, stream: Sink(21))
     result = kda_produce("--endpoint", "http://127.0.0.1:1", "--rate", "100")
-    assert result.exit_code == 0
-    assert result.output.startswith("20 trades sent (")
+    assert result.exit_code == 1
+    assert result.output.startswith("10 records sent (")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("ctr", "ctr has no producer among its senders"), ("none", "must be one of")]
+)
+def test_an_application_without_a_producer_is_one_line(name: str, reason: str) -> None:
+    result = CliRunner().invoke(app, [name, "--count", "1", "--endpoint", "http://127.0.0.1:1"])
+    assert result.exit_code == 2
+    assert reason in result.output

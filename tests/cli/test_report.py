@@ -62,6 +62,13 @@ def test_found_against_injected() -> None:
     assert "recall" not in report.page(report.Report("trades", {}))
 
 
+def test_counts_are_of_all_rows_not_of_those_that_are_kept() -> None:
+    rows = {"temp_stream": [{"id": 1}] * 3, "source_sql_stream": [{"id": 1}]}
+    text = report.page(report.Report("trades", rows, totals={"temp_stream": 14_540.0}))
+    assert "<dt>temp_stream</dt><dd>about 14,540 rows, 3 of them here</dd>" in text
+    assert "<dt>source_sql_stream</dt><dd>1 row</dd>" in text
+
+
 def test_read_gives_what_was_written(tmp_path: Path) -> None:
     report.write(tmp_path / "report.html", DATA)
     assert report.read(tmp_path / "report.json") == DATA

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from cli.demo_job import DemoJob, running_job
-from cli.demo_trades import json_documents
-from console.labs import LABS
+from jobs.trades.demo import json_documents
 from tests.canaries import CREDENTIALS, leaks
 from tests.conftest import LocalAws
 from udfs.random_cut_forest import RandomCutForest
@@ -28,7 +27,7 @@ PROPERTIES = {
     "random_cut_forest.sub_sample_size": "64",
     "random_cut_forest.number_of_trees": "30",
     "sink.type": "s3",
-    "tap.stream": LABS["trades"].taps,
+    "tap.stream": "Demo-samples-taps",
 }
 
 

@@ -5,10 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +14,31 @@ import pytest
 
 from cli import run
 from infra import flink
-from infra.paths import ROOT
-from jobs.catalog import job
-from jobs.settings import override, read_groups
+from pipeline.catalog import find
+from pipeline.settings import settings
 
 
-def test_a_job_that_runs_is_not_started_twice(tmp_path: Path) -> None:
-    class Rest(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Rest) as rest:
-        threading.Thread(target=rest.serve_forever, daemon=True).start()
-        with flink.registered("ctr_anomaly", rest.server_port, "1", tmp_path / "flink"):
-            done = subprocess.run(
-                [sys.executable, "-m", "cli.main", "run", "ctr", "--endpoint", "http://127.0.0.1:1"],
-                capture_output=True,
-                text=True,
-                timeout=60,
-                env=os.environ | {"KDA_STATE": str(tmp_path)},
-            )
-            assert flink.running("ctr_anomaly", tmp_path / "flink"), "its entry is left alone"
-        rest.shutdown()
-    assert done.returncode == 2
-    assert done.stderr == f"kda: ctr runs already, as process {os.getpid()}: see `kda status`\n"
+def test_a_job_that_runs_or_starts_is_not_started_twice(tmp_path: Path) -> None:
+    state = os.environ | {"KDA_STATE": str(tmp_path)}
+    code = (
+        "import sys; from infra import flink; flink.claim('ctr'); print('mine', flush=True); sys.stdin.read()"
+    )
+    first = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=state
+    )
+    command = [sys.executable, "-m", "cli.main", "run", "ctr", "--endpoint", "http://127.0.0.1:1"]
+    try:
+        assert first.stdout
+        assert first.stdout.readline() == "mine\n"
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=state)
+        assert done.returncode == 2
+        assert done.stderr == f"kda: ctr runs already, as process {first.pid}: see `kda status`\n"
+    finally:
+        first.kill()
+        first.wait()
+    # Killed as it was, it holds nothing any more.
+    again = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, env=state)
+    assert again.stdout == "mine\n", again.stderr
 
 
 def test_stopped_before_its_tasks_run_it_says_so_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +61,7 @@ def test_stopped_before_its_tasks_run_it_says_so_and_ends(capsys: pytest.Capture
             pass
 
     client = Client()
-    assert run._stop_with_savepoint(job("trades"), client) == 1
+    assert run._stop_with_savepoint(find("trades"), client) == 1
     assert client.ended
     assert capsys.readouterr().err.replace("\n", " ").strip() == (
         "trades: no savepoint could be taken: its tasks did not all run yet. --resume goes on from the state before"
@@ -122,15 +117,13 @@ def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_
 def test_with_micro_batches_python_is_given_more_at_a_time(
     milliseconds: str, bundle: tuple[str, str | None]
 ) -> None:
-    groups = read_groups(ROOT / "flink-conf" / "trade_anomalies" / "application_properties.json")
-    groups = override(
-        groups, ["aws.endpoint=http://127.0.0.1:1", f"random_cut_forest.micro_batch={milliseconds}"]
-    )
-    told = flink.cluster("trades", micro_batch=run._micro_batch(job("trades"), groups))
+    trades = find("trades")
+    given = settings(trades, {"random_cut_forest": {"micro_batch": milliseconds}})
+    told = flink.cluster("trades", micro_batch=run._micro_batch(trades, given))
     options = ("python.fn-execution.bundle.time", "python.fn-execution.bundle.size")
     assert tuple(told.get(option) for option in options) == bundle
 
 
 def test_a_job_without_a_forest_has_no_micro_batches() -> None:
-    groups = read_groups(ROOT / "flink-conf" / "sessionization" / "application_properties.json")
-    assert not run._micro_batch(job("sessions"), override(groups, ["aws.endpoint=http://127.0.0.1:1"]))
+    sessions = find("sessions")
+    assert not run._micro_batch(sessions, settings(sessions, {}))

@@ -9,14 +9,20 @@ import typer
 from typer.testing import CliRunner
 
 from cli import status
+from infra import flink
 from infra.flink_health import Health, health
+from pipeline.catalog import JOBS, read
 
 app = typer.Typer()
 app.command()(status.status)
 
 
 @pytest.fixture(autouse=True)
-def _no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(status, "APPLICATIONS", tmp_path / "applications")
+    started = flink.started_here
+    monkeypatch.setattr(status.flink, "started_here", lambda: started(tmp_path))
+
     def none(endpoint: Any, aws: bool) -> None:
         raise typer.BadParameter("no local AWS runs")
 
@@ -24,9 +30,7 @@ def _no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kda(monkeypatch: pytest.MonkeyPatch, found: Health) -> Any:
-    monkeypatch.setattr(
-        status, "health", lambda job: found if job == "trade_anomalies" else Health("stopped")
-    )
+    monkeypatch.setattr(status, "health", lambda job: found if job == "trades" else Health("stopped"))
     return CliRunner(env={"COLUMNS": "80"}).invoke(app, [])
 
 
@@ -55,6 +59,32 @@ def test_a_job_in_trouble_is_an_exit_code(monkeypatch: pytest.MonkeyPatch, found
     result = kda(monkeypatch, found)
     assert result.exit_code == 1
     assert ("killed" if found.state == "lost" else "trades: restarting: KeyError: 'price'") in result.output
+
+
+def test_what_runs_from_another_folder_is_shown_with_its_errors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fleet = Path(__file__).parents[1] / "console" / "fleet"
+    asked = []
+
+    def errors(chosen: Any, endpoint: str | None) -> str:
+        asked.append((chosen.error_stream, endpoint))
+        return "3"
+
+    monkeypatch.setattr(status.target, "choose", lambda endpoint, aws: "http://x")
+    monkeypatch.setattr(status, "_errors", errors)
+    with flink.registered("fleet", 1, "1", tmp_path, fleet), flink.registered("gone", 1, "1", tmp_path):
+        result = kda(monkeypatch, Health("stopped"))
+    lines = {line.strip("│ ").split()[0]: line for line in result.output.splitlines() if "stopped" in line}
+    assert set(lines) == {"ctr", "fleet", "gone", "sessions", "trades"}
+    assert "no AWS" not in result.output
+    assert ("fleet-errors", "http://x") in asked
+    assert "unreadable" in lines["gone"]
+
+
+def test_a_stream_that_is_not_there_is_no_missing_aws() -> None:
+    chosen = read(JOBS / "ctr")
+    assert status._errors(chosen, "http://127.0.0.1:1") == "no answer"
 
 
 def test_a_killed_job_is_not_a_stopped_one(tmp_path: Path) -> None:

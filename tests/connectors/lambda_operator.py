@@ -1,7 +1,6 @@
 """The Lambda sink's operator without Flink: its state pickles at each commit, its timers fire when told."""
 
 import base64
-import io
 import json
 import pickle
 import time
@@ -23,15 +22,15 @@ class FakeFunction:
         self.fate = fate
         self.sent: list[list[dict[str, Any]]] = []
 
-    def invoke(self, Payload: bytes, **_: Any) -> dict[str, Any]:
-        records = json.loads(Payload)["records"]
+    def invoke(self, payload: bytes) -> bytes:
+        records = json.loads(payload)["records"]
         rows = [json.loads(base64.b64decode(r["data"])) for r in records]
         self.sent.append(rows)
         results = [
             {"recordId": r["recordId"], "result": self.fate(row)}
             for r, row in zip(records, rows, strict=True)
         ]
-        return {"Payload": io.BytesIO(json.dumps({"records": results}).encode())}
+        return json.dumps({"records": results}).encode()
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -97,7 +96,7 @@ class Harness:
         self.errors: list[Row] = []
         self.now = 1_000_000
         self.rowtime = NO_TIMESTAMP
-        self.operator = LambdaSink(options, make_client=lambda _: function)
+        self.operator = LambdaSink(options, make_function=lambda _: function)
         self.operator.open(self)
         self.bucket = 0
 

@@ -9,8 +9,8 @@ import pytest
 from connectors.check import ConnectorError
 from connectors.dynamodb import DynamoDbSink
 from infra import flink
-from jobs.environment import table_environment
-from jobs.sql import with_options
+from pipeline.environment import table_environment
+from pipeline.sql import with_options
 from tests.conftest import LocalAws
 
 SINK = DynamoDbSink("Sessions", "session_id", "us-east-1")

@@ -13,7 +13,7 @@ import pytest
 from connectors.check import ConnectorError
 from connectors.firehose import FirehoseLanding
 from infra import flink
-from jobs.environment import table_environment
+from pipeline.environment import table_environment
 from tests.conftest import LocalAws
 
 SOON = timedelta(seconds=3)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import types
 from typing import Any
 
 import pytest
@@ -15,20 +16,12 @@ from botocore.exceptions import (
 
 from connectors import lambda_calls
 from connectors.check import ConnectorError
-from connectors.lambda_calls import (
-    CallFailed,
-    CallRefused,
-    call,
-    check_function,
-    lambda_client,
-)
-from connectors.lambda_contract import Delivery
-from connectors.lambda_options import LambdaSinkOptions
+from connectors.lambda_calls import CallFailed, CallRefused, LambdaFunction, deliver
+from connectors.lambda_contract import Delivery, Refusal
+from connectors.lambda_sink import LambdaSinkOptions, check_function
 
-OPTIONS = LambdaSinkOptions(
-    "f", "eu-west-1", endpoint="http://127.0.0.1:1", timeout_seconds=30, concurrency=3
-)
 BATCH = [Delivery(1, "0-1", b"{}")]
+OK = b'{"records":[{"recordId":"0-1","result":"Ok"}]}'
 
 
 class FakeClient:
@@ -38,12 +31,19 @@ class FakeClient:
         self.payload = payload
         self.answer = answer
         self.calls: list[dict[str, Any]] = []
+        self.meta = types.SimpleNamespace(config=types.SimpleNamespace(read_timeout=30))
 
     def invoke(self, **arguments: Any) -> dict[str, Any]:
         self.calls.append(arguments)
         if isinstance(self.payload, Exception):
             raise self.payload
         return {**self.answer, "Payload": io.BytesIO(self.payload)}
+
+
+def call(client: FakeClient) -> dict[str, Refusal]:
+    function = LambdaFunction("f", "eu-west-1", "http://127.0.0.1:1")
+    function._client = client
+    return deliver(function, "arn:a", BATCH)
 
 
 def refusal(code: str, status: int) -> ClientError:
@@ -54,11 +54,12 @@ def refusal(code: str, status: int) -> ClientError:
 
 
 def test_a_call_is_synchronous_and_by_contract() -> None:
-    client = FakeClient(b'{"records":[{"recordId":"0-1","result":"Ok"}]}')
-    assert call(client, OPTIONS, BATCH) == {}
+    client = FakeClient(OK)
+    assert call(client) == {}
     (arguments,) = client.calls
     event = json.loads(arguments.pop("Payload"))
     assert arguments == {"FunctionName": "f", "InvocationType": "RequestResponse"}
+    assert event["applicationArn"] == "arn:a"
     assert event["records"][0]["recordId"] == "0-1"
 
 
@@ -72,21 +73,27 @@ def test_a_call_is_synchronous_and_by_contract() -> None:
 )
 def test_an_error_in_the_function_fails_the_call(text: str, name: str) -> None:
     with pytest.raises(CallFailed) as error:
-        call(FakeClient(text.encode(), FunctionError="Unhandled"), OPTIONS, BATCH)
+        call(FakeClient(text.encode(), FunctionError="Unhandled"))
     assert error.value.failure.name == name
     assert error.value.failure.message[:100] == text[:100]
     assert not error.value.failure.final
 
 
+def test_an_answer_of_another_form_fails_the_call() -> None:
+    with pytest.raises(CallFailed, match=r"the answer must be .* got 'null'") as error:
+        call(FakeClient(b"null"))
+    assert (error.value.failure.name, error.value.failure.final) == ("DeliveryFailed", False)
+
+
 def test_no_answer_in_time_fails_the_call() -> None:
     with pytest.raises(CallFailed, match="no answer within 30 s") as error:
-        call(FakeClient(ReadTimeoutError(endpoint_url="x")), OPTIONS, BATCH)
+        call(FakeClient(ReadTimeoutError(endpoint_url="x")))
     assert error.value.failure.name == "Timeout"
 
 
 def test_a_call_that_is_too_large_fails_for_good() -> None:
     with pytest.raises(CallFailed) as error:
-        call(FakeClient(refusal("RequestTooLargeException", 413)), OPTIONS, BATCH)
+        call(FakeClient(refusal("RequestTooLargeException", 413)))
     assert error.value.failure.final
 
 
@@ -104,7 +111,7 @@ def test_a_call_that_is_too_large_fails_for_good() -> None:
 )
 def test_a_call_that_lambda_does_not_take_is_refused(error: Exception) -> None:
     with pytest.raises(CallRefused):
-        call(FakeClient(error), OPTIONS, BATCH)
+        call(FakeClient(error))
 
 
 @pytest.mark.parametrize(
@@ -120,26 +127,43 @@ def test_a_call_that_lambda_does_not_take_is_refused(error: Exception) -> None:
 )
 def test_what_waiting_can_not_help_is_one_clear_line(error: Exception, message: str) -> None:
     with pytest.raises(ConnectorError, match=message) as raised:
-        call(FakeClient(error), OPTIONS, BATCH)
+        call(FakeClient(error))
     assert "\n" not in str(raised.value)
 
 
-def test_a_function_may_not_run_longer_than_the_sink_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lambda_calls, "require", lambda *_, **__: {"Timeout": 29})
-    check_function(OPTIONS)
-    monkeypatch.setattr(lambda_calls, "require", lambda *_, **__: {"Timeout": 30})
-    with pytest.raises(ConnectorError, match="must be more than the 30 s that function f may run, got 30"):
-        check_function(OPTIONS)
-
-
-def test_the_client_tries_once_and_waits_as_told() -> None:
-    config = lambda_client(OPTIONS).meta.config
+@pytest.mark.parametrize(("timeout", "waits"), [(3, 18), (65, 80), (900, 915)])
+def test_a_call_has_as_long_as_the_function_may_run_whatever_that_is(
+    timeout: int, waits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lambda_calls, "require", lambda *_, **__: {"Timeout": timeout})
+    check_function(LambdaSinkOptions("f", "eu-west-1"))
+    config = LambdaFunction("f", "eu-west-1", None, connections=3).client().meta.config
     assert config.retries["total_max_attempts"] == 1
-    assert (config.read_timeout, config.connect_timeout, config.max_pool_connections) == (30, 10, 3)
+    assert (config.read_timeout, config.connect_timeout, config.max_pool_connections) == (waits, 10, 3)
+
+
+def test_a_time_out_that_cant_be_read_is_the_longest_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: Any, **__: Any) -> Any:
+        raise ConnectorError("AccessDenied")
+
+    monkeypatch.setattr(lambda_calls, "require", denied)
+    assert LambdaFunction("f", "eu-west-1", None).client().meta.config.read_timeout == 915
+
+
+def test_a_time_out_that_was_raised_meanwhile_is_read_after_a_call_without_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    function = LambdaFunction("f", "eu-west-1", None)
+    clients = [FakeClient(ReadTimeoutError(endpoint_url="x")), FakeClient(OK)]
+    monkeypatch.setattr(function, "client", lambda: clients.pop(0))
+    with pytest.raises(CallFailed):
+        deliver(function, "arn:a", BATCH)
+    assert deliver(function, "arn:a", BATCH) == {}
+    assert deliver(function, "arn:a", BATCH) == {}
 
 
 def test_nobody_there_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with pytest.raises(ConnectorError, match=r"Lambda function f: .* can't be reached"):
-        check_function(OPTIONS)
+        check_function(LambdaSinkOptions("f", "eu-west-1", endpoint="http://127.0.0.1:1"))

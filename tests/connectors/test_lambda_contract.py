@@ -1,6 +1,7 @@
 """KDA's contract: the event, the answer, the size."""
 
 import base64
+import contextlib
 import doctest
 import json
 from types import ModuleType
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors import lambda_contract, lambda_lane, row_json
-from connectors.lambda_contract import PAYLOAD_LIMIT, Delivery, event, refusals, room_for_records
+from connectors import lambda_contract, lambda_lane, row_csv, row_json
+from connectors.lambda_contract import PAYLOAD_LIMIT, AnswerError, Delivery, event, refusals, room_for_records
 from connectors.lambda_options import LambdaSinkOptions
 
 ARN = 'arn:aws:kinesisanalytics:us-east-1:000000000000:application/"quoted"'
@@ -69,36 +70,59 @@ def test_the_size_of_an_event_is_never_more_than_its_rows_were_counted(
             {"0-1", "0-2"},
         ),
         ('{"records":[]}', {"0-1", "0-2"}),
-        ('{"records":{}}', {"0-1", "0-2"}),
-        ('{"records":["0-1","0-2"]}', {"0-1", "0-2"}),
-        ('{"records":[{"recordId":"0-1"}]}', {"0-1", "0-2"}),
-        ("null", {"0-1", "0-2"}),
-        ('"Ok"', {"0-1", "0-2"}),
-        ("", {"0-1", "0-2"}),
-        ("<html>", {"0-1", "0-2"}),
-        ("[" * 100_000, {"0-1", "0-2"}),
+        # Entries are read one by one: what can't be read spoils no other.
+        ('{"records":["0-1",{"recordId":"0-2","result":"Ok"}]}', {"0-1"}),
+        ('{"records":[{"recordId":"0-1"},{"recordId":"0-2","result":"Ok"}]}', {"0-1"}),
+        ('{"records":[null,{"result":"Ok"},{"recordId":"0-2","result":"Ok"}]}', {"0-1"}),
+        ('{"records":[{"recordId":["0-1"],"result":{}},{"recordId":"0-2","result":"Ok"}]}', {"0-1"}),
     ],
 )
 def test_only_ok_is_taken(answer: str, refused: set[str]) -> None:
     assert set(refusals(answer.encode(), TWO)) == refused
 
 
+def test_a_record_that_is_named_without_a_result_is_told_from_one_that_is_not_named() -> None:
+    refused = refusals(b'{"records":[{"recordId":"0-1"}]}', TWO)
+    assert refused["0-1"] == ("the result must be 'Ok' or 'DeliveryFailed', got None", True)
+    assert refused["0-2"] == ("the answer has no recordId 0-2", False)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "null",
+        '"Ok"',
+        "",
+        "<html>",
+        "[]",
+        '{"records":{}}',
+        '{"records":"0-1"}',
+        '{"records":null}',
+        "[" * 100_000,
+    ],
+)
+def test_an_answer_of_another_form_says_nothing_of_any_record(answer: str) -> None:
+    with pytest.raises(AnswerError, match="the answer must be"):
+        refusals(answer.encode(), TWO)
+
+
 @given(st.binary())
 def test_any_answer_is_borne(answer: bytes) -> None:
-    assert set(refusals(answer, TWO)) <= {"0-1", "0-2"}
+    with contextlib.suppress(AnswerError):
+        assert set(refusals(answer, TWO)) <= {"0-1", "0-2"}
 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("function", "", "lambda_sink.function must be set, got ''"),
-        ("concurrency", 0, "lambda_sink.concurrency must be between 1 and 128, got 0"),
-        ("batch_seconds", 61.0, "lambda_sink.batch_seconds must be between 0 and 60, got 61.0"),
-        ("batch_seconds", float("nan"), "lambda_sink.batch_seconds must be between 0 and 60, got nan"),
-        ("batch_records", 10_001, "lambda_sink.batch_records must be between 1 and 10000, got 10001"),
-        ("timeout_seconds", 0.5, "lambda_sink.timeout_seconds must be between 1 and 900, got 0.5"),
-        ("max_buffered", 0, "lambda_sink.max_buffered must be between 1 and 1000000, got 0"),
-        ("max_retries", -1, "lambda_sink.max_retries must be 0 or more, or not set, got -1"),
+        ("function", "", "sink.function must be set, got ''"),
+        ("concurrency", 0, "sink.concurrency must be between 1 and 128, got 0"),
+        ("batch_seconds", 61.0, "sink.batch_seconds must be between 0 and 60, got 61.0"),
+        ("batch_seconds", float("nan"), "sink.batch_seconds must be between 0 and 60, got nan"),
+        ("batch_records", 10_001, "sink.batch_records must be between 1 and 10000, got 10001"),
+        ("format", "xml", "sink.format must be json or csv, got 'xml'"),
+        ("max_buffered", 0, "sink.max_buffered must be between 1 and 1000000, got 0"),
+        ("max_retries", -1, "sink.max_retries must be 0 or more, got -1"),
     ],
 )
 def test_options_out_of_range(option: str, value: object, message: str) -> None:
@@ -107,7 +131,7 @@ def test_options_out_of_range(option: str, value: object, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [lambda_contract, lambda_lane, row_json], ids=lambda module: module.__name__
+    "module", [lambda_contract, lambda_lane, row_csv, row_json], ids=lambda module: module.__name__
 )
 def test_the_examples_in_the_docstrings(module: ModuleType) -> None:
     result = doctest.testmod(module)

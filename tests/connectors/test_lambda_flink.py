@@ -18,7 +18,7 @@ import pytest
 from connectors.check import ConnectorError
 from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
 from infra import flink
-from jobs.environment import table_environment
+from pipeline.environment import table_environment
 from tests.conftest import LocalAws
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
@@ -26,10 +26,13 @@ pytestmark = [pytest.mark.flink, pytest.mark.aws]
 #: A handler as one would write it for KDA. What a row says in `fate` is what happens to it.
 HANDLER = textwrap.dedent(
     """
-    import base64, json, os, time
+    import base64, csv, json, os, time
+
+    def parsed(data):
+        return json.loads(data) if data[0] == "{" else dict(zip(("fate", "id", "rowtime"), next(csv.reader([data]))))
 
     def handler(event, context):
-        rows = [json.loads(base64.b64decode(record["data"])) for record in event["records"]]
+        rows = [parsed(base64.b64decode(record["data"]).decode()) for record in event["records"]]
         hints = [record["lambdaDeliveryRecordMetadata"]["retryHint"] for record in event["records"]]
         with open(os.environ["SEEN"], "a") as seen:
             for row, hint in zip(rows, hints):
@@ -143,6 +146,28 @@ def test_every_row_of_a_bounded_input_is_settled_before_the_job_ends(
     assert "poison" in given_up[7]["message"]
     # Those that shared a call with the poison row are repeated, but only until it is found.
     assert max(count for id_, count in ids.items() if id_ not in (7, 9, 11)) <= 5
+
+
+def test_two_sinks_to_one_function_of_which_one_writes_csv(
+    environment: Callable[..., Any], function: Function
+) -> None:
+    table_env = environment()
+    table_env.execute_sql(f"CREATE TABLE errors ({ERRORS}) WITH ({BLACKHOLE})")
+    rows = table_env.sql_query(
+        "SELECT fate, id, TO_TIMESTAMP_LTZ(1700000000123, 3) FROM (VALUES ('ok', 1), ('a, \"b\"', 2)) AS t(fate, id)"
+    ).alias("fate", "id", "rowtime")
+    statements = table_env.create_statement_set()
+    for name, form in (("first", "json"), ("second", "csv")):
+        options = dataclasses.replace(function.options, name=name, format=form)
+        statements.add_insert("errors", lambda_sink(table_env, rows, options))
+    statements.execute().wait()
+    expected = [
+        {"fate": fate, "id": id_, "rowtime": "2023-11-14 22:13:20.123"}
+        for fate, id_ in (('a, "b"', 2), ('a, "b"', "2"), ("ok", 1), ("ok", "1"))
+    ]
+    assert (
+        sorted((row for _, row in function.seen()), key=lambda r: (r["fate"], str(type(r["id"])))) == expected
+    )
 
 
 def test_a_worker_killed_between_call_and_acknowledgement_loses_nothing(

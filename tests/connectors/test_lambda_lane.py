@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.lambda_contract import Delivery
+from connectors.lambda_contract import Delivery, Refusal
 from connectors.lambda_lane import LONGEST_BACKOFF_SECONDS, OUTAGE_CALLS, Failure, Lane
 
 ERROR = Failure("FunctionError", "boom")
@@ -64,7 +64,7 @@ def test_a_refused_row_goes_again_with_growing_back_off_and_the_others_are_settl
     it = lane()
     for n in (1, 2):
         it.put(row(n), 10.0)
-    it.answered(it.take(11.0), {"0-2": "no"}, 11.0)
+    it.answered(it.take(11.0), {"0-2": Refusal("no")}, 11.0)
     assert [(d.sequence, failure) for d, failure in it.settled] == [(1, None)]
     now = 11.0
     for retries, pause in enumerate((0.5, 1, 2, 4, 8, 16, 30, 30), start=1):
@@ -72,7 +72,7 @@ def test_a_refused_row_goes_again_with_growing_back_off_and_the_others_are_settl
         now += pause
         batch = it.take(now)
         assert [(d.record_id, d.retries) for d in batch] == [("0-2", retries)]
-        it.answered(batch, {"0-2": "no"}, now)
+        it.answered(batch, {"0-2": Refusal("no")}, now)
     assert (it.held, it.retried) == (1, 8)
 
 
@@ -80,9 +80,9 @@ def test_a_row_is_given_up_after_its_bound_and_not_before() -> None:
     it = lane(max_retries=2)
     it.put(row(1), 0.0)
     for now in (1.0, 10.0):
-        it.answered(it.take(now), {"0-1": "no"}, now)
+        it.answered(it.take(now), {"0-1": Refusal("no")}, now)
         assert not it.settled
-    it.answered(it.take(20.0), {"0-1": "no"}, 20.0)
+    it.answered(it.take(20.0), {"0-1": Refusal("no")}, 20.0)
     assert [(d.sequence, failure and failure.message) for d, failure in it.settled] == [(1, "no")]
     assert it.held == it.held_bytes == 0
 
@@ -98,7 +98,7 @@ def test_fresh_rows_do_not_share_a_call_with_failed_ones_and_neither_starves() -
     it = lane(batch_records=1)
     for n in (1, 2):
         it.put(row(n), 0.0)
-        it.answered(it.take(0.0), {f"0-{n}": "no"}, 0.0)
+        it.answered(it.take(0.0), {f"0-{n}": Refusal("no")}, 0.0)
     for n in (3, 4):
         it.put(row(n), 1.0)
     assert [numbers(it.take(1.0)) for _ in range(4)] == [[1], [3], [2], [4]]
@@ -133,7 +133,8 @@ def test_one_poison_row_is_found_and_holds_up_nobody(poison: int) -> None:
     assert max(sent[500:]) == 1
 
 
-def test_an_outage_ends_with_full_calls_and_is_probed_gently() -> None:
+@pytest.mark.parametrize("said", [False, True], ids=["fails", "refuses every row"])
+def test_an_outage_ends_with_full_calls_and_is_probed_gently(said: bool) -> None:
     it = lane(batch_records=500)
     for n in range(2000):
         it.put(row(n), 0.0)
@@ -141,7 +142,10 @@ def test_an_outage_ends_with_full_calls_and_is_probed_gently() -> None:
     while now < 600:
         if batch := it.take(now):
             calls += 1
-            it.failed(batch, ERROR, now)
+            if said:
+                it.answered(batch, {d.record_id: Refusal("no") for d in batch}, now)
+            else:
+                it.failed(batch, ERROR, now)
         now += 0.1
     assert calls < OUTAGE_CALLS + 10 + 600 / (LONGEST_BACKOFF_SECONDS - 1)
     calls_after, end = 0, now + LONGEST_BACKOFF_SECONDS * 2
@@ -234,7 +238,9 @@ def test_whatever_happens_every_row_is_settled_once(
             it.busy(batch, now)
         else:
             it.answered(
-                batch, {d.record_id: "no" for d in batch if fate < 0.7 and chance.random() < 0.5}, now
+                batch,
+                {d.record_id: Refusal("no") for d in batch if fate < 0.7 and chance.random() < 0.5},
+                now,
             )
     assert sorted(d.sequence for d, _ in it.settled) == list(range(1, 61))
     assert (it.held, it.held_bytes, it.wait(now)) == (0, 0, None)

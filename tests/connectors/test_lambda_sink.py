@@ -11,7 +11,7 @@ from connectors import lambda_sink as module
 from connectors.check import ConnectorError
 from connectors.lambda_contract import Delivery
 from connectors.lambda_options import LambdaSinkOptions
-from connectors.lambda_sink import END_OF_INPUT, RowToJson
+from connectors.lambda_sink import END_OF_INPUT, RowToData
 from tests.connectors.lambda_operator import FakeFunction, Harness
 
 
@@ -36,9 +36,9 @@ def test_what_was_not_acknowledged_before_a_crash_is_sent_again() -> None:
     release = threading.Event()
 
     class Stuck(FakeFunction):
-        def invoke(self, Payload: bytes, **_: Any) -> dict[str, Any]:
+        def invoke(self, payload: bytes) -> bytes:
             release.wait(10)
-            return super().invoke(Payload)
+            return super().invoke(payload)
 
     run = Harness(Stuck())
     for n in range(3):
@@ -127,7 +127,7 @@ def test_one_row_more_than_a_call_can_carry_is_an_error_at_once(missing: int, de
 
 def test_a_missing_function_fails_the_job_with_the_line() -> None:
     class Missing:
-        def invoke(self, **_: Any) -> Any:
+        def invoke(self, payload: bytes) -> bytes:
             raise ConnectorError("there is no function f")
 
     run = Harness(Missing())
@@ -165,8 +165,8 @@ def test_a_slow_function_does_not_hold_up_the_input_or_other_buckets() -> None:
     release = threading.Event()
 
     class SlowForZero(FakeFunction):
-        def invoke(self, Payload: bytes, **_: Any) -> dict[str, Any]:
-            answer = super().invoke(Payload)
+        def invoke(self, payload: bytes) -> bytes:
+            answer = super().invoke(payload)
             if self.sent[-1][0]["n"] == 0:
                 release.wait(10)
             return answer
@@ -198,12 +198,12 @@ def test_a_closed_operator_leaves_no_thread() -> None:
 
 def test_a_key_always_takes_the_same_bucket_and_no_key_fills_one_after_the_other() -> None:
     keyed = LambdaSinkOptions("f", "us-east-1", key_column="site", concurrency=4)
-    mappers = [RowToJson(("n", "site"), keyed) for _ in range(2)]
+    mappers = [RowToData(("n", "site"), keyed) for _ in range(2)]
     buckets = [[mapper.map(Row(n, f"s{n % 20}"))[0] for n in range(40)] for mapper in mappers]
     assert buckets[0] == buckets[1] == buckets[0][:20] * 2
     assert set(buckets[0]) == {0, 1, 2, 3}
 
-    unkeyed = RowToJson(
+    unkeyed = RowToData(
         ("n",), LambdaSinkOptions("f", "us-east-1", concurrency=3, batch_records=2, batch_seconds=60)
     )
     assert [unkeyed.map(Row(n))[0] for n in range(8)] == [0, 0, 1, 1, 2, 2, 0, 0]

@@ -1,48 +1,31 @@
-"""Least privilege: what the connectors were seen to ask of AWS is what the deployed job's role allows, and no more.
+"""Least privilege: what the connectors were seen to ask of AWS is what they say they require, and no more.
 
 Kinesis is held to the same in ``tests/torture``.
 """
 
 import collections
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import yaml
 
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
+from connectors.requirements import together
 from connectors.s3 import S3Sink
-from infra import clients, flink, stacks
-from infra.paths import ROOT
-from jobs.environment import table_environment
-from jobs.sql import with_options
+from infra import clients, code_bucket, flink
+from pipeline.environment import table_environment
+from pipeline.sql import with_options
 from tests.conftest import LocalAws
 from tests.torture.proxy import Call, running_proxy
 
-TEMPLATE = ROOT / "infra" / "templates" / "managed_flink.yaml"
 
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short functions as nothing."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, name, node: None)
-
-
-def allowed(template: Path, service: str) -> set[str]:
-    """Actions of a service in all policies that a template gives a role, without those for the code's bucket."""
-    resources = yaml.load(template.read_text(), _Loader)["Resources"]
-    documents = [
-        r["Properties"]["PolicyDocument"] for r in resources.values() if r["Type"] == "AWS::IAM::Policy"
-    ]
-    actions: set[str] = set()
-    for document in documents:
-        for statement in document["Statement"]:
-            named = statement["Action"]
-            actions |= {named} if isinstance(named, str) else set(named)
-    return {a for a in actions if a.startswith(f"{service}:")}
+def allowed(statements: Iterable[Mapping[str, Any]], service: str) -> set[str]:
+    """Actions of a service in these statements of a policy."""
+    return {a for s in statements for a in s["Action"] if a.startswith(f"{service}:")}
 
 
 def s3_action(call: Call) -> str:
@@ -79,9 +62,7 @@ def action(call: Call) -> str:
 
 @pytest.mark.flink
 @pytest.mark.aws
-def test_the_jobs_role_allows_what_the_connectors_ask_and_nothing_else(
-    local_aws: LocalAws, tmp_path: Path
-) -> None:
+def test_connectors_ask_for_what_they_require_and_nothing_else(local_aws: LocalAws, tmp_path: Path) -> None:
     bucket, region = local_aws.outputs["ctr"]["ProcessedBucketName"], clients.LOCAL_REGION
     # All of its own: other tests read what arrives through the labs'.
     local_aws.client("dynamodb").create_table(
@@ -95,7 +76,7 @@ def test_the_jobs_role_allows_what_the_connectors_ask_and_nothing_else(
         Runtime="python3.12",
         Role="arn:aws:iam::000000000000:role/x",
         Handler="lambdas.session_writer.handler",
-        Code={"ZipFile": stacks._zip_lambdas()},
+        Code={"ZipFile": code_bucket.zip_lambdas()},
         Environment={"Variables": {"TABLE_NAME": "policies"}},
     )
     destination = {"RoleARN": "arn:aws:iam::000000000000:role/x", "BucketARN": f"arn:aws:s3:::{bucket}"}
@@ -145,9 +126,11 @@ def test_the_jobs_role_allows_what_the_connectors_ask_and_nothing_else(
         with env.sql_query("SELECT `data` FROM lines").execute().collect() as found:
             assert next(found) is not None
         asked.update(action(call) for call in proxy.calls[sum(asked.values()) :])
+    # Of these a deployed job's role is added up (pipeline/requirements.py).
+    required = together(each.requires() for each in (landing, files, table, delivery, function)).statements
     for service in ("firehose", "lambda", "dynamodb"):
-        assert {a for a in asked if a.startswith(service)} == allowed(TEMPLATE, service)
+        assert {a for a in asked if a.startswith(service)} == allowed(required, service)
     # Seldom asked, so that a run may be without: an upload that a crash left is finished or given up.
     seldom = {"s3:AbortMultipartUpload"}
     found_s3 = {a for a in asked if a.startswith("s3:")}
-    assert found_s3 | seldom == allowed(TEMPLATE, "s3")
+    assert found_s3 | seldom == allowed(required, "s3")

@@ -10,7 +10,7 @@ from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
 from infra import clients
-from jobs.sql import with_options
+from pipeline.sql import with_options
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture

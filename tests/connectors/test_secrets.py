@@ -15,19 +15,20 @@ from connectors.check import require
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.kinesis import KinesisSink, KinesisSource
-from connectors.lambda_calls import call, lambda_client
+from connectors.lambda_calls import LambdaFunction, deliver
 from connectors.lambda_contract import Delivery
-from connectors.lambda_sink import LambdaSink, LambdaSinkOptions, RowToJson, check_function
+from connectors.lambda_sink import LambdaSink, LambdaSinkOptions, RowToData, check_function
 from connectors.s3 import S3Sink
 from infra import stacks
-from infra.paths import ROOT
-from jobs.catalog import JOBS
-from jobs.settings import SettingsError, override, read_groups, settings
+from pipeline.application import Application
+from pipeline.catalog import all_applications
+from pipeline.settings import SettingsError, override, settings
 from tests.canaries import CREDENTIALS
 
 PROPERTY = "canary-property-4"
 NOBODY = "http://127.0.0.1:9"
-LAMBDA = LambdaSinkOptions("nobody", "us-east-1", NOBODY, timeout_seconds=5)
+LAMBDA = LambdaSinkOptions("nobody", "us-east-1", NOBODY)
+FUNCTION = LambdaFunction("nobody", "us-east-1", NOBODY)
 DELIVERY = Delivery(1, "a", b"{}")
 
 
@@ -55,7 +56,7 @@ def told_of(error: BaseException) -> str:
     [
         lambda: require("kinesis", "us-east-1", NOBODY, "a stream", "list_streams"),
         lambda: check_function(LAMBDA),
-        lambda: call(lambda_client(LAMBDA), LAMBDA, [DELIVERY]),
+        lambda: deliver(FUNCTION, LAMBDA.application_arn, [DELIVERY]),
         DynamoDbSink("t", "k", "us-east-1", NOBODY).check,
         FirehoseSink("d", "us-east-1", NOBODY).check,
         FirehoseLanding("s3://b/p/", "us-east-1", NOBODY).check,
@@ -76,28 +77,27 @@ def test_a_service_that_cant_be_reached_is_told_without_credentials(
 
 
 def test_what_is_sent_to_workers_and_into_savepoints_has_no_credentials() -> None:
-    client = lambda_client(LAMBDA)
-    functions = [LambdaSink(LAMBDA), RowToJson(("a",), LAMBDA)]
+    client = FUNCTION.client()
+    functions = [LambdaSink(LAMBDA), RowToData(("a",), LAMBDA)]
     pickled = b"".join(cloudpickle.dumps(f) for f in functions) + pickle.dumps((LAMBDA, DELIVERY))
-    shown = repr((LAMBDA, DELIVERY, client, functions)).encode()
+    shown = repr((LAMBDA, DELIVERY, FUNCTION, client, functions)).encode()
     assert [canary for canary in CREDENTIALS.values() if canary.encode() in pickled + shown] == []
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.short)
-def test_a_property_that_no_job_has_is_named_without_its_value(job: Any) -> None:
-    with pytest.raises(SettingsError, match=r"sink\.password is no property of this job") as error:
-        settings(job.settings_model, override({}, [f"sink.password={PROPERTY}"]))
+@pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
+def test_a_property_that_no_job_has_is_named_without_its_value(application: Application) -> None:
+    with pytest.raises(SettingsError, match=r"sink\.password is no property of this application") as error:
+        settings(application, override({}, [f"sink.password={PROPERTY}"]))
     assert PROPERTY not in told_of(error.value)
 
 
 ENDPOINT = f"http://user:{PROPERTY}@127.0.0.1:9"
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.short)
-def test_an_endpoint_with_a_password_is_refused_without_repeating_it(job: Any) -> None:
-    groups = read_groups(ROOT / "flink-conf" / job.name / "application_properties.json")
+@pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
+def test_an_endpoint_with_a_password_is_refused_without_repeating_it(application: Application) -> None:
     with pytest.raises(SettingsError) as error:
-        settings(job.settings_model, override(groups, [f"aws.endpoint={ENDPOINT}"]))
+        settings(application, override({}, [f"aws.endpoint={ENDPOINT}"]))
     assert str(error.value).startswith("aws.endpoint must be an address without user and password")
     assert PROPERTY not in told_of(error.value)
 

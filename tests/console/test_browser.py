@@ -19,6 +19,7 @@ import pytest
 from infra import local, stacks
 from infra.clients import client
 from infra.paths import ROOT
+from pipeline.catalog import JOBS, read
 
 pytestmark = [pytest.mark.aws, pytest.mark.flink]
 
@@ -41,7 +42,7 @@ class Console:
         client("kinesis", self.endpoint).put_record(StreamName="ctr-clickstream", Data=data, PartitionKey="x")
 
     def job_pid(self) -> int:
-        running = self.state / "flink" / "running" / "ctr_anomaly.json"
+        running = self.state / "flink" / "running" / "ctr.json"
         return int(json.loads(running.read_text())["pid"])
 
 
@@ -49,7 +50,7 @@ class Console:
 def console(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
     with local.running_local_aws(folder / "aws") as endpoint:
-        stacks.deploy(endpoint, ["ctr"], stacks.local_parameters())
+        stacks.deploy(endpoint, read(JOBS / "ctr"))
         command = [sys.executable, "-m", "cli.main", "console", "--port", "0", "--endpoint", endpoint]
         # Windows of a second: the forest has learnt after a dozen.
         command += ["-p", "ctr.window.size=1"]
@@ -109,6 +110,7 @@ def test_lab_1_from_start_to_kill(page: Any, console: Console) -> None:
     assert page.get_by_text("Nothing to draw yet.").count() == 2
 
     press(page, "Start")
+    see(page, "#rows", "No rows yet: the job starts.")
     see(page, "#job-state", "Running")
     see(page, "#job-facts", "s ago")  # the first checkpoint: every part of the job runs
     see(page, "#rows", "No row has come yet: start a sender")
@@ -119,7 +121,7 @@ def test_lab_1_from_start_to_kill(page: Any, console: Console) -> None:
     see(page, "#rows td", HOSTILE, 60_000)
     see(page, "#errors pre", HOSTILE, 60_000)
     assert page.locator("#main img").count() == 0
-    assert page.title() == "Click-through-rate anomalies – kda console"
+    assert page.title() == "Click-through rate – kda console"
 
     for sender in ("Impressions", "Clicks 1"):
         row = page.locator("#senders li").filter(has_text=sender)
@@ -142,6 +144,7 @@ def test_lab_1_from_start_to_kill(page: Any, console: Console) -> None:
         page.locator("#senders li").filter(has_text=f"Clicks {place}").locator("input").fill("20")
         press(page, f"Start Clicks {place}")
     see(page, "#results pre", "The click-through rate is anomalous", 60_000)
+    see(page, "#results h4", "Messages sent: ")
     for place in ("2", "3", "4"):
         press(page, f"Stop Clicks {place}")
     assert time.time() - began < 20
@@ -171,9 +174,9 @@ def test_lab_1_from_start_to_kill(page: Any, console: Console) -> None:
 
 
 def test_the_other_labs_have_their_pages(page: Any) -> None:
-    for name, title in (("Sessions", "Sessions of a clickstream"), ("Trades", "Anomalous stock trades")):
+    for name in ("Sessions", "Trades"):
         page.get_by_role("link", name=name).click()
-        see(page, "#lab-title", title)
+        see(page, "#title", name)
         # Their stacks are not deployed here: said, not blank.
         see(page, "#lost", "The streams can't be read", 60_000)
         assert page.get_by_role("button", name="Start", exact=True).is_visible()
@@ -203,7 +206,7 @@ def test_no_other_origins_page_can_start_a_sender(page: Any, console: Console, o
         const results = [];
         for (const options of [{}, {method: "POST"}, {method: "POST", mode: "no-cors"}]) {
             try {
-                const path = options.method ? "api/labs/ctr/senders/clicks-4/start" : "api/labs";
+                const path = options.method ? "api/applications/ctr/senders/clicks-4/start" : "api/applications";
                 const answer = await fetch(url + path, options);
                 results.push(answer.type + await answer.text());
             } catch (error) { results.push("refused"); }

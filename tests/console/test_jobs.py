@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from console.jobs import JobError, LocalJob
-from console.labs import LABS
 from infra.flink_health import Health
 
 SCRIPT = """
@@ -36,7 +35,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., LocalJob]]:
 
     def make(*arguments: str) -> LocalJob:
         command = [sys.executable, "-c", SCRIPT, str(marker), *arguments]
-        made.append(LocalJob(LABS["ctr"], "ctr_anomaly", command, tmp_path / "logs", look))
+        made.append(LocalJob("ctr", command, tmp_path / "logs", look))
         return made[-1]
 
     yield make

@@ -75,7 +75,7 @@ def ask(port: int, path: str, **headers: str) -> int:
     """The status of an answer; with a body, as a browser's script would: of the console's own page."""
     url = f"http://127.0.0.1:{port}"
     request = urllib.request.Request(url + path, headers=headers)
-    if path.startswith("/api/labs/"):
+    if path.startswith("/api/applications/"):
         request = urllib.request.Request(url + path, b"", headers | {"Origin": url})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -96,11 +96,11 @@ def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
 
 def test_the_token_is_shown_to_who_started_it_and_written_nowhere(tmp_path: Path) -> None:
     with running_console(tmp_path, "-c", OPEN) as (_, port, said):
-        assert ask(port, "/api/labs") == 401
+        assert ask(port, "/api/applications") == 401
         assert ask(port, f"/?token={TOKEN}x") == 401
         assert ask(port, f"/?token={TOKEN}") == 401, "urllib keeps no cookie, and so is asked again"
-        assert ask(port, "/api/labs", Cookie=f"kda_console={TOKEN}") == 200
-        assert ask(port, "/api/labs/ctr/job/start", Cookie=f"kda_console={TOKEN}") in (200, 202, 204)
+        assert ask(port, "/api/applications", Cookie=f"kda_console={TOKEN}") == 200
+        assert ask(port, "/api/applications/ctr/job/start", Cookie=f"kda_console={TOKEN}") in (200, 202, 204)
         log = tmp_path / "state" / "console" / "ctr.log"
         until(lambda: log.exists() and "source.position" in log.read_text(), "job's log")
     told = said.read_text()

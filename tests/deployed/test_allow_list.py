@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from infra import flink
-from infra.paths import ROOT
-from jobs.catalog import JOBS, Job
-from jobs.environment import table_environment
-from jobs.settings import read_groups
+from pipeline.application import Application
+from pipeline.catalog import all_applications
+from pipeline.environment import table_environment
+from pipeline.pipeline import Pipeline
+from pipeline.settings import settings
 
 pytestmark = pytest.mark.flink
 
@@ -45,12 +46,12 @@ def pristine() -> dict[str, str]:
     return configured(StreamTableEnvironment.create(StreamExecutionEnvironment.get_execution_environment()))
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.short)
-def test_a_deployed_job_sets_only_what_the_service_allows(job: Job) -> None:
+@pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
+def test_a_deployed_job_sets_only_what_the_service_allows(application: Application) -> None:
     before = pristine()
     # The jar is what the service itself adds.
     table_env = table_environment({"pipeline.jars": flink.CONNECTORS.as_uri()})
-    job.pipeline(table_env, read_groups(ROOT / "flink-conf" / job.name / "application_properties.json"))
+    Pipeline(table_env, application, settings(application, {})).deliver()
     set_here = {key for key, value in configured(table_env).items() if before.get(key) != value}
     # Not none, or this test would look in the wrong place.
     assert {"table.local-time-zone", "table.exec.source.idle-timeout"} <= set_here

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from infra.paths import BUILD, ROOT
-from jobs.catalog import job
-from jobs.settings import SERVICE_GROUPS, settings
+from pipeline.catalog import find
+from pipeline.settings import SERVICE_GROUPS, settings
 
 MANIFEST = ROOT / "infra" / "kubernetes" / "flinkdeployment.yaml"
 OPERATOR = "1.10.0"
@@ -110,7 +110,7 @@ def test_mistakes_in_it_would_be_found(
 def test_its_properties_are_a_job_s_and_its_paths_the_package_s() -> None:
     text = documents()["ConfigMap"]["data"]["application_properties.json"]
     groups = {group["PropertyGroupId"]: group["PropertyMap"] for group in json.loads(text)}
-    assert settings(job(groups["job"]["name"]).settings_model, groups)
+    assert settings(find(groups["job"]["name"]), groups)
     assert set(SERVICE_GROUPS) & set(groups) == {"job"}
     spec = deployment()["spec"]
     assert spec["job"]["args"] == ["-py", "/opt/kda/main.py", "-pyfs", "/opt/kda/packages/"]

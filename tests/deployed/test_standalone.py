@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from infra import package
+from infra import package, stacks
 from lambdas.stock_trades_producer import make_trades
+from pipeline.application import Application, read
 from tests.canaries import CREDENTIALS, leaks
 from tests.conftest import LocalAws
 from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, wait_for
@@ -18,14 +19,36 @@ from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, wa
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
 
+#: An application that is no lab: its columns are by nature nested, as telemetry's are.
+TRUCKS = """\
+title: Trucks whose cargo is too warm
+properties: {cargo: {limit: {default: 8.0, help: degrees Celsius above which it is told}}}
+sources:
+  telemetry:
+    stream: trucks
+    columns: {truck: VARCHAR(8) NOT NULL $.truck.id, temperature: DOUBLE $.cargo.temperature}
+relations: [warm]
+destinations: [{of: warm, type: kinesis, stream: trucks-warm, key: truck}]
+"""
+
+
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trucks(tmp_path_factory: pytest.TempPathFactory) -> Application:
+    folder = tmp_path_factory.mktemp("own") / "my-trucks"
+    folder.mkdir()
+    (folder / "application.yaml").write_text(TRUCKS)
+    (folder / "warm.sql").write_text("SELECT * FROM telemetry WHERE temperature > :cargo.limit")
+    return read(folder)
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory, trucks: Application) -> Path:
     """The zip in an empty folder, which nobody may write to."""
     folder = tmp_path_factory.mktemp("code")
     with pytest.MonkeyPatch.context() as patched:
         for name, value in CREDENTIALS.items():
             patched.setenv(name, value)
-        package.build(folder / "package.zip")
+        package.build(trucks, folder / "package.zip")
     with zipfile.ZipFile(folder / "package.zip") as archive:
         archive.extractall(folder)
     (folder / "package.zip").unlink()
@@ -56,12 +79,28 @@ def anomalies(aws: LocalAws) -> dict[int, float]:
     return rows
 
 
+def submit(cluster: Cluster, unpacked: Path, properties: Path) -> subprocess.CompletedProcess[str]:
+    """Start what is in the package as the documentation says."""
+    return cluster.flink(
+        "run",
+        "--detached",
+        "--python",
+        package.RUN_OPTIONS["python"],
+        "--jarfile",
+        package.RUN_OPTIONS["jarfile"],
+        "--pyFiles",
+        package.RUN_OPTIONS["pyFiles"],
+        cwd=unpacked,
+        APPLICATION_PROPERTIES=str(properties),
+    )
+
+
 def test_lab_3_finds_its_anomalies(
     unpacked: Path, cluster: Cluster, local_aws: LocalAws, tmp_path: Path
 ) -> None:
     groups = {
         "kinesis.analytics.flink.run.options": package.RUN_OPTIONS,
-        "job": {"name": "trade_anomalies"},
+        "job": {"name": "trades"},
         "aws": {"endpoint": local_aws.endpoint},
         "source": {"stream": "Demo-samples", "position": "TRIM_HORIZON"},
     }
@@ -81,18 +120,7 @@ def test_lab_3_finds_its_anomalies(
             ],
         )
 
-    submitted = cluster.flink(
-        "run",
-        "--detached",
-        "--python",
-        package.RUN_OPTIONS["python"],
-        "--jarfile",
-        package.RUN_OPTIONS["jarfile"],
-        "--pyFiles",
-        package.RUN_OPTIONS["pyFiles"],
-        cwd=unpacked,
-        APPLICATION_PROPERTIES=str(properties),
-    )
+    submitted = submit(cluster, unpacked, properties)
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     assert "JobID" in submitted.stdout
 
@@ -124,3 +152,41 @@ def test_lab_3_finds_its_anomalies(
     assert {path.name.partition(".")[0] for path in logs} >= {"jobmanager", "taskmanager"}
     assert savepoint.is_dir()
     assert leaks(cluster.folder, unpacked, submitted.stdout, submitted.stderr, *shown) == []
+
+
+def test_an_application_that_is_no_lab_runs_from_its_package_on_its_derived_stack(
+    unpacked: Path, cluster: Cluster, local_aws: LocalAws, trucks: Application, tmp_path: Path
+) -> None:
+    outputs = stacks.deploy(local_aws.endpoint, trucks)
+    kinesis = local_aws.client("kinesis")
+    for truck, temperature in (("a", 8.5), ("b", 8.0), ("c", 31.25)):
+        record = {"truck": {"id": truck}, "cargo": {"temperature": temperature}}
+        kinesis.put_record(
+            StreamName=outputs["SourceStreamName"], Data=json.dumps(record).encode(), PartitionKey=truck
+        )
+    groups = {
+        "job": {"name": trucks.name},
+        "aws": {"endpoint": local_aws.endpoint},
+        "source": {"position": "TRIM_HORIZON"},
+    }
+    properties = tmp_path / "application_properties.json"
+    properties.write_text(
+        json.dumps([{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()])
+    )
+    submitted = submit(cluster, unpacked, properties)
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+
+    def delivered() -> list[dict]:
+        (shard,) = kinesis.list_shards(StreamName=outputs["SinkStreamName"])["Shards"]
+        iterator = kinesis.get_shard_iterator(
+            StreamName=outputs["SinkStreamName"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = kinesis.get_records(ShardIterator=iterator)["Records"]
+        rows = [json.loads(record["Data"]) for record in records]
+        return rows if len(rows) >= 2 else []
+
+    rows = wait_for(delivered, 300, "rows")
+    assert sorted(map(str, rows)) == [
+        "{'truck': 'a', 'temperature': 8.5}",
+        "{'truck': 'c', 'temperature': 31.25}",
+    ]

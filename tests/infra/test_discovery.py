@@ -1,14 +1,16 @@
 """Schema discovery: what is proposed, and that a job's decoder takes every sampled row of it."""
 
+import gzip
 import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.discovery import DiscoveryError, Schema, discover
-from infra.discovery_output import create_table, input_schema
+from infra.discovery_output import as_text, input_schema, source_yaml
+from pipeline.document import load
 from udfs import decoding
 
 
@@ -102,7 +104,14 @@ def test_names_are_unique_and_never_the_jobs_own() -> None:
     schema = of({"a": {"b": 1}, "a_b": 2, "A_B": 3, "ROWTIME": 4, "1": 5, "é": 6})
     names = [c.name for c in schema.columns]
     assert names == ["a_b", "a_b_2", "a_b_3", "rowtime_2", "col_1", "col"]
-    assert [c.json_name for c in schema.columns] == ["COL_a_b", "a_b", "A_B_2", "ROWTIME_2", "COL_1", "COL__"]
+    assert [c.json_name for c in schema.columns] == [
+        "COL_a_b",
+        "a_b",
+        "A_B_2",
+        "COL_ROWTIME",
+        "COL_1",
+        "COL_5",
+    ]
 
 
 def test_paths_that_no_column_can_have_are_told() -> None:
@@ -116,8 +125,10 @@ def test_some_bad_records_are_counted_and_most_are_an_error() -> None:
     schema = discover([*good, b"\xff", b"NaN"])
     assert len(schema.rows) == 3
     assert [record for _, record in schema.refused] == [b"\xff", b"NaN"]
+    with pytest.raises(DiscoveryError, match=r"3 of 5 .* the first: no JSON: Expecting value at character 0"):
+        discover([*good, b"x", b"y", b"{z"])
     with pytest.raises(DiscoveryError, match="required JSON objects, or lines"):
-        discover([*good, b"x", b"y", b"z"])
+        discover([good[1], b"x", b"y", b"z"])
     with pytest.raises(DiscoveryError, match="got none"):
         discover([])
 
@@ -153,7 +164,7 @@ def test_the_answer_of_discover_input_schema() -> None:
             },
             "RecordEncoding": "UTF-8",
             "RecordColumns": [
-                {"Name": "COL_user_name", "SqlType": "VARCHAR(64)", "Mapping": "$.user name"},
+                {"Name": "COL_username", "SqlType": "VARCHAR(64)", "Mapping": "$.user name"},
                 {"Name": "n", "SqlType": "DOUBLE", "Mapping": "$.n"},
                 {"Name": "t", "SqlType": "TIMESTAMP", "Mapping": "$.t"},
             ],
@@ -163,11 +174,13 @@ def test_the_answer_of_discover_input_schema() -> None:
     }
 
 
-def test_the_statement_is_one_whatever_the_records_hold() -> None:
+def test_the_source_is_one_whatever_the_records_hold() -> None:
     hostile = {"it's`; DROP": 1, "x'); --": 2, "new\nline": 3}
-    text = create_table(of(hostile), "source_sql_stream", "s\nDROP TABLE x")
-    assert "COMMENT '$.it''s`; DROP'" in text
-    assert all(line.startswith(("--", "CREATE TABLE", "  `", ")")) for line in text.splitlines())
+    schema = of(hostile)
+    text = source_yaml(schema, "source_sql_stream", "s\ntitle: x # y")
+    [(name, source)] = load(text).items()
+    assert (name, source["stream"]) == ("source_sql_stream", "s\ntitle: x # y")
+    assert source["columns"] == {c.name: f"{c.type} {c.path}" for c in schema.columns}
 
 
 LEAVES = (
@@ -186,6 +199,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text("ab.é 1", max_size=3), VALUES, max_size=4), min_size=1, max_size=6))
 def test_a_jobs_decoder_takes_every_sampled_record(documents: list[dict[str, Any]]) -> None:
     schema = of(*documents)
@@ -196,3 +210,118 @@ def test_a_jobs_decoder_takes_every_sampled_record(documents: list[dict[str, Any
         assert row.message is None
         for column, value in zip(schema.columns, row.values or (), strict=True):
             assert (value is not None) <= (column.present > 0)
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (b'{"a": NaN, "b": 2}', "NaN is no JSON number"),
+        (b'{"a": 1, "b": 2,}', "no JSON: "),
+        (b'[{"a": 1}, {"b": 2}', "no JSON: "),
+        (b"{'a': 1, 'b': 2}", "no JSON: "),
+        (b"[1, 2]", "no JSON object"),
+        (b"\xff\xfe{\x00}\x00", "no UTF-8: byte 0xff at 0"),
+        (gzip.compress(b'{"a": 1}')[:-4], "gzip record: it ends too early"),
+        (b"\x1f\x8b,1", "gzip record: "),
+        (b"\xf3\x89\x9a\xc2,1", "aggregated record: its MD5"),
+        (
+            b'127.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /a?b=1,2 HTTP/1.0" 200 2326',
+            "a web server's access log",
+        ),
+    ],
+)
+def test_what_can_not_be_read_is_named_and_is_no_separated_values(record: bytes, reason: str) -> None:
+    with pytest.raises(DiscoveryError) as refused:
+        discover([record] * 3)
+    assert reason in str(refused.value)
+
+
+def test_an_array_at_the_root_is_recognised() -> None:
+    records = [b'[{"sku": "A", "n": 1}, {"sku": "B"}]', b"[]", b'[{"sku": "C", "n": 2.5}]']
+    schema = discover(records)
+    assert (schema.row_path, len(schema.rows)) == ("$[0:]", 3)
+    assert types(schema) == {"sku": "STRING", "n": "DOUBLE"}
+    answer = input_schema(schema, records)["InputSchema"]["RecordFormat"]["MappingParameters"]
+    assert answer == {"JSONMappingParameters": {"RecordRowPath": "$[0:]"}}
+    assert load(source_yaml(schema, "source", "stream"))["source"]["row_path"] == "$[0:]"
+    mixed = discover([*records, b'{"sku": "D"}'])
+    assert [reason for reason, _ in mixed.refused] == ["a JSON object, while most are arrays of them"]
+
+
+def test_packed_records_are_unpacked() -> None:
+    schema = discover([gzip.compress(b'{"x": 1.5}'), b'{"x": 2.5}'])
+    assert [row["x"] for row in schema.rows] == ["1.5", "2.5"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "delimiter", "found"),
+    [
+        (['1;"Huber";4,25', '2;"Maier";3,5'], ";", ["DOUBLE", "STRING", "STRING"]),
+        (["1,25;2,50", "3,75;4,00"], ";", ["STRING", "STRING"]),
+        (["1,2,3", "4,5,6"], ",", ["DOUBLE", "DOUBLE", "DOUBLE"]),
+        (['Mozilla (X;Y),1,2', 'Opera (Z;W),3,4'], ",", ["STRING", "DOUBLE", "DOUBLE"]),
+        (['1;"Huber, Anna";4', '2;"Maier";5'], ";", ["DOUBLE", "STRING", "DOUBLE"]),
+    ],
+)  # fmt: skip
+def test_the_delimiter_is_the_one_that_divides(lines: list[str], delimiter: str, found: list[str]) -> None:
+    schema = discover([line.encode() for line in lines])
+    assert (schema.delimiter, list(types(schema).values())) == (delimiter, found)
+
+
+def test_decimal_commas_are_named() -> None:
+    (_, amount) = discover([b"Huber;4,25", b"Maier;3,5"]).columns
+    assert amount.note == "numbers with a decimal comma: CAST(REPLACE(…, ',', '.') AS DOUBLE) in a view"
+
+
+def test_a_header_line_gives_the_names() -> None:
+    schema = discover(
+        [b"Ticker,Trade Price,USER\nAMZN,1.5,x\nAAPL,2.5,y", b"Ticker,Trade Price,USER\nMSFT,3.5,z"]
+    )
+    assert [(c.name, c.json_name, c.path, c.type) for c in schema.columns] == [
+        ("ticker", "Ticker", "0", "STRING"),
+        ("trade_price", "COL_TradePrice", "1", "DOUBLE"),
+        ("user", "COL_USER", "2", "STRING"),
+    ]
+    assert (schema.header, len(schema.rows)) == (True, 3)
+    assert "Header lines were seen" in source_yaml(schema, "source", "stream")
+
+
+@pytest.mark.parametrize("lines", [b"a,b\nc,d", b"1,2\n3,4", b"AMZN,1.5\nAAPL,2.5", b"a,a\n1,2", b"a,\n1,2"])
+def test_a_first_line_like_the_others_is_no_header(lines: bytes) -> None:
+    schema = discover([lines])
+    assert (schema.header, len(schema.rows)) == (False, 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "type_"),
+    [
+        ("123456789012345.6789", "DECIMAL(38, 4)"),
+        ("0.1", "DOUBLE"),
+        ("1e-7", "DOUBLE"),
+        ("9007199254740993.5", "DECIMAL(38, 1)"),
+        ("1e400", "DOUBLE"),
+        ("0.12345678901234567890123456789012345678901", "DOUBLE"),
+    ],
+)
+def test_digits_that_a_double_would_lose_are_kept(written: str, type_: str) -> None:
+    schema = discover([b'{"x": ' + written.encode() + b"}"] * 3)
+    assert schema.columns[0].type == type_
+    assert as_text(schema.rows[0]["x"]) == written
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("USER", "COL_USER"),
+        ("user", "COL_user"),
+        ("TIMESTAMP", "COL_TIMESTAMP"),
+        ("USER@DOMAIN", "COL_USERDOMAIN"),
+        ("@@", "COL_1"),
+        ("2nd", "COL_2nd"),
+        ("price", "price"),
+        ("_x", "_x"),
+        ("x" * 101, "COL_" + "x" * 100),
+    ],
+)
+def test_names_are_those_of_awss_call(name: str, called: str) -> None:
+    assert [c.json_name for c in of({"first": 1, name: 2}).columns][1] == called

@@ -3,64 +3,98 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint.api import lint
 
-from infra import application_log, local, managed_flink, package
+from connectors.requirements import allow, arn
+from infra import application_log, local, managed_flink, package, stacks
+from infra.application_template import application_template, job_parameters
 from infra.clients import client
+from infra.template import TemplateError
 
 GROUPS = {
-    "job": {"name": "trade_anomalies"},
-    "source": {"stream": "Demo-samples", "position": ""},
-    "anomalies": {"threshold": "1.5"},
+    "job": {"name": "fleet"},
+    "source": {"stream": "telemetry", "position": ""},
+    "alerts": {"limit": "91.5"},
     "sink": {"path": ""},
 }
-PARAMETERS = {
-    "SourceStream": "Demo-samples",
-    "ErrorStream": "Demo-samples-errors",
-    "DeliveryStream": "anomalies",
-    "SourceBucket": "landing",
-    "SinkBucket": "found",
-}
+STATEMENTS = [
+    allow(arn("kinesis", "stream/telemetry"), "kinesis:GetRecords", "kinesis:ListShards"),
+    allow(arn("firehose", "deliverystream/averages"), "firehose:PutRecordBatch"),
+]
+PARAMETERS = {"ErrorStream": "fleet-errors"}
+OWN_ARN = (
+    "arn:${AWS::Partition}:kinesisanalytics:${AWS::Region}:${AWS::AccountId}:application/${ApplicationName}"
+)
+
+
+def problems(tree: dict[str, Any]) -> list:
+    return lint(json.dumps(tree), config={"regions": ["us-east-1"]})
+
+
+def property_groups(tree: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    configuration = tree["Resources"]["Application"]["Properties"]["ApplicationConfiguration"]
+    groups = configuration["EnvironmentProperties"]["PropertyGroups"]
+    assert len({group["PropertyGroupId"] for group in groups}) == len(groups)
+    return {group["PropertyGroupId"]: group["PropertyMap"] for group in groups}
 
 
 def test_property_groups_get_into_the_template_and_it_stays_lint_clean() -> None:
-    text = managed_flink.template(GROUPS)
-    assert lint(text, config={"regions": ["us-east-1"]}) == []
-    assert '{"PropertyGroupId": "anomalies", "PropertyMap": {"threshold": "1.5"}}' in text
+    tree = application_template(GROUPS, STATEMENTS, ["telemetry"])
+    assert problems(tree) == []
     # The service takes no empty value and no empty group.
-    assert '"position"' not in text
-    assert '"sink"' not in text
-    assert "(property groups of the job)" not in text
+    assert property_groups(tree) == {
+        "aws": {"application_arn": {"Fn::Sub": OWN_ARN}},
+        "job": {"name": "fleet"},
+        "source": {"stream": "telemetry"},
+        "alerts": {"limit": "91.5"},
+        "kinesis.analytics.flink.run.options": package.RUN_OPTIONS,
+    }
+
+
+def test_functions_are_told_the_applications_own_arn_unless_another_is_given() -> None:
+    def told(aws: dict[str, str]) -> Any:
+        return property_groups(application_template({"aws": aws}))["aws"]["application_arn"]
+
+    assert told({"region": "eu-west-1", "application_arn": ""}) == {"Fn::Sub": OWN_ARN}
+    assert told({"application_arn": "arn:mine"}) == "arn:mine"
 
 
 def test_hostile_values_stay_values() -> None:
-    text = managed_flink.template(
-        {"job": {"name": 'x"}}\n  Evil: !Ref y # ${AWS::Region} {{resolve:ssm:z}}'}}
-    )
-    (line,) = [line for line in text.splitlines() if "Evil" in line]
-    assert json.loads(line.strip().removeprefix("- "))["PropertyMap"]["name"].startswith('x"}}\n')
+    hostile = 'x"}}\n  Evil: !Ref y # ${AWS::Region}'
+    assert property_groups(application_template({"job": {"name": hostile}}))["job"] == {"name": hostile}
 
 
 def test_a_value_that_is_too_long_is_refused() -> None:
-    with pytest.raises(
-        managed_flink.ApplicationError, match=r"job\.name must have at most 2048 characters, got 2049"
-    ):
-        managed_flink.template({"job": {"name": "x" * 2049}})
+    with pytest.raises(TemplateError, match=r"job\.name must have at most 2048 characters, got 2049"):
+        application_template({"job": {"name": "x" * 2049}})
 
 
-def test_the_templates_run_options_are_the_packages() -> None:
-    text = managed_flink.template({})
-    for key, value in package.RUN_OPTIONS.items():
-        assert f"                {key}: {value}\n" in text
+def test_each_stream_that_is_read_has_its_alarm() -> None:
+    tree = application_template(GROUPS, STATEMENTS, ["telemetry", "doors", "telemetry"])
+    assert problems(tree) == []
+    behind = {
+        name: (
+            resource["Properties"]["AlarmName"]["Fn::Sub"],
+            resource["Properties"]["Dimensions"][1]["Value"],
+        )
+        for name, resource in tree["Resources"].items()
+        if name.startswith("BehindAlarm")
+    }
+    assert behind == {
+        "BehindAlarm": ("${ApplicationName}-behind", "telemetry"),
+        "BehindAlarm2": ("${ApplicationName}-behind-doors", "doors"),
+    }
+    without = application_template(GROUPS, STATEMENTS)
+    assert problems(without) == []
+    assert "BehindAlarm" not in without["Resources"]
 
 
 def test_parameters_are_read_from_the_template() -> None:
-    assert {"ApplicationName", "Parallelism", "AlarmTopic"} <= set(managed_flink.parameters())
-    assert "Log" not in managed_flink.parameters()
+    assert {"ApplicationName", "Parallelism", "AlarmTopic"} <= set(job_parameters())
+    assert "Log" not in job_parameters()
 
 
 # ---- why it failed ----
@@ -83,6 +117,37 @@ Traceback (most recent call last):
 jobs.settings.SettingsError: anomalies.treshold is no property of this job
 errors.stream is required, and not set"""
 EXIT = "java.lang.RuntimeException: Python process exits with code: 1\n\tat org.apache.flink.client.python.X"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["python3: can't open file '/opt/mian.py': [Errno 2] No such file or directory"],
+        ["/usr/bin/python3: No module named jobs.mian"],
+        ['  File "/opt/main.py", line 3', "    main(", "        ^", "SyntaxError: '(' was never closed"],
+    ],
+)
+def test_a_start_that_fails_before_python_runs_keeps_its_reason(said: list[str]) -> None:
+    events = [event("--------------------------- Python Process Started --------------------------")]
+    events += [event(line) for line in said]
+    events += [event("--------------------------- Python Process Exited ---------------------------")]
+    events += [event("Run python process failed", thrown=EXIT)]
+    assert application_log.reason(events) == said
+
+
+def test_what_java_threw_into_python_is_told() -> None:
+    lines = [
+        "Traceback (most recent call last):",
+        '  File "/opt/main.py", line 29, in <module>',
+        "py4j.protocol.Py4JJavaError: An error occurred while calling o9.execute.",
+        ": org.apache.flink.table.api.TableException: Failed to execute sql",
+        "\tat org.apache.flink.table.api.internal.TableEnvironmentImpl.executeInternal",
+        "Caused by: java.lang.IllegalStateException: No operators defined in streaming topology.",
+    ]
+    found = application_log.reason([event(line) for line in lines] + [event("failed", thrown=EXIT)])
+    assert (
+        found[-1] == "Caused by: java.lang.IllegalStateException: No operators defined in streaming topology."
+    )
 
 
 def test_a_traceback_that_comes_line_by_line_among_other_events() -> None:
@@ -148,17 +213,16 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    from infra import stacks
-
     monkeypatch.setitem(stacks._WAIT, "Delay", 0.1)
     monkeypatch.setattr(managed_flink, "_POLL_SECONDS", 0.05)
 
 
 @pytest.mark.aws
 def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint: str) -> None:
-    name = managed_flink.application_name("trade_anomalies")
+    name = managed_flink.application_name("fleet")
     assert managed_flink.status(endpoint, name) is None
-    made = managed_flink.deploy(endpoint, name, GROUPS, PARAMETERS | {"Parallelism": "2"}, b"zip 1")
+    tree = application_template(GROUPS, STATEMENTS, ["telemetry"])
+    made = managed_flink.deploy(endpoint, name, tree, PARAMETERS | {"Parallelism": "2"}, b"zip 1")
     assert (made.status, made.parallelism, made.snapshots) == ("READY", 2, ())
 
     # Read back: what the service knows of it.
@@ -171,9 +235,10 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
         for group in settings["EnvironmentPropertyDescriptions"]["PropertyGroupDescriptions"]
     }
     assert groups == {
-        "job": {"name": "trade_anomalies"},
-        "source": {"stream": "Demo-samples"},
-        "anomalies": {"threshold": "1.5"},
+        "aws": {"application_arn": f"arn:aws:kinesisanalytics:us-east-1:000000000000:application/{name}"},
+        "job": {"name": "fleet"},
+        "source": {"stream": "telemetry"},
+        "alerts": {"limit": "91.5"},
         "kinesis.analytics.flink.run.options": package.RUN_OPTIONS,
     }
     assert settings["ApplicationSnapshotConfigurationDescription"]["SnapshotsEnabled"] is True
@@ -194,18 +259,22 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
         "down",
         "errors",
     }
-    # The role may use what the job's settings name, and nothing else.
+    # The role may do what the job's connectors require, read its package and write its log.
     role = detail["ServiceExecutionRole"].rpartition("/")[2]
     iam = client("iam", endpoint)
-    policies = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    assert {"run-application", "read-stream", "deliver-results", "read-files", "write-files"} == set(policies)
-    found = iam.get_role_policy(RoleName=role, PolicyName="read-files")["PolicyDocument"]["Statement"]
-    assert [(s["Action"], s["Resource"]) for s in found] == [
-        ("s3:ListBucket", "arn:aws:s3:::landing"),
-        ("s3:GetObject", "arn:aws:s3:::landing/*"),
-    ]
-    found = iam.get_role_policy(RoleName=role, PolicyName="write-files")["PolicyDocument"]["Statement"]
-    assert [s["Resource"] for s in found] == ["arn:aws:s3:::found", "arn:aws:s3:::found/*"]
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    package_right, *log, reads, delivers = iam.get_role_policy(RoleName=role, PolicyName=policy)[
+        "PolicyDocument"
+    ]["Statement"]
+    assert package_right["Resource"] == f"arn:aws:s3:::{bucket}/{key}"
+    assert {action.partition(":")[0] for s in log for action in [s["Action"]] if isinstance(action, str)} == {
+        "logs"
+    }
+    assert (reads["Action"], reads["Resource"]) == (
+        ["kinesis:GetRecords", "kinesis:ListShards"],
+        "arn:aws:kinesis:us-east-1:000000000000:stream/telemetry",
+    )
+    assert delivers["Resource"] == "arn:aws:firehose:us-east-1:000000000000:deliverystream/averages"
 
     seen: list[str] = []
     assert managed_flink.start(endpoint, name, progress=seen.append).status == "RUNNING"
@@ -213,7 +282,7 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
     with pytest.raises(managed_flink.ApplicationError, match=f"{name}: .*RUNNING"):
         managed_flink.start(endpoint, name)
 
-    updated = managed_flink.deploy(endpoint, name, GROUPS, PARAMETERS, b"zip 2")
+    updated = managed_flink.deploy(endpoint, name, tree, PARAMETERS, b"zip 2")
     assert (updated.status, updated.parallelism) == ("RUNNING", 2)
     assert updated.version > made.version
 
@@ -234,7 +303,7 @@ def test_a_start_that_fails_shows_the_traceback_of_this_start(
     endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "kda-failing"
-    managed_flink.deploy(endpoint, name, {}, PARAMETERS, b"zip")
+    managed_flink.deploy(endpoint, name, application_template({}), PARAMETERS, b"zip")
     logs, group = client("logs", endpoint), f"/aws/kinesis-analytics/{name}"
 
     def log(lines: list[str], at: datetime) -> None:
@@ -261,7 +330,3 @@ def test_a_start_that_fails_shows_the_traceback_of_this_start(
     assert str(error.value).splitlines() == [f"{name} is READY, not RUNNING:", *TRACEBACK.splitlines()]
     assert application_log.failure(endpoint, name, began + timedelta(minutes=1)) == []
     assert application_log.failure(endpoint, "kda-none", began) == []
-
-
-def test_the_template_is_where_the_other_templates_are() -> None:
-    assert managed_flink._TEMPLATE in Path(managed_flink.__file__).parent.glob("templates/*.yaml")

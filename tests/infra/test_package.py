@@ -12,18 +12,20 @@ import pytest
 
 from infra import package
 from tests.deployed.cluster import closure
+from tests.fleet import fleet
+
+#: Bytes of a wheel that is quickly packed again.
+SMALL = 100_000
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> package.Contents:
-    return package.build(tmp_path_factory.mktemp("package") / "package.zip")
+    return package.build(path=tmp_path_factory.mktemp("package") / "package.zip")
 
 
 def test_bundled_is_what_our_dependencies_need_and_the_service_lacks() -> None:
-    assert set(package.BUNDLED) >= closure("boto3", "msgspec", "numba", "pydantic") - closure(
-        *package.PROVIDED
-    )
-    assert set(package.BUNDLED) <= closure("boto3", "msgspec", "numba", "pydantic") - set(package.PROVIDED)
+    ours = closure("boto3", "msgspec", "numba", "pydantic", "PyYAML")
+    assert ours - closure(*package.PROVIDED) <= set(package.BUNDLED) <= ours - set(package.PROVIDED)
 
 
 def test_the_same_files_give_the_same_bytes_and_what_lies_about_does_not_get_in(
@@ -32,7 +34,7 @@ def test_the_same_files_give_the_same_bytes_and_what_lies_about_does_not_get_in(
     jar = tmp_path / "connectors.jar"
     jar.write_bytes(b"jar")
     monkeypatch.setattr(package, "CONNECTORS", jar)
-    wheels = [wheel for wheel in package.wheels() if wheel.stat().st_size < 100_000]
+    wheels = [wheel for wheel in package.wheels() if wheel.stat().st_size < SMALL]
     monkeypatch.setattr(package, "wheels", lambda: wheels)
     sources, clones = package.ROOT, [tmp_path / "one", tmp_path / "another"]
     for clone in clones:
@@ -45,7 +47,7 @@ def test_the_same_files_give_the_same_bytes_and_what_lies_about_does_not_get_in(
     digests = set()
     for clone in clones:
         monkeypatch.setattr(package, "ROOT", clone)
-        digests.add(package.digest(package.build(clone / "package.zip").path))
+        digests.add(package.digest(package.build(path=clone / "package.zip").path))
     assert len(digests) == 1
 
 
@@ -70,10 +72,43 @@ def test_it_holds_the_entry_point_our_packages_and_one_jar(built: package.Conten
         f"packages/{path.relative_to(package.ROOT)}"
         for folder in package.OURS
         for path in (package.ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".sql")
+        if path.suffix == ".sql"
+        or path.name == "application.yaml"
+        or (path.suffix == ".py" and not (path.parent / "application.yaml").exists())
     }
+    assert "packages/jobs/trades/application.yaml" in sources
     assert {name for name in names if name.split("/")[1:2][:1] in [[p] for p in package.OURS]} == sources
     assert sum(built.parts.values()) < built.size < package.LIMIT
+
+
+def test_an_applications_folder_lies_where_the_entry_point_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if it has a lab's name: of that lab nothing is left."""
+    few = [wheel for wheel in package.wheels() if wheel.stat().st_size < SMALL]
+    monkeypatch.setattr(package, "wheels", lambda: few)
+    for name in ("my-fleet", "trades", "test"):
+        application = fleet(tmp_path / "elsewhere", name)
+        for litter in ("notes.txt", "evil.py", ".env"):
+            (application.folder / litter).write_text("x")
+        with zipfile.ZipFile(package.build(application, tmp_path / f"{name}.zip").path) as archive:
+            archive.extractall(tmp_path / name)
+        called = name.replace("-", "_")
+        inside = tmp_path / name / "packages" / "jobs" / called
+        assert sorted(path.name for path in inside.iterdir()) == [
+            "application.yaml",
+            "averages.sql",
+            "hot.sql",
+        ]
+        found = subprocess.run(
+            [sys.executable, "-c", f"from pipeline.catalog import find; print(find({called!r}).title)"],
+            cwd=tmp_path / name / "packages",
+            env={"PYTHONPATH": str(tmp_path / name / "packages")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.strip() == application.title
 
 
 def test_compiled_modules_run_with_glibc_2_17_and_python_3_11(built: package.Contents) -> None:
@@ -128,7 +163,7 @@ def test_the_forest_compiles_from_the_package_alone_and_once_where_only_temp_is_
 def test_a_missing_jar_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "CONNECTORS", tmp_path / "connectors.jar")
     with pytest.raises(package.PackageError, match="make setup"):
-        package.build(tmp_path / "package.zip")
+        package.build(path=tmp_path / "package.zip")
 
 
 def test_a_wheel_that_is_not_the_locked_one_is_not_taken(

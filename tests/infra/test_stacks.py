@@ -1,15 +1,26 @@
-"""The labs' stacks as they are deployed, changed and deleted on a local AWS."""
+"""Stacks of applications' resources as they are deployed, changed and deleted on a local AWS."""
 
 import io
 import json
+import secrets
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import clients, local, stacks
+from infra import clients, code_bucket, local, stacks
+from pipeline.catalog import all_applications
+from tests.fleet import fleet
+
+LABS = {a.name: a for a in all_applications()}
+CTR = LABS["ctr"]
+
+
+def deploy_all(endpoint: str) -> dict[str, dict[str, str]]:
+    return {name: stacks.deploy(endpoint, lab) for name, lab in LABS.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -49,19 +60,19 @@ def everything(endpoint: str) -> dict[str, list]:
 def test_all_stacks_are_made_changed_and_deleted_without_a_trace(
     endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = stacks.deploy(endpoint, parameters=stacks.local_parameters())
+    made = deploy_all(endpoint)
     assert all(everything(endpoint).values())
 
     # The same again: nothing changes, the buckets' invented names neither.
-    assert stacks.deploy(endpoint) == made
-    assert stacks.deploy(endpoint, parameters=stacks.local_parameters()) == made
+    assert deploy_all(endpoint) == made
+    assert stacks.deployed(endpoint) == made
 
     # New code reaches the functions.
     function = clients.client("lambda", endpoint)
     before = function.get_function(FunctionName="lab-function")["Configuration"]["CodeSha256"]
-    zipped = stacks._zip_lambdas()
-    monkeypatch.setattr(stacks, "_zip_lambdas", lambda: zipped + b" ")
-    stacks.deploy(endpoint, ["sessions"])
+    zipped = code_bucket.zip_lambdas()
+    monkeypatch.setattr(stacks, "zip_lambdas", lambda: zipped + b" ")
+    stacks.deploy(endpoint, LABS["sessions"])
     assert function.get_function(FunctionName="lab-function")["Configuration"]["CodeSha256"] != before
 
     s3 = clients.client("s3", endpoint)
@@ -70,13 +81,14 @@ def test_all_stacks_are_made_changed_and_deleted_without_a_trace(
     for body in (b"1", b"2"):
         s3.put_object(Bucket=bucket, Key="x", Body=body)
     s3.delete_object(Bucket=bucket, Key="x")
-    stacks.delete(endpoint)
-    stacks.delete_code(endpoint)
+    for lab in LABS:
+        stacks.delete(endpoint, lab)
+    code_bucket.delete(endpoint)
     assert {service: found for service, found in everything(endpoint).items() if found} == {}
     # A second time does no harm.
-    stacks.delete(endpoint)
-    stacks.delete_code(endpoint)
-    with pytest.raises(stacks.StackError, match="sessionization is not deployed"):
+    stacks.delete(endpoint, "sessions")
+    code_bucket.delete(endpoint)
+    with pytest.raises(stacks.StackError, match="resources-kda-sessions is not deployed"):
         stacks.outputs(endpoint, "sessions")
 
 
@@ -84,28 +96,30 @@ def test_all_stacks_are_made_changed_and_deleted_without_a_trace(
 def test_a_failure_names_the_resource_and_the_reason_and_is_repaired(
     endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parameters = stacks.local_parameters()
     broken = io.BytesIO()
-    with zipfile.ZipFile(broken, "w") as copy, zipfile.ZipFile(io.BytesIO(stacks._zip_lambdas())) as archive:
+    with (
+        zipfile.ZipFile(broken, "w") as copy,
+        zipfile.ZipFile(io.BytesIO(code_bucket.zip_lambdas())) as archive,
+    ):
         for name in archive.namelist():
             code = archive.read(name).replace(
                 b"            _put(properties)", b"            raise ValueError(properties)"
             )
             copy.writestr(name, code)
     with monkeypatch.context() as patched:
-        patched.setattr(stacks, "_zip_lambdas", broken.getvalue)
+        patched.setattr(stacks, "zip_lambdas", broken.getvalue)
         with pytest.raises(stacks.StackError) as failed:
-            stacks.deploy(endpoint, ["ctr"], parameters)
-    assert str(failed.value) == "stack ctr-anomaly: User: the user was not set up: ValueError"
+            stacks.deploy(endpoint, CTR)
+    assert str(failed.value) == "stack resources-kda-ctr: User: the user was not set up: ValueError"
     # What the failure left is replaced.
-    assert stacks.deploy(endpoint, ["ctr"], parameters)["ctr"]["ClickStreamName"] == "ctr-clickstream"
-    stacks.delete(endpoint, ["ctr"])
+    assert stacks.deploy(endpoint, CTR)["ClickStreamName"] == "ctr-clickstream"
+    stacks.delete(endpoint, "ctr")
 
 
 @pytest.mark.aws
 def test_parameters_reach_the_resources(endpoint: str) -> None:
-    stacks.deploy(endpoint, ["trades"], {"trades": {"ShardCount": "3", "RetentionHours": "168", "Seed": "7"}})
-    stacks.deploy(endpoint, ["trades"], {"trades": {"Rounds": "2"}})
+    stacks.deploy(endpoint, LABS["trades"], {"ShardCount": "3", "RetentionHours": "168", "Seed": "7"})
+    stacks.deploy(endpoint, LABS["trades"], {"Rounds": "2"})
     summary = clients.client("kinesis", endpoint).describe_stream_summary(StreamName="Demo-samples")
     assert summary["StreamDescriptionSummary"]["OpenShardCount"] == 3
     assert summary["StreamDescriptionSummary"]["RetentionPeriodHours"] == 168
@@ -114,7 +128,9 @@ def test_parameters_reach_the_resources(endpoint: str) -> None:
     )
     assert (producer["Environment"]["Variables"]["SEED"], producer["Timeout"]) == ("7", 900)
     assert producer["Environment"]["Variables"]["ROUNDS"] == "2"
-    stacks.delete(endpoint, ["trades"])
+    with pytest.raises(stacks.StackError, match="Shards: no parameter; there is ShardCount, RetentionHours"):
+        stacks.deploy(endpoint, LABS["trades"], {"Shards": "2"})
+    stacks.delete(endpoint, "trades")
 
 
 @pytest.mark.aws
@@ -129,9 +145,8 @@ def test_parameters_reach_the_resources(endpoint: str) -> None:
     ],
 )
 def test_wrong_parameters_are_refused(endpoint: str, name: str, value: str) -> None:
-    parameters = stacks.local_parameters()["ctr"] | {name: value}
     with pytest.raises(stacks.StackError, match=name) as refused:
-        stacks.deploy(endpoint, ["ctr"], {"ctr": parameters})
+        stacks.deploy(endpoint, CTR, {name: value})
     if name == "Password":
         assert value not in str(refused.value)
 
@@ -140,9 +155,8 @@ def test_wrong_parameters_are_refused(endpoint: str, name: str, value: str) -> N
 def test_the_password_works_and_is_shown_nowhere(
     endpoint: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    parameters = stacks.local_parameters()
-    password = parameters["ctr"]["Password"]
-    outputs = stacks.deploy(endpoint, ["ctr"], parameters)["ctr"]
+    password = f"Aa1{secrets.token_urlsafe(16)}"
+    outputs = stacks.deploy(endpoint, CTR, {"Password": password})
     url = outputs["KinesisDataGeneratorUrl"]
     pool = url.partition("upid=")[2].partition("&")[0]
     cognito = clients.client("cognito-idp", endpoint)
@@ -163,38 +177,95 @@ def test_the_password_works_and_is_shown_nowhere(
     with pytest.raises(ClientError, match="NotAuthorized"):
         sign_in("generator", password + "x")
     # Another name makes another user and deletes the old one; the password stays as it was.
-    stacks.deploy(endpoint, ["ctr"], {"ctr": {"Username": "someone.else"}})
+    stacks.deploy(endpoint, CTR, {"Username": "someone.else"})
     assert sign_in("someone.else", password)["IdToken"]
     assert [user["Username"] for user in cognito.list_users(UserPoolId=pool)["Users"]] == ["someone.else"]
 
     cloudformation = clients.client("cloudformation", endpoint)
     told = [
-        cloudformation.describe_stacks(StackName="ctr-anomaly"),
-        cloudformation.describe_stack_events(StackName="ctr-anomaly"),
-        cloudformation.describe_stack_resources(StackName="ctr-anomaly"),
-        cloudformation.get_template(StackName="ctr-anomaly"),
+        cloudformation.describe_stacks(StackName="resources-kda-ctr"),
+        cloudformation.describe_stack_events(StackName="resources-kda-ctr"),
+        cloudformation.describe_stack_resources(StackName="resources-kda-ctr"),
+        cloudformation.get_template(StackName="resources-kda-ctr"),
     ]
     assert password not in json.dumps(told, default=str)
     files = subprocess.run(
         ["grep", "-rlaF", password, str(tmp_path_factory.getbasetemp())], capture_output=True, text=True
     )
     assert files.stdout == ""
-    stacks.delete(endpoint, ["ctr"])
+    stacks.delete(endpoint, "ctr")
 
 
 @pytest.mark.aws
 def test_people_and_the_queue_are_subscribed(endpoint: str) -> None:
-    parameters = stacks.local_parameters()
-    topic = stacks.deploy(endpoint, ["ctr"], parameters)["ctr"]["TopicArn"]
+    topic = stacks.deploy(endpoint, CTR)["TopicArn"]
     sns = clients.client("sns", endpoint)
     subscribed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert sorted(subscription["Protocol"] for subscription in subscribed) == ["email", "sms", "sqs"]
 
     # By default, as in a real account, there is no queue.
-    stacks.delete(endpoint, ["ctr"])
-    del parameters["ctr"]["MessageQueue"]
-    outputs = stacks.deploy(endpoint, ["ctr"], parameters)["ctr"]
+    stacks.delete(endpoint, "ctr")
+    outputs = stacks.deploy(endpoint, CTR, {"MessageQueue": "false"})
     assert "MessageQueueUrl" not in outputs
     subscribed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert sorted(subscription["Protocol"] for subscription in subscribed) == ["email", "sms"]
-    stacks.delete(endpoint, ["ctr"])
+    stacks.delete(endpoint, "ctr")
+
+
+@pytest.mark.aws
+def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
+    """Its stream and its table are there already, as another's: they are named, used, and outlive its stack."""
+    application = fleet(tmp_path)
+    kinesis, dynamodb = clients.client("kinesis", endpoint), clients.client("dynamodb", endpoint)
+    kinesis.create_stream(StreamName="fleet-telemetry", ShardCount=2)
+    dynamodb.create_table(
+        TableName="fleet-newest",
+        KeySchema=[{"AttributeName": "vehicle", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "vehicle", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    told: list[str] = []
+    outputs = stacks.deploy(endpoint, application, tell=told.append)
+    used = [
+        "DynamoDB Table fleet-newest is there already, and used as it is.",
+        "Kinesis Stream fleet-telemetry is there already, and used as it is.",
+    ]
+    assert told == used
+    assert outputs["SourceStreamName"] == "fleet-telemetry"
+    assert outputs["NewestTableName"] == "fleet-newest"
+    assert set(kinesis.list_streams()["StreamNames"]) == {
+        "fleet-telemetry",
+        "fleet-errors",
+        "fleet-taps",
+        "fleet-alerts",
+    }
+    # What lands through the derived delivery stream lies where the source reads.
+    firehose, s3 = clients.client("firehose", endpoint), clients.client("s3", endpoint)
+    firehose.put_record(
+        DeliveryStreamName=outputs["DoorsDeliveryName"], Record={"Data": b'{"vehicle": "a"}\n'}
+    )
+    (landed,) = s3.list_objects_v2(Bucket="fleet-landing")["Contents"]
+    assert landed["Key"].startswith("doors/")
+    # Again: what the stack made is its own, what it found is not.
+    told.clear()
+    assert stacks.deploy(endpoint, application, tell=told.append) == outputs
+    assert told == used
+    stacks.delete(endpoint, application.name)
+    assert kinesis.list_streams()["StreamNames"] == ["fleet-telemetry"]
+    assert dynamodb.list_tables()["TableNames"] == ["fleet-newest"]
+    kinesis.delete_stream(StreamName="fleet-telemetry")
+    dynamodb.delete_table(TableName="fleet-newest")
+
+
+@pytest.mark.aws
+def test_a_name_of_its_own_part_that_is_taken_is_named(endpoint: str, tmp_path: Path) -> None:
+    application = fleet(tmp_path)
+    (application.folder / "stack.yaml").write_text(
+        "Resources: {Mine: {Type: AWS::S3::Bucket, Properties: {BucketName: taken}}}\n"
+    )
+    clients.client("s3", endpoint).create_bucket(Bucket="taken")
+    with pytest.raises(stacks.StackError, match=r"^stack resources-kda-fleet: Mine: .*taken") as refused:
+        stacks.deploy(endpoint, application)
+    assert "\n" not in str(refused.value)
+    stacks.delete(endpoint, application.name)
+    clients.client("s3", endpoint).delete_bucket(Bucket="taken")

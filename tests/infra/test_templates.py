@@ -1,94 +1,280 @@
-"""The CloudFormation templates by themselves: what is in them."""
+"""The CloudFormation templates by themselves: what is derived of an application, and what is its own."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
-from cfnlint.api import lint_file
+from cfnlint.api import lint
 
-from infra import stacks
+from infra import code_bucket
+from infra.application_template import application_template
+from infra.resources import BUCKET, DELIVERY, STREAM, TABLE
+from infra.template import TemplateError, derived, local_values
+from pipeline.application import Application
+from pipeline.catalog import all_applications, find
+from pipeline.requirements import requirements
+from pipeline.settings import settings
+from tests.fleet import fleet
 
-TEMPLATES = sorted((Path(stacks.__file__).parent / "templates").glob("*.yaml"))
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short functions, such as !Ref, as what they are applied to."""
-
-
-_Loader.add_multi_constructor(
-    "!",
-    lambda loader, name, node: (
-        loader.construct_sequence(node) if isinstance(node, yaml.SequenceNode) else node.value
-    ),
-)
+LABS = {a.name: a for a in all_applications()}
 
 
-def resources(template: Path, kind: str) -> dict[str, dict]:
-    document = yaml.load(template.read_text(), _Loader)
+def template(application: Application, **groups: dict[str, str]) -> dict[str, Any]:
+    return derived(application, settings(application, groups))
+
+
+def resources(tree: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     return {
         name: resource["Properties"]
-        for name, resource in document["Resources"].items()
+        for name, resource in tree["Resources"].items()
         if resource["Type"] == kind
     }
 
 
 def each(kind: str) -> list:
     return [
-        pytest.param(properties, id=f"{template.stem}-{name}")
-        for template in TEMPLATES
-        for name, properties in resources(template, kind).items()
+        pytest.param(properties, id=f"{lab}-{name}")
+        for lab, application in LABS.items()
+        for name, properties in resources(template(application), kind).items()
     ]
 
 
-def test_every_lab_has_its_template() -> None:
-    assert [stack.template for stack in stacks.STACKS.values()] == [
-        path for name in ("trade", "ctr", "session") for path in TEMPLATES if path.stem.startswith(name)
+def problems(tree: dict[str, Any]) -> list:
+    return lint(json.dumps(tree), config={"regions": ["us-east-1"]})
+
+
+def statements(tree: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in resources(tree, "AWS::IAM::Role")[role]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
     ]
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
-def test_templates_are_lint_clean(template: Path) -> None:
-    assert lint_file(template) == []
+def actions(found: list[dict[str, Any]]) -> list[str]:
+    """Every action that these allow, as often as they do."""
+    named = [s["Action"] if isinstance(s["Action"], list) else [s["Action"]] for s in found]
+    return sorted(action for each in named for action in each)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_labs_templates_are_lint_clean(lab: str) -> None:
+    assert problems(template(LABS[lab])) == []
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_labs_own_part_names_no_stream_delivery_or_error_stream_that_is_derived(lab: str) -> None:
+    text = (LABS[lab].folder / "stack.yaml").read_text()
+    assert "AWS::Kinesis::Stream" not in text
+    for name in (LABS[lab].error_stream, LABS[lab].tap_stream):
+        assert name not in text
+
+
+def test_an_applications_resources_are_derived_from_its_properties(tmp_path: Path) -> None:
+    application = fleet(tmp_path)
+    tree = template(application)
+    assert problems(tree) == []
+    assert [s["Name"] for s in resources(tree, STREAM).values()] == [
+        "fleet-telemetry",
+        "fleet-errors",
+        "fleet-taps",
+        "fleet-alerts",
+    ]
+    assert {n: d["DeliveryStreamName"] for n, d in resources(tree, DELIVERY).items()} == {
+        "DoorsDelivery": "fleet-doors",
+        "ArchiveDelivery": "fleet-averages",
+    }
+    landing = resources(tree, DELIVERY)["DoorsDelivery"]["ExtendedS3DestinationConfiguration"]
+    assert landing["Prefix"] == "doors/!{timestamp:yyyy/MM/dd/HH}/"
+    assert landing["BucketARN"] == {"Fn::GetAtt": ["DoorsBucket", "Arn"]}
+    assert {n: b.get("BucketName") for n, b in resources(tree, BUCKET).items()} == {
+        "DoorsBucket": "fleet-landing",
+        "ArchiveBucket": None,
+        "OpenedBucket": "fleet-doors",
+    }
+    (table,) = resources(tree, TABLE).values()
+    assert (table["TableName"], table["KeySchema"][0]["AttributeName"]) == ("fleet-newest", "vehicle")
+    assert set(tree["Outputs"]) == {
+        "SourceStreamName",
+        "DoorsBucketName",
+        "DoorsDeliveryName",
+        "ErrorStreamName",
+        "TapStreamName",
+        "SinkStreamName",
+        "ArchiveDeliveryName",
+        "ArchiveBucketName",
+        "NewestTableName",
+        "OpenedBucketName",
+    }
+    # It reads one stream with a shard count; nothing of it is a function that takes code.
+    assert set(tree["Parameters"]) == {"ShardCount", "RetentionHours"}
+
+
+def test_properties_name_the_resources(tmp_path: Path) -> None:
+    tree = template(
+        fleet(tmp_path),
+        source={"stream": "mine"},
+        errors={"stream": "mine"},
+        sink={"type": "none"},
+        archive={"type": "s3", "path": "file:///tmp/x/"},
+        doors={"type": "recording", "path": "s3://recorded/one.json"},
+        newest={"type": "none"},
+    )
+    assert problems(tree) == []
+    # A name that comes twice is one stream.
+    assert [s["Name"] for s in resources(tree, STREAM).values()] == ["mine", "fleet-taps"]
+    assert [b["BucketName"] for b in resources(tree, BUCKET).values()] == ["fleet-doors"]
+    assert resources(tree, DELIVERY) == resources(tree, TABLE) == {}
+
+
+def test_what_is_there_already_is_named_and_not_made(tmp_path: Path) -> None:
+    application = fleet(tmp_path)
+    (application.folder / "stack.yaml").write_text(
+        """\
+Resources:
+  SourceStream: {Properties: {RetentionPeriodHours: 48}}
+  Reader:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]
+      Policies:
+        - PolicyName: read
+          PolicyDocument:
+            Version: "2012-10-17"
+            Statement:
+              - {Effect: Allow, Action: kinesis:GetRecords, Resource: !GetAtt SourceStream.Arn}
+              - {Effect: Allow, Action: s3:GetObject, Resource: !Sub "${DoorsBucket.Arn}/*"}
+"""
+    )
+    properties = settings(application, {})
+    assert resources(derived(application, properties), STREAM)["SourceStream"]["RetentionPeriodHours"] == 48
+    elsewhere = {(STREAM, "fleet-telemetry"), (DELIVERY, "fleet-averages"), (BUCKET, "fleet-landing")}
+    tree = derived(application, properties, elsewhere)
+    assert problems(tree) == []
+    assert {"SourceStream", "ArchiveDelivery", "ArchiveBucket", "DoorsBucket", "DoorsDelivery"} & set(
+        tree["Resources"]
+    ) == set()
+    assert tree["Outputs"]["SourceStreamName"]["Value"] == "fleet-telemetry"
+    assert tree["Outputs"]["ArchiveDeliveryName"]["Value"] == "fleet-averages"
+    assert "ArchiveBucketName" not in tree["Outputs"], "which bucket it delivers to is not known"
+    assert [s["Resource"] for s in statements(tree, "Reader")] == [
+        {"Fn::Sub": "arn:${AWS::Partition}:kinesis:${AWS::Region}:${AWS::AccountId}:stream/fleet-telemetry"},
+        {"Fn::Sub": "arn:${AWS::Partition}:s3:::fleet-landing/*"},
+    ]
+    assert set(tree.get("Parameters", {})) == set(), "no stream is made that could have shards"
+
+
+def test_what_an_applications_own_part_declares_is_not_derived_again() -> None:
+    """Lab 2's table is its function's; delivered to without the function, it is the same table."""
+    tree = template(LABS["sessions"], sink={"type": "dynamodb", "table": "CloudAcademyLabs"})
+    assert problems(tree) == []
+    assert list(resources(tree, TABLE)) == ["SessionTable"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("Resources: [", r"stack\.yaml:2:1: no YAML"),
+        ("- x", "required sections"),
+        ("Resources: x", "required sections"),
+        ("x: !!python/object/apply:os.system [ls]", "no YAML"),
+    ],
+)
+def test_an_own_part_that_is_no_template_is_one_line(tmp_path: Path, text: str, wrong: str) -> None:
+    application = fleet(tmp_path)
+    (application.folder / "stack.yaml").write_text(text + "\n")
+    with pytest.raises(TemplateError, match=wrong) as refused:
+        template(application)
+    assert "\n" not in str(refused.value)
+
+
+def test_groups_whose_resources_would_have_one_name_are_refused(tmp_path: Path) -> None:
+    application = fleet(tmp_path)
+    path = application.folder / "application.yaml"
+    path.write_text(path.read_text() + "  - {name: err_or, of: hot, type: kinesis, stream: a}\n")
+    path.write_text(path.read_text() + "  - {name: errOr, of: hot, type: kinesis, stream: b}\n")
+    with pytest.raises(ValueError, match=r"b: another resource of fleet is called ErrOrStream"):
+        template(find(str(application.folder)))
+
+
+# ---- Roles ----
 
 
 @pytest.mark.parametrize("role", each("AWS::IAM::Role"))
 def test_roles_name_their_actions_and_resources(role: dict) -> None:
     for policy in role["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
-            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-            assert not [action for action in actions if "*" in action]
+            found = actions([statement])
+            assert not [action for action in found if "*" in action]
             if statement["Resource"] == "*":
                 lists = (":List", ":DescribeRegions")
-                assert all(any(name in action for name in lists) for action in actions), (
+                assert all(any(name in action for name in lists) for action in found), (
                     "only lists know no resource"
                 )
 
 
-def actions(policies: list[dict]) -> list[str]:
-    """Every action that these allow, as often as they do."""
-    found = []
-    for policy in policies:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            named = statement["Action"]
-            found += [named] if isinstance(named, str) else named
-    return sorted(found)
-
-
-def policies_of(template: str, role: str) -> list[dict]:
-    (path,) = (path for path in TEMPLATES if path.stem == template)
-    return resources(path, "AWS::IAM::Role")[role]["Policies"]
+def test_a_jobs_role_is_what_its_connectors_require_and_each_statement_names_a_resource(
+    tmp_path: Path,
+) -> None:
+    application = fleet(tmp_path)
+    found = settings(application, {"tap": {"stream": "fleet-taps"}, "source": {"preprocess": "clean:live"}})
+    tree = application_template({}, requirements(application, found).statements, ["fleet-telemetry"])
+    assert problems(tree) == []
+    derived = statements(tree, "Role")[3:]
+    allowed = {s["Resource"]["Fn::Sub"].removeprefix("arn:${AWS::Partition}:"): s["Action"] for s in derived}
+    here = "${AWS::Region}:${AWS::AccountId}"
+    write = ["kinesis:DescribeStreamSummary", "kinesis:PutRecords"]
+    assert allowed == {
+        f"kinesis:{here}:stream/fleet-telemetry": [
+            "kinesis:DescribeStream",
+            "kinesis:DescribeStreamSummary",
+            "kinesis:GetRecords",
+            "kinesis:GetShardIterator",
+            "kinesis:ListShards",
+        ],
+        f"lambda:{here}:function:clean:live": ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
+        f"lambda:{here}:function:fleet-pager": ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
+        "s3:::fleet-landing": ["s3:ListBucket"],
+        "s3:::fleet-landing/*": ["s3:GetObject"],
+        "s3:::fleet-landing/doors/_landing": ["s3:PutObject"],
+        "s3:::fleet-doors": ["s3:ListBucket"],
+        "s3:::fleet-doors/*": [
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:GetObject",
+            "s3:PutObject",
+        ],
+        f"kinesis:{here}:stream/fleet-errors": write,
+        f"kinesis:{here}:stream/fleet-taps": write,
+        f"kinesis:{here}:stream/fleet-alerts": write,
+        f"firehose:{here}:deliverystream/fleet-averages": [
+            "firehose:DescribeDeliveryStream",
+            "firehose:PutRecordBatch",
+        ],
+        f"dynamodb:{here}:table/fleet-newest": ["dynamodb:BatchWriteItem", "dynamodb:DescribeTable"],
+    }
 
 
 def test_lab_1s_role_allows_what_the_deployed_jobs_does() -> None:
-    """What the deployed job's role allows is compared with the calls it makes in other tests."""
-    (deployed,) = (path for path in TEMPLATES if path.stem == "managed_flink")
-    needed = set(actions(list(resources(deployed, "AWS::IAM::Policy").values())))
-    mine = set(actions(policies_of("ctr_anomaly", "ApplicationRole")))
-    assert mine == {action for action in needed if action.partition(":")[0] in ("kinesis", "s3", "lambda")}
+    """The role that lab 1 names is for either source and either destination of its job."""
+    lab = LABS["ctr"]
+    needed: set[str] = set()
+    for groups in (
+        {"tap": {"stream": "ctr-taps"}},
+        {
+            "source": {"type": "firehose", "path": "s3://landing/direct/"},
+            "sink": {"type": "s3", "path": "s3://processed/x/"},
+        },
+    ):
+        needed |= {a for s in requirements(lab, settings(lab, groups)).statements for a in s["Action"]}
+    assert set(actions(statements(template(lab), "ApplicationRole"))) == needed
 
 
 def test_the_generators_role_allows_what_its_page_calls() -> None:
-    assert actions(policies_of("ctr_anomaly", "GeneratorRole")) == [
+    assert actions(statements(template(LABS["ctr"]), "GeneratorRole")) == [
         # Refused, the page shows an error in place of its form.
         "ec2:DescribeRegions",
         "firehose:ListDeliveryStreams",
@@ -96,6 +282,9 @@ def test_the_generators_role_allows_what_its_page_calls() -> None:
         "kinesis:ListStreams",
         "kinesis:PutRecords",
     ]
+
+
+# ---- The labs' own ----
 
 
 @pytest.mark.parametrize("function", each("AWS::Lambda::Function"))
@@ -110,5 +299,24 @@ def test_buckets_are_private_and_unnamed(bucket: dict) -> None:
     assert "BucketName" not in bucket, "a bucket's name must be free in all the world"
 
 
+def test_the_names_that_the_labs_fix() -> None:
+    trades, ctr, sessions = (template(LABS[lab]) for lab in ("trades", "ctr", "sessions"))
+    assert {"KinesisDataGeneratorUrl", "RawBucketName", "ProcessedBucketName"} <= set(ctr["Outputs"])
+    assert {"Username", "Password", "Email", "SMS"} <= set(ctr["Parameters"])
+    assert ctr["Parameters"]["Password"]["NoEcho"] is True
+    assert resources(ctr, "AWS::IAM::Role")["ApplicationRole"]["RoleName"] == "CSEKinesisAnalyticsRole"
+    assert next(s["Name"] for s in resources(trades, STREAM).values()) == "Demo-samples"
+    assert next(s["Name"] for s in resources(sessions, STREAM).values()) == "lab-stream"
+    assert [d["DeliveryStreamName"] for d in resources(trades, DELIVERY).values()] == [
+        "anomalous_stock_trades_firehose_stream"
+    ]
+
+
+def test_what_a_lab_is_given_on_the_local_aws_does_not_get_to_the_real_one() -> None:
+    assert local_values(LABS["ctr"])["MessageQueue"] == "true"
+    assert "Password" not in local_values(LABS["ctr"]), "it is made up"
+    assert "Metadata" not in template(LABS["ctr"])
+
+
 def test_the_zip_depends_on_the_code_alone() -> None:
-    assert stacks._zip_lambdas() == stacks._zip_lambdas()
+    assert code_bucket.zip_lambdas() == code_bucket.zip_lambdas()

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from jobs.sessionization import job
-from jobs.settings import settings
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
 
 START = int(EPOCH.timestamp() * 1000)
@@ -59,10 +57,8 @@ def run(mini_flink: Flink) -> Run:
         records: Sequence[tuple[float, bytes | None]], parallelism: int = 1, **groups: dict[str, Any]
     ) -> Rows:
         table_env = mini_flink.environment(parallelism__default=str(parallelism))
-        pipeline = mini_flink.pipeline("sessions", table_env)
-        pipeline.source("source_sql_stream", MemorySource(records))
         groups["sessions"] = {"rows": "events"} | groups.get("sessions", {})
-        job.relations(pipeline, settings(job.Settings, groups))
+        mini_flink.pipeline("sessions", table_env, {"source_sql_stream": MemorySource(records)}, groups)
         union = " UNION ALL ".join(f"SELECT '{n}', T.* FROM ({q}) AS T" for n, q in RELATIONS.items())
         rows: Rows = {name: [] for name in RELATIONS}
         for name, *values in rows_of(table_env, union):

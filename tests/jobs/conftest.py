@@ -1,7 +1,7 @@
 """Flink for tests: one JVM a session, a table environment a test, records from memory."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,46 +9,19 @@ from typing import Any
 import pytest
 
 from infra import flink
-from jobs.catalog import job
-from jobs.pipeline import Pipeline
+from pipeline import trial
+from pipeline.application import Application
+from pipeline.catalog import find
+from pipeline.pipeline import Pipeline
+from pipeline.settings import settings
 
 EPOCH = datetime.datetime(2024, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 
 
-@dataclass(frozen=True)
-class MemorySource:
-    """A bounded source: records as (seconds after EPOCH, bytes), in the order given; None for bytes: a quiet stream.
-
-    Watermarks follow the records like those of one shard: nothing may come earlier than the record before it.
-    """
-
-    rows: Sequence[tuple[float, bytes | None]]
-
-    def check(self) -> None:
-        pass
-
-    def records(self, table_env: Any, name: str) -> Any:
-        from pyflink.table import DataTypes
-
-        rows = [(None if d is None else bytearray(d), round(s * 1000)) for s, d in self.rows]
-        row = DataTypes.ROW(
-            [DataTypes.FIELD("data", DataTypes.BYTES()), DataTypes.FIELD("ms", DataTypes.BIGINT())]
-        )
-        table_env.create_temporary_view(f"{name}_rows", table_env.from_elements(rows, row))
-        start = int(EPOCH.timestamp() * 1000)
-        timed = table_env.sql_query(
-            f"SELECT `data`, TO_TIMESTAMP_LTZ({start} + ms, 3) AS `rowtime` FROM {name}_rows"
-        )
-        from pyflink.table import Schema
-
-        schema = (
-            Schema.new_builder()
-            .column("data", "BYTES")
-            .column("rowtime", "TIMESTAMP_LTZ(3)")
-            .watermark("rowtime", "rowtime - INTERVAL '0.001' SECOND")
-            .build()
-        )
-        return table_env.from_data_stream(table_env.to_data_stream(timed), schema)
+def MemorySource(rows: Sequence[tuple[float, bytes | None]]) -> trial.MemorySource:
+    """A bounded source: records as (seconds after EPOCH, bytes), in the order given; None for bytes: a quiet stream."""
+    start = round(EPOCH.timestamp() * 1000)
+    return trial.MemorySource([(start + round(s * 1000), data) for s, data in rows])
 
 
 @dataclass
@@ -59,7 +32,7 @@ class Flink:
 
     def environment(self, **overrides: str) -> Any:
         """A table environment; keywords are Flink options with ``__`` for ``.`` and ``_`` for ``-``."""
-        from jobs.environment import table_environment
+        from pipeline.environment import table_environment
 
         options = {k.replace("__", ".").replace("_", "-"): v for k, v in overrides.items()}
         # A failure must fail the test, not restart for ever.
@@ -67,9 +40,16 @@ class Flink:
             flink.cluster("test", folder=self.folder, overrides={"restart-strategy.type": "none"} | options)
         )
 
-    def pipeline(self, name: str, table_env: Any) -> Pipeline:
-        """An empty pipeline with the SQL of the job ``name``."""
-        return Pipeline(table_env, Path(flink.ROOT) / "jobs" / job(name).name)
+    def pipeline(
+        self,
+        application: str | Path | Application,
+        table_env: Any,
+        sources: Mapping[str, Any] | None = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Pipeline:
+        """The relations of an application, by name, folder or itself, over other sources; nothing is delivered yet."""
+        chosen = application if isinstance(application, Application) else find(str(application))
+        return Pipeline(table_env, chosen, settings(chosen, groups or {}), sources)
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra import clients, flink
-from jobs.catalog import job
-from jobs.settings import override, read_groups
+from infra import clients
+from pipeline.settings import override
 from tests.jobs.conftest import EPOCH, Flink
 from tests.torture.proxy import Call, Fault, running_proxy
 from udfs.random_cut_forest import RandomCutForest
@@ -110,21 +109,21 @@ def _sessions(clicks: list[dict[str, Any]]) -> set[Any]:
 _FOREST = ("random_cut_forest.number_of_trees=20", "random_cut_forest.seed=7", "anomalies.threshold=0")
 REPLAYS = (
     Replay(
-        "trade_anomalies",
+        "trades",
         (*_FOREST, "random_cut_forest.sub_sample_size=32"),
         _trade,
         lambda row: (row["id"], round(row["anomaly_score"], 9)),
         _scored_trades,
     ),
     Replay(
-        "ctr_anomaly",
+        "ctr",
         (*_FOREST, "window.size=1", "anomalies.least_change=0"),
         _action,
         lambda r: (r["WINDOW_START"][:19], round(r["CTRPERCENT"], 6), round(r["ANOMALY_SCORE"], 9)),
         _scored_rates,
     ),
     Replay(
-        "sessionization",
+        "sessions",
         ("sessions.gap=1", "sessions.session_id=date_and_time", "event_time.disorder=1"),
         _click,
         lambda row: row["session_id"],
@@ -260,10 +259,11 @@ def running(
     table_env = mini_flink.environment(**options)
     with running_proxy("http://127.0.0.1:1") as proxy:
         proxy.rule = services
-        groups = read_groups(flink.CONFIGURATION / replay.name / "application_properties.json")
         # On a slow machine, silence must not close sessions: only the records' own times count.
         given = (f"aws.endpoint={proxy.endpoint}", "source.position=TRIM_HORIZON", "source.idle_timeout=900")
-        pipeline = job(replay.name).pipeline(table_env, override(groups, [*given, *replay.properties]))
+        groups = override({}, [*given, *replay.properties])
+        pipeline = mini_flink.pipeline(replay.name, table_env, groups=groups)
+        pipeline.deliver()
         client = pipeline.execute().get_job_client()
         try:
             yield Run(services, client)

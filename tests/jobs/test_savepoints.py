@@ -22,7 +22,7 @@ pytestmark = pytest.mark.flink
 
 FOLDER = Path(__file__).with_name("savepoints")
 #: Of each job: how many records there are, after how many the savepoint is taken, and with how many rows at least.
-COURSE = {"trade_anomalies": (400, 201, 100), "ctr_anomaly": (1100, 701, 5), "sessionization": (400, 201, 50)}
+COURSE = {"trades": (400, 201, 100), "ctr": (1100, 701, 5), "sessions": (400, 201, 50)}
 TAKEN = sorted(FOLDER.glob("*/*/delivered.json"))
 
 

@@ -17,9 +17,10 @@ import pytest
 
 from connectors.kinesis import KinesisSource
 from infra import clients, flink
-from jobs.catalog import JOBS, job
-from jobs.pipeline import Pipeline
-from jobs.settings import override, read_groups
+from pipeline.application import parse
+from pipeline.catalog import JOBS, find
+from pipeline.pipeline import Pipeline
+from pipeline.settings import override, settings
 from tests.jobs.conftest import Flink
 from tests.torture.kinesis_local import running_kinesis
 from tests.torture.windows import Producer
@@ -27,41 +28,29 @@ from tests.torture.windows import Producer
 pytestmark = pytest.mark.flink
 
 COMMITTED = Path(__file__).with_name("operator_ids.json")
+LABS = sorted(path.parent.name for path in JOBS.glob("*/application.yaml"))
 NAMED = {
-    "trade_anomalies": {"kinesis Demo-samples", "random-cut-forest"},
-    "ctr_anomaly": {"kinesis ctr-clickstream", "random-cut-forest", "lambda_sink CSEBeconAnomalyResponse"},
-    "sessionization": {"kinesis lab-stream", "lambda_sink lab-function"},
+    "trades": {"kinesis source_sql_stream", "random_cut_forest temp_stream"},
+    "ctr": {
+        "kinesis source_sql_stream",
+        "random_cut_forest scored_ctr",
+        "lambda_sink sink",
+    },
+    "sessions": {"kinesis source_sql_stream", "lambda_sink sink"},
 }
 
 
 def operators(name: str, table_env: Any, *properties: str) -> tuple[set[str], list[str]]:
     """The uids that were given in a job, and its operators' ids, sorted; properties are ``group.key=value``."""
-    groups = read_groups(flink.ROOT / "flink-conf" / name / "application_properties.json")
-    pipeline = job(name).pipeline(
-        table_env, override(groups, ["aws.endpoint=http://127.0.0.1:1", *properties])
-    )
-    statements = pipeline._inserts._j_statement_set
-    kind = statements.getClass()
-    while kind.getSimpleName() != "StatementSetImpl":
-        kind = kind.getSuperclass()
-    field = kind.getDeclaredField("operations")
-    field.setAccessible(True)
-    transformations = table_env._j_tenv.getPlanner().translate(field.get(statements))
-    graph = table_env._j_tenv.execEnv().generateStreamGraph(transformations)
-    uids = {node.getTransformationUID() for node in _each(graph.getStreamNodes())} - {None}
-    pairs = [
-        pair for vertex in _each(graph.getJobGraph().getVertices()) for pair in _each(vertex.getOperatorIDs())
-    ]
-    return uids, sorted(str(pair.getGeneratedOperatorID()) for pair in pairs)
+    application = find(name)
+    groups = override({}, ["aws.endpoint=http://127.0.0.1:1", *properties])
+    pipeline = Pipeline(table_env, application, settings(application, groups))
+    pipeline.deliver()
+    found = pipeline.operators()
+    return {o.uid for o in found if o.uid}, sorted(o.id for o in found)
 
 
-def _each(iterable: Any) -> Any:
-    iterator = iterable.iterator()
-    while iterator.hasNext():
-        yield iterator.next()
-
-
-@pytest.mark.parametrize("name", [j.name for j in JOBS])
+@pytest.mark.parametrize("name", LABS)
 def test_names_of_state_are_those_of_the_last_version(mini_flink: Flink, name: str) -> None:
     uids, ids = operators(name, mini_flink.environment())
     assert uids == NAMED[name]
@@ -73,11 +62,11 @@ def test_names_of_state_are_those_of_the_last_version(mini_flink: Flink, name: s
 @pytest.mark.parametrize(
     ("name", "properties"),
     [
-        ("trade_anomalies", ["sink.type=s3", "sink.path=s3://b/p/"]),
-        ("ctr_anomaly", []),
-        ("ctr_anomaly", ["sink.type=s3", "sink.path=s3://b/p/"]),
-        ("ctr_anomaly", ["sink.type=s3", "sink.path=s3://b/p/", "random_cut_forest.partition_by=site"]),
-        ("sessionization", ["sink.type=dynamodb"]),
+        ("trades", ["sink.type=s3", "sink.path=s3://b/p/"]),
+        ("ctr", []),
+        ("ctr", ["sink.type=s3", "sink.path=s3://b/p/"]),
+        ("ctr", ["sink.type=s3", "sink.path=s3://b/p/", "window.by_site=true"]),
+        ("sessions", ["sink.type=dynamodb", "sink.table=t"]),
     ],
 )
 def test_names_of_state_are_those_of_any_parallelism(
@@ -92,7 +81,6 @@ def test_names_of_state_are_those_of_any_parallelism(
 
 @pytest.mark.aws
 def test_a_job_with_other_sql_goes_on_where_the_old_one_stopped(mini_flink: Flink, tmp_path: Path) -> None:
-    (tmp_path / "numbers.sql").write_text("CREATE TABLE numbers (id BIGINT)")
     with running_kinesis(tmp_path) as endpoint:
         client = clients.client("kinesis", endpoint)
         client.create_stream(StreamName="numbers", ShardCount=2)
@@ -125,7 +113,9 @@ _OPTIONS = {"execution__checkpointing__interval": "1 s"}
 def _copy(table_env: Any, folder: Path, source: KinesisSource, query: str) -> Any:
     """Start a job that writes a query's rows, exactly once, below the folder."""
     (folder / "rows").mkdir(exist_ok=True)
-    Pipeline(table_env, folder).source("numbers", source)
+    tree = {"title": "Numbers", "sources": {"numbers": {"stream": "numbers", "columns": {"id": "BIGINT"}}}}
+    application = parse(tree, name="numbers", folder=folder, queries={})
+    Pipeline(table_env, application, settings(application, {}), {"numbers": source})
     table_env.execute_sql(
         "CREATE TEMPORARY TABLE copied (id BIGINT, kind STRING) WITH ('connector' = 'filesystem',"
         f" 'path' = '{(folder / 'rows').as_uri()}', 'format' = 'json',"
@@ -149,5 +139,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
         flink.prepare("http://127.0.0.1:1", Path(temporary))
         environment = Flink(Path(temporary)).environment
-        found = {j.name: operators(j.name, environment())[1] for j in JOBS}
+        found = {name: operators(name, environment())[1] for name in LABS}
     COMMITTED.write_text(json.dumps(found, indent=1) + "\n")

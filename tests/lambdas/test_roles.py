@@ -16,6 +16,7 @@ import boto3
 import pytest
 
 from infra import clients, stacks
+from pipeline.catalog import all_applications
 from tests.conftest import LocalAws
 from tests.lambdas.contract import event
 
@@ -51,7 +52,7 @@ TRIALS = {
     "stock_trades_producer": produce,
     "CSEBeconAnomalyResponse": tell,
     "lab-function": write,
-    "ctr-anomaly-user-setup": set_up_user,
+    "resources-kda-ctr-user-setup": set_up_user,
 }
 
 
@@ -126,8 +127,10 @@ def test_every_function_is_tried(local_aws: LocalAws) -> None:
     cloudformation = local_aws.client("cloudformation")
     deployed = {
         made["PhysicalResourceId"]
-        for stack in stacks.STACKS.values()
-        for made in cloudformation.describe_stack_resources(StackName=stack.name)["StackResources"]
+        for application in all_applications()
+        for made in cloudformation.describe_stack_resources(StackName=stacks.stack_name(application.name))[
+            "StackResources"
+        ]
         if made["ResourceType"] == "AWS::Lambda::Function"
     }
     assert deployed == set(TRIALS)

@@ -179,7 +179,7 @@ def _trades_expected(records: list[Record], by_symbol: bool = False) -> Outcome:
 
 
 TRADES = Lab(
-    "trade_anomalies",
+    "trades",
     "Demo-samples",
     "Demo-samples-errors",
     {
@@ -236,7 +236,7 @@ def _ctr_expected(records: list[Record]) -> Outcome:
 
 
 CTR = Lab(
-    "ctr_anomaly",
+    "ctr",
     "ctr-clickstream",
     "ctr-errors",
     {"window": {"size": "1"}, "random_cut_forest": {"seed": "7"}, "anomalies": {"threshold": "0"}},
@@ -282,7 +282,7 @@ def _sessions_expected(records: list[Record]) -> Outcome:
 
 
 SESSIONS = Lab(
-    "sessionization",
+    "sessions",
     "lab-stream",
     "lab-stream-errors",
     {"sessions": {"gap": str(_GAP / 1000), "session_id": "date_and_time"}},

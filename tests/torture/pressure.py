@@ -48,12 +48,12 @@ _SESSIONS = {"sessions": {"gap": "1", "session_id": "date_and_time"}, "event_tim
 _FOREST = {"columns": "price, quantity", "number_of_trees": "1", "sub_sample_size": "10"}
 #: By name: the job, its streams, its property groups, a record of a number.
 JOBS: Mapping[str, tuple[str, str, dict[str, dict[str, str]], Any]] = {
-    "lambda": ("sessionization", "lab-stream", {**_SESSIONS, "sink": {"type": "lambda"}}, _click),
+    "lambda": ("sessions", "lab-stream", {**_SESSIONS, "sink": {"type": "lambda"}}, _click),
     # Lab 2's function itself; what ails is its table.
-    "writer": ("sessionization", "lab-stream", {**_SESSIONS, "sink": {"type": "lambda"}}, _click),
-    "dynamodb": ("sessionization", "lab-stream", {**_SESSIONS, "sink": {"type": "dynamodb"}}, _click),
+    "writer": ("sessions", "lab-stream", {**_SESSIONS, "sink": {"type": "lambda"}}, _click),
+    "dynamodb": ("sessions", "lab-stream", {**_SESSIONS, "sink": {"type": "dynamodb"}}, _click),
     "firehose": (
-        "trade_anomalies",
+        "trades",
         "Demo-samples",
         # Every trade is delivered, but for the first few, which have no score.
         {"random_cut_forest": _FOREST, "anomalies": {"threshold": "0"}, "sink": {"type": "firehose"}},

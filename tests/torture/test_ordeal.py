@@ -1,13 +1,14 @@
 """The short form of `make torture`: a lab, a death, a rescaling; every score must be right."""
 
 import random
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from infra.paths import ROOT
+from pipeline.catalog import find
+from pipeline.requirements import requirements
+from pipeline.settings import settings
 from tests.torture.labs import BY_SYMBOL
 from tests.torture.ordeal import run
 
@@ -21,8 +22,9 @@ def test_forests_survive_a_killed_worker_and_a_rescaling(tmp_path: Path) -> None
     account = run(BY_SYMBOL, tmp_path, seed=1, kinds=kinds)
     assert account.exact(), "\n".join(account.lines())
     # Least privilege: the deployed job's role allows what was called here, and nothing else of Kinesis.
-    template = (ROOT / "infra" / "templates" / "managed_flink.yaml").read_text()
-    allowed = set(re.findall(r"\bkinesis:[A-Z]\w+", template))
+    lab = find("trades")
+    statements = requirements(lab, settings(lab, {"tap": {"stream": "taps"}})).statements
+    allowed = {action for s in statements for action in s["Action"] if action.startswith("kinesis:")}
     assert account.calls == allowed
     assert account.rows > 100
     assert account.errors_expected > 5

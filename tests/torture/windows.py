@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from connectors.kinesis import KinesisSource
-from jobs.pipeline import Pipeline
+from pipeline.application import parse
+from pipeline.pipeline import Pipeline
+from pipeline.settings import settings
 
 _COUNTS = """
     SELECT CAST(window_start AS STRING), COUNT(*), COUNT(DISTINCT id)
@@ -59,9 +61,9 @@ class Counting:
     def __init__(self, table_env: Any, folder: Path, source: KinesisSource) -> None:
         self._rows = folder / "rows"
         self._rows.mkdir(parents=True, exist_ok=True)
-        (folder / "counted.sql").write_text("CREATE TABLE counted (id BIGINT)")
-        pipeline = Pipeline(table_env, folder)
-        pipeline.source("counted", source)
+        tree = {"title": "Counts", "sources": {"counted": {"stream": "counted", "columns": {"id": "BIGINT"}}}}
+        application = parse(tree, name="counts", folder=folder, queries={})
+        Pipeline(table_env, application, settings(application, {}), {"counted": source})
         table_env.execute_sql(
             "CREATE TEMPORARY TABLE seen (name STRING, records BIGINT, ids BIGINT)"
             f" WITH ('connector' = 'filesystem', 'path' = '{self._rows.as_uri()}', 'format' = 'json',"

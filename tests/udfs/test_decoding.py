@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from udfs.columns import Column
-from udfs.decoding import MAX_DATA_ROW, MAX_ERRORS, MAX_MESSAGE, Decoded, RecordDecoder, late_record
+from udfs.decoding import MAX_ERRORS, RecordDecoder, late_record
+from udfs.refused import MAX_DATA_ROW, MAX_MESSAGE, Decoded
 
 TYPES = (
     "VARCHAR(8)",
@@ -42,8 +43,6 @@ def one(type_: str, value: Any) -> Any:
     ("type_", "value", "column"),
     [
         ("VARCHAR(3)", "abcdef", "abc"),
-        ("VARCHAR(20)", {"k": [1, "ü"]}, '{"k":[1,"ü"]}'),
-        ("VARCHAR(20)", 1.5, "1.5"),
         ("VARCHAR(20)", True, "true"),
         ("INTEGER", "12", 12),
         ("INTEGER", 12.0, 12),
@@ -71,7 +70,11 @@ def test_values_become_columns(type_: str, value: Any, column: Any) -> None:
         ("TINYINT", 128),
         ("INTEGER", 2**31),
         ("INTEGER", 1.5),
-        ("INTEGER", "1_000_000_000_000"),
+        ("INTEGER", "1_000"),
+        ("INTEGER", "٣"),
+        ("DOUBLE", "1_000"),
+        ("DECIMAL(9, 2)", "1_000"),
+        ("DECIMAL(9, 2)", "NaN"),
         ("BIGINT", 1e300),
         ("DOUBLE", "nan"),
         ("DOUBLE", "inf"),
@@ -81,8 +84,6 @@ def test_values_become_columns(type_: str, value: Any, column: Any) -> None:
         ("DECIMAL(4, 2)", 123.45),
         ("DECIMAL(38, 0)", 10**38),
         ("DECIMAL(4, 2)", "1e999999999"),
-        ("BOOLEAN", "yes"),
-        ("BOOLEAN", 2),
         ("TIMESTAMP(3)", "0001-01-01T00:00:00+14:00"),
         ("TIMESTAMP(3)", 1706700000),
         ("STRING", "\ud800"),
@@ -110,7 +111,8 @@ def test_an_undecodable_rest_is_one_error_and_what_came_before_counts() -> None:
     [
         (b"", "EMPTY_RECORD"),
         (b" \n\t", "EMPTY_RECORD"),
-        (b"\xff\xfe{}", "INVALID_UTF8"),
+        (b"\xff\xfe", "INVALID_UTF8"),
+        (b'{"a": "\xff"}', "INVALID_UTF8"),
         (b"null", "INVALID_JSON"),
         (b"[1]", "INVALID_JSON"),
         (b'{"a": NaN}', "INVALID_JSON"),

@@ -2,12 +2,12 @@
 
 import json
 import pickle
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
-from pyflink.common import Row
+from pyflink.common import Instant, Row
 
 from udfs import forest_bucket, forest_function
 from udfs.forest_function import ForestFunction, ForestOptions
@@ -148,6 +148,15 @@ def test_a_row_that_cannot_be_scored_says_why_and_changes_nothing(bad: Any) -> N
     assert message.startswith("column quantity: required a finite number to score")
     assert json.loads(bytes.fromhex(data_row))["symbol"] == "AMZN"
     assert first + scores(function, POINTS[40:]) == expected(POINTS)
+
+
+def test_an_unscorable_rows_times_are_written_as_times() -> None:
+    function = ForestFunction(("at", "seen", "price"), ForestOptions(("price",), number_of_trees=20))
+    function.open(Context())
+    at = Instant.of_epoch_milli(1795991832_500)
+    (out,) = function.process_element(Row(at, datetime(2026, 11, 30, 12), None), CONTEXT)
+    shown = json.loads(bytes.fromhex(out[-1]))
+    assert shown == {"at": "2026-11-29 22:37:12.500", "seen": "2026-11-30 12:00:00.000", "price": None}
 
 
 def test_explanations_name_the_columns_and_leave_the_scores_as_they_are() -> None:

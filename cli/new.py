@@ -1,0 +1,132 @@
+"""`kda new`: an application of one's own, from a stream's records to a folder that runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cli import target
+from cli.discover import relation, sample
+from cli.shown import plain
+from infra.discovery import DiscoveryError, Schema, discover
+from infra.discovery_output import source_yaml
+from infra.stream_reader import StreamError
+from pipeline.application import ApplicationError, read
+
+_out = Console(soft_wrap=True, highlight=False)
+_err = Console(stderr=True, soft_wrap=True)
+_NUMERIC = ("TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE")
+_ANOMALIES = """\
+-- Rows that scored above the threshold: one a row, when it is scored.
+SELECT *
+FROM scores
+WHERE anomaly_score > :anomalies.threshold
+"""
+_MINUTES = """\
+-- How many rows came: one a minute that has any, when it is over.
+SELECT window_start, COUNT(*) AS number_of_rows, window_time AS rowtime
+FROM TABLE(TUMBLE(TABLE `{source}`, DESCRIPTOR(rowtime), INTERVAL '1' MINUTE))
+GROUP BY window_start, window_end, window_time
+"""
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the folder to make, or a path to it.")],
+    stream: Annotated[str, typer.Option(help="Kinesis stream to read.")],
+    forest: Annotated[
+        str | None, typer.Option(metavar="COLUMN,COLUMN", help="Score these columns by a random cut forest.")
+    ] = None,
+    records: Annotated[int, typer.Option(min=1, max=10_000, help="Sample so many records at most.")] = 100,
+    seconds: Annotated[float, typer.Option(min=0.1, max=900, help="Wait so long for them at most.")] = 10,
+    since: Annotated[
+        float, typer.Option(min=0, max=365 * 86400, help="Take those of the last so many seconds too.")
+    ] = 300,
+    endpoint: target.Endpoint = None,
+    aws: target.RealAws = False,
+) -> None:
+    """Look at a stream's records and write an application that reads them: a description and its SQL.
+
+    Example: kda new fleet --stream fleet-telemetry --forest speed,fuel
+    """
+    folder = Path(name)
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise ApplicationError(f"{folder}: required a folder that is not there yet, or is empty")
+        schema = discover(
+            [r.data for r in sample(target.choose(endpoint, aws), stream, records, seconds, since)]
+        )
+        files = folder_of(schema, folder.name, stream, _columns(schema, forest))
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8")
+        made = read(folder)
+    except (StreamError, DiscoveryError, ApplicationError, OSError) as error:
+        _err.print(plain(f"kda new: {error}", 1000), style="red")
+        raise typer.Exit(1) from None
+    for file in files:
+        _out.print(Text(f"{folder / file}"))
+    for column in schema.columns:
+        if column.note:
+            _out.print(Text(f"  {column.name}: {column.note}", style="yellow"))
+    where = name if "/" in name else f"./{name}"
+    _out.print(f"{made.title}: `kda check {where}` checks it, `kda run {where} --tap` runs it.")
+
+
+def folder_of(schema: Schema, name: str, stream: str, scored: tuple[str, ...]) -> dict[str, str]:
+    """The files of an application: its description, and one query.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the stream's records.
+    name : str
+        Of the application.
+    stream : str
+    scored : tuple of str
+        Columns for a forest; empty: rows are counted by the minute instead.
+    """
+    source, view = relation(stream), "anomalies" if scored else "by_minute"
+    if source in (view, "scores"):
+        source = f"source_{source}"
+    title = f"{name}: anomalies of {', '.join(scored)}" if scored else f"{name}: rows by the minute"
+    target_stream = f"{name}-{view.replace('_', '-')}"
+    lines = [
+        f"title: {json.dumps(title)}",
+        "",
+        "sources:",
+        source_yaml(schema, source, stream),
+        "relations:",
+    ]
+    if scored:
+        lines += ["  - forest: scores", f"    of: {source}", f"    columns: {json.dumps(list(scored))}"]
+    lines += [
+        f"  - {view}  # {view}.sql",
+        "",
+        "destinations:",
+        f"  - {{of: {view}, type: kinesis, stream: {json.dumps(target_stream)}}}",
+    ]
+    if scored:
+        lines += [
+            "",
+            "properties:",
+            "  anomalies:",
+            "    threshold: {default: 2.0, minimum: 0, help: rows that score above it are anomalies}",
+        ]
+    query = _ANOMALIES if scored else _MINUTES.format(source=source)
+    return {"application.yaml": "\n".join(lines) + "\n", f"{view}.sql": query}
+
+
+def _columns(schema: Schema, forest: str | None) -> tuple[str, ...]:
+    asked = tuple(c.strip() for c in (forest or "").split(",") if c.strip())
+    numeric = [c.name for c in schema.columns if c.type.partition("(")[0].upper() in _NUMERIC]
+    for column in asked:
+        if column not in numeric:
+            raise ApplicationError(
+                f"--forest: {column} must be one of the numbers {', '.join(numeric) or '(none)'}"
+            )
+    return asked

@@ -1,0 +1,241 @@
+"""A Lambda function that records pass before they are decoded, by KDA's contract for pre-processing.
+
+Delivery: exactly once into Flink's state, as records are in no state of their own: a batch is through the function
+before a checkpoint passes it. The function itself may see a record more than once. Order: kept, heartbeats among the
+records. Batches: what has come since the call before, up to ``batch_records`` and 3 MB; one call at a time in each
+parallel task, which holds back the input meanwhile. A record that fails by itself is sent again with growing back-off,
+``max_retries`` times, then it is an error; calls that Lambda does not take wait. A function that takes nothing for nine
+minutes fails the job with its last reason, and the job goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pyflink.table import DataTypes, Schema
+from pyflink.table.udf import ScalarFunction, udf
+
+from connectors.lambda_calls import LambdaFunction
+from connectors.lambda_options import LOCAL_APPLICATION_ARN
+from connectors.option import check_options, option
+from connectors.preprocess_batch import (
+    Outcome,
+    Preprocessor,
+    SourceRecord,
+    firehose_metadata,
+    kinesis_metadata,
+)
+from connectors.requirements import Requirements, function_requirements
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
+
+# error_stream's columns are VARCHAR(4096) and VARCHAR(49152), the record in hex.
+_MESSAGE_LENGTH = 4096
+_DATA_ROW_BYTES = 49152 // 2
+
+
+@dataclass(frozen=True)
+class PreprocessOptions:
+    """Which function records pass.
+
+    Parameters
+    ----------
+    function : str
+        Name or ARN.
+    region : str
+        AWS region.
+    endpoint : str or None
+        Another address for Lambda; the only difference between a local AWS and the real one.
+    stream : str or None
+        The Kinesis stream that the records come from: the function sees its ARN as ``streamArn``. None: they come from
+        files, and it sees nothing.
+    batch_records : int
+        Records in one call at most, 1-10,000.
+    batch_seconds : float
+        Seconds between two calls at least, 0-60; records gather meanwhile.
+    max_retries : int or None
+        Failures of its own, after the first, that a record may have before it is an error. None: it is sent until it
+        is taken, and all behind it waits.
+    application_arn : str
+        What the function sees as ``applicationArn``: the deployed application's.
+    name : str
+        Of the source: its property group.
+
+    Raises
+    ------
+    ValueError
+        For a value out of range.
+    """
+
+    function: str = field(metadata=option("a function that records pass first: its name or ARN"))
+    region: str
+    endpoint: str | None = None
+    stream: str | None = None
+    batch_records: int = field(
+        default=500,
+        metadata=option("records in one call of that function at most", minimum=1, maximum=10_000),
+    )
+    batch_seconds: float = field(
+        default=0.2,
+        metadata=option(
+            "seconds between two calls of it at least; records gather meanwhile", minimum=0, maximum=60
+        ),
+    )
+    max_retries: int | None = field(
+        default=3,
+        metadata=option("failures after the first until a record goes to the error stream", minimum=0),
+    )
+    application_arn: str = LOCAL_APPLICATION_ARN
+    name: str = "source"
+
+    def __post_init__(self) -> None:
+        check_options(self, self.name)
+
+    @property
+    def stream_arn(self) -> str:
+        """The stream's ARN, of the application's account."""
+        if self.stream is None:
+            return ""
+        _, partition, _, _, account, *_ = self.application_arn.split(":")
+        return f"arn:{partition}:kinesis:{self.region}:{account}:stream/{self.stream}"
+
+    def lambda_function(self) -> LambdaFunction:
+        """The function, to be called or checked."""
+        return LambdaFunction(self.function, self.region, self.endpoint)
+
+    def check(self) -> None:
+        """Raise :class:`~connectors.check.ConnectorError` unless the function is there and may be looked at."""
+        self.lambda_function().check()
+
+    def requires(self) -> Requirements:
+        """The permissions and resources that it needs."""
+        return function_requirements(self.function)
+
+
+def preprocess(
+    table_env: StreamTableEnvironment, records: Table, options: PreprocessOptions, name: str
+) -> tuple[Table, Table]:
+    """Take a source's records through a function.
+
+    Parameters
+    ----------
+    table_env : StreamTableEnvironment
+        Where the tables are made.
+    records : Table
+        ``data BYTES``, NULL where only time has passed, and ``rowtime``, a rowtime attribute; or, from a stream,
+        ``data``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``, and ``sequence_number STRING`` where the function is
+        to see it. More columns pass unseen.
+    options : PreprocessOptions
+    name : str
+        Prefix of the relations made here.
+
+    Returns
+    -------
+    records : Table
+        The same columns, time and order, with new data; without what was dropped or failed.
+    errors : Table
+        ``error_name, message, data_rowtime, data_row`` (the record as it came, hex).
+    """
+    columns = records.get_schema().get_field_names()
+    time_column = "arrival" if "arrival" in columns else "rowtime"
+    told = "".join(f", r.`{c}`" for c in ("shard", "sequence_number") if c in columns)
+    milliseconds = (
+        f"EXTRACT(EPOCH FROM r.`{time_column}`) * 1000 + EXTRACT(MILLISECOND FROM r.`{time_column}`)"
+    )
+    others = [c for c in columns if c != "data"]
+    types = {c: "STRING" for c in columns} | {"data": "BYTES", "answer": "ARRAY<BYTES>"}
+    types |= dict.fromkeys(("arrival", "rowtime"), "TIMESTAMP_LTZ(3)")
+    # A border that the planner can't see across: it would push the function into each branch of a union, and time's
+    # own rows would overtake the records.
+    table_env.create_temporary_view(f"{name}_unprocessed", _bordered(table_env, records, types))
+    function = f"{name}_preprocess"
+    table_env.create_temporary_function(
+        function,
+        udf(Preprocess(options), result_type=DataTypes.ARRAY(DataTypes.BYTES()), func_type="pandas"),
+    )
+    answered = table_env.sql_query(
+        f"SELECT `{function}`(r.`data`, {milliseconds}{told}) AS answer,"
+        f" {', '.join(f'r.`{c}`' for c in others)} FROM `{name}_unprocessed` AS r"
+    )
+    # Another one: it would call the function once for the rows and once more for the errors.
+    table_env.create_temporary_view(f"{name}_answered", _bordered(table_env, answered, types))
+    in_order = ", ".join("answer[1] AS `data`" if c == "data" else f"`{c}`" for c in columns)
+    processed = table_env.sql_query(f"SELECT {in_order} FROM `{name}_answered` WHERE CARDINALITY(answer) = 1")
+    errors = table_env.sql_query(
+        f"SELECT CAST(answer[1] AS STRING) AS error_name, CAST(answer[2] AS STRING) AS message,"
+        f" `{time_column}` AS data_rowtime, CAST(answer[3] AS STRING) AS data_row"
+        f" FROM `{name}_answered` WHERE CARDINALITY(answer) = 3"
+    )
+    return processed, errors
+
+
+def _bordered(table_env: StreamTableEnvironment, table: Table, types: dict[str, str]) -> Table:
+    """A table taken through a data stream."""
+    schema = Schema.new_builder()
+    columns = table.get_schema().get_field_names()
+    for column in columns:
+        schema.column(column, types[column])
+    if "rowtime" in columns:
+        schema.watermark("rowtime", "SOURCE_WATERMARK()")
+    return table_env.from_data_stream(table_env.to_data_stream(table), schema.build())
+
+
+class Preprocess(ScalarFunction):  # type: ignore[misc]
+    """What becomes of a batch's records: ``[data]``, or ``[error name, message, record in hex]``, or ``[]``.
+
+    Flink's vectorized functions are the one way by which Python is given what has come as a batch.
+    """
+
+    def __init__(self, options: PreprocessOptions) -> None:
+        self._options = options
+
+    def open(self, function_context: Any) -> None:
+        """Called by Flink before the first batch."""
+        options = self._options
+        self._preprocessor = Preprocessor(
+            options.lambda_function(),
+            options.application_arn,
+            options.stream_arn,
+            options.batch_records,
+            options.max_retries,
+        )
+        self._serial = time.time_ns()
+        self._called = float("-inf")
+
+    def eval(self, data: Any, arrival_ms: Any, shard: Any = None, sequence_number: Any = None) -> Any:
+        """Called by Flink with series of equal length, of the columns that the source has."""
+        import pandas  # type: ignore[import-untyped]
+
+        missing = [None] * len(data)
+        shards = missing if shard is None else shard
+        numbers = missing if sequence_number is None else sequence_number
+        rows = list(zip(data, arrival_ms, shards, numbers, strict=True))
+        records = [self._record(*row) for row in rows if row[0] is not None]
+        outcomes = iter(self._process(records) if records else ())
+        answers = [[None] if row[0] is None else self._answer(row[0], next(outcomes)) for row in rows]
+        return pandas.Series(answers, dtype=object)
+
+    def _process(self, records: Sequence[SourceRecord]) -> list[Outcome]:
+        time.sleep(max(0.0, self._called + self._options.batch_seconds - time.monotonic()))
+        self._called = time.monotonic()
+        return self._preprocessor.process(records)
+
+    def _record(self, data: bytes, arrival_ms: int, shard: str | None, number: str | None) -> SourceRecord:
+        self._serial += 1
+        if shard is None:
+            metadata = firehose_metadata(int(arrival_ms))
+        else:
+            metadata = kinesis_metadata(shard, number or "", int(arrival_ms))
+        return SourceRecord(self._serial, str(self._serial), bytes(data), metadata=metadata)
+
+    def _answer(self, data: bytes, outcome: Outcome) -> list[bytes | None]:
+        if outcome.error is None:
+            return [] if outcome.data is None else [outcome.data]
+        message = f"{self._options.function}: {outcome.error.message}"[:_MESSAGE_LENGTH]
+        # Cut before it becomes hex: a record may have megabytes.
+        hexadecimal = data[:_DATA_ROW_BYTES].hex()
+        return [outcome.error.name.encode(), message.encode("utf-8", "replace"), hexadecimal.encode()]

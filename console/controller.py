@@ -1,0 +1,108 @@
+"""One application's controller: all that the page shows of it, and all that it can be asked to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from console.charts import figures
+from console.feed import Feed
+from console.flow import flow
+from console.jobs import Job
+from console.resources import resources
+from console.results import Results
+from console.row_buffer import RowBuffer
+from console.senders import Senders
+from pipeline.application import ERRORS, Application
+
+#: Rows of the chosen relation, and errors, on the page.
+ROWS_SHOWN = 40
+ERRORS_SHOWN = 20
+
+
+class Controller:
+    """An application's job, senders, streams and results.
+
+    Parameters
+    ----------
+    application : Application
+    client : callable
+        Makes a boto3 client from a service's name.
+    job : Job
+    groups : mapping
+        Property groups over the application's defaults.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        client: Callable[[str], Any],
+        job: Job,
+        groups: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        self.application = application
+        self.job = job
+        self._found = resources(application, groups)
+        self.feed = Feed(application, lambda: client("kinesis"), found=self._found)
+        self.senders = Senders(application, self._found, lambda: client("kinesis"))
+        self.results = Results(application.name, self._found.targets, client)
+
+    def described(self) -> dict[str, Any]:
+        """What does not change while the console runs, and whether the job is up."""
+        return {
+            "name": self.application.name,
+            "title": self.application.title,
+            "label": self.application.label or self.application.name,
+            "errors": ERRORS,
+            "flow": flow(self.application, self._found).as_json(),
+            "problem": self._found.problem,
+            "running": self.job.view.health.url is not None or self.job.view.health.state == "running",
+        }
+
+    def snapshot(self, relation: str) -> dict[str, Any]:
+        """Everything the page shows, with the newest rows of one relation."""
+        self.feed.touch()
+        self.results.touch()
+        now = time.time()
+        with self.feed.lock:
+            buffers = dict(self.feed.buffers.by_relation)
+            flow = {name: _counts(buffer, now) for name, buffer in buffers.items()}
+            rows = {
+                name: [row.values | {"rowtime": row.rowtime} for row in buffer.rows]
+                for name, buffer in buffers.items()
+            }
+            shown = _rows(buffers.get(relation), ROWS_SHOWN)
+            errors = _rows(buffers.get(ERRORS), ERRORS_SHOWN)
+            unreadable = self.feed.buffers.unreadable
+        return {
+            "application": self.application.name,
+            "time": now,
+            "ready": self.feed.ready.is_set(),
+            "problem": self.feed.problem,
+            "unreadable": unreadable,
+            "job": self.job.view.as_json(),
+            "flow": flow,
+            "relation": relation,
+            "rows": shown,
+            "errors": errors,
+            "charts": figures(self.application, rows, self._found.parameters),
+            "senders": self.senders.as_json(),
+            "results": self.results.as_json(),
+        }
+
+    def close(self) -> None:
+        """End the threads, the senders, and the job if this console's process is its own."""
+        self.senders.stop_all()
+        self.feed.close()
+        self.results.close()
+        self.job.close()
+
+
+def _counts(buffer: RowBuffer, now: float) -> dict[str, Any]:
+    return {"total": round(buffer.total), "rate": round(buffer.rate(now), 1), "sampled": buffer.sampled}
+
+
+def _rows(buffer: RowBuffer | None, most: int) -> list[dict[str, Any]]:
+    newest = list(buffer.rows)[-most:] if buffer else []
+    return [{"number": row.number, "rowtime": row.rowtime, "values": row.values} for row in reversed(newest)]

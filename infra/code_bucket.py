@@ -1,0 +1,85 @@
+"""The bucket that functions and packages are deployed from, one an account and region."""
+
+import contextlib
+import hashlib
+import io
+import zipfile
+
+from botocore.exceptions import ClientError
+
+from infra.clients import client
+from infra.paths import ROOT
+
+# A fixed time in the zip: the same code gives the same key, and an unchanged function no update.
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class CodeError(RuntimeError):
+    """A bucket could not be emptied; the message names the object and AWS's reason."""
+
+
+def upload(endpoint: str | None, name: str, zipped: bytes) -> dict[str, str]:
+    """Put a zip in the code bucket, under a key that changes with its bytes.
+
+    Returns
+    -------
+    dict
+        ``CodeBucket`` and ``CodeKey``, as the templates' parameters are called.
+    """
+    bucket, key = _code_bucket(endpoint), f"{name}-{hashlib.sha256(zipped).hexdigest()[:16]}.zip"
+    s3 = client("s3", endpoint)
+    region = s3.meta.region_name
+    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=bucket, **elsewhere)
+    s3.put_object(Bucket=bucket, Key=key, Body=zipped)
+    return {"CodeBucket": bucket, "CodeKey": key}
+
+
+def delete(endpoint: str | None) -> None:
+    """Delete the bucket with what is in it; its absence is no error."""
+    bucket = _code_bucket(endpoint)
+    try:
+        empty_bucket(endpoint, bucket)
+        client("s3", endpoint).delete_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise
+
+
+def empty_bucket(endpoint: str | None, bucket: str) -> None:
+    """Delete every version of every object.
+
+    Raises
+    ------
+    CodeError
+    """
+    s3 = client("s3", endpoint)
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        objects = [
+            {"Key": version["Key"], "VersionId": version["VersionId"]}
+            for kind in ("Versions", "DeleteMarkers")
+            for version in page.get(kind, [])
+        ]
+        if objects:
+            errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get(
+                "Errors"
+            )
+            if errors:
+                raise CodeError(f"bucket {bucket}: {errors[0]['Key']}: {errors[0]['Message']}")
+
+
+def zip_lambdas() -> bytes:
+    """The lambdas folder as a zip: the same bytes from the same code."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted((ROOT / "lambdas").glob("*.py")):
+            info = zipfile.ZipInfo(f"lambdas/{path.name}", _ZIP_TIME)
+            info.external_attr = 0o644 << 16  # readable for the user that Lambda runs as
+            archive.writestr(info, path.read_bytes())
+    return buffer.getvalue()
+
+
+def _code_bucket(endpoint: str | None) -> str:
+    sts = client("sts", endpoint)
+    return f"kda-on-flink-code-{sts.get_caller_identity()['Account']}-{sts.meta.region_name}"

@@ -1,0 +1,14 @@
+-- Clicks by window and forest key: one row a window that has any, when it closes. site is NULL where there were
+-- several.
+SELECT
+  window_start,
+  window_end,
+  window_time AS rowtime,
+  forest_key,
+  CASE WHEN MIN(site) = MAX(site) THEN MIN(site) END AS site,
+  CAST(COUNT(*) AS DOUBLE) AS clickcount
+FROM TABLE(
+  TUMBLE(TABLE on_time_actions, DESCRIPTOR(rowtime), :window.size)
+)
+WHERE browseraction = 'Click'
+GROUP BY window_start, window_end, window_time, forest_key

@@ -1,9 +1,0 @@
--- The lab's intermediate stream: one row a click, in order of each user's event time. Timestamps in UTC.
--- session_timestamp is NULL inside a session.
-CREATE TEMPORARY VIEW intermediate_sql_stream AS
-SELECT
-  CAST(TO_TIMESTAMP_LTZ(event_timestamp, 3) AS TIMESTAMP(3)) AS event_timestamp,
-  user_id,
-  device_type,
-  CAST(TO_TIMESTAMP_LTZ(session_ms, 3) AS TIMESTAMP(3)) AS session_timestamp
-FROM session_events

@@ -1,0 +1,282 @@
+"""The demo of lab 2: the simulator's 3,000 clicks much faster, the sessions read back from DynamoDB and compared."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli import report
+from cli.demo_job import DemoError, DemoJob, running_job
+from cli.shown import plain
+from generator import runner, scenario, sinks
+from infra import stacks
+from infra.clients import client
+from infra.stream_reader import StreamReader
+from pipeline.catalog import find
+
+#: How much faster than the lab's hour and three quarters.
+SPEED = 150.0
+GAP_MS = 10_000
+#: The simulated time ends before the present: a click from the future would be refused.
+_BEGAN_BEFORE = timedelta(hours=2)
+_END_SECONDS = 90.0
+#: Sent beside the clicks, to show that none of it is lost and none of it stops the job; with their error_name.
+BAD_RECORDS = {
+    b"no json": "INVALID_JSON",
+    b'{"event_timestamp": 1, "device_type": "desktop"}': "COERCION",
+    b'{"user_id": "user1", "event_timestamp": "noon", "device_type": "desktop"}': "COERCION",
+    b'{"user_id": "user1", "event_timestamp": 253402300799999, "device_type": "desktop"}': "IMPOSSIBLE_EVENT",
+    b'{"user_id": "user1", "event_timestamp": "1", "device_type": "desktop"}': "LATE_EVENT",
+}
+
+Items = dict[str, dict[str, str]]
+
+
+@dataclass
+class Course:
+    """How the lab went.
+
+    Attributes
+    ----------
+    made : dict
+        Items by session_id that the table should have, from what the simulator says it sent.
+    items : dict
+        Items by session_id that the table has.
+    errors : list
+        Rows of the error stream.
+    counts : Counts
+        Of the generator.
+    """
+
+    made: Items = field(default_factory=dict)
+    items: Items = field(default_factory=dict)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    counts: runner.Counts = field(default_factory=runner.Counts)
+
+    @property
+    def expectations(self) -> dict[str, bool]:
+        """What the lab expects, and whether it was so."""
+        names = sorted(str(error["error_name"]) for error in self.errors)
+        return {
+            "every click was sent": self.counts.failed == 0 and self.counts.sent > 0,
+            "the table has the sessions that were made, and no other": self.items == self.made,
+            "each bad record is in the error stream, and nothing else": names == sorted(BAD_RECORDS.values()),
+        }
+
+
+def sessions_made(clicks: Iterable[str]) -> Items:
+    """The items of the sessions in recorded clicks, found without Flink.
+
+    Examples
+    --------
+    >>> click = '{"user_id": "user1", "event_timestamp": "%d", "device_type": "desktop"}'
+    >>> list(sessions_made([click % 0, click % 10_000, click % 20_001]))
+    ['user1_desktop_00:00:00', 'user1_desktop_00:00:20']
+    """
+    last: dict[str, int] = {}
+    items = {}
+    for click in map(json.loads, clicks):
+        user, ms = click["user_id"], int(click["event_timestamp"])
+        if user not in last or ms - last[user] > GAP_MS:
+            began = f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M:%S}"
+            session = f"{user}_{click['device_type']}_{began}"
+            items[session] = {"session_id": session, "session_time": began, "user_id": user}
+        last[user] = ms
+    return items
+
+
+def show(endpoint: str, folder: Path, out: Console) -> bool:
+    """Run lab 2 on a local AWS; return whether its expectations held.
+
+    Parameters
+    ----------
+    endpoint : str
+        Of a local AWS.
+    folder : Path
+        For the job's state and logs.
+    out : Console
+        Where to show it.
+    """
+    since = datetime.now(UTC)
+    taps = {"tap.stream": stacks.deploy(endpoint, find("sessions"))["TapStreamName"]}
+    with Live(console=out, refresh_per_second=4, transient=False) as live:
+        live.update(Text("The job is starting …"))
+        course = run(endpoint, folder, lambda course: live.update(_picture(course)), properties=taps)
+    out.print()
+    _summary(out, course)
+    told = report.Report(
+        "sessions",
+        report.tapped(endpoint, "sessions", since),
+        figures={
+            "clicks": f"{course.counts.sent:,} sent, {course.counts.failed:,} failed",
+            "sessions in the table": f"{len(course.items):,} of {len(course.made):,}",
+        },
+        expectations=course.expectations,
+        injected=[*course.made],
+        found=[*course.items],
+        began=since,
+    )
+    report.write(folder / "report.html", told)
+    return all(course.expectations.values())
+
+
+def run(
+    endpoint: str,
+    folder: Path,
+    on_progress: Callable[[Course], None] = lambda course: None,
+    *,
+    count: int | None = None,
+    properties: dict[str, str] | None = None,
+) -> Course:
+    """Run the simulator against the job; return how it went. The table is emptied first.
+
+    Parameters
+    ----------
+    endpoint : str
+        Of a local AWS.
+    folder : Path
+        For the job's state and logs.
+    on_progress : callable
+        Called with the course about twice a second.
+    count : int or None
+        Clicks; the scenario's own number by default.
+    properties : dict or None
+        More of the job's.
+
+    Raises
+    ------
+    DemoError
+        When the job or the generator fails. What is missing or too many at the end is for the course to tell.
+    """
+    outputs = stacks.deploy(endpoint, find("sessions"))
+    kinesis, dynamodb = client("kinesis", endpoint), client("dynamodb", endpoint)
+    folder.mkdir(parents=True, exist_ok=True)
+    _empty(dynamodb, outputs["TableName"])
+    since = datetime.now(UTC)
+    course, ledger = Course(), folder / "clicks.jsonl"
+    errors = StreamReader(kinesis, outputs["ErrorStreamName"], since)
+    given = {"source.position": since.isoformat(), "source.idle_timeout": "10.5"} | (properties or {})
+    with running_job("sessions", endpoint, folder, given) as job:
+        job.wait_until_running()
+        simulator = _Simulator(endpoint, outputs["ClickStreamName"], course.counts, count, ledger)
+        simulator.start()
+        try:
+            _watch(course, job, simulator, errors, dynamodb, outputs["TableName"], on_progress)
+        finally:
+            simulator.stop.set()
+            simulator.join()
+    return course
+
+
+def _watch(
+    course: Course,
+    job: DemoJob,
+    simulator: _Simulator,
+    errors: StreamReader,
+    dynamodb: Any,
+    table: str,
+    on_progress: Callable[[Course], None],
+) -> None:
+    deadline = None
+    while deadline is None or (not all(course.expectations.values()) and time.monotonic() < deadline):
+        if not simulator.is_alive() and deadline is None:
+            if simulator.error:
+                raise DemoError(f"lab 2: the generator failed: {simulator.error}")
+            deadline = time.monotonic() + _END_SECONDS
+        job.state()  # raises when it has ended
+        course.made = simulator.made()
+        course.items = _items(dynamodb, table)
+        course.errors += [json.loads(record.data) for record in errors.read()]
+        on_progress(course)
+        time.sleep(0.5)
+
+
+class _Simulator(threading.Thread):
+    """The clicks and the bad records, sent beside everything else."""
+
+    def __init__(
+        self, endpoint: str, stream: str, counts: runner.Counts, count: int | None, ledger: Path
+    ) -> None:
+        super().__init__(daemon=True)
+        self.stop = threading.Event()
+        self.error: str | None = None
+        self._kinesis = client("kinesis", endpoint)
+        self._stream, self._counts, self._count, self._ledger = stream, counts, count, ledger
+        ledger.unlink(missing_ok=True)
+
+    def made(self) -> Items:
+        """Items of what was sent so far."""
+        # The last line may be half written.
+        lines = self._ledger.read_text().split("\n")[:-1] if self._ledger.exists() else []
+        return sessions_made(lines)
+
+    def run(self) -> None:
+        try:
+            runner.run(
+                scenario.load("clickstream").changed(count=self._count),
+                sinks.kinesis(self._kinesis, self._stream),
+                speed=SPEED,
+                start=datetime.now(UTC) - _BEGAN_BEFORE,
+                ledger=self._ledger,
+                stop=self.stop,
+                on_progress=lambda counts: self._counts.__dict__.update(counts.__dict__),
+            )
+            bad = [{"Data": data, "PartitionKey": "clickstream"} for data in BAD_RECORDS]
+            self._kinesis.put_records(StreamName=self._stream, Records=bad)
+        except Exception as e:  # told by the thread that waits
+            self.error = str(e)
+
+
+def _items(dynamodb: Any, table: str) -> Items:
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    rows = [{k: next(iter(v.values())) for k, v in item.items()} for page in pages for item in page["Items"]]
+    return {row["session_id"]: row for row in rows}
+
+
+def _empty(dynamodb: Any, table: str) -> None:
+    for session in _items(dynamodb, table):
+        dynamodb.delete_item(TableName=table, Key={"session_id": {"S": session}})
+
+
+def _picture(course: Course) -> Group:
+    flow = Table("", "", box=None)
+    flow.add_row("clicks sent", f"{course.counts.sent:,}")
+    flow.add_row("sessions in them", f"{len(course.made):,}")
+    flow.add_row("items in the table", f"{len(course.items):,}")
+    flow.add_row("in the error stream", f"{len(course.errors):,}")
+    newest = Table(
+        "session_id", "session_time", "user_id", title="newest items", title_justify="left", box=None
+    )
+    for item in sorted(course.items.values(), key=lambda item: item["session_time"])[-8:]:
+        newest.add_row(item["session_id"], item.get("session_time", ""), item.get("user_id", ""))
+    return Group(flow, Text(), newest)
+
+
+def _summary(out: Console, course: Course) -> None:
+    table = Table(
+        "lab 2: sessions", "", title=f"time × {SPEED:g}; read back from DynamoDB", title_justify="left"
+    )
+    table.add_row("clicks", f"{course.counts.sent:,} sent, {course.counts.failed:,} failed")
+    table.add_row("sessions", f"{len(course.items):,} of {len(course.made):,}")
+    for name, sessions in (
+        ("missing", course.made.keys() - course.items.keys()),
+        ("too many", course.items.keys() - course.made.keys()),
+    ):
+        if sessions:
+            table.add_row(name, Text(", ".join(sorted(sessions)[:5]), style="red"))
+    for expectation, held in course.expectations.items():
+        table.add_row(expectation, Text("yes" if held else "NO", style="green" if held else "red"))
+    for error in course.errors[: len(BAD_RECORDS)]:
+        table.add_row("", plain(f"{error['error_name']}: {error['message']}", 100))
+    out.print(table)

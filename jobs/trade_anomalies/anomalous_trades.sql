@@ -1,5 +1,0 @@
--- Trades that scored above the threshold: one row a trade, when it is scored.
-CREATE TEMPORARY VIEW anomalous_trades AS
-SELECT ticker_symbol, trade_type, price, quantity, id, anomaly_score, rowtime
-FROM temp_stream
-WHERE anomaly_score > :threshold

@@ -1,0 +1,235 @@
+"""The demo of lab 3: trades through Lambda and Kinesis, anomalies in S3, judged against what was injected."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.config import Config
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli import report
+from cli.demo_job import DemoError, DemoJob, running_job
+from cli.shown import plain
+from infra import stacks
+from infra.clients import client
+from pipeline.catalog import find
+
+ROUNDS = 30
+#: The forest's default sample: before it is full every score is 0.
+WARM_UP = 256
+#: Sent beside the trades, to show that none of it is lost and none of it stops the job.
+BAD_RECORDS = (
+    b"no json",
+    b'{"price": "much"}',
+    b'{"tickerSymbol": "A", "price": NaN}',
+    b'{"id": 1}',
+    b"\xff\xfe",
+)
+MINIMUM_RECALL = 0.95
+_DRAIN_SECONDS = 90.0
+
+
+@dataclass
+class _Found:
+    """What has arrived in S3 and in the error stream."""
+
+    objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    iterator: str | None = None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [row for rows in self.objects.values() for row in rows]
+
+
+def show(endpoint: str, folder: Path, out: Console) -> bool:
+    """Run lab 3 on a local AWS; return whether the anomalies were found.
+
+    Parameters
+    ----------
+    endpoint : str
+        Of a local AWS without stacks of this lab.
+    folder : Path
+        For the job's state and logs.
+    out : Console
+        Where to show it.
+    """
+    parameters = {"Rounds": str(ROUNDS), "RoundIntervalSeconds": "1", "Seed": "3"}
+    outputs = stacks.deploy(endpoint, find("trades"), parameters)
+    found, since = _Found(), datetime.now(UTC)
+    # Every trade's score goes to the tap too: the report draws them.
+    properties = {
+        "source.position": "TRIM_HORIZON",
+        "tap.stream": outputs["TapStreamName"],
+        # Every row: the report's chart shows each anomaly.
+        "tap.rate": "1000",
+    }
+    with (
+        running_job("trades", endpoint, folder, properties) as job,
+        Live(console=out, refresh_per_second=4, transient=False) as live,
+    ):
+        live.update(Text("The job is starting …"))
+        job.wait_until_running()
+        producer = _Producer(endpoint, outputs["ProducerName"])
+        producer.start()
+        _send_bad_records(endpoint, outputs["TradeStreamName"])
+        deadline = None
+        while True:
+            _look(endpoint, outputs, found)
+            live.update(_picture(job, producer, found))
+            if producer.answer is not None and deadline is None:
+                deadline = time.monotonic() + _DRAIN_SECONDS
+            if deadline and (_complete(producer, found) or time.monotonic() > deadline):
+                break
+            time.sleep(0.5)
+    out.print()
+    told = _told(
+        producer, found, report.tapped(endpoint, "trades", since), outputs["AnomalyBucketName"], since
+    )
+    _summary(out, told, found)
+    report.write(folder / "report.html", told)
+    return all(told.expectations.values())
+
+
+class _Producer(threading.Thread):
+    """Invokes the producer's Lambda function and keeps its answer."""
+
+    def __init__(self, endpoint: str, function: str) -> None:
+        super().__init__(daemon=True)
+        self._lambda = client("lambda", endpoint, Config(read_timeout=300, retries={"total_max_attempts": 1}))
+        self._function = function
+        self.answer: dict[str, Any] | None = None
+        self.error: str | None = None
+
+    def run(self) -> None:
+        try:
+            response = self._lambda.invoke(FunctionName=self._function)
+            answer = json.loads(response["Payload"].read())
+            if "FunctionError" in response:
+                self.error = str(answer.get("errorMessage"))
+            else:
+                self.answer = answer
+        except Exception as e:  # shown by the thread that waits for the answer
+            self.error = str(e)
+
+
+def _send_bad_records(endpoint: str, stream: str) -> None:
+    records = [{"Data": data, "PartitionKey": "bad"} for data in BAD_RECORDS]
+    client("kinesis", endpoint).put_records(StreamName=stream, Records=records)
+
+
+def _look(endpoint: str, outputs: dict[str, str], found: _Found) -> None:
+    """Read what is new in the bucket and in the error stream."""
+    s3 = client("s3", endpoint)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=outputs["AnomalyBucketName"]):
+        for item in page.get("Contents", []):
+            if item["Key"] not in found.objects:
+                body = s3.get_object(Bucket=outputs["AnomalyBucketName"], Key=item["Key"])["Body"].read()
+                found.objects[item["Key"]] = list(json_documents(body.decode()))
+    kinesis = client("kinesis", endpoint)
+    if found.iterator is None:
+        shard = kinesis.list_shards(StreamName=outputs["ErrorStreamName"])["Shards"][0]["ShardId"]
+        found.iterator = kinesis.get_shard_iterator(
+            StreamName=outputs["ErrorStreamName"], ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+    answer = kinesis.get_records(ShardIterator=found.iterator)
+    found.iterator = answer["NextShardIterator"]
+    found.errors += [json.loads(record["Data"]) for record in answer["Records"]]
+
+
+def json_documents(text: str) -> Any:
+    """The JSON documents of a text, with or without newlines between them."""
+    scan, start = json.JSONDecoder().raw_decode, 0
+    while text[start:].strip():
+        start += len(text[start:]) - len(text[start:].lstrip())
+        document, start = scan(text, start)
+        yield document
+
+
+def _complete(producer: _Producer, found: _Found) -> bool:
+    expected = _injected(producer)
+    return expected <= {row["id"] for row in found.rows} and len(found.errors) >= len(BAD_RECORDS)
+
+
+def _injected(producer: _Producer) -> set[int]:
+    return {i for i in (producer.answer or {}).get("anomaly_ids", []) if i > WARM_UP}
+
+
+def _picture(job: DemoJob, producer: _Producer, found: _Found) -> Group:
+    if producer.error:
+        raise DemoError(f"the producer's Lambda function failed: {producer.error}")
+    state = job.state()
+    flow = Table("", "records", box=None)
+    flow.add_row("trades sent by Lambda", f"{producer.answer['sent']:,}" if producer.answer else "sending …")
+    flow.add_row("scored by the forest", f"{state.read('RANDOM_CUT_FOREST'):,}" if state else "")
+    flow.add_row("anomalies in S3", f"{len(found.rows):,}")
+    flow.add_row("in the error stream", f"{len(found.errors):,}")
+    newest = Table("newest anomalies", "price", "quantity", "score", box=None)
+    for row in sorted(found.rows, key=lambda r: str(r["arrival_time"]))[-5:]:
+        newest.add_row(
+            f"{row['ticker_symbol']} {row['trade_type']} #{row['id']}",
+            f"{row['price']:,.2f}",
+            f"{row['quantity']:,}",
+            f"{row['anomaly_score']:.2f}",
+        )
+    return Group(flow, Text(), newest)
+
+
+def _told(
+    producer: _Producer, found: _Found, relations: dict[str, Any], bucket: str, since: datetime
+) -> report.Report:
+    """What was found against what was injected."""
+    injected = _injected(producer)
+    reported = {row["id"] for row in found.rows}
+    hits = reported & injected
+    recall = len(hits) / len(injected) if injected else 0.0
+    precision = len(hits) / len(reported) if reported else 0.0
+    ordinary = [
+        float(row["anomaly_score"])
+        for row in relations.get("temp_stream", ())
+        if row["id"] not in injected and float(row["anomaly_score"]) > 0
+    ]
+    return report.Report(
+        "trades",
+        relations,
+        figures={
+            "bucket": bucket,
+            "objects": f"{len(found.objects):,}, the last {max(found.objects, default='none')[:13]}",
+            "anomalous trades": f"{len(reported):,}",
+            "recall": f"{recall:.3f} of {len(injected):,} injected after the first {WARM_UP} trades",
+            "precision": f"{precision:.3f}",
+            "score of an ordinary trade": f"{statistics.median(ordinary):.2f} (median)"
+            if ordinary
+            else "unknown",
+            "error stream": f"{len(found.errors)} of {len(BAD_RECORDS)} bad records, each with its reason",
+        },
+        expectations={
+            f"recall of at least {MINIMUM_RECALL}": recall >= MINIMUM_RECALL,
+            "every bad record is in the error stream, and nothing else": len(found.errors)
+            == len(BAD_RECORDS),
+        },
+        injected=sorted(injected),
+        found=sorted(reported),
+        began=since,
+    )
+
+
+def _summary(out: Console, told: report.Report, found: _Found) -> None:
+    table = Table("lab 3: trade anomalies", "", title="read back from S3", title_justify="left")
+    for name, figure in told.figures.items():
+        table.add_row(name, figure)
+    for error in found.errors:
+        table.add_row("", plain(f"{error['error_name']}: {error['message']}", 100))
+    for expectation, held in told.expectations.items():
+        table.add_row(expectation, Text("yes" if held else "NO", style="green" if held else "red"))
+    out.print(table)

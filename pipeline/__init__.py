@@ -1,0 +1,1 @@
+"""The engine: an application described as data becomes relations in Flink."""

@@ -1,0 +1,276 @@
+"""From an application's description to relations in Flink: sources, views, forests, destinations, one error stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from connectors.kinesis import KinesisSink, KinesisSource
+from connectors.lambda_sink import check_function, lambda_sink
+from connectors.preprocess import preprocess
+from connectors.recording import Recording, in_order_of_time
+from pipeline import destinations, sql
+from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
+from pipeline.faults import query_error, updates
+from pipeline.groups import Source
+from pipeline.operators import Operator, operators_of
+from pipeline.settings import Settings, parameters
+from pipeline.sizes import part_by_size
+from pipeline.sources import RecordSource, preprocess_options, record_source
+from pipeline.statements import RecordedEnvironment
+from pipeline.tap import tap_statements
+from udfs.columns import Column
+from udfs.decode_function import decode_records
+from udfs.forest_function import ForestOptions
+from udfs.forest_table import random_cut_forest
+from udfs.row_stream import through_a_stream
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table, TableResult
+
+ERROR_COLUMNS = "error_name, message, data_rowtime, data_row"
+#: Column of a recording's own time, while its records are put in order.
+EVENT_TIME = "recorded_event_time"
+
+
+class Pipeline:
+    """An application's relations in a table environment.
+
+    Parameters
+    ----------
+    table_env : StreamTableEnvironment
+        Where the relations are made.
+    application : Application
+    settings : Settings
+        Its properties.
+    sources : mapping
+        Other sources of records by relation, in place of the connectors that the properties ask for.
+
+    Attributes
+    ----------
+    statements : list of str
+        Every statement as it was run, in order.
+
+    Raises
+    ------
+    pipeline.faults.QueryError
+        Flink refuses a view's query; file, line and column.
+    ValueError
+        A forest's column is missing or no number, or a destination can't take a relation's columns.
+    """
+
+    def __init__(
+        self,
+        table_env: StreamTableEnvironment,
+        application: Application,
+        settings: Settings,
+        sources: Mapping[str, RecordSource] | None = None,
+    ) -> None:
+        self.table_env: Any = RecordedEnvironment(table_env)
+        self.statements: list[str] = self.table_env.statements
+        self._application = application
+        self._settings = settings
+        self._parameters = parameters(settings)
+        self._errors: list[str] = []
+        self._checks: list[Callable[[], None]] = []
+        self._inserts = table_env.create_statement_set()
+        for name, spec in application.sources.items():
+            group: Source = getattr(settings, application.group_of(spec))
+            connector = (sources or {}).get(name) or record_source(group, settings.aws)
+            self._source(name, spec, group, connector)
+        for relation in application.relations:
+            self._make(relation)
+
+    def deliver(self) -> None:
+        """Write every destination's rows, the error stream and the tap."""
+        for destination in self._application.destinations:
+            self._deliver(destination)
+        aws = self._settings.aws
+        self._insert_errors(KinesisSink(self._settings.errors.stream, aws.region, aws.endpoint))
+
+    def check(self) -> None:
+        """Ask every connector whether what it needs is there; raises the first connector's error."""
+        for check in self._checks:
+            check()
+
+    def explain(self) -> str:
+        """Flink's plan of everything that is delivered; raises as :meth:`execute`."""
+        return str(self._planned(self._inserts.explain))
+
+    def operators(self) -> list[Operator]:
+        """The operators of the job as it would run, by which saved state is found again."""
+        return operators_of(self.table_env, self._inserts)
+
+    def execute(self) -> TableResult:
+        """Start everything that is delivered, as one Flink job.
+
+        Raises
+        ------
+        ValueError
+            A relation updates rows that it has given, which no destination can take.
+        """
+        return self._planned(self._inserts.execute)
+
+    def _planned(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except Exception as e:
+            if step := updates(str(e)):
+                raise ValueError(
+                    f"{self._application.name}: a {step} updates rows that it has given, and no destination can take "
+                    "one back: aggregate in a window (TUMBLE, HOP, SESSION) instead of over all time"
+                ) from e
+            raise
+
+    def _source(self, name: str, spec: SourceSpec, group: Source, connector: RecordSource) -> None:
+        self._checks.append(connector.check)
+        columns, form = list(spec.decoded), spec.record_format
+        if isinstance(connector, KinesisSource):
+            numbered = bool(group.preprocess) or any(c.path == "@sequence_number" for c in columns)
+            records = connector.records(self.table_env, name, sequence_number=numbered)
+        else:
+            records = connector.records(self.table_env, name)
+        if group.preprocess:
+            options = preprocess_options(group, self._settings.aws, self._application.group_of(spec))
+            self._checks.append(options.check)
+            records, errors = preprocess(self.table_env, records, options, name)
+            self._join_errors(f"{name}_preprocess_errors", errors)
+        if isinstance(connector, Recording):
+            event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
+            decoded, errors, _ = decode_records(
+                self.table_env, records, [*columns, event_time], None, form, name
+            )
+            decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
+        else:
+            idle_timeout = connector.idle_timeout if isinstance(connector, KinesisSource) else None
+            decoded, errors, quiet = decode_records(
+                self.table_env, records, columns, idle_timeout, form, name
+            )
+        self.table_env.create_temporary_view(sql.identifier(name), decoded)
+        self._join_errors(f"{name}_errors", errors)
+        if isinstance(connector, Recording):  # never quiet
+            quiet = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
+        self.table_env.create_temporary_view(sql.identifier(f"{name}_quiet"), quiet)
+
+    def _make(self, relation: Relation) -> None:
+        _MAKERS[type(relation)](self, relation)
+
+    def _view(self, relation: View) -> None:
+        where = f"{relation.name}.sql"
+        query = sql.bind(self._application.queries[relation.name], self._parameters, where)
+        try:
+            table = self.table_env.sql_query(query)
+        except Exception as e:
+            inputs = relation.inputs(self._application.queries)
+            names = [c for i in inputs for c in self._columns_of(i)]
+            raise query_error(where, _java_message(e), [*names, *inputs]) from None
+        self.table_env.create_temporary_view(sql.identifier(relation.name), table)
+
+    def _error_view(self, relation: Errors) -> None:
+        self._view(relation)
+        self._errors.append(relation.name)
+
+    def _rowtime(self, relation: Rowtime) -> None:
+        from pyflink.table import Schema
+
+        table = self.table_env.from_path(sql.identifier(relation.of))
+        schema = Schema.new_builder()
+        # Types in Java's words: PyFlink's own forget the precision of a time. The old time gives way to the new.
+        for column in table._j_table.getResolvedSchema().getColumns():
+            if column.getName() != "rowtime":
+                schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
+        kept = [c for c in table.get_schema().get_field_names() if c != "rowtime"]
+        schema.column_by_expression("rowtime", f"`{relation.time}`")
+        schema.watermark("rowtime", f"`{relation.watermark}`" if relation.watermark else "SOURCE_WATERMARK()")
+        query = f"SELECT {', '.join(map(sql.identifier, kept))} FROM `{relation.of}`"
+        stream = through_a_stream(self.table_env, self.table_env.sql_query(query), schema.build())
+        self.table_env.create_temporary_view(sql.identifier(relation.name), stream)
+
+    def _forest(self, relation: Forest) -> None:
+        group = getattr(self._settings, self._application.group_of(relation))
+        options = ForestOptions(**group.model_dump())
+        source = self.table_env.from_path(sql.identifier(relation.of))
+        scored, errors = random_cut_forest(self.table_env, source, options, relation.name)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), scored)
+        self._join_errors(f"{relation.name}_errors", errors)
+
+    def _deliver(self, destination: Destination) -> None:
+        group = getattr(self._settings, self._application.group_of(destination))
+        aws = self._settings.aws
+        if group.type == "none":
+            return
+        if group.type == "lambda":
+            options = destinations.function(destination.name, group, aws)
+            self._checks.append(lambda: check_function(options))
+            rows = self.table_env.sql_query(destinations.rows(self.table_env, destination.of))
+            self._join_errors(f"{destination.name}_errors", lambda_sink(self.table_env, rows, options))
+            return
+        connector = destinations.connector(group, aws)
+        self._checks.append(connector.check)
+        most_bytes = getattr(connector, "most_record_bytes", None)
+        name = destination.name
+        if most_bytes and (parted := part_by_size(self.table_env, destination.of, most_bytes, name)):
+            fitting, too_large = parted
+            self._join_errors(f"{name}_too_large_errors", too_large)
+            destination = destination.model_copy(update={"of": fitting})
+        made = destinations.sink_table(self.table_env, destination, group, connector.options())
+        self.table_env.execute_sql(made.create)
+        self._insert(made.insert)
+        if made.refused:
+            self._join_errors(f"{destination.name}_errors", self.table_env.sql_query(made.refused))
+
+    def _join_errors(self, name: str, table: Table) -> None:
+        """Let a relation of errors (error_name, message, data_rowtime, data_row) join the error stream."""
+        self.table_env.create_temporary_view(sql.identifier(name), table)
+        self._errors.append(name)
+
+    def unite_errors(self) -> None:
+        """Make ``all_errors``: every error so far, under KDA's column names."""
+        union = "\nUNION ALL\n".join(
+            f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM `{name}`"
+            for name in self._errors
+        )
+        all_errors = sql.load(destinations.HERE / "all_errors.sql").replace("/* relations */", union)
+        self.table_env.execute_sql(all_errors)
+
+    def _insert_errors(self, connector: KinesisSink) -> None:
+        self._checks.append(connector.check)
+        options = sql.with_options(connector.options())
+        self.table_env.execute_sql(f"{sql.load(destinations.HERE / 'error_stream.sql')}\n{options}")
+        self.unite_errors()
+        self._insert("INSERT INTO error_stream\nSELECT * FROM all_errors")
+        tap, aws = self._settings.tap, self._settings.aws
+        if tap.stream:
+            sink = KinesisSink(tap.stream, aws.region, aws.endpoint)
+            self._checks.append(sink.check)
+            for statement in tap_statements(
+                self.table_env, self._application.shown, tap.rate, sink.options()
+            ):
+                self.table_env.execute_sql(statement)
+            self._insert("INSERT INTO tap\nSELECT * FROM tapped_rows")
+
+    def _insert(self, statement: str) -> None:
+        self.statements.append(statement)
+        self._inserts.add_insert_sql(statement)
+
+    def _columns_of(self, relation: str) -> list[str]:
+        return list(self.table_env.from_path(sql.identifier(relation)).get_schema().get_field_names())
+
+
+_MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
+    View: Pipeline._view,
+    Errors: Pipeline._error_view,
+    Rowtime: Pipeline._rowtime,
+    Forest: Pipeline._forest,
+}
+
+
+def _java_message(error: Exception) -> str:
+    java = getattr(error, "java_exception", None)
+    if java is not None:
+        messages = []
+        while java is not None:
+            messages.append(str(java.getMessage()))
+            java = java.getCause()
+        return "\n".join(messages)
+    return str(error)

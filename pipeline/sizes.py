@@ -1,0 +1,111 @@
+"""How large a row is as a record, in SQL: a service refuses a larger one, and Flink's sinks then stop the job.
+
+What a record holds beside its text is reckoned at the most that it can be, text at what it is in JSON.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from udfs.decode_function import quoted
+from udfs.row_stream import through_a_stream
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
+
+#: Bytes of a character in JSON at most (`\\u0000`), of any value that is no text, and of what stands around one.
+_CHARACTER, _VALUE = 6, 64
+#: Bytes of a tapped row's character at most: it is JSON within JSON (`\\\\u0000`).
+_TAPPED_CHARACTER = 7
+#: Bytes of text that a tapped row may have: a Kinesis record's mebibyte, less what stands around.
+_TAPPED = 1_000_000
+#: Characters of a text that anybody reads in a tap.
+_READ = 10_000
+#: Column of the size, while a relation is parted.
+_SIZE = "__record_bytes"
+
+
+def part_by_size(
+    table_env: StreamTableEnvironment, relation: str, most_bytes: int, destination: str
+) -> tuple[str, Table] | None:
+    """Part a relation's rows that fit into a record from those that don't.
+
+    Parameters
+    ----------
+    table_env : StreamTableEnvironment
+        Where the relation is; it must be insert-only.
+    relation : str
+        Its name.
+    most_bytes : int
+        What a record may have.
+    destination : str
+        Where the rows go: for names and the message.
+
+    Returns
+    -------
+    (str, Table) or None
+        The name of a view of the rows that fit, and the others as errors (``error_name, message, data_rowtime,
+        data_row``). None: by their types all rows fit.
+    """
+    from pyflink.table import Schema
+
+    table = table_env.from_path(quoted(relation))
+    lengths = _text_lengths(table)
+    names = table.get_schema().get_field_names()
+    fixed = sum(len(name.encode()) + _VALUE for name in names)
+    if fixed + _CHARACTER * sum(lengths.values()) <= most_bytes:
+        return None
+    characters = " + ".join(f"COALESCE(CHAR_LENGTH({quoted(name)}), 0)" for name in lengths)
+    # HEX, as Flink's SQL has no length in bytes: of long rows alone.
+    size = f"""CASE WHEN {_CHARACTER} * ({characters}) <= {most_bytes - fixed} THEN 0
+        ELSE {fixed} + CHAR_LENGTH(HEX({_json(lengths)})) / 2 END"""
+    sized = table_env.sql_query(f"SELECT *, {size} AS {_SIZE} FROM {quoted(relation)}")
+    schema = Schema.new_builder()
+    for column in sized._j_table.getResolvedSchema().getColumns():
+        schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
+    # Through a data stream, so that the planner can't compute the relation once for each part.
+    view, fitting = f"{destination}_sized", f"{destination}_fitting"
+    table_env.create_temporary_view(quoted(view), through_a_stream(table_env, sized, schema.build()))
+    own = ", ".join(quoted(name) for name in names)
+    table_env.execute_sql(
+        f"CREATE TEMPORARY VIEW {quoted(fitting)} AS SELECT {own} FROM {quoted(view)} WHERE {_SIZE} <= {most_bytes}"
+    )
+    rowtime = "rowtime" if "rowtime" in names else "CAST(NULL AS TIMESTAMP_LTZ(3))"
+    message = f"destination {destination} takes records of {most_bytes} bytes, the row has ".replace(
+        "'", "''"
+    )
+    too_large = table_env.sql_query(
+        f"SELECT 'RECORD_TOO_LARGE' AS error_name, '{message}' || CAST({_SIZE} AS STRING) AS message,"
+        f" {rowtime} AS data_rowtime, LOWER(HEX({_json(names)})) AS data_row"
+        f" FROM {quoted(view)} WHERE {_SIZE} > {most_bytes}"
+    )
+    return fitting, too_large
+
+
+def tapped_values(table: Table) -> dict[str, str]:
+    """What a tap shows of each column of a relation: a text too long for a record is cut, and says so."""
+    lengths = _text_lengths(table)
+    most = min(_READ, _TAPPED // _TAPPED_CHARACTER // max(len(lengths), 1))
+    return {
+        name: f"""CASE WHEN CHAR_LENGTH({quoted(name)}) > {most} THEN LEFT({quoted(name)}, {most}) || '… (cut, it has '
+          || CAST(CHAR_LENGTH({quoted(name)}) AS STRING) || ' characters)' ELSE {quoted(name)} END"""
+        if lengths.get(name, 0) > most
+        else quoted(name)
+        for name in table.get_schema().get_field_names()
+    }
+
+
+def _text_lengths(table: Table) -> dict[str, int]:
+    """Characters that each column of text may have by its type."""
+    found = {}
+    columns: Any = table._j_table.getResolvedSchema().getColumns()
+    for column in columns:
+        type_ = column.getDataType().getLogicalType()
+        if type_.getTypeRoot().toString() in ("VARCHAR", "CHAR"):
+            found[column.getName()] = type_.getLength()
+    return found
+
+
+def _json(names: Any) -> str:
+    pairs = ", ".join(f"KEY '{name.replace(chr(39), chr(39) * 2)}' VALUE {quoted(name)}" for name in names)
+    return f"JSON_OBJECT({pairs})"

@@ -1,0 +1,47 @@
+"""From a source's property group to the connector that it asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from connectors.firehose import FirehoseLanding
+from connectors.kinesis import KinesisSource
+from connectors.preprocess import PreprocessOptions
+from connectors.recording import Recording
+from pipeline.groups import Aws, Source
+from pipeline.settings import SettingsError
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
+
+
+class RecordSource(Protocol):
+    """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks; Kinesis shards in its place."""
+
+    def records(self, table_env: StreamTableEnvironment, name: str) -> Table: ...
+    def check(self) -> None: ...
+
+
+def record_source(source: Source, aws: Aws) -> KinesisSource | FirehoseLanding | Recording:
+    """The connector that a source's property group asks for."""
+    if source.type == "kinesis" and source.stream:
+        return KinesisSource(source.stream, aws.region, aws.endpoint, source.position, source.idle_timeout)
+    if not source.path:
+        raise SettingsError(f"source.path is required with source.type {source.type}, and not set")
+    if source.type == "firehose":
+        # LATEST is a stream's default; a landing has no end to begin at.
+        position = "TRIM_HORIZON" if source.position == "LATEST" else source.position
+        return FirehoseLanding(source.path, aws.region, aws.endpoint, position, source.idle_timeout)
+    return Recording(source.path, aws.region, aws.endpoint, source.event_time)
+
+
+def preprocess_options(source: Source, aws: Aws, group: str) -> PreprocessOptions:
+    """The function that a source's records pass first; ``group`` is its property group."""
+    return PreprocessOptions(
+        str(source.preprocess),
+        aws.region,
+        aws.endpoint,
+        stream=source.stream if source.type == "kinesis" else None,
+        application_arn=aws.application_arn,
+        name=group,
+    )

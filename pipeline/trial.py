@@ -1,0 +1,110 @@
+"""Records in, rows out: an application's relations over records from memory, without any service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.application import ERRORS, Application
+from pipeline.pipeline import Pipeline
+from pipeline.settings import Settings
+from pipeline.tap import tapped
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
+
+
+@dataclass(frozen=True)
+class MemorySource:
+    """A bounded source.
+
+    Parameters
+    ----------
+    arrivals : sequence of (int, bytes or None)
+        Milliseconds since the epoch and the record, in order of arrival; None: nothing came until then. Watermarks
+        follow the records like those of one shard: what comes earlier than the record before it is late.
+    """
+
+    arrivals: Sequence[tuple[int, bytes | None]]
+
+    def check(self) -> None:
+        """There is nothing to ask."""
+
+    def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
+        """``data BYTES`` and ``rowtime``."""
+        from pyflink.table import DataTypes, Schema
+
+        # Flink takes no empty list: nothing came until the epoch.
+        arrivals = self.arrivals or ((0, None),)
+        rows = [(None if data is None else bytearray(data), ms) for ms, data in arrivals]
+        row = DataTypes.ROW(
+            [DataTypes.FIELD("data", DataTypes.BYTES()), DataTypes.FIELD("ms", DataTypes.BIGINT())]
+        )
+        table_env.create_temporary_view(f"{name}_rows", table_env.from_elements(rows, row))
+        timed = table_env.sql_query(f"SELECT `data`, TO_TIMESTAMP_LTZ(ms, 3) AS `rowtime` FROM `{name}_rows`")
+        schema = (
+            Schema.new_builder()
+            .column("data", "BYTES")
+            .column("rowtime", "TIMESTAMP_LTZ(3)")
+            .watermark("rowtime", "rowtime - INTERVAL '0.001' SECOND")
+            .build()
+        )
+        return table_env.from_data_stream(table_env.to_data_stream(timed), schema)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a relation.
+
+    Attributes
+    ----------
+    rowtime : str or None
+        ``YYYY-MM-DD HH:MM:SS.mmm`` in UTC; None where the relation has none.
+    values : dict
+        By column, as JSON has them: times as text.
+    """
+
+    rowtime: str | None
+    values: dict[str, Any]
+
+
+def rows_of(
+    table_env: StreamTableEnvironment,
+    application: Application,
+    settings: Settings,
+    records: Mapping[str, Sequence[tuple[int, bytes | None]]],
+    relations: Iterable[str],
+) -> dict[str, list[Row]]:
+    """Run an application's relations over records to their end; nothing is delivered.
+
+    Parameters
+    ----------
+    table_env : StreamTableEnvironment
+    application : Application
+    settings : Settings
+    records : mapping
+        By source: see :class:`MemorySource`. A source that is not named gets none.
+    relations : iterable of str
+        Whose rows to return; ``error_stream`` is one.
+
+    Raises
+    ------
+    pipeline.faults.QueryError
+        Flink refuses a view's query.
+    """
+    sources = {name: MemorySource(records.get(name, ())) for name in application.sources}
+    pipeline = Pipeline(table_env, application, settings, sources)
+    pipeline.unite_errors()
+    wanted = list(dict.fromkeys(relations))
+    queries = [tapped(table_env, "all_errors" if name == ERRORS else name, name) for name in wanted]
+    found: dict[str, list[Row]] = {name: [] for name in wanted}
+    union = "\nUNION ALL\n".join(queries)
+    query = (
+        f"SELECT relation, CAST(rowtime AS STRING), data FROM ({union}) AS each_row (relation, rowtime, data)"
+    )
+    with table_env.sql_query(query).execute().collect() as rows:
+        for relation, rowtime, data in rows:
+            found[relation].append(Row(rowtime, json.loads(data)))
+    return found

@@ -1,0 +1,144 @@
+"""Records through a real handler before they are decoded, on a mini-cluster: order, heartbeats, time, errors."""
+
+import io
+import json
+import textwrap
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from connectors.check import ConnectorError
+from connectors.preprocess import PreprocessOptions, preprocess
+from tests.conftest import LocalAws
+from tests.jobs.conftest import Flink, MemorySource
+from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
+from udfs.columns import Column
+from udfs.decode_function import decode_records
+
+pytestmark = [pytest.mark.flink, pytest.mark.aws]
+
+#: As one would write it for KDA: hex text becomes JSON; what a record says is what happens to it.
+HANDLER = textwrap.dedent(
+    """
+    import base64, json
+
+    def handler(event, context):
+        return {"records": [answer(record, event) for record in event["records"]]}
+
+    def answer(record, event):
+        text = base64.b64decode(record["data"]).decode()
+        if text == "raise":
+            raise ValueError("poison")
+        if text in ("Dropped", "ProcessingFailed"):
+            return {"recordId": record["recordId"], "result": text}
+        seen = record.get("kinesisStreamRecordMetadata") or record["kinesisFirehoseRecordMetadata"]
+        new = json.dumps({"text": text, "seen": seen, "stream": event["streamArn"]})
+        return {"recordId": record["recordId"], "result": "Ok", "data": base64.b64encode(new.encode()).decode()}
+    """
+)
+
+
+@pytest.fixture(scope="module")
+def options(local_aws: LocalAws) -> Iterator[PreprocessOptions]:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("code.py", HANDLER)
+    client, name = local_aws.client("lambda"), "preprocess"
+    client.create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/lambda",
+        Handler="code.handler",
+        Code={"ZipFile": package.getvalue()},
+        Timeout=20,
+    )
+    yield PreprocessOptions(name, "us-east-1", local_aws.endpoint, stream="s", max_retries=0)
+    client.delete_function(FunctionName=name)
+
+
+def collected(table_env: Any, query: str) -> list[tuple[Any, ...]]:
+    with table_env.sql_query(query).execute().collect() as rows:
+        return [tuple(row) for row in rows]
+
+
+def test_records_keep_order_and_time_and_what_fails_is_told(
+    mini_flink: Flink, options: PreprocessOptions
+) -> None:
+    table_env = mini_flink.environment()
+    texts = [b"one", None, b"Dropped", b"\xc3\xa4", b"ProcessingFailed", None, b"raise", b"two"]
+    source = MemorySource([(n * 1.5, text) for n, text in enumerate(texts)])
+    options.check()
+    records, errors = preprocess(table_env, source.records(table_env, "memory"), options, "numbers")
+    table_env.create_temporary_view("processed", records)
+    table_env.create_temporary_view("failed", errors)
+    columns = "DATE_FORMAT(rowtime, 'mm:ss.SSS'), CAST(`data` AS STRING)"
+    rows = collected(table_env, f"SELECT {columns} FROM processed")
+    assert [(at, data and json.loads(data)["text"]) for at, data in rows] == [
+        ("00:00.000", "one"),
+        ("00:01.500", None),
+        ("00:04.500", "ä"),
+        ("00:07.500", None),
+        ("00:10.500", "two"),
+    ]
+    assert json.loads(rows[0][1])["seen"] == {"approximateArrivalTimestamp": 1706702400000}
+    told = "error_name, message, DATE_FORMAT(data_rowtime, 'mm:ss.SSS'), data_row"
+    failed = collected(table_env, f"SELECT {told} FROM failed")
+    assert [(name, at, bytes.fromhex(row)) for name, _, at, row in failed] == [
+        ("ProcessingFailed", "00:06.000", b"ProcessingFailed"),
+        ("FunctionError", "00:09.000", b"raise"),
+    ]
+    assert failed[0][1] == "preprocess: the function answered ProcessingFailed"
+    assert "poison" in failed[1][1]
+    # Time is there for windows, and the decoder takes the records as it takes a source's.
+    decoded, _, quiet = decode_records(table_env, records, [Column("text", "STRING", "$.text")])
+    table_env.create_temporary_view("decoded", decoded)
+    table_env.create_temporary_view("quiet", quiet)
+    windows = collected(
+        table_env,
+        "SELECT DATE_FORMAT(window_start, 'ss'), COUNT(*) FROM TABLE(TUMBLE(TABLE decoded, DESCRIPTOR(rowtime),"
+        " INTERVAL '5' SECOND)) GROUP BY window_start, window_end",
+    )
+    assert windows == [("00", 2), ("10", 1)]
+    assert len(collected(table_env, "SELECT rowtime FROM quiet")) == 2
+
+
+def test_records_of_shards_keep_what_the_decoder_needs(mini_flink: Flink, options: PreprocessOptions) -> None:
+    table_env = mini_flink.environment()
+    at = "CAST(TO_TIMESTAMP_LTZ(1706702400123, 3) AS TIMESTAMP_LTZ(3))"
+    records = table_env.sql_query(
+        f"""
+        SELECT * FROM (VALUES (ENCODE('one', 'UTF-8'), 'shard-1', '491', {at}),
+          (CAST(NULL AS BYTES), CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS TIMESTAMP_LTZ(3))),
+          (ENCODE('two', 'UTF-8'), 'shard-2', '492', {at})) AS t(`data`, shard, sequence_number, arrival)
+        """
+    )
+    processed, _ = preprocess(table_env, records, options, "shards")
+    assert processed.get_schema().get_field_names() == ["data", "shard", "sequence_number", "arrival"]
+    table_env.create_temporary_view("processed", processed)
+    rows = collected(
+        table_env,
+        "SELECT CAST(`data` AS STRING), shard, sequence_number, CAST(arrival AS STRING) FROM processed",
+    )
+    assert [row[1:] for row in rows] == [
+        ("shard-1", "491", "2024-01-31 12:00:00.123"),
+        (None, None, None),
+        ("shard-2", "492", "2024-01-31 12:00:00.123"),
+    ]
+    assert json.loads(rows[0][0]) == {
+        "text": "one",
+        "seen": {
+            "sequenceNumber": "491",
+            "partitionKey": "",
+            "shardId": "shard-1",
+            "approximateArrivalTimestamp": 1706702400123,
+        },
+        "stream": "arn:aws:kinesis:us-east-1:000000000000:stream/s",
+    }
+    assert rows[1][0] is None
+
+
+def test_a_missing_function_is_one_line_before_the_start(local_aws: LocalAws) -> None:
+    with pytest.raises(ConnectorError, match="Lambda function nobody: none of that name"):
+        PreprocessOptions("nobody", "us-east-1", local_aws.endpoint).check()

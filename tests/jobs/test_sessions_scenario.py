@@ -1,0 +1,189 @@
+"""Lab 2 for real: simulator → Kinesis → job → Lambda → DynamoDB; and each kind of sink."""
+
+import contextlib
+import io
+import json
+import textwrap
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import flink
+from infra.stream_reader import StreamReader
+from jobs.sessions import demo as demo_sessions
+from pipeline.catalog import find
+from pipeline.environment import table_environment
+from pipeline.pipeline import Pipeline
+from pipeline.settings import settings
+from tests.conftest import LocalAws
+from tests.jobs.clicks import in_time
+from tests.jobs.conftest import MemorySource
+
+pytestmark = [pytest.mark.flink, pytest.mark.aws]
+
+TABLE = "HandlerSessions"
+#: As one would write it from KDA's contract alone.
+HANDLER = textwrap.dedent(
+    """
+    import base64, json, os
+    import boto3
+
+    table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+
+    def lambda_handler(event, context):
+        output = []
+        for record in event["records"]:
+            row = json.loads(base64.b64decode(record["data"]).decode("utf8"))
+            try:
+                table.put_item(Item={key: str(row[key]) for key in ("session_id", "session_time", "user_id", "pages")})
+                result = "Ok"
+            except Exception:
+                result = "DeliveryFailed"
+            output.append({"recordId": record["recordId"], "result": result})
+        return {"records": output}
+    """
+)
+#: Takes no session of user b.
+REFUSING = textwrap.dedent(
+    """
+    import base64, json
+
+    def lambda_handler(event, context):
+        def answer(record):
+            taken = json.loads(base64.b64decode(record["data"]))["user_id"] != "b"
+            return {"recordId": record["recordId"], "result": "Ok" if taken else "DeliveryFailed"}
+
+        return {"records": [answer(record) for record in event["records"]]}
+    """
+)
+CLICKS = in_time(
+    ("a", 0), ("b", 1_000), ("a", 2_000, "desktop", "detail"), ("a", 2_000), ("a", 15_000), ("a", 60_000)
+)
+
+
+def test_the_simulators_sessions_are_in_the_table(local_aws: LocalAws, tmp_path: Path) -> None:
+    flink.prepare(local_aws.endpoint, tmp_path)
+    course = demo_sessions.run(local_aws.endpoint, tmp_path, count=400)
+    assert len(course.made) > 50
+    assert course.items == course.made
+    assert sorted(e["error_name"] for e in course.errors) == sorted(demo_sessions.BAD_RECORDS.values())
+    assert course.expectations == dict.fromkeys(course.expectations, True)
+
+
+@pytest.fixture
+def items(local_aws: LocalAws) -> Iterator[Any]:
+    """What is in an empty table of the test's own."""
+    dynamodb = local_aws.client("dynamodb")
+    dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "session_id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
+    )
+
+    def read() -> dict[str, dict[str, Any]]:
+        found = [dict(item) for item in dynamodb.scan(TableName=TABLE)["Items"]]
+        return {item.pop("session_id")["S"]: item for item in found}
+
+    yield read
+    dynamodb.delete_table(TableName=TABLE)
+
+
+@pytest.fixture
+def run_to_its_end(local_aws: LocalAws, tmp_path: Path) -> Any:
+    """Runs the whole job over clicks from memory."""
+    flink.prepare(local_aws.endpoint, tmp_path)
+
+    def run(**groups: dict[str, str]) -> None:
+        table_env = table_environment(
+            flink.cluster("sessions", folder=tmp_path, overrides={"restart-strategy.type": "none"})
+        )
+        sessions = find("sessions")
+        given = settings(sessions, {"aws": {"endpoint": local_aws.endpoint}, **groups})
+        pipeline = Pipeline(table_env, sessions, given, {"source_sql_stream": MemorySource(CLICKS)})
+        pipeline.deliver()
+        pipeline.check()
+        pipeline.execute().wait()
+
+    return run
+
+
+@contextlib.contextmanager
+def deployed(aws: LocalAws, code: str) -> Iterator[str]:
+    """A function of this code; its name."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("code.py", code)
+    functions = aws.client("lambda")
+    functions.create_function(
+        FunctionName="kda-handler",
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/lambda",
+        Handler="code.lambda_handler",
+        Code={"ZipFile": package.getvalue()},
+        Timeout=60,
+        Environment={"Variables": {"TABLE_NAME": TABLE}},
+    )
+    try:
+        yield "kda-handler"
+    finally:
+        functions.delete_function(FunctionName="kda-handler")
+
+
+def test_a_handler_of_kdas_contract_takes_closed_sessions(
+    local_aws: LocalAws, run_to_its_end: Any, items: Any
+) -> None:
+    with deployed(local_aws, HANDLER) as function:
+        run_to_its_end(sink={"type": "none"}, closed={"type": "lambda", "function": function})
+    found = {session: (item["session_time"]["S"], item["pages"]["S"]) for session, item in items().items()}
+    assert found == {
+        "a_desktop_12:00:00": ("12:00:00", "['search', 'detail', 'search']"),
+        "b_desktop_12:00:01": ("12:00:01", "['search']"),
+        "a_desktop_12:00:15": ("12:00:15", "['search']"),
+        "a_desktop_12:01:00": ("12:01:00", "['search']"),
+    }
+
+
+def test_what_the_function_refuses_to_the_last_is_told(local_aws: LocalAws, run_to_its_end: Any) -> None:
+    since = datetime.now(UTC)
+    with deployed(local_aws, REFUSING) as function:
+        run_to_its_end(sink={"function": function, "max_retries": "1"})
+    kinesis, stream = local_aws.client("kinesis"), local_aws.outputs["sessions"]["ErrorStreamName"]
+    told = [json.loads(record.data) for record in StreamReader(kinesis, stream, since).read()]
+    (error,) = [error for error in told if error["error_name"] == "DeliveryFailed"]
+    assert error["pump_name"] == "sink"
+    assert json.loads(bytes.fromhex(error["data_row"])) == {
+        "session_id": "b_desktop_12:00:01",
+        "session_time": "12:00:01",
+        "latest_time": "12:00:01",
+        "user_id": "b",
+    }
+
+
+def test_a_session_that_is_written_twice_is_one_item(run_to_its_end: Any, items: Any) -> None:
+    once = {
+        f"{user}_desktop_{time}": {
+            "session_time": {"S": time},
+            "user_id": {"S": user},
+            "latest_time": {"S": time},
+        }
+        for user, time in (("a", "12:00:00"), ("b", "12:00:01"), ("a", "12:00:15"), ("a", "12:01:00"))
+    }
+    run_to_its_end(sink={"type": "dynamodb", "table": TABLE})
+    assert items() == once
+    # The same keys, now with what is known when the sessions are over.
+    run_to_its_end(sink={"type": "none"}, closed={"type": "dynamodb", "table": TABLE})
+    assert items().keys() == once.keys()
+    assert items()["a_desktop_12:00:00"] == {
+        "user_id": {"S": "a"},
+        "session_time": {"S": "12:00:00"},
+        "session_start": {"S": "2024-01-31 12:00:00.000"},
+        "session_end": {"S": "2024-01-31 12:00:02.000"},
+        "number_of_events": {"N": "3"},
+        "duration_ms": {"N": "2000"},
+        "pages": {"L": [{"S": "search"}, {"S": "detail"}, {"S": "search"}]},
+    }

@@ -1,0 +1,85 @@
+"""Lab 3's real SQL over records from memory: rows in, rows out."""
+
+import json
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.jobs.conftest import Flink, MemorySource, rows_of
+from udfs.random_cut_forest import RandomCutForest
+
+pytestmark = pytest.mark.flink
+
+FOREST = {"sub_sample_size": 64, "number_of_trees": 50, "seed": 5}
+
+
+def trade(number: int, price: float | None, quantity: int, ticker: str = "AMZN") -> bytes:
+    record = {"tickerSymbol": ticker, "tradeType": "BUY", "price": price, "quantity": quantity, "id": number}
+    return json.dumps(record).encode()
+
+
+def ordinary(count: int, tickers: tuple[str, ...] = ("AMZN",)) -> list[tuple[float, bytes]]:
+    rng = random.Random(1)
+    return [
+        (i * 0.01, trade(i, rng.gauss(100, 3), rng.randint(40, 60), tickers[i % len(tickers)]))
+        for i in range(count)
+    ]
+
+
+def compose(mini_flink: Flink, rows: list[tuple[float, bytes]], **forest: Any) -> Any:
+    """The job's relations, without its sinks."""
+    table_env = mini_flink.environment()
+    groups = {"random_cut_forest": FOREST | forest}
+    mini_flink.pipeline("trades", table_env, {"source_sql_stream": MemorySource(rows)}, groups)
+    return table_env
+
+
+def expected_scores(rows: list[tuple[float, bytes]]) -> dict[int, float]:
+    """What the forest alone says of the same trades in the same order."""
+    trades = [json.loads(data) for _, data in rows]
+    forest = RandomCutForest(2, **FOREST)
+    scores = forest.score_many(np.array([[t["price"], t["quantity"]] for t in trades]))
+    return {t["id"]: score for t, score in zip(trades, scores.tolist(), strict=True)}
+
+
+@pytest.mark.parametrize("micro_batch", [0, 100])
+def test_scores_every_trade_and_orders_the_anomalies(mini_flink: Flink, micro_batch: int) -> None:
+    # Two anomalies in one second, the smaller first; one on the next second's very first millisecond.
+    outliers = [(4.1, trade(901, 300.0, 150)), (4.2, trade(902, 900.0, 900)), (5.0, trade(903, 600.0, 500))]
+    rows = ordinary(300) + outliers
+    table_env = compose(mini_flink, rows, micro_batch=micro_batch)
+
+    scored = rows_of(table_env, "SELECT id, anomaly_score FROM temp_stream")
+    assert [i for i, _ in scored] == [*range(300), 901, 902, 903]
+    assert dict(scored) == expected_scores(rows)
+    assert all(score == 0.0 for _, score in scored[:64])
+
+    ids = [row[0] for row in rows_of(table_env, "SELECT id, anomaly_score FROM destination_sql_stream")]
+    assert ids[-3:] == [902, 901, 903]
+
+
+def test_a_forest_for_each_ticker(mini_flink: Flink) -> None:
+    rows = ordinary(300, ("A", "B", "C"))
+    table_env = compose(mini_flink, rows, partition_by="ticker_symbol", micro_batch=50)
+    scored = dict(rows_of(table_env, "SELECT id, anomaly_score FROM temp_stream"))
+    for first in range(3):
+        assert {i: scored[i] for i in range(first, 300, 3)} == expected_scores(rows[first::3])
+
+
+def test_a_bad_row_is_told_and_the_others_score_as_if_it_were_not_there(mini_flink: Flink) -> None:
+    good = ordinary(100)
+    bad = [(0.5, trade(900, None, 5)), (0.5, b"{"), (0.5, b'{"price": 1e999, "quantity": 1}')]
+    rows = [*good[:50], *bad, *good[50:]]
+    table_env = compose(mini_flink, rows, explain=True)
+    assert dict(rows_of(table_env, "SELECT id, anomaly_score FROM temp_stream")) == expected_scores(good)
+    errors = rows_of(
+        table_env,
+        "SELECT error_name, data_row FROM source_sql_stream_errors"
+        " UNION ALL SELECT error_name, data_row FROM temp_stream_errors",
+    )
+    assert sorted(name for name, _ in errors) == ["COERCION", "INVALID_JSON", "NOT_SCORED"]
+    assert bytes.fromhex(dict(errors)["INVALID_JSON"]) == b"{"
+    explained = rows_of(table_env, "SELECT anomaly_explanation FROM temp_stream")
+    assert set(json.loads(explained[-1][0])) == {"price", "quantity"}

@@ -1,0 +1,92 @@
+"""A text of 1 MB in every place where a row may leave the job: nothing stops, nothing is lost without a word."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import clients
+from pipeline.application import parse
+from pipeline.pipeline import Pipeline
+from pipeline.settings import settings
+from tests.conftest import LocalAws
+from tests.jobs.conftest import Flink, MemorySource
+from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
+
+pytestmark = [pytest.mark.flink, pytest.mark.aws]
+
+#: Each of its characters becomes two in JSON, four in JSON within JSON.
+LONG = '"' * 1_000_000
+
+
+def stream(endpoint: str, name: str) -> Any:
+    client = clients.client("kinesis", endpoint)
+    client.create_stream(StreamName=name, ShardCount=1)
+    client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    return client
+
+
+def records(client: Any, name: str) -> list[dict[str, Any]]:
+    shard = client.list_shards(StreamName=name)["Shards"][0]["ShardId"]
+    at = client.get_shard_iterator(StreamName=name, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
+    found = []
+    while True:
+        answer = client.get_records(ShardIterator=at)
+        if not answer["Records"]:
+            return found
+        found += [json.loads(record["Data"]) for record in answer["Records"]]
+        at = answer["NextShardIterator"]
+
+
+def test_a_text_of_a_megabyte_passes_or_is_told(
+    local_aws: LocalAws, mini_flink: Flink, tmp_path: Path
+) -> None:
+    endpoint = local_aws.endpoint
+    client = stream(endpoint, "large-errors")
+    stream(endpoint, "large-taps")
+    stream(endpoint, "large-rows")
+    tree = {
+        "title": "Large rows",
+        "sources": {"clicks": {"stream": "s", "columns": {"id": "INT", "x": "DOUBLE", "text": "STRING"}}},
+        "relations": [
+            {"forest": "scored", "of": "clicks", "columns": "x"},
+            {"errors": "own_errors"},
+            "chosen",
+        ],
+        "destinations": [{"of": "chosen", "type": "kinesis", "stream": "large-rows"}],
+        "errors": "large-errors",
+    }
+    queries = {
+        "own_errors": "SELECT 'OWN' AS error_name, text AS message, rowtime AS data_rowtime,"
+        " HEX(text) AS data_row FROM clicks WHERE id = 3",
+        "chosen": "SELECT id, x, text FROM scored",
+    }
+    large = parse(tree, name="large", folder=tmp_path, queries=queries)
+    groups = {"aws": {"endpoint": endpoint}, "tap": {"stream": "large-taps", "rate": "1000"}}
+    rows = [
+        (0, {"id": 1, "x": 1.0, "text": "short"}),
+        (1, {"id": 2, "x": None, "text": LONG}),  # can't be scored
+        (2, {"id": 3, "x": 1.0, "text": LONG}),  # can't be delivered
+        (3, {"id": 4, "x": "?", "text": LONG}),  # can't be decoded
+        (4, {"id": 5, "x": 1.0, "text": "short"}),
+    ]
+    source = MemorySource([(at, json.dumps(row).encode()) for at, row in rows])
+    pipeline = Pipeline(mini_flink.environment(), large, settings(large, groups), {"clicks": source})
+    pipeline.deliver()
+    pipeline.execute().wait()
+
+    assert sorted(row["id"] for row in records(client, "large-rows")) == [1, 5]
+    errors = {error["error_name"]: error for error in records(client, "large-errors")}
+    assert set(errors) == {"NOT_SCORED", "COERCION", "OWN", "RECORD_TOO_LARGE"}
+    for error in errors.values():
+        assert 0 < len(error["data_row"]) <= 49152
+        assert "cut to" in error["message"]
+    tapped = [(record["relation"], json.loads(record["data"])) for record in records(client, "large-taps")]
+    assert sorted(row["id"] for relation, row in tapped if relation == "clicks") == [1, 2, 3, 5]
+    (text,) = (row["text"] for relation, row in tapped if relation == "clicks" and row["id"] == 3)
+    assert text.startswith('""""')
+    assert text.endswith("… (cut, it has 1000000 characters)")
+    assert {row["text"] for _, row in tapped if row.get("id") == 5} == {"short"}
