@@ -10,7 +10,17 @@ from connectors.lambda_sink import check_function, lambda_sink
 from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
-from pipeline.application import Application, Destination, Errors, Forest, Relation, Rowtime, SourceSpec, View
+from pipeline.application import (
+    Application,
+    Destination,
+    Detector,
+    Errors,
+    Forest,
+    Relation,
+    Rowtime,
+    SourceSpec,
+    View,
+)
 from pipeline.faults import query_error, updates
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
@@ -21,6 +31,7 @@ from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.columns import Column
 from udfs.decode_function import decode_records
+from udfs.detector_table import detect_anomalies
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
 from udfs.row_stream import through_a_stream
@@ -194,6 +205,12 @@ class Pipeline:
         self.table_env.create_temporary_view(sql.identifier(relation.name), scored)
         self._join_errors(f"{relation.name}_errors", errors)
 
+    def _detector(self, relation: Detector) -> None:
+        group = getattr(self._settings, self._application.group_of(relation))
+        source = self.table_env.from_path(sql.identifier(relation.of))
+        found = detect_anomalies(self.table_env, source, group.options, relation.name)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), found)
+
     def _deliver(self, destination: Destination) -> None:
         group = getattr(self._settings, self._application.group_of(destination))
         aws = self._settings.aws
@@ -262,6 +279,7 @@ _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
     Errors: Pipeline._error_view,
     Rowtime: Pipeline._rowtime,
     Forest: Pipeline._forest,
+    Detector: Pipeline._detector,
 }
 
 

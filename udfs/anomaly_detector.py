@@ -146,6 +146,12 @@ class AnomalyDetector:
         """How many rows it has seen, without those that were skipped."""
         return int(self._state.state[ROWS])
 
+    @property
+    def bytes_in_memory(self) -> int:
+        """Of its forest, unpacked."""
+        # `links` is the memory of `nodes`.
+        return sum(array.nbytes for name, array in self._state.arrays._asdict().items() if name != "links")
+
     def to_bytes(self) -> bytes:
         """Everything that later results depend on, packed."""
         keep_living_rows(self._state.arrays, self._scratch)
