@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from udfs import detector_state
 from udfs.detections import REASONS, Detections, Judged, joined, told
-from udfs.detector_decisions import LAST_HOT, LAST_TIME, LIMIT, QUIET, ROWS, SMOOTHED, decide
+from udfs.detector_decisions import LAST_HOT, LAST_TIME, LIMIT, QUIET, ROWS, SILENT, SMOOTHED, decide
 from udfs.detector_features import FEATURES, WINDOW, observe
 from udfs.detector_rules import MISSING, DetectorParameters, Rule
 from udfs.detector_scales import due_rows, rescaled
@@ -263,7 +263,7 @@ class AnomalyDetector:
         scores = np.zeros(count)
         through(s.arrays, self._scratch, features[:count], 1.0 / f.time_decay, True, scores)
         scores *= scale(s.arrays) * max(1.0, (p.sub_sample_size / 256) ** 0.055)
-        in_run_before = bool(before - s.state[LAST_HOT] <= QUIET)
+        in_run_before = bool(before - s.state[LAST_HOT] <= QUIET and not s.state[SILENT])
         last = (float(s.state[SMOOTHED]), float(s.state[LIMIT]), in_run_before)
         judged = Judged(
             taken,

@@ -7,7 +7,8 @@
    on average, as it does where a stream has heavy tails or few distinct values.
 3. A hot row begins a run, and is an alert, if none of the last 96 rows was hot; or if e is half as high again as it was
    of late, so that a run that stays hot does not hide what comes next.
-4. Rules may withhold an alert; a run then has not begun.
+4. Rules may withhold an alert. A miss on the side that is not asked for begins a silent run: what follows of the same
+   event is not taken for another. Near the expected value no run begins: it may still grow.
 """
 
 import math
@@ -17,7 +18,8 @@ from udfs.detector_features import WINDOW
 from udfs.forest_layout import Array
 
 # Numbers of a detector: rows seen, smoothed score, discounted number of alerts, last hot row, last alert, what e was of
-# late, unrest, time of the last row and of the last alert, threshold.
+# late, unrest, time of the last row and of the last alert, threshold,
+# whether the run is silent, row in which it last began or got worse.
 ROWS = 0
 SMOOTHED = 1
 ALERTS = 2
@@ -28,7 +30,9 @@ UNREST = 6
 LAST_TIME = 7
 LAST_ALERT_TIME = 8
 LIMIT = 9
-NUMBERS = 10
+SILENT = 10
+BEGUN = 11
+NUMBERS = 12
 
 #: Rows that a score is averaged over.
 MEMORY = 5.0
@@ -55,12 +59,24 @@ SIDE, WITHIN, WITHIN_PART = range(3)
 
 
 @compiled
+def standing_out(expected: Array, far: Array, d: int) -> float:
+    """A column's largest miss of late, in widths of its band on that side."""
+    width = expected[2, d] - expected[0, d] if far[d] > 0.0 else expected[0, d] - expected[1, d]
+    return abs(far[d]) / width if width > 0.0 else math.inf if far[d] != 0.0 else 0.0
+
+
+@compiled
 def withheld_by_rule(rules: Array, expected: Array, far: Array) -> int:
-    """NORMAL if any column's rule lets an alert pass, else why not: its miss is on the other side, or near enough."""
+    """NORMAL if a rule lets an alert pass of any column that stands out; else why not."""
+    most = 0.0
+    for d in range(rules.shape[0]):
+        most = max(most, standing_out(expected, far, d))
     reason = OTHER_SIDE
     for d in range(rules.shape[0]):
         side = rules[d, SIDE]
         within = max(rules[d, WITHIN], rules[d, WITHIN_PART] * abs(expected[0, d]))
+        if standing_out(expected, far, d) < 0.5 * most:
+            continue
         if side == 0.0 or side * far[d] > 0.0:
             if within == 0.0 or abs(far[d]) > within:
                 return NORMAL
@@ -110,7 +126,7 @@ def decide(
             reason = LEARNING
         elif e > limit:
             begins = row - state[LAST_HOT] > QUIET
-            worse = row - state[LAST_ALERT] > SETTLING and e > again * state[LATELY]
+            worse = row - state[BEGUN] > SETTLING and e > again * state[LATELY]
             reason = IN_RUN
             if begins or worse:
                 reason = withheld_by_rule(rules, expected[i], far[i])
@@ -122,11 +138,18 @@ def decide(
                     reason = ALERT
                     state[ALERTS] += 1.0
                     state[LAST_ALERT] = row
+                    state[SILENT] = 0.0
                     if times.shape[0] > 0:
                         state[LAST_ALERT_TIME] = times[i]
-            if reason in (IN_RUN, ALERT):
+                if reason == OTHER_SIDE and begins:
+                    state[SILENT] = 1.0
+                if reason in (ALERT, OTHER_SIDE):
+                    state[BEGUN] = row
+            if reason in (IN_RUN, ALERT, OTHER_SIDE):
                 state[LAST_HOT] = row
-        if e > state[LATELY] and row - state[LAST_ALERT] <= SETTLING:
+            if reason == IN_RUN and state[SILENT] > 0.0:
+                reason = OTHER_SIDE
+        if e > state[LATELY] and row - state[BEGUN] <= SETTLING:
             state[LATELY] = e
         else:
             state[LATELY] += (e - state[LATELY]) / WINDOW
@@ -136,4 +159,4 @@ def decide(
                 row - learning + _TAKEN_FOR_QUIET, UNREST_MEMORY * decay
             )
         reasons[i] = reason
-        in_run[i] = row - state[LAST_HOT] <= QUIET
+        in_run[i] = row - state[LAST_HOT] <= QUIET and state[SILENT] == 0.0

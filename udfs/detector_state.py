@@ -34,7 +34,8 @@ class DetectorState(NamedTuple):
 def fresh(p: DetectorParameters) -> DetectorState:
     """Of a detector that has seen nothing."""
     state = np.zeros(detector_decisions.NUMBERS)
-    state[[detector_decisions.LAST_HOT, detector_decisions.LAST_ALERT]] = -1e18
+    for number in (detector_decisions.LAST_HOT, detector_decisions.LAST_ALERT, detector_decisions.BEGUN):
+        state[number] = -1e18
     state[[detector_decisions.LAST_TIME, detector_decisions.LAST_ALERT_TIME]] = -np.inf
     state[detector_decisions.LIMIT] = detector_decisions.THRESHOLD
     f = p.forest

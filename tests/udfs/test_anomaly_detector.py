@@ -27,7 +27,10 @@ def stepped(step: float = 9.0, at: int = 800) -> NDArray[np.float64]:
 
 
 def equal(one: Detections, other: Detections) -> bool:
-    return all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+    # Before the first row nothing is expected: NaN.
+    return all(
+        np.array_equal(getattr(one, f.name), getattr(other, f.name), equal_nan=True) for f in fields(one)
+    )
 
 
 def rows_of(found: Detections) -> list[int]:
@@ -154,17 +157,15 @@ def test_one_column_that_may_is_enough() -> None:
     values = noise(1_000, 2)
     values[800:, 1] += 9
     assert rows_of(AnomalyDetector(2, rules=[Rule("below"), Rule("above")]).detect_many(values)) == [800]
-    assert rows_of(AnomalyDetector(2, rules=[Rule("above"), Rule("below")]).detect_many(values)) in (
-        [],
-        [801],
-    )
+    assert rows_of(AnomalyDetector(2, rules=[Rule("above"), Rule("below")]).detect_many(values)) == []
 
 
 def test_within_a_run_only_what_is_worse_is_told_again() -> None:
     values = stepped(6, at=700)
     values[760:] += 60
-    assert rows_of(AnomalyDetector(seed=1).detect_many(values)) == [700, 760]
-    assert rows_of(AnomalyDetector(seed=1, again=np.inf).detect_many(values)) == [700]
+    first, second = rows_of(AnomalyDetector(seed=1).detect_many(values))
+    assert (first - 700 in range(3), second - 760 in range(3)) == (True, True)
+    assert rows_of(AnomalyDetector(seed=1, again=np.inf).detect_many(values)) == [first]
 
 
 def test_quiet_time_withholds_in_rows_and_in_seconds() -> None:
@@ -172,11 +173,12 @@ def test_quiet_time_withholds_in_rows_and_in_seconds() -> None:
     values[700:] += 9
     values[1_000:] -= 25
     times = np.arange(1_400) * 60.0
-    assert rows_of(AnomalyDetector().detect_many(values)) == [700, 1_000]
+    first, second = rows_of(AnomalyDetector().detect_many(values))
+    assert (first - 700 in range(3), second - 1_000 in range(3)) == (True, True)
     for quiet in ({"quiet_rows": 350}, {"quiet_time": 350 * 60.0}):
         found = AnomalyDetector(**quiet).detect_many(values, times)  # type: ignore[arg-type]
-        assert rows_of(found) == [700]
-        assert REASONS[found.reason[1_000]] == "QUIET_TIME"
+        assert rows_of(found) == [first]
+        assert REASONS[found.reason[second]] == "QUIET_TIME"
     with pytest.raises(ValueError, match="times: required"):
         AnomalyDetector(quiet_time=60.0).detect_many(values)
 

@@ -24,7 +24,7 @@ def alerts(values: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
         ("constant", 0.0),
         ("daily pattern", 0.0),
         ("noisy daily pattern", 0.05),
-        ("daily shifts", 0.1),
+        ("daily shifts", 0.2),
         ("counts", 0.5),
         ("large counts", 0.5),
         ("few counts", 0.5),
