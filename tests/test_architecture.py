@@ -29,6 +29,7 @@ THIRD_PARTIES = {
 #: Algorithms: they must run where there is no Flink.
 WITHOUT_FLINK = (
     "udfs.random_cut_forest",
+    "udfs.anomaly_detector",
     "udfs.decoding",
     "udfs.shard_clock",
     "pipeline.application",

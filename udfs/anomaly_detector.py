@@ -44,7 +44,7 @@ class AnomalyDetector:
     again : float
         Within a run there is another alert where the smoothed score is this many times what it was of late; inf: never.
     quiet_rows : int
-        No alert in so many rows after one.
+        No alert in so many rows after one; what still goes on then is told then.
     quiet_time : float
         Nor in so many seconds; takes `times`.
     missing : str

@@ -175,12 +175,20 @@ def test_quiet_time_withholds_in_rows_and_in_seconds() -> None:
     times = np.arange(1_400) * 60.0
     first, second = rows_of(AnomalyDetector().detect_many(values))
     assert (first - 700 in range(3), second - 1_000 in range(3)) == (True, True)
-    for quiet in ({"quiet_rows": 350}, {"quiet_time": 350 * 60.0}):
+    for quiet in ({"quiet_rows": 450}, {"quiet_time": 450 * 60.0}):
         found = AnomalyDetector(**quiet).detect_many(values, times)  # type: ignore[arg-type]
         assert rows_of(found) == [first]
         assert REASONS[found.reason[second]] == "QUIET_TIME"
     with pytest.raises(ValueError, match="times: required"):
         AnomalyDetector(quiet_time=60.0).detect_many(values)
+
+
+def test_what_still_goes_on_after_the_quiet_time_is_told_then() -> None:
+    values = noise(1_400)
+    values[700:] += 9
+    values[1_000:] -= 25
+    first, second = rows_of(AnomalyDetector(quiet_rows=320).detect_many(values))
+    assert second == first + 321
 
 
 def test_a_skipped_row_changes_nothing() -> None:
