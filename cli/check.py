@@ -17,9 +17,10 @@ from rich.text import Text
 
 from cli.groups import Name, application
 from infra import flink
-from pipeline.application import ERRORS, Application, ApplicationError, Spec
+from pipeline.application import ERRORS, Application, ApplicationError
 from pipeline.document import load
 from pipeline.settings import override, settings
+from pipeline.spec import Spec
 
 TESTS = "tests.yaml"
 _out = Console(soft_wrap=True, highlight=False)

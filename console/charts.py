@@ -10,7 +10,8 @@ from typing import Any
 
 from console.chart_values import is_number, latest, matched, same_name, text, time_text
 from console.default_charts import default_charts
-from pipeline.application import Application, Chart
+from pipeline.application import Application
+from pipeline.parts import Chart
 
 Rows = Sequence[Mapping[str, Any]]
 Figure = dict[str, Any]

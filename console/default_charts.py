@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from console.chart_values import is_number
-from pipeline.application import Application, Chart, Detector, Forest, View
+from pipeline.application import Application
+from pipeline.parts import Chart
+from pipeline.relations import Detector, Forest, View
 
 SCORE = "anomaly_score"
 _MOST_CHARTS = 3

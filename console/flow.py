@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from console.resources import Resources
-from pipeline.application import Application, Detector, Forest, Lookup, Relation
+from pipeline.application import Application
+from pipeline.relations import Detector, Forest, Lookup, Relation
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from typing import Any
 from console.resources import Resources
 from console.sending import SenderError, produce, producer, scenario_of
 from generator import runner, sinks
-from pipeline.application import Application, Sender
+from pipeline.application import Application
+from pipeline.parts import Sender
 
 LEAST_RATE, MOST_RATE = 0.1, 2000.0
 _RATE_SECONDS = 5.0

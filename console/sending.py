@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from console.resources import Resources
 from generator import scenario
 from generator.sinks import Delivery, Record, Sink
-from pipeline.application import Application, Sender
+from pipeline.application import Application
+from pipeline.parts import Sender
 
 #: Records go out in batches of about this much time, so that a rate is met evenly.
 _BATCH_SECONDS = 0.1

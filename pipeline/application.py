@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
-from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from pipeline import sql
 from pipeline.document import line_of, load
-from udfs.columns import Column
-from udfs.record_format import RecordFormat
-from udfs.reference_table import ReferenceTable
+from pipeline.parts import Chart, Destination, ReferenceSpec, Sender, SourceSpec
+from pipeline.relations import Detector, Errors, Forest, Relation, View, relation_of
+from pipeline.spec import Name, Property, Spec
 
 DESCRIPTION = "application.yaml"
 #: The relation that every application has: what could not be used.
@@ -29,352 +27,14 @@ ERRORS = "error_stream"
 RESERVED = frozenset({ERRORS, "tap", "all_errors", "tapped_rows"})
 #: Property groups that every application has.
 ENGINE_GROUPS = ("aws", "errors", "tap", "job")
-#: Kinds of a destination; ``none`` is a destination that is off.
-DESTINATION_TYPES = ("firehose", "kinesis", "lambda", "s3", "dynamodb", "none")
-
-_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
-_COLUMN = re.compile(
-    r"\s*(?P<type>[A-Za-z_]+\s*(?:\(\s*\d+\s*(?:,\s*\d+\s*)?\))?)"
-    r"(?P<required>\s+NOT\s+NULL)?(?:\s+(?P<path>[$@].*?))?\s*",
-    re.IGNORECASE,
-)
 
 
 class ApplicationError(ValueError):
     """An application that can't be read. The message has one line for each fault, with file and line."""
 
 
-class Spec(BaseModel):
-    """A part of the description: unknown keys are refused, values don't change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-def _columns(value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    return tuple(_column(str(name), text) for name, text in value.items())
-
-
-def _column(name: str, text: Any) -> Column:
-    match = _COLUMN.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError(f"column {name} must look like VARCHAR(8) NOT NULL $.path, got {str(text)[:80]!r}")
-    return Column(name, match["type"].upper(), match["path"] or f"$.{name}", bool(match["required"]))
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return tuple(value) if isinstance(value, list) else value
-
-
-Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
-Columns = Annotated[tuple[Column, ...], BeforeValidator(_columns)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-
-
-class Property(Spec):
-    """A property of the application's own; views know it as ``:group.key``."""
-
-    help: str
-    default: str | bool | int | float | None = None
-    type: Literal["text", "number", "integer", "boolean", "seconds", "time_zone"] | None = None
-    choices: tuple[str, ...] = ()
-    minimum: float | None = None
-    above: float | None = None
-    maximum: float | None = None
-    optional: bool = False
-
-    @property
-    def kind(self) -> str:
-        """Its type, by its default where none is said."""
-        by_default = {bool: "boolean", int: "integer", float: "number"}
-        return self.type or by_default.get(type(self.default), "text")
-
-
-class SourceSpec(Spec):
-    """A stream of records as typed columns and ``rowtime``, the time of arrival."""
-
-    columns: Columns
-    group: Name | None = None
-    note: str = ""
-    type: Literal["kinesis", "firehose", "recording"] = "kinesis"
-    stream: str | None = None
-    path: str | None = None
-    position: str | None = None
-    event_time: str | None = None
-    idle_timeout: float | None = None
-    preprocess: str | None = None
-    format: Literal["json", "csv"] = "json"
-    row_path: str = "$"
-    delimiter: str = ","
-    row_delimiter: str = "\n"
-
-    @property
-    def record_format(self) -> RecordFormat:
-        """How its records are laid out."""
-        return RecordFormat(self.format, self.row_path, self.delimiter, self.row_delimiter)
-
-    @property
-    def decoded(self) -> tuple[Column, ...]:
-        """Its columns as the decoder takes them: separated values by place, from 0, metadata aside."""
-        if self.format == "json":
-            return self.columns
-        places = count()
-        return tuple(c if c.metadata else replace(c, path=str(next(places))) for c in self.columns)
-
-    @model_validator(mode="after")
-    def _has_columns(self) -> SourceSpec:
-        _ = self.record_format  # raises for what is none
-        names = [c.name for c in self.columns]
-        if not names:
-            raise ValueError("columns: required at least one")
-        if len(set(names)) < len(names) or "rowtime" in names:
-            raise ValueError("columns: each name once, and none is rowtime, which the engine adds")
-        return self
-
-
-class ReferenceSpec(Spec):
-    """A table that streams are joined to: a file that is read at the start, and again by ``reload``."""
-
-    path: str
-    columns: Columns
-    format: Literal["csv", "json"] = "csv"
-    row_path: str = "$"
-    delimiter: str = ","
-    row_delimiter: str = "\n"
-    header: bool = False
-    reload: float = 0
-
-    @property
-    def table(self) -> ReferenceTable:
-        """What its file holds."""
-        form = RecordFormat(self.format, self.row_path, self.delimiter, self.row_delimiter)
-        return ReferenceTable(self.columns, form, self.header)
-
-
-class Relation(Spec):
-    """A step: a relation made from those before it."""
-
-    name: Name
-    note: str = ""
-
-    @property
-    def kind(self) -> str:
-        """What the description calls it."""
-        return type(self).__name__.lower()
-
-    def inputs(self, known: Mapping[str, str]) -> tuple[str, ...]:
-        """Names of the relations that it reads; ``known`` has the queries of all views."""
-        return (self.of,)  # type: ignore[attr-defined]
-
-
-class View(Relation):
-    """A query in ``name.sql``."""
-
-    def inputs(self, known: Mapping[str, str]) -> tuple[str, ...]:
-        return sql.relations_of(known.get(self.name, ""))
-
-
-class Errors(View):
-    """A view whose rows (error_name, message, data_rowtime, data_row) join the error stream."""
-
-
-class Rowtime(Relation):
-    """The same columns with another time."""
-
-    of: Name
-    time: str
-    watermark: str | None = None
-
-
-class Forest(Relation):
-    """RANDOM_CUT_FOREST over another relation: its columns, and ``anomaly_score``."""
-
-    of: Name
-    columns: Names
-    group: Name | None = None
-    number_of_trees: int | None = None
-    sub_sample_size: int | None = None
-    time_decay: int | None = None
-    shingle_size: int | None = None
-    seed: int | None = None
-    partition_by: str | None = None
-    idle_expiry: float | None = None
-    micro_batch: float | None = None
-    explain: bool | None = None
-
-
-class Detector(Relation):
-    """An anomaly detector over another relation: its columns, ``alert``, and what was expected."""
-
-    of: Name
-    columns: Names
-    group: Name | None = None
-    number_of_trees: int | None = None
-    sub_sample_size: int | None = None
-    seed: int | None = None
-    partition_by: str | None = None
-    idle_expiry: float | None = None
-    side: Names | None = None
-    ignore_within: float | str | None = None
-    ignore_within_percent: float | str | None = None
-    again: float | None = None
-    quiet_rows: int | None = None
-    quiet_time: float | None = None
-    missing: str | None = None
-    interval: float | None = None
-
-
-class Lookup(Relation):
-    """A stream joined to a reference table on equal columns; rowtime stays."""
-
-    of: Name
-    reference: Name
-    on: dict[str, str] = Field(min_length=1)
-    join: Literal["inner", "left"] = "inner"
-
-
-class Call(Spec):
-    """An aggregate over a window, as :class:`udfs.aggregates.Aggregate` has it; sliding ones are so long."""
-
-    function: str
-    type: str
-    of: str | None = None
-    distinct: bool = False
-    ignore_nulls: bool = False
-    offset: int = Field(1, ge=0)
-    default: str | None = None
-    half_life: float = Field(0.0, ge=0)
-    rows: int | None = Field(None, ge=0)
-    seconds: float | None = Field(None, ge=0)
-
-
-class Sliding(Relation):
-    """Each row with what the windows before it give, row by row."""
-
-    of: Name
-    partition_by: Names = ()
-    columns: dict[str, Call] = Field(min_length=1)
-
-
-class Windows(Relation):
-    """One row for each window and key: by the clock, from a key's first row on, or until a value changes."""
-
-    of: Name
-    opens: Literal["clock", "first_row", "change"]
-    seconds: float = Field(1.0, gt=0)
-    keys: Names = ()
-    changes: Names = ()
-    times: bool = False
-    columns: dict[str, Call] = Field(default_factory=dict)
-
-
-class Hotspots(Relation):
-    """Each row with the dense boxes among the last ones."""
-
-    of: Name
-    columns: Names
-    window_size: int = Field(ge=100, le=1000)
-    scan_radius: float = Field(gt=0)
-    minimum_points: int = Field(ge=2)
-
-
-class Ordered(Relation):
-    """The same rows in order of their rowtime."""
-
-    of: Name
-
-
-#: Kinds of relation by the key that names them in the description.
-KINDS: dict[str, type[Relation]] = {
-    kind.__name__.lower(): kind
-    for kind in (View, Errors, Rowtime, Forest, Detector, Lookup, Sliding, Windows, Hotspots, Ordered)
-}
-
-
-def _relation(value: Any) -> Any:
-    if isinstance(value, str):
-        return View(name=value)
-    if isinstance(value, Mapping):
-        kinds = [key for key in value if key in KINDS]
-        if len(kinds) == 1:
-            rest = {key: v for key, v in value.items() if key != kinds[0]}
-            return KINDS[kinds[0]].model_validate({"name": value[kinds[0]], **rest})
-    raise ValueError(f"a relation is the name of a view, or has exactly one of the keys {', '.join(KINDS)}")
-
-
-class Destination(Spec):
-    """Where a relation's rows go: all its columns but ``rowtime``."""
-
-    of: Name
-    name: Name = "sink"
-    type: Literal[DESTINATION_TYPES]  # type: ignore[valid-type]
-    types: tuple[Literal[DESTINATION_TYPES], ...] = ()  # type: ignore[valid-type]
-    stream: str | None = None
-    delivery_stream: str | None = None
-    function: str | None = None
-    path: str | None = None
-    table: str | None = None
-    key: str | None = None
-    time: str | None = None
-    format: Literal["json", "csv"] = "json"
-
-
 #: What has a property group.
 Part = SourceSpec | ReferenceSpec | Forest | Detector | Destination
-
-
-class Sender(Spec):
-    """Something that sends records to a source's stream, for trying the application.
-
-    One of three makes them: a template or a scenario (a file of the application's folder, or the generator's of that
-    name), or a producer: a module of ``lambdas/`` with ``make_records(rng, first_id, count)``.
-    """
-
-    label: str
-    template: str | None = None
-    scenario: str | None = None
-    producer: str | None = None
-    rate: float | None = 1.0
-    source: str | None = None
-
-    @model_validator(mode="after")
-    def _has_one(self) -> Sender:
-        given = [name for name in ("template", "scenario", "producer") if getattr(self, name)]
-        if len(given) != 1:
-            raise ValueError(
-                f"required one of template, scenario, producer, got {', '.join(given) or 'none'}"
-            )
-        return self
-
-
-class Chart(Spec):
-    """A chart of one relation's rows.
-
-    ``line`` draws ``y`` over ``x`` (rowtime by default), a line for each value of ``by``; ``scatter`` the first of
-    ``y`` over ``x``; ``spans`` a lane for each value of ``by``, a new span where ``y`` has a value. ``marks`` is a
-    relation whose rows stand out; ``threshold`` a number, a column, or a property as ``group.key``.
-    """
-
-    title: str
-    of: Name
-    kind: Literal["line", "scatter", "spans"] = "line"
-    x: str | None = None
-    y: Names = ()
-    by: str | None = None
-    marks: Name | None = None
-    threshold: str | float | None = None
-    unit: str = ""
-    logarithmic: bool = False
-
-    @model_validator(mode="after")
-    def _complete(self) -> Chart:
-        needed = {"line": ("y",), "scatter": ("x", "y"), "spans": ("by",)}[self.kind]
-        if missing := [name for name in needed if not getattr(self, name)]:
-            raise ValueError(f"{' and '.join(missing)}: required for a chart of kind {self.kind}")
-        return self
 
 
 class Application(Spec):
@@ -398,7 +58,7 @@ class Application(Spec):
     properties: dict[Name, dict[Name, Property]] = Field(default_factory=dict)
     sources: dict[Name, SourceSpec] = Field(min_length=1)
     references: dict[Name, ReferenceSpec] = Field(default_factory=dict)
-    relations: tuple[Annotated[Relation, BeforeValidator(_relation)], ...] = ()
+    relations: tuple[Annotated[Relation, BeforeValidator(relation_of)], ...] = ()
     destinations: tuple[Destination, ...] = ()
     errors: str = ""
     taps: str = ""

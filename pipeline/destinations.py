@@ -14,8 +14,8 @@ from connectors.lambda_options import LambdaSinkOptions
 from connectors.requirements import Requirements
 from connectors.s3 import S3Sink
 from pipeline import sql
-from pipeline.application import Destination as DestinationSpec
 from pipeline.groups import LAMBDA_OPTIONS, Aws
+from pipeline.parts import Destination as DestinationSpec
 
 HERE = Path(__file__).parent
 #: Folders of files: UTC date and hour.

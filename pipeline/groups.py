@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from connectors.lambda_options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
 from connectors.option import options_of
-from pipeline.application import DESTINATION_TYPES
+from pipeline.parts import DESTINATION_TYPES
 
 _MILLISECOND = timedelta(milliseconds=1)
 

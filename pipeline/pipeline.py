@@ -10,22 +10,13 @@ from connectors.lambda_sink import check_function, lambda_sink
 from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
-from pipeline.application import (
-    Application,
-    Destination,
-    Detector,
-    Errors,
-    Forest,
-    Lookup,
-    Relation,
-    Rowtime,
-    SourceSpec,
-    View,
-)
+from pipeline.application import Application
 from pipeline.faults import query_error, updates
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
+from pipeline.parts import Destination, SourceSpec
 from pipeline.python_relations import OPERATORS, add_functions
+from pipeline.relations import Detector, Errors, Forest, Lookup, Relation, Rowtime, View
 from pipeline.settings import Settings, parameters
 from pipeline.sizes import part_by_size
 from pipeline.sources import RecordSource, check_reference, preprocess_options, record_source, reference_file

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline import sql
-from pipeline.application import Call, Hotspots, Ordered, Relation, Sliding, Windows
+from pipeline.relations import Call, Hotspots, Ordered, Relation, Sliding, Windows
 from udfs.aggregates import Aggregate
 from udfs.kda_functions import FUNCTIONS
 from udfs.row_stream import through_a_stream

@@ -16,12 +16,14 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, create_model
 
-from pipeline.application import Application, Property, ReferenceSpec, SourceSpec
-from pipeline.application import Destination as DestinationSpec
-from pipeline.application import Detector as DetectorSpec
-from pipeline.application import Forest as ForestSpec
+from pipeline.application import Application
 from pipeline.detector_group import Detector
 from pipeline.groups import Aws, Destination, Errors, Forest, Group, Reference, Seconds, Source, Tap, TimeZone
+from pipeline.parts import Destination as DestinationSpec
+from pipeline.parts import ReferenceSpec, SourceSpec
+from pipeline.relations import Detector as DetectorSpec
+from pipeline.relations import Forest as ForestSpec
+from pipeline.spec import Property
 from pipeline.sql import Value
 
 #: Groups that the service itself reads; no application knows them.

@@ -13,8 +13,8 @@ from console.senders import Senders
 from console.sending import SenderError, producer, scenario_of, senders_of
 from generator import runner
 from pipeline.application import Application, ApplicationError, parse
-from pipeline.application import Sender as Described
 from pipeline.catalog import JOBS, read
+from pipeline.parts import Sender as Described
 
 FLEET = Path(__file__).parent / "fleet"
 CTR = read(JOBS / "ctr")

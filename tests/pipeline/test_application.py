@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import sql
-from pipeline.application import ApplicationError, Forest, read
+from pipeline.application import ApplicationError, read
 from pipeline.catalog import all_applications, find
+from pipeline.relations import Forest
 
 DESCRIPTION = """\
 title: A fleet's fuel

@@ -7,7 +7,8 @@ import pytest
 
 from connectors.check import ConnectorError
 from connectors.reference import ReferenceFile
-from pipeline.application import Application, ReferenceSpec, parse
+from pipeline.application import Application, parse
+from pipeline.parts import ReferenceSpec
 from pipeline.settings import settings
 from pipeline.sources import check_reference
 from pipeline.trial import rows_of

@@ -13,7 +13,8 @@ import pytest
 
 from cli import check
 from infra.paths import ROOT
-from pipeline.application import KINDS, Application, read
+from pipeline.application import Application, read
+from pipeline.relations import KINDS
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 
