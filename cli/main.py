@@ -3,6 +3,7 @@
 import typer
 
 from cli import (
+    backtest,
     check,
     console,
     demo,
@@ -37,6 +38,7 @@ app.command("sql")(run.sql)
 app.command("new")(new.new)
 app.command("import")(import_kda.import_kda)
 app.command("check")(check.check)
+app.command("backtest")(backtest.backtest_recording)
 app.command("properties")(properties.properties)
 app.command("generate")(generate.generate)
 app.command("status")(status.status)

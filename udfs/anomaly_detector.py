@@ -1,6 +1,7 @@
 """From a stream of numbers to alerts that one believes, without Flink: one setting for all streams."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,7 @@ class AnomalyDetector:
     def __repr__(self) -> str:
         return f"AnomalyDetector({self.parameters}, rows={self.rows})"
 
-    @property
+    @cached_property
     def _scratch(self) -> Scratch:
         f = self.parameters.forest
         return scratch(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size)

@@ -21,6 +21,9 @@ REASONS = (
 )
 
 
+_HARDLY = 1e-300
+
+
 @dataclass(frozen=True)
 class Detections:
     """What a detector found; n rows, d columns.
@@ -107,29 +110,35 @@ def told(
     """
     n = len(band)
     expected, low, high = band[:, 0], band[:, 1], band[:, 2]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        outside = np.nan_to_num(np.abs(far) / np.where(far > 0, high - expected, expected - low), nan=0.0)
+    width = np.where(far > 0, high - expected, expected - low)
+    # A band without width: any miss stands out.
+    with np.errstate(over="ignore"):
+        outside = np.abs(far) / np.where(width > 0, width, np.where(far == 0, 1.0, _HARDLY))
     column = np.argmax(outside, axis=1)
     each = np.arange(n)
-    direction = np.where(outside[each, column] > 1.0, np.sign(far[each, column]), 0).astype(np.int64)
-    # 0 stands for the row before these, k for the k-th that was judged.
-    which = np.zeros(n, np.int64)
-    which[judged.taken] = np.arange(1, len(judged.taken) + 1)
-    skipped = which == 0
-    which = np.maximum.accumulate(which)
-    score = np.r_[0.0, judged.score][which]
-    reason = np.r_[0, judged.reason][which]
-    score[skipped], reason[skipped] = 0.0, MISSING
-    smoothed, threshold = np.r_[last[0], judged.smoothed][which], np.r_[last[1], judged.threshold][which]
-    hot = (smoothed > threshold) & np.isin(reason, (ALERT, IN_RUN, QUIET_TIME))
+    miss = far[each, column]
+    direction = ((miss > 0).astype(np.int64) - (miss < 0)) * (outside[each, column] > 1.0)
+    score, smoothed, threshold, reason, in_run = judged[1:]
+    confidences = confidence[1:]
+    if len(judged.taken) < n:
+        # 0 stands for the row before these, k for the k-th that was judged.
+        which = np.zeros(n, np.int64)
+        which[judged.taken] = np.arange(1, len(judged.taken) + 1)
+        skipped = which == 0
+        which = np.maximum.accumulate(which)
+        score, reason = np.r_[0.0, score][which], np.r_[0, reason][which]
+        score[skipped], reason[skipped] = 0.0, MISSING
+        smoothed, threshold = np.r_[last[0], smoothed][which], np.r_[last[1], threshold][which]
+        in_run, confidences = np.r_[last[2], in_run][which], confidence[which]
+    hot = (smoothed > threshold) & ((reason == ALERT) | (reason == IN_RUN) | (reason == QUIET_TIME))
     return Detections(
         score,
         smoothed,
         threshold,
         np.where(hot, 1.0 - (threshold / np.maximum(smoothed, threshold)) ** 2, 0.0),
         reason == ALERT,
-        np.r_[last[2], judged.in_run][which],
-        confidence[which],
+        in_run,
+        confidences,
         expected,
         low,
         high,

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ class DetectorParameters:
         if self.missing not in MISSING:
             raise ValueError(f"detector.missing must be one of {', '.join(MISSING)}, got {self.missing!r}")
 
-    @property
+    @cached_property
     def forest(self) -> Parameters:
         """Of its forest: a point is the features of all columns, as a shingle of so many would be."""
         from udfs.detector_features import FEATURES
@@ -86,7 +87,7 @@ class DetectorParameters:
         trees, samples, seed = self.number_of_trees, self.sub_sample_size, self.seed
         return Parameters(self.dimensions, trees, samples, decay, FEATURES, seed).checked()
 
-    @property
+    @cached_property
     def rule_numbers(self) -> NDArray[np.float64]:
         """(dimensions, 3)."""
         rules = self.rules or (Rule(),)

@@ -1,0 +1,101 @@
+"""A detector over rows that are there already: what it would have told, and how that fits what happened.
+
+The same compiled code as in a job, without Flink: a hundred thousand rows a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from udfs.detector_function import DetectorOptions
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert: when, in seconds since the epoch; of which key; which way; what came and what was expected."""
+
+    time: float
+    key: Any
+    column: str
+    direction: str
+    value: float
+    expected: float
+
+
+@dataclass(frozen=True)
+class Label:
+    """Something that happened: from when to when, in seconds since the epoch."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Alerts against labels.
+
+    Attributes
+    ----------
+    precision : float or None
+        Part of the alerts that lie in a label; None without alerts.
+    recall : float or None
+        Part of the labels with an alert; None without labels.
+    delay : float or None
+        Seconds from a label's start to its first alert, the median; None where none was found.
+    """
+
+    precision: float | None
+    recall: float | None
+    delay: float | None
+
+
+def backtest(
+    rows: Sequence[Mapping[str, Any]], times: Sequence[float], options: DetectorOptions
+) -> list[Alert]:
+    """The alerts of rows in order, each key by a detector of its own, in order of time.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        By column. What is no number is a missing value.
+    times : sequence of float
+        Seconds since the epoch, of each row.
+    options : DetectorOptions
+        As for a job.
+    """
+    of_key: dict[Any, list[int]] = {}
+    for number, row in enumerate(rows):
+        of_key.setdefault(row[options.partition_by] if options.partition_by else None, []).append(number)
+    alerts = []
+    for key, numbers in of_key.items():
+        points = np.array([[_number(rows[k][column]) for column in options.columns] for k in numbers])
+        found = options.detector().detect_many(points, [times[k] for k in numbers])
+        for k in np.flatnonzero(found.alert):
+            column = int(found.column[k])
+            direction = {1: "HIGH", -1: "LOW", 0: "PATTERN"}[int(found.direction[k])]
+            value, expected = float(points[k, column]), float(found.expected[k, column])
+            alerts.append(Alert(times[numbers[k]], key, options.columns[column], direction, value, expected))
+    return sorted(alerts, key=lambda alert: alert.time)
+
+
+def fit(alerts: Sequence[Alert], labels: Sequence[Label]) -> Fit:
+    """How alerts fit what happened; a label's first and last moment belong to it."""
+    hits = [[a.time for a in alerts if label.start <= a.time <= label.end] for label in labels]
+    good = sum(any(label.start <= alert.time <= label.end for label in labels) for alert in alerts)
+    delays = [min(times) - label.start for label, times in zip(labels, hits, strict=True) if times]
+    return Fit(
+        good / len(alerts) if alerts else None,
+        len(delays) / len(labels) if labels else None,
+        float(np.median(delays)) if delays else None,
+    )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        return np.nan
+    return float(value)

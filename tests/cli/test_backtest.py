@@ -1,0 +1,62 @@
+"""`kda backtest`: a recording through an application up to its detector, by several settings."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+DESCRIPTION = """
+title: Watched
+sources:
+  rows: {stream: s, columns: {x: DOUBLE}}
+relations:
+  - doubled
+  - {detector: watched, of: doubled, columns: x, sub_sample_size: 32}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "application.yaml").write_text(DESCRIPTION)
+    (tmp_path / "app" / "doubled.sql").write_text("-- A row each.\nSELECT 2 * x AS x, rowtime FROM `rows`\n")
+    values = [10 + 0.1 * (k % 7) for k in range(90)] + [40.0] * 10
+    times = [START + timedelta(minutes=k) for k in range(100)]
+    lines = [json.dumps({"x": x, "event_time": t.isoformat()}) for x, t in zip(values, times, strict=True)]
+    (tmp_path / "day.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "labels.csv").write_text("2026-03-02T01:29:00Z,2026-03-02T01:40:00Z\n")
+    return tmp_path
+
+
+@pytest.mark.flink
+def test_alerts_by_setting_with_labels(folder: Path) -> None:
+    recording = ["--recording", str(folder / "day.jsonl"), "--labels", str(folder / "labels.csv")]
+    result = CliRunner().invoke(
+        app, ["backtest", str(folder / "app"), *recording, "--try", "side=below", "--try", "again=2"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "2026-03-02 01:30:00.000  x HIGH 80, expected 2" in result.output
+    rows = [[cell.strip() for cell in line.split("│")] for line in result.output.splitlines() if "│" in line]
+    by_setting = {row[1]: row[2:-1] for row in rows}
+    assert by_setting["as it is"] == ["100", "1", "10.00", "100 %", "100 %", "60 s"]
+    assert by_setting["side=below"][:2] == ["100", "0"]
+    assert by_setting["again=2"][:2] == ["100", "1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--detector", "other"], "must be a detector of app: watched"),
+        (["--try", "side=up"], "detector.side"),
+    ],
+)
+def test_what_can_not_be_is_told(folder: Path, arguments: list[str], message: str) -> None:
+    recording = ["--recording", str(folder / "day.jsonl")]
+    result = CliRunner().invoke(app, ["backtest", str(folder / "app"), *recording, *arguments])
+    assert result.exit_code == 1
+    assert message in result.output
