@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from console.chart_values import is_number
-from pipeline.application import Application, Chart, Forest, View
+from pipeline.application import Application, Chart, Detector, Forest, View
 
 SCORE = "anomaly_score"
 _MOST_CHARTS = 3
@@ -21,7 +21,7 @@ Rows = Sequence[Mapping[str, Any]]
 def default_charts(
     application: Application, relations: Mapping[str, Rows], parameters: Mapping[str, Any]
 ) -> list[Chart]:
-    """A score over time with its threshold for each forest; without forests, numeric columns over time.
+    """A score over time with its threshold for each forest and detector; without any, numeric columns over time.
 
     Parameters
     ----------
@@ -31,8 +31,9 @@ def default_charts(
     parameters : mapping
         Values of the application's properties by ``group.key``.
     """
-    if application.forests:
-        return [_score(application, forest, parameters) for forest in application.forests]
+    scores = [_score(application, forest, parameters) for forest in application.forests]
+    if charts := [*scores, *(_smoothed(application, each, parameters) for each in application.detectors)]:
+        return charts
     return list(_numbers(application, relations))
 
 
@@ -41,6 +42,12 @@ def _score(application: Application, forest: Forest, parameters: Mapping[str, An
     by = parameters.get(f"{application.group_of(forest)}.partition_by", forest.partition_by)
     title = f"Anomaly score of {forest.name}" if len(application.forests) > 1 else "Anomaly score"
     return Chart(title=title, of=forest.name, y=(SCORE,), by=by, marks=above, threshold=threshold)
+
+
+def _smoothed(application: Application, detector: Detector, parameters: Mapping[str, Any]) -> Chart:
+    by = parameters.get(f"{application.group_of(detector)}.partition_by", detector.partition_by)
+    title = f"Smoothed score of {detector.name}"
+    return Chart(title=title, of=detector.name, y=("smoothed_score",), by=by, threshold="anomaly_threshold")
 
 
 def _above(application: Application, forest: Forest) -> tuple[str | None, str | None]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from console.resources import Resources
-from pipeline.application import Application, Forest, Lookup, Relation
+from pipeline.application import Application, Detector, Forest, Lookup, Relation
 
 
 @dataclass(frozen=True)
@@ -87,4 +87,6 @@ def _note(application: Application, relations: dict[str, Relation], name: str) -
     relation = relations[name]
     if relation.note:
         return relation.note
+    if isinstance(relation, Detector):
+        return "anomaly detector"
     return "random cut forest" if isinstance(relation, Forest) else ""

@@ -206,6 +206,27 @@ class Forest(Relation):
     explain: bool | None = None
 
 
+class Detector(Relation):
+    """An anomaly detector over another relation: its columns, ``alert``, and what was expected."""
+
+    of: Name
+    columns: Names
+    group: Name | None = None
+    number_of_trees: int | None = None
+    sub_sample_size: int | None = None
+    seed: int | None = None
+    partition_by: str | None = None
+    idle_expiry: float | None = None
+    side: Names | None = None
+    ignore_within: float | str | None = None
+    ignore_within_percent: float | str | None = None
+    again: float | None = None
+    quiet_rows: int | None = None
+    quiet_time: float | None = None
+    missing: str | None = None
+    interval: float | None = None
+
+
 class Lookup(Relation):
     """A stream joined to a reference table on equal columns; rowtime stays."""
 
@@ -269,7 +290,7 @@ class Ordered(Relation):
 #: Kinds of relation by the key that names them in the description.
 KINDS: dict[str, type[Relation]] = {
     kind.__name__.lower(): kind
-    for kind in (View, Errors, Rowtime, Forest, Lookup, Sliding, Windows, Hotspots, Ordered)
+    for kind in (View, Errors, Rowtime, Forest, Detector, Lookup, Sliding, Windows, Hotspots, Ordered)
 }
 
 
@@ -302,7 +323,7 @@ class Destination(Spec):
 
 
 #: What has a property group.
-Part = SourceSpec | ReferenceSpec | Forest | Destination
+Part = SourceSpec | ReferenceSpec | Forest | Detector | Destination
 
 
 class Sender(Spec):
@@ -446,11 +467,17 @@ class Application(Spec):
         """Its forests, in order."""
         return tuple(r for r in self.relations if isinstance(r, Forest))
 
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """Its detectors, in order."""
+        return tuple(r for r in self.relations if isinstance(r, Detector))
+
     @cached_property
     def groups(self) -> dict[str, Part]:
         """What each property group is about, the application's own aside.
 
-        The first source's is ``source``, the first forest's ``random_cut_forest``; others have their relation's name.
+        The first source's is ``source``, the first forest's ``random_cut_forest``, the first detector's ``detector``;
+        others have their relation's name.
         """
         return dict(self._named_groups())
 
@@ -459,12 +486,14 @@ class Application(Spec):
             yield source.group or (name if i else "source"), source
         for i, forest in enumerate(self.forests):
             yield forest.group or (forest.name if i else "random_cut_forest"), forest
+        for i, detector in enumerate(self.detectors):
+            yield detector.group or (detector.name if i else "detector"), detector
         yield from self.references.items()
         for destination in self.destinations:
             yield destination.name, destination
 
     def group_of(self, part: Part) -> str:
-        """The property group of a source, forest, reference table or destination."""
+        """The property group of a source, forest, detector, reference table or destination."""
         return next(group for group, other in self.groups.items() if other is part)
 
     @property

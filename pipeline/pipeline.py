@@ -13,6 +13,7 @@ from pipeline import destinations, sql
 from pipeline.application import (
     Application,
     Destination,
+    Detector,
     Errors,
     Forest,
     Lookup,
@@ -32,6 +33,7 @@ from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.columns import Column
 from udfs.decode_function import decode_records
+from udfs.detector_table import detect_anomalies
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
 from udfs.lookup import lookup
@@ -217,6 +219,12 @@ class Pipeline:
         joined = lookup(self.table_env, stream, relation.name, file, spec.table, on, relation.join, reload)
         self.table_env.create_temporary_view(sql.identifier(relation.name), joined)
 
+    def _detector(self, relation: Detector) -> None:
+        group = getattr(self._settings, self._application.group_of(relation))
+        source = self.table_env.from_path(sql.identifier(relation.of))
+        found = detect_anomalies(self.table_env, source, group.options, relation.name)
+        self.table_env.create_temporary_view(sql.identifier(relation.name), found)
+
     def _deliver(self, destination: Destination) -> None:
         group = getattr(self._settings, self._application.group_of(destination))
         aws = self._settings.aws
@@ -293,6 +301,7 @@ _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
     Errors: Pipeline._error_view,
     Rowtime: Pipeline._rowtime,
     Forest: Pipeline._forest,
+    Detector: Pipeline._detector,
     Lookup: Pipeline._lookup,
     **{kind: _by(maker) for kind, maker in OPERATORS.items()},
 }

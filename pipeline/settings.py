@@ -18,7 +18,9 @@ from pydantic import Field, ValidationError, create_model
 
 from pipeline.application import Application, Property, ReferenceSpec, SourceSpec
 from pipeline.application import Destination as DestinationSpec
+from pipeline.application import Detector as DetectorSpec
 from pipeline.application import Forest as ForestSpec
+from pipeline.detector_group import Detector
 from pipeline.groups import Aws, Destination, Errors, Forest, Group, Reference, Seconds, Source, Tap, TimeZone
 from pipeline.sql import Value
 
@@ -135,13 +137,14 @@ def parameters(chosen: Settings) -> dict[str, Value]:
             name = f"{group}.{key}"
             if isinstance(value, timedelta):
                 found[f"{name}_ms"] = value // timedelta(milliseconds=1)
-            found[name] = ", ".join(value) if isinstance(value, tuple) else value
+            found[name] = ", ".join(map(str, value)) if isinstance(value, tuple) else value
     return found
 
 
 _MODELS: dict[type, type[Group]] = {
     SourceSpec: Source,
     ForestSpec: Forest,
+    DetectorSpec: Detector,
     DestinationSpec: Destination,
     ReferenceSpec: Reference,
 }

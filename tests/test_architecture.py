@@ -43,6 +43,7 @@ THIRD_PARTIES = {
 WITHOUT_FLINK = (
     "udfs.random_cut_forest",
     "udfs.aggregates",
+    "udfs.anomaly_detector",
     "udfs.decoding",
     "udfs.hotspots",
     "udfs.kda_functions",

@@ -25,6 +25,8 @@ COMPILED_SOURCES = (
     "forest_stream",
     "forest_packing",
     "forest_grove",
+    "detector_features",
+    "detector_decisions",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pyflink.common import Types
 from pyflink.table import Schema
@@ -14,6 +14,7 @@ from udfs.keyed_stream import process_keyed, resolved
 
 if TYPE_CHECKING:
     from pyflink.common.typeinfo import TypeInformation
+    from pyflink.datastream import KeyedProcessFunction
     from pyflink.table import StreamTableEnvironment, Table
 
 #: RANDOM_CUT_FOREST takes at most this many numeric columns.
@@ -68,30 +69,72 @@ def random_cut_forest(
     ValueError
         When a column is missing, not numeric, or there are more than 30.
     """
-    columns, rowtime = resolved(table)
-    _check(columns, options)
-    uid, name = f"random_cut_forest {name}", f"{name}_forest"
-    table_env.create_temporary_view(f"{name}_input", table)
     extra = {"anomaly_score": "DOUBLE"} | ({"anomaly_explanation": "STRING"} if options.explain else {})
-    shape = _Shape(name, rowtime, columns, columns | extra | dict.fromkeys(ERROR_COLUMNS, "STRING"))
-    elements = _batches(shape, options) if options.micro_batch else _rows(shape, options)
-    scored = process_keyed(
-        table_env.to_data_stream(table_env.sql_query(elements)),
-        ForestFunction(tuple(columns), options),
-        Types.OBJECT_ARRAY(shape.row) if options.micro_batch else shape.row,
-        shape.result,
-        "RANDOM_CUT_FOREST",
-        uid,
+    function = ForestFunction(column_names(table), options)
+    results = extra | dict.fromkeys(ERROR_COLUMNS, "STRING")
+    output, inbound, rowtime = through_keys(
+        table_env, table, options, function, results, f"random_cut_forest {name}"
     )
-    table_env.create_temporary_view(f"{name}_output", table_env.from_data_stream(scored, shape.schema))
-    inbound = ", ".join([*(_inbound(c, t) for c, t in columns.items()), *extra, f"`{rowtime}`"])
+    kept = ", ".join([*inbound, *extra, f"`{rowtime}`"])
     return (
-        table_env.sql_query(f"SELECT {inbound} FROM {name}_output WHERE error_name IS NULL"),
+        table_env.sql_query(f"SELECT {kept} FROM {output} WHERE error_name IS NULL"),
         table_env.sql_query(
-            f"SELECT error_name, message, `{rowtime}` AS data_rowtime, data_row FROM {name}_output"
+            f"SELECT error_name, message, `{rowtime}` AS data_rowtime, data_row FROM {output}"
             " WHERE error_name IS NOT NULL"
         ),
     )
+
+
+def column_names(table: Table) -> tuple[str, ...]:
+    """A table's columns but its rowtime."""
+    return tuple(resolved(table)[0])
+
+
+def through_keys(
+    table_env: StreamTableEnvironment,
+    table: Table,
+    options: Keyed,
+    function: KeyedProcessFunction,
+    results: dict[str, str],
+    uid: str,
+) -> tuple[str, list[str], str]:
+    """Send a table's rows, keyed, through a function that adds ``results`` (names and types) behind their columns.
+
+    ``uid`` is the kind of function and the relation's name. Returns the view of what comes back; what to select from it
+    to get the table's own columns as they were; and the rowtime's name.
+    """
+    kind, _, relation = uid.partition(" ")
+    columns, rowtime = resolved(table)
+    _check(columns, options, kind)
+    if taken := sorted(results.keys() & {*columns, rowtime}):
+        raise ValueError(
+            f"{kind}: adds the columns {', '.join(taken)}, which the rows have already; rename those"
+        )
+    name = f"{relation}_{'forest' if kind == 'random_cut_forest' else kind}"
+    table_env.create_temporary_view(f"{name}_input", table)
+    shape = _Shape(name, rowtime, columns, columns | results)
+    elements = _batches(shape, options) if options.micro_batch else _rows(shape, options)
+    processed = process_keyed(
+        table_env.to_data_stream(table_env.sql_query(elements)),
+        function,
+        Types.OBJECT_ARRAY(shape.row) if options.micro_batch else shape.row,
+        shape.result,
+        kind.upper(),
+        uid,
+    )
+    table_env.create_temporary_view(f"{name}_output", table_env.from_data_stream(processed, shape.schema))
+    return f"{name}_output", [_inbound(c, t) for c, t in columns.items()], rowtime
+
+
+class Keyed(Protocol):
+    """What both a forest's and a detector's options have."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def partition_by(self) -> str | None: ...
+    @property
+    def micro_batch(self) -> timedelta: ...
 
 
 @dataclass(frozen=True)
@@ -126,7 +169,7 @@ class _Shape:
         return schema.watermark(self.rowtime, "SOURCE_WATERMARK()").build()
 
 
-def _bucket(options: ForestOptions) -> str:
+def _bucket(options: Keyed) -> str:
     """The key of Flink's state: one of a few, each with the forests of many values, or one for all rows."""
     if not options.partition_by:
         return "CAST('' AS STRING)"
@@ -134,11 +177,11 @@ def _bucket(options: ForestOptions) -> str:
     return f"CAST(ABS(MOD({hashed}, {BUCKETS})) AS STRING)"
 
 
-def _rows(shape: _Shape, options: ForestOptions) -> str:
+def _rows(shape: _Shape, options: Keyed) -> str:
     return f"SELECT {_bucket(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"
 
 
-def _batches(shape: _Shape, options: ForestOptions) -> str:
+def _batches(shape: _Shape, options: Keyed) -> str:
     """Rows of one key and one stretch of time as one array, in the order in which they came.
 
     A window drops what comes after it has closed; such rows go by themselves, as batches of one.
@@ -157,20 +200,18 @@ def _batches(shape: _Shape, options: ForestOptions) -> str:
     """
 
 
-def _check(columns: dict[str, str], options: ForestOptions) -> None:
+def _check(columns: dict[str, str], options: Keyed, kind: str) -> None:
     if not 1 <= len(options.columns) <= MAX_COLUMNS:
-        raise ValueError(
-            f"random_cut_forest.columns must be 1 to {MAX_COLUMNS} columns, got {len(options.columns)}"
-        )
+        raise ValueError(f"{kind}.columns must be 1 to {MAX_COLUMNS} columns, got {len(options.columns)}")
     for column in options.columns:
         if _root(columns.get(column, "")) not in _NUMERIC:
             raise ValueError(
-                f"random_cut_forest.columns must be numeric columns of {', '.join(columns)}, "
+                f"{kind}.columns must be numeric columns of {', '.join(columns)}, "
                 f"got {column} {columns.get(column, '')}".rstrip()
             )
     if options.partition_by and options.partition_by not in columns:
         raise ValueError(
-            f"random_cut_forest.partition_by must be one of {', '.join(columns)}, got {options.partition_by}"
+            f"{kind}.partition_by must be one of {', '.join(columns)}, got {options.partition_by}"
         )
 
 

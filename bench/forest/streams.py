@@ -1,4 +1,4 @@
-"""The streams of the bench: the labs' own, made from a seed, with the anomalies marked."""
+"""The streams of the bench, made from a seed: the labs' own, with the anomalies marked, and such as real ones are."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Stream:
-    """Records (n, columns), which of them are anomalies, and the forest the lab scores them with."""
+    """Records (n, columns), and the forest that scores them; of a lab's stream, which are anomalies."""
 
     name: str
     records: NDArray[np.float64]
-    anomalous: NDArray[np.bool_]
     sub_sample_size: int
     shingle_size: int = 1
+    anomalous: NDArray[np.bool_] | None = None
 
     @property
     def columns(self) -> int:
@@ -27,7 +27,7 @@ def click_through_rate(n: int, seed: int) -> Stream:
     impressions = np.maximum(rng.poisson(200, n), 1)
     anomalous = rng.random(n) < 0.02
     clicks = rng.poisson(np.where(anomalous, 800, 200))
-    return Stream("CTR, 1-D, 12 samples", (clicks / impressions * 100)[:, None], anomalous, 12)
+    return Stream("CTR, 12 samples", (clicks / impressions * 100)[:, None], 12, anomalous=anomalous)
 
 
 def price_and_quantity(n: int, seed: int) -> Stream:
@@ -36,7 +36,7 @@ def price_and_quantity(n: int, seed: int) -> Stream:
     anomalous = rng.random(n) < 0.05
     price = rng.normal(100, 10, n) * np.where(anomalous, rng.uniform(2, 4, n), 1)
     quantity = rng.normal(300, 50, n) * np.where(anomalous, rng.uniform(2, 4, n), 1)
-    return Stream("price and quantity, 2-D, 256 samples", np.column_stack([price, quantity]), anomalous, 256)
+    return Stream("price and quantity, 2-D", np.column_stack([price, quantity]), 256, anomalous=anomalous)
 
 
 def wave(n: int, seed: int) -> Stream:
@@ -47,9 +47,34 @@ def wave(n: int, seed: int) -> Stream:
     for start in rng.choice(n - 8, n // 400, replace=False):
         anomalous[start : start + 8] = True
     values[anomalous] = rng.uniform(30, 70, anomalous.sum())
-    return Stream("wave, 1-D, shingle 8, 256 samples", values[:, None], anomalous, 256, 8)
+    return Stream("wave, shingle 8", values[:, None], 256, 8, anomalous)
 
 
-def all_streams(n: int, seed: int) -> list[Stream]:
-    """One of each."""
+def lab_streams(n: int, seed: int) -> list[Stream]:
+    """One of each lab's kind: nearly every value is new."""
     return [click_through_rate(n, seed), price_and_quantity(n, seed), wave(n, seed)]
+
+
+def repeating_streams(n: int, seed: int) -> list[Stream]:
+    """Streams whose values come again, as most real ones do, and a continuous one to compare with."""
+    rng = np.random.default_rng(seed)
+
+    def rate(clicks: int) -> NDArray[np.float64]:
+        clicked, shown = rng.poisson(clicks, n), np.maximum(rng.poisson(clicks, n), 1)
+        return np.asarray(clicked / shown * 100, np.float64)
+
+    columns = {
+        "continuous, 12 samples": (rng.normal(size=n), 12, 1),
+        "CTR of 10 clicks, 12 samples": (rate(10), 12, 1),
+        "CTR of 100 clicks, 12 samples": (rate(100), 12, 1),
+        "whole numbers 0-99": (rng.integers(0, 100, n), 256, 1),
+        "whole numbers 0-999": (rng.integers(0, 1000, n), 256, 1),
+        "97 % one value": (np.where(rng.random(n) < 0.97, 100.0, rng.normal(100, 20, n)), 256, 1),
+        "percent, one decimal": (rng.normal(50, 10, n).round(1), 256, 1),
+        "whole numbers 1-49, 2-D": (rng.integers(1, 50, (n, 2)), 256, 1),
+        "whole numbers, shingle 8": (rng.integers(0, 100, n), 256, 8),
+    }
+    return [
+        Stream(name, np.asarray(values, float).reshape(n, -1), samples, shingle)
+        for name, (values, samples, shingle) in columns.items()
+    ]

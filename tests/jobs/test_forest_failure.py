@@ -1,4 +1,4 @@
-"""The forest's worker process is killed mid-stream: its scores are those of an unbroken run, on each state backend."""
+"""The worker process of a forest, or of a detector, is killed: scores are those of an unbroken run, on each backend."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ import pytest
 from infra import flink_rest
 from tests.jobs.conftest import Flink
 from tests.waiting import until
+from udfs.anomaly_detector import AnomalyDetector
+from udfs.detector_function import DetectorOptions
+from udfs.detector_table import detect_anomalies
 from udfs.forest_bucket import LONGEST_LOG
 from udfs.forest_function import ForestOptions
 from udfs.forest_table import random_cut_forest
@@ -23,6 +27,7 @@ from udfs.random_cut_forest import RandomCutForest
 pytestmark = pytest.mark.flink
 
 FOREST = {"number_of_trees": 10, "sub_sample_size": 32, "time_decay": 500, "shingle_size": 2, "seed": 4}
+DETECTOR = {"number_of_trees": 10, "sub_sample_size": 32, "seed": 4}
 #: Behind this row the forest was written down whole, and records learned since beside it: both must come back.
 ENOUGH = LONGEST_LOG + 1_000
 
@@ -41,9 +46,20 @@ _SOURCE = """
 """
 
 
-@pytest.mark.parametrize("backend", ["hashmap", "rocksdb"])
+def scored_by_forest(table_env: Any, numbers: Any) -> Any:
+    options = ForestOptions(("a", "b"), **FOREST, micro_batch=timedelta(milliseconds=100))  # type: ignore[arg-type]
+    return random_cut_forest(table_env, numbers, options)[0]
+
+
+def scored_by_detector(table_env: Any, numbers: Any) -> Any:
+    return detect_anomalies(table_env, numbers, DetectorOptions(("a", "b"), **DETECTOR))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "backend"), [("forest", "hashmap"), ("forest", "rocksdb"), ("detector", "hashmap")]
+)
 def test_scores_after_a_killed_worker_are_those_of_an_unbroken_run(
-    backend: str, mini_flink: Flink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, backend: str, mini_flink: Flink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A mini-cluster's Python functions would otherwise run in threads of this process.
     monkeypatch.setenv("_python_worker_execution_mode", "process")
@@ -60,8 +76,9 @@ def test_scores_after_a_killed_worker_are_those_of_an_unbroken_run(
         restart_strategy__fixed_delay__delay="100 ms",
     )
     table_env.execute_sql(_SOURCE)
-    options = ForestOptions(("a", "b"), **FOREST, micro_batch=timedelta(milliseconds=100))  # type: ignore[arg-type]
-    scored, _ = random_cut_forest(table_env, table_env.from_path("numbers"), options)
+    scored = {"forest": scored_by_forest, "detector": scored_by_detector}[kind](
+        table_env, table_env.from_path("numbers")
+    )
     rows = tmp_path / "rows"
     rows.mkdir()
     table_env.execute_sql(
@@ -93,7 +110,11 @@ def test_scores_after_a_killed_worker_are_those_of_an_unbroken_run(
     ids = np.arange(len(found))
     assert [row["id"] for row in found] == ids.tolist()
     points = np.column_stack([ids * ids % 1009, ids * 7919 % 499 / 7])
-    assert [row["score"] for row in found] == RandomCutForest(2, **FOREST).score_many(points).tolist()
+    unbroken = {
+        "forest": lambda: RandomCutForest(2, **FOREST).score_many(points),
+        "detector": lambda: AnomalyDetector(2, **DETECTOR).detect_many(points).score,  # type: ignore[arg-type]
+    }[kind]()
+    assert [row["score"] for row in found] == unbroken.tolist()
 
 
 def parts(folder: Path) -> list[Path]:

@@ -108,3 +108,41 @@ def test_a_destination_of_each_kind_is_planned(mini_flink: Flink) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             mini_flink.pipeline(each, mini_flink.environment(), groups={"sink": {"key": wrong}}).deliver()
+
+
+def test_a_detector_finds_a_step_and_says_what_it_expected(mini_flink: Flink) -> None:
+    watched = application(
+        {
+            "sources": {"rows": {"stream": "a", "columns": {"k": "VARCHAR(1)", "x": "DOUBLE"}}},
+            "relations": [
+                {
+                    "detector": "watched",
+                    "of": "rows",
+                    "columns": "x",
+                    "partition_by": "k",
+                    "sub_sample_size": 32,
+                    "side": "above",
+                },
+                "alerts",
+            ],
+        },
+        alerts="SELECT k, x, expected_x, direction, rowtime FROM watched WHERE alert",
+    )
+    values = [10 + 0.1 * (n % 7) for n in range(90)] + [40.0] * 5
+    # The step of one key is upwards, of the other downwards, which its side withholds.
+    rows = [
+        (START + n, f'{{"k": "{k}", "x": {x if k == "a" else -x}}}')
+        for n, x in enumerate(values)
+        for k in "ab"
+    ]
+    records = {"rows": [(time, text.encode()) for time, text in [*rows, (START + 95, '{"k": "a"}')]]}
+    found = rows_of(mini_flink.environment(), watched, settings(watched, {}), records, ["watched", "alerts"])
+    ((alert),) = found["alerts"]
+    assert (alert.values["k"], alert.values["x"], alert.values["direction"]) == ("a", 40.0, "HIGH")
+    assert 10 <= alert.values["expected_x"] <= 10.6
+    assert len(found["watched"]) == 191
+    assert {row.values["reason"] for row in found["watched"] if row.values["k"] == "b"} >= {
+        "LEARNING",
+        "OTHER_SIDE",
+    }
+    assert [row.values["reason"] for row in found["watched"] if row.values["x"] is None] == ["MISSING_VALUE"]

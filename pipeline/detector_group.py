@@ -1,0 +1,91 @@
+"""The property group of an anomaly detector."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pipeline.groups import Group, Names, Seconds
+
+if TYPE_CHECKING:
+    from udfs.detector_function import DetectorOptions
+
+
+def _values(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return (value,) if isinstance(value, int | float) else value
+
+
+#: Of each column, or of all; comma separated.
+Numbers = Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_values)]
+Sides = Annotated[tuple[Literal["both", "above", "below"], ...], BeforeValidator(_values)]
+
+
+class Detector(Group):
+    """An anomaly detector's parameters; a list has one value for all columns, or one for each."""
+
+    columns: Names = Field(description="numeric columns to watch, comma separated, 1-30")
+    partition_by: str | None = Field(
+        None, description="column with a detector for each of its values; none: one detector"
+    )
+    side: Sides = Field(("both",), description="both, or alerts only above or only below the expected value")
+    ignore_within: Numbers = Field((0.0,), description="no alert so near to the expected value")
+    ignore_within_percent: Numbers = Field((0.0,), description="nor within this percentage of it")
+    again: float = Field(
+        1.5,
+        ge=1,
+        description="within a run, alert again where the smoothed score is this many times what it was",
+    )
+    quiet_rows: int = Field(0, ge=0, description="no alert in so many rows after one")
+    quiet_time: Seconds = Field(
+        timedelta(0), ge=timedelta(0), description="nor in so many seconds of the stream's time"
+    )
+    missing: Literal["skip", "previous", "expected"] = Field(
+        "skip",
+        description="a row with a missing value: leave it out, or take the previous or the expected value",
+    )
+    interval: Seconds = Field(
+        timedelta(0),
+        ge=timedelta(0),
+        description="seconds from row to row: rows that never came are filled in, unless missing is skip; 0: never",
+    )
+    number_of_trees: int = Field(50, ge=1, le=1000, description="trees in the detector's forest")
+    sub_sample_size: int = Field(256, ge=10, le=1000, description="rows each tree holds; no alert until then")
+    seed: int = Field(
+        0, ge=0, le=2**63 - 1, description="of the random generator: the same seed gives the same alerts"
+    )
+    idle_expiry: Seconds = Field(
+        timedelta(0),
+        ge=timedelta(0),
+        description="seconds of silence after which a detector is forgotten; 0: never",
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not 1 <= len(self.columns) <= 30 or len(set(self.columns)) < len(self.columns):
+            raise PydanticCustomError(
+                "at", "columns must be 1 to 30 different columns, got {got}", {"got": ", ".join(self.columns)}
+            )
+        for name in ("side", "ignore_within", "ignore_within_percent"):
+            if (count := len(getattr(self, name))) not in (1, len(self.columns)):
+                raise PydanticCustomError(
+                    "at",
+                    "{name} must be one value, or one for each of {columns} columns, got {count}",
+                    {"name": name, "columns": len(self.columns), "count": count},
+                )
+        return self
+
+    @property
+    def options(self) -> DetectorOptions:
+        """As the detector takes them."""
+        from udfs.detector_function import DetectorOptions
+        from udfs.detector_rules import Rule
+
+        lists = (self.side, self.ignore_within, self.ignore_within_percent)
+        each = zip(*(values * (len(self.columns) // len(values)) for values in lists), strict=True)
+        chosen = self.model_dump(exclude={"side", "ignore_within", "ignore_within_percent"})
+        return DetectorOptions(**chosen, rules=tuple(Rule(*rule) for rule in each))
