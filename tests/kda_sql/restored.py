@@ -106,7 +106,7 @@ def _run(
     savepoint: str | None,
     environment: Callable[..., Any],
 ) -> str:
-    """Run until so many lines were read in all, and stop; the first job with its windows open, the second with all closed."""
+    """Run until so many lines were read in all, and stop: the first job with its windows open, the second closed."""
     from pipeline.pipeline import Pipeline
     from pipeline.tap import tapped
 
