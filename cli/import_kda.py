@@ -142,6 +142,8 @@ def _told(application: Described, folder: Path, translation: Translation) -> Non
     for pump in translation.program.pumps:
         for note in translation.plan.notes[pump.name]:
             _out.print(Text(f"  {pump.name}: {note}", style="yellow"))
+    for statement, why in translation.program.left_out:
+        _out.print(Text(f"  line {statement.line} is not translated: {why}", style="yellow"))
     for note in translation.notes:
         _out.print(Text(f"  {note}", style="yellow"))
     where = folder if "/" in str(folder) else f"./{folder}"

@@ -47,6 +47,14 @@ class Pump:
     stopped: bool = False
 
 
+#: Statements about what is there already: why each is left out, and what to do instead.
+LEFT_OUT = {
+    "ALTER": "pumps start and stop with the application: `kda run`, Ctrl-C",
+    "DROP": "what the program does not create is not there",
+    "SET": "settings are properties of the application: `kda properties`",
+}
+
+
 @dataclass
 class Program:
     """All statements, and the problems found so far.
@@ -58,12 +66,15 @@ class Program:
     pumps : list of Pump
         In the order of the text.
     problems : list of Problem
+    left_out : list of (Statement, str)
+        Statements that are not translated, and why.
     """
 
     text: str
     streams: dict[str, Stream] = field(default_factory=dict)
     pumps: list[Pump] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    left_out: list[tuple[Statement, str]] = field(default_factory=list)
 
     def problem(self, located: Located) -> None:
         """Note a problem; the next statements are looked at all the same."""
@@ -92,6 +103,10 @@ def parse(text: str) -> Program:
         return program
     for statement in _statements(tokens):
         if not statement:
+            continue
+        word = statement[0].text.upper()
+        if word in LEFT_OUT:
+            program.left_out.append((_described(statement, text), LEFT_OUT[word]))
             continue
         try:
             _add(program, parsed(statement, text), _described(statement, text))

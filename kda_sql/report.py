@@ -42,6 +42,9 @@ def report(translation: Translation) -> str:
         how = f"same, but {'; '.join(notes)}" if notes else "same"
         into = fold(pump.into)
         entries.append((pump.statement.line, (f"pump `{pump.name}` into `{into}`", made, how)))
+    for statement, why in program.left_out:
+        words = " ".join(statement.text.split())[:60]
+        entries.append((statement.line, (f"`{words}`", "", f"not translated: {why}")))
     lines += [f"| {line} | {' | '.join(map(_cell, cells))} |" for line, cells in sorted(entries)]
     if translation.notes:
         lines += ["", "## Of the description", "", *(f"- {note}" for note in translation.notes)]

@@ -82,13 +82,14 @@ def rows_of(
     moments = sorted(r.at for rs in records.values() for r in rs)
     middle = moments[len(moments) // 2]
     first = sum(s.write("1", [r for r in records[n] if r.at < middle], None) for n, s in sources.items())
-    savepoint = _run(app, sources, wanted, folder / "out_1", first, folder, None, environment)
+    # One folder for both: a file that was open at the savepoint goes on where it was.
+    savepoint = _run(app, sources, wanted, folder / "out", first, folder, None, environment)
     rest = sum(
         s.write("2", [r for r in records[n] if r.at >= middle], case.quiet_until) for n, s in sources.items()
     )
-    _run(app, sources, wanted, folder / "out_2", rest, folder, savepoint, environment)
+    _run(app, sources, wanted, folder / "out", first + rest, folder, savepoint, environment)
     found: dict[str, list[tuple[str | None, dict[str, Any]]]] = {name: [] for name in wanted}
-    for row in [*_read(folder / "out_1"), *_read(folder / "out_2")]:
+    for row in _read(folder / "out"):
         name = ERRORS if row["relation"] == "all_errors" else row["relation"]
         if name in found:
             found[name].append((row.get("rowtime"), json.loads(row["data"])))
@@ -105,7 +106,7 @@ def _run(
     savepoint: str | None,
     environment: Callable[..., Any],
 ) -> str:
-    """Run until so many lines were read, and stop; the first job with its windows open, the second with all closed."""
+    """Run until so many lines were read in all, and stop: the first job with its windows open, the second closed."""
     from pipeline.pipeline import Pipeline
     from pipeline.tap import tapped
 

@@ -168,10 +168,10 @@ def test_every_problem_is_told_at_once_with_its_line_and_a_caret() -> None:
     sql = pump(
         'SELECT STREAM no_such, nor_this FROM "SOURCE_SQL_STREAM_001" WHERE price > 1', "a DOUBLE, b DOUBLE"
     )
-    sql += 'CREATE PUMP P2 AS INSERT INTO "out_stream" SELECT STREAM price FROM OUT_STREAM; DROP STREAM x;'
+    sql += 'CREATE PUMP P2 AS INSERT INTO "out_stream" SELECT STREAM price FROM OUT_STREAM; CREATE TABLE x;'
     with pytest.raises(KdaSqlError) as e:
         translated(sql)
-    assert [(p.line, p.column) for p in e.value.problems] == [(3, 15), (3, 24), (4, 31), (4, 81)]
+    assert [(p.line, p.column) for p in e.value.problems] == [(3, 15), (3, 24), (4, 31), (4, 88)]
     shown = str(e.value).split("\n\n")
     assert shown[0].splitlines()[0].startswith("program.sql:3:15: column NO_SUCH does not exist")
     assert shown[0].splitlines()[1].index("no_such") == shown[0].splitlines()[2].index("^")
@@ -223,6 +223,14 @@ def test_comments_and_names_are_kept(tmp_path: Path) -> None:
     text = (tmp_path / "app" / "OUT_STREAM.sql").read_text()
     assert "-- the cheap ones\n-- in cents\n" in text
     assert "`PRICE`" in text
+
+
+def test_a_statement_about_what_is_there_already_is_left_out_and_told(tmp_path: Path) -> None:
+    sql = 'DROP PUMP "old";\n' + pump(f'SELECT STREAM price FROM "{SOURCE}"', "price DOUBLE")
+    made = translated(f'{sql}ALTER PUMP "OUT_PUMP" START;')
+    write(made, tmp_path / "app")
+    lines = (tmp_path / "app" / "MIGRATION.md").read_text().splitlines()
+    assert [line.split("|")[1].strip() for line in lines if "not translated" in line] == ["1", "5"]
 
 
 def test_outputs_come_over_and_what_does_not_is_told(tmp_path: Path) -> None:
