@@ -127,8 +127,8 @@ def test_stopped_and_resumed_the_scores_are_those_of_an_unbroken_run(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["tades"], "job must be one of trades"),
-        (["trades", "-p", "source.colour=red"], "source.colour is no property of this job"),
+        (["tades"], "application must be one of ctr, sessions, trades"),
+        (["trades", "-p", "source.colour=red"], "source.colour is no property of this application"),
         (["trades", "-p", "x"], "property: required group.key=value, got 'x'"),
         (
             ["trades", "-p", "source.position=yesterday"],
