@@ -18,8 +18,9 @@ from rich.text import Text
 from cli.groups import Name, application
 from infra import flink
 from infra.recording import EVENT_TIME
-from pipeline.application import Application, ApplicationError, Detector
+from pipeline.application import Application, ApplicationError
 from pipeline.backtest import Alert, Label, backtest, fit
+from pipeline.relations import Detector
 from pipeline.settings import SettingsError, override, settings
 
 _out = Console(soft_wrap=True, highlight=False)
