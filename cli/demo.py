@@ -1,4 +1,4 @@
-"""`kda demo`: the labs end to end on a local AWS of their own, and what was found."""
+"""`kda demo`: the labs, or any application, end to end on a local AWS of their own, and what was found."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.demo_job import DemoError
+from cli.groups import application
 from infra import local
 from infra.paths import STATE
+from pipeline.application import Application, ApplicationError
 from pipeline.catalog import JOBS
 
 #: The labs: applications of the project's own that have a demo, a module with a function ``show``.
@@ -26,37 +28,43 @@ _err = Console(stderr=True, soft_wrap=True)
 
 
 def demo(
-    labs: Annotated[
-        list[str] | None, typer.Argument(metavar="[LAB]...", help=f"Of {', '.join(LABS)}.")
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[APPLICATION]...", help="Names, or folders with senders. Default: the labs."),
     ] = None,
 ) -> None:
-    """Run labs end to end on a local AWS of their own; exit code 0 only if every one found what it should.
+    """Run applications end to end on a local AWS of their own; exit code 0 only if every one found what it should.
 
     Example: kda demo trades
     """
-    chosen = labs or LABS
-    unknown = [lab for lab in chosen if lab not in LABS]
-    if unknown:
-        raise typer.BadParameter(f"LAB must be of {', '.join(LABS)}, got {', '.join(unknown)}")
+    try:
+        chosen = {found.name: found for found in map(application, names or LABS)}
+    except ApplicationError as e:
+        _err.print(Text(f"kda demo: {e}", style="red"))
+        raise typer.Exit(2) from e
     began = time.monotonic()
     folder = STATE / "demo"
     try:
         with local.running_local_aws(folder / "aws") as endpoint:
-            verdicts = {lab: _run(lab, endpoint, folder) for lab in chosen}
+            verdicts = {name: _run(each, endpoint, folder) for name, each in chosen.items()}
     except (local.LocalAwsError, DemoError) as e:
         _err.print(Text(f"kda demo: {e}", style="red"))
         raise typer.Exit(1) from e
     except KeyboardInterrupt:
         _out.print("kda demo: stopped; nothing is left running.")
         raise typer.Exit(130) from None
-    for lab, found in verdicts.items():
-        _out.print(Text(f"{lab}: {'found' if found else 'NOT FOUND'}", style="green" if found else "red"))
-        _out.print(f"  report: {os.path.relpath(folder / lab / 'report.html')}", soft_wrap=True)
+    for name, found in verdicts.items():
+        _out.print(Text(f"{name}: {'found' if found else 'NOT FOUND'}", style="green" if found else "red"))
+        _out.print(f"  report: {os.path.relpath(folder / name / 'report.html')}", soft_wrap=True)
     _out.print(f"{time.monotonic() - began:.0f} s; logs under {os.path.relpath(folder)}")
     raise typer.Exit(0 if all(verdicts.values()) else 1)
 
 
-def _run(lab: str, endpoint: str, folder: Path) -> bool:
-    show: Callable[[str, Path, Console], bool] = import_module(f"jobs.{lab}.demo").show
-    _out.rule(f"{lab}")
-    return show(endpoint, folder / lab, _out)
+def _run(chosen: Application, endpoint: str, folder: Path) -> bool:
+    _out.rule(chosen.name)
+    if chosen.name in LABS and chosen.folder == JOBS / chosen.name:
+        show: Callable[[str, Path, Console], bool] = import_module(f"jobs.{chosen.name}.demo").show
+        return show(endpoint, folder / chosen.name, _out)
+    from cli import demo_any
+
+    return demo_any.show(chosen, endpoint, folder / chosen.name, _out)

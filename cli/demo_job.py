@@ -80,7 +80,13 @@ class DemoJob:
 
 @contextlib.contextmanager
 def running_job(
-    name: str, endpoint: str, folder: Path, properties: Mapping[str, str], *, resume: bool = False
+    name: str,
+    endpoint: str,
+    folder: Path,
+    properties: Mapping[str, str],
+    *,
+    resume: bool = False,
+    where: Path | None = None,
 ) -> Iterator[DemoJob]:
     """Run a job in a process of its own for as long as the block lasts.
 
@@ -93,12 +99,14 @@ def running_job(
     folder : Path
         For its state and log.
     properties : mapping
-        ``group.key`` to value, laid over the job's file.
+        ``group.key`` to value, laid over the application's defaults.
     resume : bool
         Go on from the last savepoint or checkpoint in the folder.
+    where : Path or None
+        The application's folder; None: it is found by its name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "cli.main", "run", name, "--endpoint", endpoint]
+    command = [sys.executable, "-m", "cli.main", "run", str(where or name), "--endpoint", endpoint]
     if resume:
         command.append("--resume")
     for key, value in properties.items():

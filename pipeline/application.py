@@ -64,8 +64,6 @@ class Application(Spec):
     taps: str = ""
     senders: tuple[Sender, ...] = ()
     charts: tuple[Chart, ...] = ()
-    demo: dict[str, Any] = Field(default_factory=dict)
-    stack: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits(self) -> Application:

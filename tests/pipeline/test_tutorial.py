@@ -36,7 +36,7 @@ def test_the_pages_files_are_the_ones_that_are_tested() -> None:
 
 
 def test_the_page_names_every_key_and_kind() -> None:
-    for key in Application.model_fields.keys() - {"name", "folder", "queries", "demo", "stack"}:
+    for key in Application.model_fields.keys() - {"name", "folder", "queries"}:
         assert f"`{key}`" in PAGE, key
     for kind in KINDS:
         assert kind == "view" or f"`{{{kind}: name" in PAGE, kind

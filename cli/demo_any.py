@@ -1,0 +1,104 @@
+"""The demo of any application: its own senders, every relation's rows as they come, and a report."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli import report
+from cli.demo_job import DemoError, running_job
+from console.resources import resources
+from console.sending import SenderError, senders_of
+from generator import runner, sinks
+from infra import stacks
+from infra.clients import client
+from pipeline.application import ERRORS, Application
+
+#: How long the senders send, and how long after them rows may still come.
+SECONDS, _END_SECONDS = 30.0, 60.0
+_LOOK_SECONDS = 2.0
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def show(application: Application, endpoint: str, folder: Path, out: Console) -> bool:
+    """Run an application on a local AWS; return whether its expectations held.
+
+    Parameters
+    ----------
+    application : Application
+        With senders.
+    endpoint : str
+        Of a local AWS.
+    folder : Path
+        For the job's state and logs.
+    out : Console
+        Where to show it.
+
+    Raises
+    ------
+    DemoError
+        It has nothing to send, its stack can't be made, or its job ended.
+    """
+    try:
+        scenario = senders_of(application, resources(application)).changed(seconds=SECONDS)
+        stacks.deploy(endpoint, application)
+    except (SenderError, stacks.StackError) as e:
+        raise DemoError(f"{application.name}: {e}") from e
+    stream = str(scenario.to).partition(":")[2]
+    counts, since = runner.Counts(), datetime.now(UTC)
+    rows: Rows = {}
+    properties = {"tap.stream": application.tap_stream, "source.position": since.isoformat()}
+    named = running_job(application.name, endpoint, folder, properties, where=application.folder.resolve())
+    with named as job, Live(console=out, refresh_per_second=4) as live:
+        live.update(Text("The job is starting …"))
+        job.wait_until_running()
+        sender = threading.Thread(
+            target=runner.run,
+            args=(scenario, sinks.kinesis(client("kinesis", endpoint), stream)),
+            kwargs={"on_progress": lambda now: counts.__dict__.update(now.__dict__)},
+            daemon=True,
+        )
+        sender.start()
+        deadline = time.monotonic() + SECONDS + _END_SECONDS
+        while sender.is_alive() or (not _complete(application, rows) and time.monotonic() < deadline):
+            job.state()  # raises when it has ended
+            rows = report.tapped(endpoint, str(application.folder.resolve()), since)
+            live.update(_picture(application, counts, rows))
+            time.sleep(_LOOK_SECONDS)
+    expectations = {
+        "every record was sent": counts.sent > 0 and counts.failed == 0,
+        "every source and every forest has rows": _complete(application, rows),
+        "nothing is in the error stream": not rows.get(ERRORS),
+    }
+    for expectation, held in expectations.items():
+        out.print(Text(f"{expectation}: {'yes' if held else 'NO'}", style="green" if held else "red"))
+    figures = {"records": f"{counts.sent:,} sent, {counts.failed:,} failed"}
+    written = report.Report(
+        str(application.folder.resolve()), rows, figures=figures, expectations=expectations, began=since
+    )
+    report.write(folder / "report.html", written)
+    return all(expectations.values())
+
+
+def _complete(application: Application, rows: Rows) -> bool:
+    """Whether each source and forest has rows; an alert need not come."""
+    forests = {forest.name for forest in application.forests}
+    return all(rows.get(name) for name in (*application.sources, *forests))
+
+
+def _picture(application: Application, counts: runner.Counts, rows: Rows) -> Table:
+    table = Table("relation", "rows", "newest", title=f"{counts.sent:,} records sent", title_justify="left")
+    for name in (*application.shown, ERRORS):
+        found = rows.get(name, ())
+        newest = ", ".join(f"{k}={v}" for k, v in dict(found[-1]).items()) if found else ""
+        table.add_row(name, f"{len(found):,}", Text(newest[:80]))
+    return table
