@@ -1,6 +1,9 @@
 """`kda backtest`: a recording through an application up to its detector, by several settings."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,12 +39,17 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.flink
 def test_alerts_by_setting_with_labels(folder: Path) -> None:
     recording = ["--recording", str(folder / "day.jsonl"), "--labels", str(folder / "labels.csv")]
-    result = CliRunner().invoke(
-        app, ["backtest", str(folder / "app"), *recording, "--try", "side=below", "--try", "again=2"]
+    # A process of its own: its JVM has its files in a folder that goes with the command.
+    command = ["backtest", str(folder / "app"), *recording, "--try", "side=below", "--try", "again=2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", *command],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "160"},
     )
-    assert result.exit_code == 0, result.output
-    assert "2026-03-02 01:30:00.000  x HIGH 80, expected 2" in result.output
-    rows = [[cell.strip() for cell in line.split("│")] for line in result.output.splitlines() if "│" in line]
+    assert done.returncode == 0, done.stderr
+    assert "2026-03-02 01:30:00.000  x HIGH 80, expected 2" in done.stdout
+    rows = [[cell.strip() for cell in line.split("│")] for line in done.stdout.splitlines() if "│" in line]
     by_setting = {row[1]: row[2:-1] for row in rows}
     assert by_setting["as it is"] == ["100", "1", "10.00", "100 %", "100 %", "60 s"]
     assert by_setting["side=below"][:2] == ["100", "0"]
