@@ -4,15 +4,20 @@ Delivery: at least once; a row that comes twice leaves one item, as the key is t
 row of a batch wins; batches go out side by side, so two rows of one key in different batches may overtake each other.
 Batches: 25 items. An item that DynamoDB leaves unprocessed, or a call that fails, is sent again until it is taken, with
 back-pressure meanwhile; an item that it calls invalid (a key that is empty or over 2,048 bytes, an item over 400 kB)
-fails the job, and so does a NULL in any column: this version of Flink's connector has no way to write one.
+fails the job, and so does a NULL in any column: this version of Flink's connector has no way to write one. An
+application's destination takes such rows aside, into the error stream.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from connectors.check import ConnectorError, require
 from connectors.requirements import Requirements, Resource, allow, arn
+
+#: UTF-8 bytes of a partition key at most.
+MOST_KEY_BYTES = 2048
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,9 @@ class DynamoDbSink:
     key: str
     region: str
     endpoint: str | None = None
+
+    #: Of an item, names and values; as JSON it is larger.
+    most_record_bytes: ClassVar[int] = 400 * 1024
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from connectors.dynamodb import DynamoDbSink
+from connectors.dynamodb import MOST_KEY_BYTES, DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
 from connectors.lambda_options import LambdaSinkOptions
@@ -109,7 +109,9 @@ def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mappi
     insert = f"INSERT INTO `{name}`\n{query}"
     if group.type != "dynamodb":
         return SinkTable(create, insert)
-    complete = " AND ".join(f"{sql.identifier(c)} IS NOT NULL" for c in columns)
+    key = sql.identifier(str(group.key))
+    fits = f"CHAR_LENGTH(HEX(CAST({key} AS STRING))) BETWEEN 2 AND {2 * MOST_KEY_BYTES}"
+    complete = " AND ".join([*(f"{sql.identifier(c)} IS NOT NULL" for c in columns), fits])
     return SinkTable(create, f"{insert}\nWHERE {complete}", _incomplete(spec, columns, complete))
 
 
@@ -123,13 +125,16 @@ def columns_of(table_env: Any, relation: str) -> dict[str, str]:
 
 
 def _incomplete(spec: DestinationSpec, columns: Mapping[str, str], complete: str) -> str:
-    """Flink's DynamoDB connector fails the job over a NULL: such a row is an error instead."""
+    """A NULL fails the job in Flink's DynamoDB connector, a bad key in DynamoDB: such a row is an error instead."""
+    message = (
+        f"destination {spec.name}: required a value in every column, a key of 1 to {MOST_KEY_BYTES} bytes"
+    )
     pairs = ", ".join(f"KEY {sql.quote(c)} VALUE {sql.identifier(c)}" for c in columns)
     return (
         "SELECT 'NOT_DELIVERED' AS error_name,"
-        f" 'destination {spec.name}: required a value in every column, got NULL' AS message,"
+        f" {sql.quote(message)} AS message,"
         " CAST(NULL AS TIMESTAMP_LTZ(3)) AS data_rowtime,"
-        f" LOWER(HEX(JSON_OBJECT({pairs}))) AS data_row FROM `{spec.of}` WHERE NOT ({complete})"
+        f" LOWER(HEX(JSON_OBJECT({pairs}))) AS data_row FROM `{spec.of}` WHERE ({complete}) IS NOT TRUE"
     )
 
 

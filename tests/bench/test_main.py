@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from tests.waiting import until
 
 # A part that starts a process of its own, as the JVM is.
 PART = """
@@ -28,19 +29,14 @@ def runs(pid: int) -> bool:
 
 def test_what_a_part_started_ends_with_the_bench(tmp_path: Path) -> None:
     (tmp_path / "part.py").write_text(PART)
-    deadline = time.monotonic() + 60
     with subprocess.Popen([sys.executable, "-c", BENCH], cwd=tmp_path, stdout=subprocess.DEVNULL) as bench:
-        while not (tmp_path / "child").exists():
-            assert bench.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until((tmp_path / "child").exists, "the part's process")
+        assert bench.poll() is None
         child = int((tmp_path / "child").read_text())
         bench.terminate()
     try:
         assert bench.returncode == 128 + signal.SIGTERM
-        while runs(child):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: not runs(child), "its end")
     finally:
         if runs(child):
             os.kill(child, signal.SIGKILL)

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli import generate
+from tests.waiting import until
 
 FLEET = Path(__file__).parents[1] / "console" / "fleet"
 
@@ -169,12 +169,10 @@ def test_ctrl_c_ends_a_run_with_its_counts(tmp_path):
         [sys.executable, "-c", code, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 30
         # The ledger is written call by call: the run is on its way.
-        while not (ledger.exists() and ledger.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: ledger.exists() and ledger.read_text(), "the first record")
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=240)
     finally:
         process.kill()
     assert (process.returncode, errors) == (0, "")

@@ -5,8 +5,7 @@ import os
 import random
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from cli.demo_job import DemoJob, running_job
 from jobs.trades.demo import json_documents
 from tests.canaries import CREDENTIALS, leaks
 from tests.conftest import LocalAws
+from tests.waiting import until
 from udfs.random_cut_forest import RandomCutForest
 
 FOREST = {"sub_sample_size": 64, "number_of_trees": 30}
@@ -29,14 +29,6 @@ PROPERTIES = {
     "sink.type": "s3",
     "tap.stream": "Demo-samples-taps",
 }
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
-        time.sleep(0.3)
-    return found
 
 
 @pytest.fixture
@@ -105,14 +97,14 @@ def test_stopped_and_resumed_the_scores_are_those_of_an_unbroken_run(
 
     put(local_aws, trades[:250])
     with running_job("trades", local_aws.endpoint, tmp_path, properties) as job:
-        wait_for(lambda: scored(job) == 250, 240, "250 scored trades")
+        until(lambda: scored(job) == 250, "250 scored trades")
         job.stop()
         assert job.process.returncode == 0, job.log.read_text()
         assert "savepoint" in job.log.read_text()
     put(local_aws, trades[250:])
     with running_job("trades", local_aws.endpoint, tmp_path, properties, resume=True) as job:
-        wait_for(lambda: scored(job) == 150, 240, "150 more scored trades")
-        rows = wait_for(lambda: len(r := landed(local_aws)) >= len(expected) and r, 120, "anomalies in S3")
+        until(lambda: scored(job) == 150, "150 more scored trades")
+        rows = until(lambda: len(r := landed(local_aws)) >= len(expected) and r, "anomalies in S3") or []
         said = kda("status", local_aws, tmp_path)
     assert sorted(row["id"] for row in rows) == sorted(expected)
     assert {row["id"]: row["anomaly_score"] for row in rows} == expected

@@ -12,6 +12,7 @@ import pytest
 
 from console.jobs import JobError, LocalJob
 from infra.flink_health import Health
+from tests import waiting
 
 SCRIPT = """
 import pathlib, signal, sys, time
@@ -44,10 +45,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., LocalJob]]:
 
 
 def until(job: LocalJob, state: str) -> None:
-    deadline = time.monotonic() + 20
-    while job.view.health.state != state:
-        assert time.monotonic() < deadline, f"{state} expected, {job.view}"
-        time.sleep(0.02)
+    waiting.until(lambda: job.view.health.state == state, f"{state}, {job.view}")
 
 
 def test_start_stop_resume(make: Callable[..., LocalJob], tmp_path: Path) -> None:

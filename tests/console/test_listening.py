@@ -7,10 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +18,7 @@ import pytest
 from infra.paths import ROOT
 from tests.canaries import leaks
 from tests.infra.test_loopback import LOOPBACK, descendants, listening
+from tests.waiting import until
 
 Found = TypeVar("Found")
 TOKEN = "canary-console-token-5"
@@ -55,14 +55,6 @@ def running_console(folder: Path, *python: str) -> Iterator[tuple[int, int, Path
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def until(look: Callable[[], Found], what: str) -> Found:
-    deadline = time.monotonic() + 60
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"no {what} within a minute"
-        time.sleep(0.05)
-    return found
 
 
 def answers(port: int) -> bool:

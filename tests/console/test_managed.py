@@ -1,8 +1,6 @@
 """A managed application on the page, with a stand-in for the service."""
 
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ from console.jobs import JobError
 from console.managed import ManagedJob
 from infra.application_metrics import Metrics
 from infra.managed_flink import ApplicationError, Status
+from tests.waiting import until
 
 
 class Service:
@@ -40,13 +39,6 @@ class Service:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(managed, "_LOOK_SECONDS", 0.02)
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_start_takes_its_time_and_a_failure_is_told() -> None:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 import zipfile
 from typing import Any
 
@@ -14,6 +13,7 @@ from console.looks import Items, Messages, Objects, Records, looks_at, tables_of
 from console.resources import Target
 from console.results import Results
 from tests.conftest import LocalAws
+from tests.waiting import until
 
 
 def target(type_: str, resource: str, key: str | None = None) -> Target:
@@ -94,10 +94,7 @@ def test_records_objects_and_items_of_a_local_aws(local_aws: LocalAws) -> None:
     kinesis.get_waiter("stream_exists").wait(StreamName="results-out", WaiterConfig={"Delay": 1})
     records = Records("results-out", local_aws.client)
     kinesis.put_record(StreamName="results-out", Data=b'{"a": 1}\n', PartitionKey="k")
-    deadline = time.monotonic() + 30
-    while not records.arrivals.total:
-        assert records.look() is None
-        assert time.monotonic() < deadline
+    until(lambda: records.look() or records.arrivals.total, "the record")
     assert records.arrivals.as_json()["newest"][0]["text"] == '{"a": 1}'
 
     s3.create_bucket(Bucket="results-out")
@@ -142,8 +139,4 @@ def test_a_functions_log_where_nothing_else_is_known_of_it(local_aws: LocalAws) 
     assert log.look() is None
     assert log.arrivals.total == 0
     functions.invoke(FunctionName="results-log", Payload=b'{"n": 7}')
-    deadline = time.monotonic() + 30
-    while "seen 7" not in json.dumps(log.arrivals.as_json()):
-        assert time.monotonic() < deadline, log.arrivals.as_json()
-        assert log.look() is None
-        time.sleep(0.1)
+    until(lambda: log.look() or "seen 7" in json.dumps(log.arrivals.as_json()), "the log's line")

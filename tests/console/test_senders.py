@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from generator import runner
 from pipeline.application import Application, ApplicationError, parse
 from pipeline.catalog import JOBS, read
 from pipeline.parts import Sender as Described
+from tests.waiting import until
 
 FLEET = Path(__file__).parent / "fleet"
 CTR = read(JOBS / "ctr")
@@ -33,13 +33,6 @@ class Kinesis:
             self.records += Records
             self.streams.add(StreamName)
         return {"FailedRecordCount": 0, "Records": [{"SequenceNumber": "1", "ShardId": "s"} for _ in Records]}
-
-
-def until(condition: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def senders_for(application: Application, kinesis: Any) -> Senders:

@@ -2,18 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from console import watched
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from tests.waiting import until
 
 
 def test_it_looks_only_while_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,10 +22,10 @@ def test_it_looks_only_while_somebody_does(monkeypatch: pytest.MonkeyPatch) -> N
     assert set(threading.enumerate()) == threads
     it.touch()
     (thread,) = set(threading.enumerate()) - threads
-    wait_until(lambda: bool(looks) and time.monotonic() - looks[-1] > 0.5)
+    until(lambda: bool(looks) and time.monotonic() - looks[-1] > 0.5)
     seen = len(looks)
     it.touch()
-    wait_until(lambda: len(looks) > seen)
+    until(lambda: len(looks) > seen)
     it.close()
     thread.join(30)
     assert not thread.is_alive()

@@ -8,7 +8,6 @@ as long as its relations stay as they are. When a change here is meant, say so i
 
 import json
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from pipeline.settings import override, settings
 from tests.jobs.conftest import Flink
 from tests.torture.kinesis_local import running_kinesis
 from tests.torture.windows import Producer
+from tests.waiting import until
 
 pytestmark = pytest.mark.flink
 
@@ -125,14 +125,14 @@ def _copy(table_env: Any, folder: Path, source: KinesisSource, query: str) -> An
 
 
 def _wait_for(folder: Path, rows: int) -> Counter[int]:
-    deadline = time.monotonic() + 90
-    while True:
+    def enough() -> Counter[int] | None:
         files = [f for f in (folder / "rows").iterdir() if not f.name.startswith((".", "_"))]
         found = Counter(json.loads(line)["id"] for f in files for line in f.read_text().splitlines())
-        if sum(found.values()) >= rows:
-            return found
-        assert time.monotonic() < deadline, f"{sum(found.values())} of {rows} rows"
-        time.sleep(0.2)
+        return found if sum(found.values()) >= rows else None
+
+    found = until(enough, f"{rows} rows")
+    assert found is not None
+    return found
 
 
 if __name__ == "__main__":

@@ -94,3 +94,44 @@ def test_a_text_of_a_megabyte_passes_or_is_told(
     assert text.startswith('""""')
     assert text.endswith("… (cut, it has 1000000 characters)")
     assert {row["text"] for _, row in tapped if row.get("id") == 5} == {"short"}
+
+
+def test_a_table_gets_what_it_can_take_and_the_rest_is_told(
+    local_aws: LocalAws, mini_flink: Flink, tmp_path: Path
+) -> None:
+    errors, dynamodb = stream(local_aws.endpoint, "item-errors"), local_aws.client("dynamodb")
+    dynamodb.create_table(
+        TableName="items-of-all-sizes",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    tree = {
+        "title": "Items",
+        "sources": {
+            "rows": {"stream": "s", "columns": {"id": "STRING", "text": "STRING", "at": "TIMESTAMP(3)"}}
+        },
+        "destinations": [{"of": "rows", "type": "dynamodb", "table": "items-of-all-sizes", "key": "id"}],
+        "errors": "item-errors",
+    }
+    at = "2024-01-31T12:00:00.120Z"
+    rows = [
+        {"id": "good", "text": "x", "at": at},
+        {"id": "null", "text": None, "at": at},
+        {"id": "", "text": "x", "at": at},
+        {"id": "k" * 2049, "text": "x", "at": at},
+        {"id": "large", "text": "y" * 500_000, "at": at},
+        {"id": "k" * 2048, "text": "x" * 300_000, "at": at},
+    ]
+    items = parse(tree, name="items", folder=tmp_path, queries={})
+    source = MemorySource([(n, json.dumps(row).encode()) for n, row in enumerate(rows)])
+    groups = {"aws": {"endpoint": local_aws.endpoint}}
+    pipeline = Pipeline(mini_flink.environment(), items, settings(items, groups), {"rows": source})
+    pipeline.deliver()
+    pipeline.execute().wait()
+
+    found = dynamodb.scan(TableName="items-of-all-sizes")["Items"]
+    assert sorted(item["id"]["S"] for item in found) == ["good", "k" * 2048]
+    assert {item["at"]["S"] for item in found} == {"2024-01-31 12:00:00.120"}
+    told = sorted(error["error_name"] for error in records(errors, "item-errors"))
+    assert told == ["NOT_DELIVERED"] * 3 + ["RECORD_TOO_LARGE"]

@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from pipeline.application import Application, read
 from pipeline.relations import KINDS
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
+from tests.waiting import until
 
 PAGE = (ROOT / "docs" / "your_application.md").read_text()
 FLEET = ROOT / "tests" / "applications" / "fleet"
@@ -103,10 +103,9 @@ def test_its_commands_run(tmp_path: Path) -> None:
             stderr=subprocess.STDOUT,
         )
         try:
-            deadline = time.monotonic() + 300
-            while "anomaly_score" not in kda("kda watch ./fleet --seconds 3 --rows 1"):
-                assert time.monotonic() < deadline, (tmp_path / "run.log").read_text()
-                assert run.poll() is None, (tmp_path / "run.log").read_text()
+            watched = "kda watch ./fleet --seconds 3 --rows 1"
+            until(lambda: run.poll() is not None or "anomaly_score" in kda(watched), "scores")
+            assert run.poll() is None, (tmp_path / "run.log").read_text()
             assert "kinesis" in kda("kda sql ./fleet")
             assert "running" in kda("kda status")
         finally:
