@@ -17,9 +17,11 @@ from rich.text import Text
 
 from cli.groups import Name, application
 from infra import flink
+from infra.template import derived
 from pipeline.application import ERRORS, Application, ApplicationError
 from pipeline.document import load
-from pipeline.settings import override, settings
+from pipeline.requirements import requirements
+from pipeline.settings import Settings, override, settings
 from pipeline.spec import Spec
 
 TESTS = "tests.yaml"
@@ -44,7 +46,7 @@ class Case(Spec):
 
 
 def check(name: Name) -> None:
-    """Check an application: its description, properties and plan, and the tests in its tests.yaml.
+    """Check an application: its description, properties, stack, role and plan, and the tests in its tests.yaml.
 
     Exit code 1: something does not hold.
 
@@ -94,6 +96,14 @@ def _faults(chosen: Application, cases: Sequence[Case]) -> Iterator[str]:
         f"{len(chosen.destinations)} destinations"
     )
     _holds(f"properties: the defaults of {', '.join(g for g, _ in defaults)}")
+    from cfnlint.api import lint
+
+    tree = derived(chosen, defaults)
+    for fault in lint(json.dumps(tree), config={"regions": ["us-east-1"]}):
+        line = f"stack: {'.'.join(map(str, fault.path or ()))}: {fault.message}"
+        _out.print(Text(f"not so: {line}", style="red"))
+        yield line
+    _holds(f"stack: {len(tree.get('Resources', {}))} resources; role: {_allowed(chosen, defaults)}")
     with tempfile.TemporaryDirectory() as folder:
         flink.prepare("http://127.0.0.1:1", Path(folder))
         from pipeline.environment import table_environment
@@ -163,6 +173,12 @@ def _text(value: Any) -> str:
 
 def _shown(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False, default=str)
+
+
+def _allowed(chosen: Application, defaults: Settings) -> str:
+    """What the deployed job may do, in a few words."""
+    statements = requirements(chosen, defaults).statements
+    return f"{sum(len(s['Action']) for s in statements)} permissions on {len(statements)} resources"
 
 
 def _holds(text: str) -> None:
