@@ -74,6 +74,7 @@ def show(application: Application, endpoint: str, folder: Path, out: Console) ->
             rows = report.tapped(endpoint, str(application.folder.resolve()), since)
             live.update(_picture(application, counts, rows))
             time.sleep(_LOOK_SECONDS)
+    out.print()
     expectations = {
         "every record was sent": counts.sent > 0 and counts.failed == 0,
         "every source and every forest has rows": _complete(application, rows),
