@@ -84,7 +84,6 @@ class Destination(Spec):
     of: Name
     name: Name = "sink"
     type: Literal[DESTINATION_TYPES]  # type: ignore[valid-type]
-    types: tuple[Literal[DESTINATION_TYPES], ...] = ()  # type: ignore[valid-type]
     stream: str | None = None
     delivery_stream: str | None = None
     function: str | None = None
