@@ -20,7 +20,7 @@ from cli.groups import application
 from infra.paths import ROOT
 from pipeline.application import Application
 from pipeline.catalog import all_applications
-from pipeline.groups import Group, Milliseconds
+from pipeline.groups import Group
 from pipeline.settings import settings_model
 
 #: Where the documentation has the table.
@@ -134,8 +134,7 @@ def properties(
 def _text(value: Any, field: FieldInfo) -> str:
     """A value as it is written in a property."""
     if isinstance(value, timedelta):
-        unit = timedelta(milliseconds=1) if _is_milliseconds(field) else timedelta(seconds=1)
-        return f"{value / unit:.12g}"
+        return f"{value.total_seconds():.12g}"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     if value is None or repr(value) == "PydanticUndefined":
@@ -143,10 +142,6 @@ def _text(value: Any, field: FieldInfo) -> str:
     if isinstance(value, float):
         return f"{value:.12g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _is_milliseconds(field: FieldInfo) -> bool:
-    return any(validator in field.metadata for validator in get_args(Milliseconds)[1:])
 
 
 def _notes(model: type[BaseModel], key: str) -> str:

@@ -59,7 +59,6 @@ class Forest(Relation):
     seed: int | None = None
     partition_by: str | None = None
     idle_expiry: float | None = None
-    micro_batch: float | None = None
     explain: bool | None = None
 
 

@@ -262,7 +262,8 @@ class AnomalyDetector:
         )
         taken = taken[:count]
         scores = np.zeros(count)
-        through(s.arrays, self._scratch, features[:count], 1.0 / f.time_decay, True, scores)
+        points = features[:count].reshape(-1)
+        through(s.arrays, self._scratch, points, FEATURES * d, 1.0 / f.time_decay, True, scores)
         scores *= scale(s.arrays) * max(1.0, (p.sub_sample_size / 256) ** 0.055)
         in_run_before = bool(before - s.state[LAST_HOT] <= QUIET and not s.state[SILENT])
         last = (float(s.state[SMOOTHED]), float(s.state[LIMIT]), in_run_before)

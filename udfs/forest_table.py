@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from pyflink.common import Types
@@ -59,8 +58,7 @@ def random_cut_forest(
     -------
     scored : Table
         The columns of ``table``, ``anomaly_score DOUBLE`` (0 while learning, then 0 … log2(sub_sample_size), high =
-        anomalous), ``anomaly_explanation STRING`` when asked for. The rowtime attribute keeps its name; with
-        micro-batches it is the last millisecond of the row's batch, which is in the same second.
+        anomalous), ``anomaly_explanation STRING`` when asked for; the rowtime attribute as it was.
     errors : Table
         Rows without a score (a missing value): ``error_name, message, data_rowtime, data_row``.
 
@@ -113,11 +111,10 @@ def through_keys(
     name = f"{relation}_{'forest' if kind == 'random_cut_forest' else kind}"
     table_env.create_temporary_view(f"{name}_input", table)
     shape = _Shape(name, rowtime, columns, columns | results)
-    elements = _batches(shape, options) if options.micro_batch else _rows(shape, options)
     processed = process_keyed(
-        table_env.to_data_stream(table_env.sql_query(elements)),
+        table_env.to_data_stream(table_env.sql_query(_rows(shape, options))),
         function,
-        Types.OBJECT_ARRAY(shape.row) if options.micro_batch else shape.row,
+        shape.row,
         shape.result,
         kind.upper(),
         uid,
@@ -133,8 +130,6 @@ class Keyed(Protocol):
     def columns(self) -> tuple[str, ...]: ...
     @property
     def partition_by(self) -> str | None: ...
-    @property
-    def micro_batch(self) -> timedelta: ...
 
 
 @dataclass(frozen=True)
@@ -179,25 +174,6 @@ def _bucket(options: Keyed) -> str:
 
 def _rows(shape: _Shape, options: Keyed) -> str:
     return f"SELECT {_bucket(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"
-
-
-def _batches(shape: _Shape, options: Keyed) -> str:
-    """Rows of one key and one stretch of time as one array, in the order in which they came.
-
-    A window drops what comes after it has closed; such rows go by themselves, as batches of one.
-    """
-    late = f"`{shape.rowtime}` <= CURRENT_WATERMARK(`{shape.rowtime}`)"
-    milliseconds = options.micro_batch // timedelta(milliseconds=1)
-    size = f"INTERVAL '{milliseconds / 1000:.3f}' SECOND(1, 3)"
-    keyed = f"SELECT {_bucket(options)} AS `key`, {shape.values} AS `row`, `{shape.rowtime}` FROM {shape.name}_input"
-    return f"""
-        SELECT `key`, ARRAY_AGG(`row`) AS `rows`, window_time AS `{shape.rowtime}`
-        FROM TABLE(TUMBLE(
-            (SELECT * FROM ({keyed}) WHERE ({late}) IS NOT TRUE), DESCRIPTOR(`{shape.rowtime}`), {size}))
-        GROUP BY `key`, window_start, window_end, window_time
-        UNION ALL
-        SELECT `key`, ARRAY[`row`], `{shape.rowtime}` FROM ({keyed}) WHERE {late}
-    """
 
 
 def _check(columns: dict[str, str], options: Keyed, kind: str) -> None:
