@@ -76,6 +76,7 @@ class Detector(Relation):
     side: Names | None = None
     ignore_within: float | str | None = None
     ignore_within_percent: float | str | None = None
+    threshold: float | None = None
     again: float | None = None
     quiet_rows: int | None = None
     quiet_time: float | None = None

@@ -20,6 +20,9 @@ from udfs.forest_stream import keep_living_rows, through
 
 __all__ = ["REASONS", "AnomalyDetector", "Detections", "Rule", "StateError"]
 
+#: Fewer samples than these can't give a score as high as others do: log2 of their number is the most.
+_FEW = 32
+
 
 class AnomalyDetector:
     """Alerts for a stream of rows of numbers: one for each thing that happens, and none for what always happens.
@@ -52,6 +55,8 @@ class AnomalyDetector:
         What becomes of a row with a missing value (NaN): "skip" it, or take the "previous" or the "expected" value.
     interval : float
         Seconds from row to row: where `times` have a gap, missing rows are filled in (at most 48 each). 0: never.
+    threshold : float
+        At least 1. One number serves all streams, as a score is relative to the stream's own rows: lower tells more.
 
     Raises
     ------
@@ -85,6 +90,7 @@ class AnomalyDetector:
         quiet_time: float = 0.0,
         missing: str = "skip",
         interval: float = 0.0,
+        threshold: float = 1.5,
     ) -> None:
         self._take(
             detector_state.fresh(
@@ -99,6 +105,7 @@ class AnomalyDetector:
                     quiet_time,
                     missing,
                     interval,
+                    threshold,
                 )
             )
         )
@@ -282,12 +289,13 @@ class AnomalyDetector:
             band[taken],
             far[taken],
             p.rule_numbers,
+            float(p.threshold),
             float(p.again),
             float(p.quiet_rows),
             float(p.quiet_time),
             float(f.time_decay),
             float(p.sub_sample_size),
-            float(np.sqrt(d)),
+            float(np.sqrt(d)) * max(1.0, (_FEW / p.sub_sample_size) ** 0.27),
             *judged[2:],
         )
         learned = before + np.arange(count + 1) - p.sub_sample_size

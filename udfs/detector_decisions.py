@@ -38,6 +38,7 @@ NUMBERS = 12
 MEMORY = 5.0
 #: What an ordinary row scores.
 ORDINARY = 0.7
+#: Twice what an ordinary row scores; a detector's own threshold may be another.
 THRESHOLD = 1.5
 SURCHARGE = 0.05
 #: Unrest counts from here, and makes the threshold at most so much higher.
@@ -92,6 +93,7 @@ def decide(
     expected: Array,
     far: Array,
     rules: Array,
+    threshold: float,
     again: float,
     quiet_rows: float,
     quiet_time: float,
@@ -118,7 +120,7 @@ def decide(
         state[SMOOTHED] += (score - state[SMOOTHED]) / MEMORY
         e = state[SMOOTHED]
         state[ALERTS] *= keep
-        limit = THRESHOLD + SURCHARGE * state[ALERTS] + min(UNREST_GAIN * state[UNREST], MOST_UNREST)
+        limit = threshold + SURCHARGE * state[ALERTS] + min(UNREST_GAIN * state[UNREST], MOST_UNREST)
         state[LIMIT] = limit
         smoothed[i], limits[i] = e, limit
         reason = NORMAL

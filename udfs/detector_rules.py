@@ -64,6 +64,7 @@ class DetectorParameters:
     quiet_time: float = 0.0
     missing: str = "skip"
     interval: float = 0.0
+    threshold: float = 1.5
 
     def __post_init__(self) -> None:
         _ = self.forest
@@ -72,6 +73,7 @@ class DetectorParameters:
                 f"detector.rules must be none, one for all columns, or one for each of {self.dimensions}, "
                 f"got {len(self.rules)}"
             )
+        _number("detector.threshold", self.threshold, 1.0)
         _number("detector.again", self.again, 1.0, infinite=True)
         for name in ("quiet_rows", "quiet_time", "interval"):
             _number(f"detector.{name}", getattr(self, name), 0.0)

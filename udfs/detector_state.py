@@ -37,7 +37,7 @@ def fresh(p: DetectorParameters) -> DetectorState:
     for number in (detector_decisions.LAST_HOT, detector_decisions.LAST_ALERT, detector_decisions.BEGUN):
         state[number] = -1e18
     state[[detector_decisions.LAST_TIME, detector_decisions.LAST_ALERT_TIME]] = -np.inf
-    state[detector_decisions.LIMIT] = detector_decisions.THRESHOLD
+    state[detector_decisions.LIMIT] = p.threshold
     f = p.forest
     arrays = empty_arrays(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size, f.seed)
     return DetectorState(
