@@ -52,6 +52,7 @@ class KdaSql(Dialect):
             "POSITION": lambda self: self._parse_position(),
             "SUBSTRING": lambda self: self._parse_substring_of(),
             "TRIM": lambda self: self._parse_trim(),
+            "OVERLAY": lambda self: self._parse_overlay_of(),
             "FLOOR": lambda self: self._parse_truncated("FLOOR"),
             "CEIL": lambda self: self._parse_truncated("CEIL"),
             "CEILING": lambda self: self._parse_truncated("CEIL"),
@@ -150,12 +151,19 @@ class KdaSql(Dialect):
                 and self._next.token_type != TokenType.SELECT
             ):
                 columns = self._parse_wrapped_csv(lambda: self._parse_name("a column's name"))
-            query = self._parse_select()
-            if query is None:
-                self.raise_error("required SELECT STREAM")
+            query = self._parse_whole_query()
             return self.expression(
                 CreatePump(this=name, into=into, columns=columns, query=query, stopped=stopped)
             )
+
+        def _parse_whole_query(self) -> Any:
+            if self._curr and self._curr.token_type == TokenType.L_PAREN:
+                query = self._parse_set_operations(self._parse_wrapped(self._parse_whole_query))
+            else:
+                query = self._parse_select()
+            if query is None:
+                self.raise_error("required SELECT STREAM")
+            return query
 
         def _parse_name(self, what: str) -> Any:
             # Any word: what is reserved elsewhere names streams and columns here.
@@ -178,10 +186,13 @@ class KdaSql(Dialect):
                 if function is None:
                     self.raise_error("required a function in TABLE( )")
                 self._match_r_paren()
-                table = self.expression(exp.Table(this=function))
+                table: Any = self.expression(exp.Table(this=function))
                 table.set("alias", self._parse_table_alias(alias_tokens=self.TABLE_ALIAS_TOKENS))
                 return table
-            return super()._parse_table(*args, **kwargs)
+            table = super()._parse_table(*args, **kwargs)
+            if isinstance(table, exp.Table) and self._curr and self._curr.text.upper() == "OVER":
+                table.set("over", self._parse_window(exp.Null()))
+            return table
 
         def _parse_table_parts(self, *args: Any, **kwargs: Any) -> Any:
             table = super()._parse_table_parts(*args, **kwargs)
@@ -224,6 +235,9 @@ class KdaSql(Dialect):
             if self._match_text_seq("TO"):
                 unit = exp.var(self._curr.text.upper() if self._curr else "")
                 self._advance()
+            elif (span := _taken_for_a_span(this)) is not None:
+                unit = exp.var(span.args["unit"].expression.name.upper())
+                span.set("unit", span.args["unit"].this)
             elif self._match(TokenType.COMMA):
                 self.raise_error(f"{kind} takes one value, or a time: {kind}(t TO MINUTE)")
             return self.expression(Truncated(this=this, kind=kind, unit=unit))
@@ -252,6 +266,13 @@ class KdaSql(Dialect):
                 arguments.append(self._parse_disjunction())
             return self.expression(exp.Anonymous(this="SUBSTRING", expressions=arguments))
 
+        def _parse_overlay_of(self) -> Any:
+            arguments = [self._parse_disjunction()]
+            for word in ("PLACING", "FROM", "FOR"):
+                if self._match_text_seq(word) or self._match(TokenType.COMMA):
+                    arguments.append(self._parse_disjunction())
+            return self.expression(exp.Anonymous(this="OVERLAY", expressions=arguments))
+
         def _parse_stagger(self) -> Any:
             self._match(_STAGGER)
             self._match_l_paren()
@@ -262,6 +283,14 @@ class KdaSql(Dialect):
             self._match_text_seq("PRECEDING")
             self._match_r_paren()
             return self.expression(Stagger(expressions=keys, range=interval))
+
+
+def _taken_for_a_span(node: Any) -> Any:
+    """In FLOOR(t - INTERVAL '30' SECOND TO MINUTE) the interval that took TO MINUTE for its own; else None."""
+    while isinstance(node, exp.Binary):
+        node = node.expression
+    spanned = isinstance(node, exp.Interval) and isinstance(node.args.get("unit"), exp.IntervalSpan)
+    return node if spanned and str(node.this.this).strip().isdigit() else None
 
 
 def tokenized(text: str) -> list[Token]:

@@ -20,7 +20,7 @@ from kda_sql.scope import Relation, Scope
 from kda_sql.select_list import Output, outputs_of
 from kda_sql.sources import From, Source
 from kda_sql.steps import Step
-from kda_sql.types import NULL, TIMESTAMP, SqlType
+from kda_sql.types import NULL, TIMESTAMP, SqlType, common
 from kda_sql.values import Value, assigned, exactly, failures, identifier, literal
 from kda_sql.windows import aggregate_of
 
@@ -133,11 +133,42 @@ class Query:
         """A query in FROM or CURSOR as a relation of its own; the second is unused names for now."""
         parts = _selects(node)
         if len(parts) > 1:
-            raise Located("UNION in a subquery: let several pumps fill one stream instead", offset(node))
+            return self._united(parts, wanted, columns), {}
         plain = self._as_it_is(parts[0]) if not columns else None
         if plain is not None:
             return plain, {}
         return self._select(parts[0], self.new(wanted), None, columns), {}
+
+    def _united(self, selects: Sequence[Any], wanted: str, columns: Sequence[str]) -> Relation:
+        """The rows of several SELECTs under the first one's names."""
+        parts = [self._select(s, self.new(f"{wanted}_part"), None, columns) for s in selects]
+        first, *others = parts
+        types = list(first.columns.values())
+        for part, select in zip(others, selects[1:], strict=True):
+            if len(part.columns) != len(types):
+                raise Located(
+                    f"{len(part.columns)} columns, the first SELECT has {len(types)}", offset(select)
+                )
+            joined = [common(a, b) for a, b in zip(types, part.columns.values(), strict=True)]
+            for name, a, b, both in zip(first.columns, types, part.columns.values(), joined, strict=True):
+                if both is None:
+                    raise Located(
+                        f"column {name} is {a} above and {b} here: CAST one of them", offset(select)
+                    )
+            types = [t for t in joined if t is not None]
+        name = self.new(wanted)
+        selected = [
+            "SELECT "
+            + ", ".join(
+                f"CAST({identifier(c)} AS {t.flink}) AS {identifier(to)}"
+                for c, t, to in zip(part.columns, types, first.columns, strict=True)
+            )
+            + f", `rowtime` FROM {identifier(part.name)}"
+            for part in parts
+        ]
+        sql = "\nUNION ALL\n".join(selected)
+        self.add(Step("view", name, sql=sql, note="The rows of all its parts, each as it comes."))
+        return Relation(name, dict(zip(first.columns, types, strict=True)), name)
 
     def _as_it_is(self, select: Any) -> Relation | None:
         """The relation that SELECT * FROM it is; None where more is asked."""
@@ -171,7 +202,7 @@ class Query:
                 raise Located(f"{len(renamed)} names for {len(values)} columns", offset(node))
             values = dict(zip(renamed, values.values(), strict=True))
         having = [x.condition(node.args["having"].this)] if node.args.get("having") else []
-        sort = order.keys(node, x, rows if stage is None else None)
+        sort = order.keys(node, x, rows if stage is None else None, outputs)
         if stage is not None:
             read, shown = stage.emit(where, having)
             where = having

@@ -16,7 +16,7 @@ _ALWAYS = (
     "**Emission.** A row that looks back (OVER) comes when nothing earlier can come any more, not at once: some "
     "tenths of a second later on a stream that flows, up to `source.idle_timeout` behind one that falls silent.",
     "**State.** Windows and forests are kept over stops and failures; KDA forgot its forests at each restart.",
-    "**Numbers.** An integer that is too large for its column wraps around where SQL computes it; inputs are checked.",
+    "**Numbers.** A whole number that its type does not hold is a row of the error stream; a BIGINT wraps around.",
 )
 
 

@@ -62,6 +62,7 @@ class From:
 
     def read(self, node: Any) -> Source:
         """The relation that stands for all of FROM."""
+        self._windows = node.args.get("windows") or ()
         from_ = node.args.get("from_")
         if from_ is None:
             raise Located("required FROM and a stream", offset(node))
@@ -105,6 +106,15 @@ class From:
     def _over(self, window: Any) -> int | None:
         if window is None:
             return None
+        alias = window.args.get("alias")
+        if alias is not None and window.args.get("spec") is None:
+            declared = {fold(w.this): w for w in self._windows}
+            if fold(alias) not in declared:
+                raise Located(
+                    f"window {fold(alias)} is not declared: WINDOW {fold(alias)} AS (RANGE INTERVAL …)",
+                    offset(alias),
+                )
+            window = declared[fold(alias)]
         spec = window.args.get("spec")
         if window.args.get("partition_by"):
             raise Located("a window in a join takes no PARTITION BY", offset(window))
