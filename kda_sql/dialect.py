@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from sqlglot import exp, parser, tokens
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import ErrorLevel, TokenError
+from sqlglot.errors import ErrorLevel
 from sqlglot.tokenizer_core import Token, TokenType
 
 from kda_sql.errors import Located
@@ -26,7 +26,7 @@ from kda_sql.nodes import (
 
 UNITS = ("YEAR", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND")
 #: Two words of KDA's in one token; sqlglot has no use for this one in a query of ours.
-_STAGGER = TokenType.CONNECT_BY
+STAGGER = TokenType.CONNECT_BY
 
 
 class KdaSql(Dialect):
@@ -65,7 +65,7 @@ class KdaSql(Dialect):
             TokenType.HAVING: lambda self: ("having", self._parse_having()),
             TokenType.WINDOW: lambda self: ("windows", self._parse_window_clause()),
             TokenType.ORDER_BY: lambda self: ("order", self._parse_order()),
-            _STAGGER: lambda self: ("stagger", self._parse_stagger()),
+            STAGGER: lambda self: ("stagger", self._parse_stagger()),
         }
         QUERY_MODIFIER_TOKENS = set(QUERY_MODIFIER_PARSERS)  # noqa: RUF012
         STATEMENT_PARSERS = {TokenType.CREATE: lambda self: self._parse_create_of_kda()}  # noqa: RUF012
@@ -274,7 +274,7 @@ class KdaSql(Dialect):
             return self.expression(exp.Anonymous(this="OVERLAY", expressions=arguments))
 
         def _parse_stagger(self) -> Any:
-            self._match(_STAGGER)
+            self._match(STAGGER)
             self._match_l_paren()
             keys = self._parse_partition_by()
             if not self._match(TokenType.RANGE):
@@ -293,63 +293,8 @@ def _taken_for_a_span(node: Any) -> Any:
     return node if spanned and str(node.this.this).strip().isdigit() else None
 
 
-def tokenized(text: str) -> list[Token]:
-    """A program's tokens, without the word STREAM behind SELECT, and WINDOWED BY STAGGER as one.
-
-    Raises
-    ------
-    Located
-        For a text or a quoted name that is not closed.
-    """
-    open_comment = _open(text, comment=True)
-    try:
-        # A comment that is never closed ends with the text: programs were found to have one at their end.
-        found = KdaSql().tokenize(text if open_comment is None else text[:open_comment])
-    except TokenError as e:
-        raise Located(f"a text or a quoted name is not closed: {e}", _open(text) or 0) from None
-    kept: list[Token] = []
-    skip = 0
-    for i, token in enumerate(found):
-        if skip:
-            skip -= 1
-            continue
-        words = [t.text.upper() for t in found[i : i + 3] if t.token_type != TokenType.IDENTIFIER]
-        behind_select = bool(kept) and kept[-1].token_type == TokenType.SELECT
-        if behind_select and words[:1] == ["STREAM"]:
-            following = found[i + 1].token_type if i + 1 < len(found) else None
-            if following not in (TokenType.COMMA, TokenType.FROM, TokenType.DOT, None):
-                kept[-1].comments.extend(token.comments)
-                continue
-        if words == ["WINDOWED", "BY", "STAGGER"]:
-            token = Token(_STAGGER, token.text, token.line, token.col, token.start, token.end, token.comments)
-            skip = 2
-        kept.append(token)
-    return kept
-
-
 def parsed(statement: list[Token], text: str) -> Any:
     """The tree of one statement; :class:`Located` where it is none."""
     parser_ = KdaSql.Parser(dialect=KdaSql(), error_level=ErrorLevel.IMMEDIATE)
     [tree] = parser_.parse(statement, text)
     return tree
-
-
-def _open(text: str, comment: bool = False) -> int | None:
-    """Offset of the quote, or of the comment, that is not closed; None where each is."""
-    i, start, quote = 0, 0, ""
-    while i < len(text):
-        if quote:
-            quote = "" if text[i] == quote else quote
-        elif text[i : i + 2] in ("--", "//"):
-            i = text.find("\n", i)
-            if i < 0:
-                return None
-        elif text[i : i + 2] == "/*":
-            begin, i = i, text.find("*/", i + 2)
-            if i < 0:
-                return begin if comment else None
-            i += 1
-        elif text[i] in "'\"":
-            quote, start = text[i], i
-        i += 1
-    return start if quote and not comment else None

@@ -167,12 +167,10 @@ class Sliding:
                 Step("view", read, sql=sql, note="What the windows need of each row, as it comes.")
             )
         for partition, calls in self._layers.items():
-            in_sql: dict[tuple[bool, int | None], dict[str, Call]] = {}
+            in_sql: dict[int | None, dict[str, Call]] = {}
             for name, call in calls.items():
-                if call.over_in_sql:
-                    # Flink takes one window a SELECT, and LAG by itself.
-                    lag = call.function == "LAG"
-                    in_sql.setdefault((lag, None if lag else call.rows), {})[name] = call
+                if call.over_in_sql:  # Flink takes one window a SELECT
+                    in_sql.setdefault(call.rows, {})[name] = call
             for these in in_sql.values():
                 read = self._in_sql(read, partition, these)
             calls = {n: c for n, c in calls.items() if not c.over_in_sql}

@@ -10,9 +10,10 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from kda_sql.dialect import parsed, tokenized
+from kda_sql.dialect import parsed
 from kda_sql.errors import Located, Problem, place
 from kda_sql.nodes import CreatePump, CreateStream, offset
+from kda_sql.tokens import tokenized
 from kda_sql.types import SqlType, parse_type
 
 

@@ -20,7 +20,8 @@ from kda_sql.scope import Relation, Scope
 from kda_sql.select_list import Output, outputs_of
 from kda_sql.sources import From, Source
 from kda_sql.steps import Step
-from kda_sql.types import NULL, TIMESTAMP, SqlType, common
+from kda_sql.subqueries import selects
+from kda_sql.types import NULL, TIMESTAMP, SqlType
 from kda_sql.values import Value, assigned, exactly, failures, identifier, literal
 from kda_sql.windows import aggregate_of
 
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
 #: The time of the row that comes out, once the step before has it.
 ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
-
-
-_CLAUSES = {
-    "distinct", "expressions", "from_", "joins", "where", "group", "having", "windows", "order", "stagger",
-}  # fmt: skip
 
 
 class Query:
@@ -65,10 +61,10 @@ class Query:
                     f"column {column} does not exist in {fold(self.pump.into)}: {', '.join(self._columns)}",
                     offset(node),
                 )
-        parts = _selects(self.pump.query)
+        parts = selects(self.pump.query)
         names = [name] if len(parts) == 1 else [self.planner.names.new(f"{name}_part") for _ in parts]
         for select, part in zip(parts, names, strict=True):
-            self._select(select, part, given)
+            self.select(select, part, given)
         if len(parts) > 1:
             columns = ", ".join([*map(identifier, self._columns), "`rowtime`"])
             union = "\nUNION ALL\n".join(f"SELECT {columns} FROM {identifier(part)}" for part in names)
@@ -127,62 +123,7 @@ class Query:
             kept += [f"({f.condition}) IS NOT TRUE" for f in (*first, *then)]
         return "\nWHERE " + "\n  AND ".join(dict.fromkeys(kept)) if kept else ""
 
-    def subquery(
-        self, node: Any, wanted: str, columns: Sequence[str] = ()
-    ) -> tuple[Relation, dict[str, str]]:
-        """A query in FROM or CURSOR as a relation of its own; the second is unused names for now."""
-        parts = _selects(node)
-        if len(parts) > 1:
-            return self._united(parts, wanted, columns), {}
-        plain = self._as_it_is(parts[0]) if not columns else None
-        if plain is not None:
-            return plain, {}
-        return self._select(parts[0], self.new(wanted), None, columns), {}
-
-    def _united(self, selects: Sequence[Any], wanted: str, columns: Sequence[str]) -> Relation:
-        """The rows of several SELECTs under the first one's names."""
-        parts = [self._select(s, self.new(f"{wanted}_part"), None, columns) for s in selects]
-        first, *others = parts
-        types = list(first.columns.values())
-        for part, select in zip(others, selects[1:], strict=True):
-            if len(part.columns) != len(types):
-                raise Located(
-                    f"{len(part.columns)} columns, the first SELECT has {len(types)}", offset(select)
-                )
-            joined = [common(a, b) for a, b in zip(types, part.columns.values(), strict=True)]
-            for name, a, b, both in zip(first.columns, types, part.columns.values(), joined, strict=True):
-                if both is None:
-                    raise Located(
-                        f"column {name} is {a} above and {b} here: CAST one of them", offset(select)
-                    )
-            types = [t for t in joined if t is not None]
-        name = self.new(wanted)
-        selected = [
-            "SELECT "
-            + ", ".join(
-                f"CAST({identifier(c)} AS {t.flink}) AS {identifier(to)}"
-                for c, t, to in zip(part.columns, types, first.columns, strict=True)
-            )
-            + f", `rowtime` FROM {identifier(part.name)}"
-            for part in parts
-        ]
-        sql = "\nUNION ALL\n".join(selected)
-        self.add(Step("view", name, sql=sql, note="The rows of all its parts, each as it comes."))
-        return Relation(name, dict(zip(first.columns, types, strict=True)), name)
-
-    def _as_it_is(self, select: Any) -> Relation | None:
-        """The relation that SELECT * FROM it is; None where more is asked."""
-        more = ("where", "group", "having", "order", "distinct", "stagger", "joins", "windows")
-        table = select.args["from_"].this if select.args.get("from_") else None
-        star = len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Star)
-        if not star or any(select.args.get(k) for k in more) or not isinstance(table, exp.Table):
-            return None
-        if not isinstance(table.this, exp.Identifier) or table.args.get("over"):
-            return None
-        relation = self.planner.relation(table.this)
-        return None if relation.reference or relation.metadata else relation
-
-    def _select(
+    def select(
         self, node: Any, name: str, given: Sequence[str] | None, renamed: Sequence[str] = ()
     ) -> Relation:
         """A SELECT as the relation ``name``: of a pump with its stream's columns, else with its own."""
@@ -325,26 +266,6 @@ class Query:
         )
         if sort is not None:
             order.emit(self, name, last, list(values), sort)
-
-
-def _selects(node: Any) -> list[Any]:
-    """The SELECTs of a query, in order: one, or several joined by UNION ALL."""
-    while isinstance(node, exp.Subquery | exp.Paren):
-        node = node.this
-    if isinstance(node, exp.Union):
-        if node.args.get("distinct"):
-            raise Located(
-                "UNION without ALL is not translated: write UNION ALL, or several pumps", offset(node)
-            )
-        return [*_selects(node.this), *_selects(node.expression)]
-    if not isinstance(node, exp.Select):
-        raise Located("required SELECT STREAM", offset(node))
-    unknown = {key for key, arg in node.args.items() if arg} - _CLAUSES
-    if unknown - {"with_"}:
-        raise Located(f"{', '.join(sorted(unknown)).upper()} is no part of KDA's SQL", offset(node))
-    if node.args.get("with_"):
-        raise Located("WITH is no part of KDA's SQL: fill a stream of its own instead", offset(node))
-    return [node]
 
 
 def _unaliased(node: Any) -> Any:

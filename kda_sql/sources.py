@@ -12,6 +12,7 @@ from kda_sql.errors import Located
 from kda_sql.nodes import offset
 from kda_sql.program import fold
 from kda_sql.scope import Item, Relation
+from kda_sql.subqueries import subquery
 from kda_sql.times import interval_ms
 from kda_sql.types import TIMESTAMP
 from kda_sql.values import Value
@@ -89,7 +90,7 @@ class From:
         named = fold(alias.this) if alias is not None and alias.this is not None else None
         columns = [fold(c) for c in (alias.args.get("columns") or ())] if alias is not None else []
         if isinstance(node, exp.Subquery):
-            relation, _ = self.query.subquery(node.this, f"{self.name}_{named or 'query'}", columns)
+            relation = subquery(self.query, node.this, f"{self.name}_{named or 'query'}", columns)
             return Item(relation, named or relation.shown)
         if not isinstance(node, exp.Table):
             raise Located("required a stream, a table, a query in parentheses or TABLE(…)", offset(node))

@@ -14,6 +14,7 @@ from kda_sql.nodes import Cursor, offset
 from kda_sql.scope import Item, Relation, Scope
 from kda_sql.select_list import outputs_of
 from kda_sql.steps import Step
+from kda_sql.subqueries import subquery
 from kda_sql.times import interval_sql
 from kda_sql.types import APPROXIMATE, BIGINT, DOUBLE, INTEGERS, TIMESTAMP, SqlType
 from kda_sql.values import Value, exactly, identifier, literal
@@ -52,7 +53,7 @@ def function_item(query: Query, name: str, node: Any, start: int) -> Item:
     cursor, *rest = node.expressions or [None]
     if not isinstance(cursor, Cursor):
         raise Located(f"{function} takes CURSOR(SELECT STREAM …) first", offset(node))
-    relation, _ = query.subquery(cursor.this, f"{name}_cursor")
+    relation = subquery(query, cursor.this, f"{name}_cursor")
     if function in _FORESTS:
         return _forest(query, name, node, relation, list(relation.columns), rest)
     if function == _HOTSPOTS:

@@ -71,24 +71,21 @@ class Call:
     def over_in_sql(self) -> bool:
         """Whether Flink's own OVER gives the same rows.
 
-        By rows it goes row by row, as KDA does; by time it gives all rows of one moment the same. Its sums of DOUBLEs
-        keep the rounding errors of what has left the window: those are left to the operator, unless nothing leaves.
+        By rows it goes row by row, as KDA does; by time, and with LAG, it gives all rows of one moment the same. Its
+        sums of DOUBLEs keep the rounding errors of what has left the window: those are left to the operator, unless
+        nothing leaves.
         """
-        if self.rows is None and not self.unbounded:
+        if (self.rows is None and not self.unbounded) or self.distinct:
             return False
-        if self.function == "LAG":
-            return not self.ignore_nulls and self.default is None and 0 < self.offset <= (self.rows or 0)
-        if self.distinct or self.function not in ("COUNT", "SUM", "AVG", "MIN", "MAX"):
-            return False
-        return self.unbounded or self.function not in ("SUM", "AVG") or self.type.kind not in APPROXIMATE
+        if self.function in ("SUM", "AVG"):
+            return self.unbounded or self.type.kind not in APPROXIMATE
+        return self.function in ("COUNT", "MIN", "MAX")
 
     def over_sql(self, partition_by: Sequence[str]) -> str:
         """As Flink computes it over its window."""
         keys = f"PARTITION BY {', '.join(map(identifier, partition_by))} " if partition_by else ""
         order = f"{keys}ORDER BY `rowtime`"
         of = "*" if self.of is None else identifier(self.of)
-        if self.function == "LAG":
-            return f"LAG({of}, {self.offset}) OVER ({order})"
         if self.function == "SUM" and self.type == BIGINT:
             of = f"CAST({of} AS BIGINT)"
         start = "UNBOUNDED" if self.unbounded else self.rows
