@@ -79,6 +79,7 @@ def parse_type(text: str) -> SqlType:
     >>> parse_type("numeric(5,2)"), parse_type("varchar(4)").length
     (SqlType(kind='DECIMAL', length=5, scale=2, fields=()), 4)
     """
+    text = re.sub(r"(?i)^\s*CHAR(ACTER)?\s+VARYING\b", "VARCHAR", text)
     match = re.fullmatch(
         r"\s*(\w+)(?:\s+PRECISION)?\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", text.upper()
     )
