@@ -30,7 +30,7 @@ def main() -> None:
     node = _NODE / "bin" / "node"
     environment = os.environ | {"PATH": f"{node.parent}:{os.environ['PATH']}"}
     subprocess.run([node, npm, "ci", "--no-audit", "--no-fund"], cwd=WORK, env=environment, check=True)
-    command = [WORK / "node_modules" / ".bin" / "esbuild", "editor.js", "--bundle"]
+    command: list[str | Path] = [WORK / "node_modules" / ".bin" / "esbuild", "editor.js", "--bundle"]
     command += ["--format=esm", "--minify", "--legal-comments=none", "--target=es2022"]
     command += [f"--banner:js={banner()}", f"--outfile={VENDOR / 'codemirror.js'}"]
     VENDOR.mkdir(parents=True, exist_ok=True)
