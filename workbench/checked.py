@@ -165,7 +165,7 @@ def _folder(title: str, page: Page, translation: Translation) -> tuple[dict[str,
     tree = load(folder[pipeline.DESCRIPTION])
     tree["title"] = title
     notes = list(translation.notes)
-    destinations = []
+    destinations: list[dict[str, Any]] = []
     streams = {n.upper(): r for n, r in translation.relation_of.items()} | translation.relation_of
     for target in page.targets:
         relation = streams.get(target.stream) or streams.get(target.stream.upper())

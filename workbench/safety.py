@@ -39,7 +39,7 @@ def aliases(files: Mapping[str, str]) -> Iterator[Problem]:
         try:
             for event in yaml.parse(text, Loader=yaml.SafeLoader):
                 if isinstance(event, yaml.AliasEvent):
-                    mark = event.start_mark
+                    mark: Any = event.start_mark
                     yield at(
                         files,
                         name,
