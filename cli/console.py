@@ -120,13 +120,16 @@ def _workbench(
     def groups(name: str) -> dict[str, dict[str, str]]:
         return override({}, assignments(name))
 
+    def made(service: str) -> Any:
+        return client(service, endpoint)
+
     def make(a: Application) -> Controller:
         job = _job(a, endpoint, lambda: assignments(a.name))
-        return Controller(a, lambda service: client(service, endpoint), job, groups(a.name))
+        return Controller(a, made, job, groups(a.name))
 
     # What was made on the page is shown by its newest version, whether or not it was named.
     controllers = {name: make(a) for name, a in chosen.items() if name not in shelf}
-    return Workbench(controllers, shelf, make, groups)
+    return Workbench(controllers, shelf, made, make, groups)
 
 
 def _job(chosen: Application, endpoint: str | None, assignments: Callable[[], list[str]]) -> Job:

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from console.jobs import JobError
 from console.sending import SenderError
@@ -92,3 +93,8 @@ def answered(handler: Handler) -> Handler:
             return refused(str(error), 400)
 
     return handle
+
+
+def route(path: str, handler: Handler, method: str = "GET") -> Route:
+    """A route whose errors are refusals."""
+    return Route(path, answered(handler), methods=[method])

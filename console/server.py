@@ -16,12 +16,13 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from console import workbench_api
-from console.asked import BodyError, body, refused
+from console import sources_api, workbench_api
+from console.asked import BodyError, body, refused, route
 from console.controller import Controller
 from console.guard import Guard
+from console.samples import Samples
+from console.streams import Streams
 from console.workbench import Workbench
-from console.workbench_api import route
 
 _STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -42,6 +43,8 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
     token : str or None
         Asked of every request; required unless the host is loopback.
     """
+
+    streams = Streams(workbench.client)
 
     async def page(request: Request) -> Response:
         return FileResponse(_STATIC / "index.html")
@@ -74,6 +77,7 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
+        streams.close()
         await asyncio.gather(*(run_in_threadpool(c.close) for c in list(workbench.controllers.values())))
 
     routes = [
@@ -83,6 +87,7 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
         route("/api/events", events),
         route("/api/applications/{name}/senders/{sender}/{what}", ask_sender, "POST"),
         *workbench_api.routes(workbench),
+        *sources_api.routes(workbench.client, Samples(workbench.client), streams),
     ]
     return Guard(Starlette(routes=routes, lifespan=lifespan), host, token)
 

@@ -35,6 +35,8 @@ class Workbench:
     controllers : dict
         Of the applications that the console was started with.
     shelf : Shelf
+    client : callable
+        Makes a boto3 client from a service's name.
     make : callable
         Makes the controller of an application.
     groups : callable
@@ -45,11 +47,13 @@ class Workbench:
         self,
         controllers: dict[str, Controller],
         shelf: Shelf,
+        client: Callable[[str], Any],
         make: Callable[[Application], Controller],
         groups: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda name: {},
     ) -> None:
         self.controllers = controllers
         self.shelf = shelf
+        self.client = client
         self._make = make
         self._groups = groups
         self._shown: dict[str, int] = {}

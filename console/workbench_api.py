@@ -10,9 +10,9 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from console.asked import Handler, answered, body, refused
+from console.asked import Handler, body, refused, route
 from console.workbench import Unknown, Workbench
 
 _FIRST_LOOK_SECONDS = 3.0
@@ -97,11 +97,6 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         route(f"{at}/versions/{{number:int}}", version),
         route(f"{at}/job/{{what}}", ask_job, "POST"),
     ]
-
-
-def route(path: str, handler: Handler, method: str = "GET") -> Route:
-    """A route whose errors are refusals."""
-    return Route(path, answered(handler), methods=[method])
 
 
 def _name(request: Request) -> str:

@@ -45,7 +45,7 @@ def bench(
 ) -> Workbench:
     """A workbench with its state in a folder."""
     shelf = Shelf(folder / "workbench", folder / "applications")
-    return Workbench(controllers or {}, shelf, lambda a: Controller(a, client, Idle()), **more)
+    return Workbench(controllers or {}, shelf, client, lambda a: Controller(a, client, Idle()), **more)
 
 
 def asked(workbench: Workbench) -> Ask:
