@@ -41,12 +41,26 @@ class Controller:
         job: Job,
         groups: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        self.application = application
         self.job = job
+        self._client = client
+        self._open(application, groups)
+
+    def _open(self, application: Application, groups: Mapping[str, Mapping[str, str]] | None) -> None:
+        client = self._client
+        self.application = application
         self._found = resources(application, groups)
         self.feed = Feed(application, lambda: client("kinesis"), found=self._found)
         self.senders = Senders(application, self._found, lambda: client("kinesis"))
         self.results = Results(application.name, self._found.targets, client)
+
+    def take(self, application: Application, groups: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        """Show another version of the application; its job is the same one."""
+        before = self.feed, self.senders, self.results
+        self._open(application, groups)
+        feed, senders, results = before
+        feed.close()
+        senders.stop_all()
+        results.close()
 
     def described(self) -> dict[str, Any]:
         """What does not change while the console runs, and whether the job is up."""
@@ -57,8 +71,14 @@ class Controller:
             "errors": ERRORS,
             "flow": flow(self.application, self._found).as_json(),
             "problem": self._found.problem,
-            "running": self.job.view.health.url is not None or self.job.view.health.state == "running",
+            "running": self.runs,
         }
+
+    @property
+    def runs(self) -> bool:
+        """Whether its job is up."""
+        health = self.job.view.health
+        return health.url is not None or health.state in ("running", "starting")
 
     def snapshot(self, relation: str) -> dict[str, Any]:
         """Everything the page shows, with the newest rows of one relation."""

@@ -41,18 +41,26 @@ class JobView:
         Why it ended, or why something asked was not done.
     measured : tuple of str
         Which facts of its health are known, out of `FACTS`.
+    left_behind : tuple of str
+        Steps whose saved state the application has no use for any more: to resume is to agree to lose it.
     """
 
     health: Health
     asked: str = ""
     trouble: str = ""
     measured: tuple[str, ...] = ("checkpoint", "checkpoints", "restored", "behind", "late")
+    left_behind: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; the process's id is nobody's business."""
         found = asdict(self.health)
         del found["pid"]
-        return found | {"asked": self.asked, "trouble": self.trouble, "measured": self.measured}
+        return found | {
+            "asked": self.asked,
+            "trouble": self.trouble,
+            "measured": self.measured,
+            "left_behind": self.left_behind,
+        }
 
 
 class Job(Protocol):
@@ -60,7 +68,7 @@ class Job(Protocol):
 
     @property
     def view(self) -> JobView: ...
-    def start(self, resume: bool) -> None: ...
+    def start(self, resume: bool, leave_state: bool = False) -> None: ...
     def stop(self) -> None: ...
     def close(self) -> None: ...
 
@@ -72,8 +80,8 @@ class LocalJob:
     ----------
     name : str
         The application's.
-    command : sequence of str
-        What runs it, without ``--resume``.
+    command : callable or sequence of str
+        What runs it, without ``--resume``; a callable is asked at each start.
     folder : Path
         For the log of what it prints.
     look : callable
@@ -83,13 +91,13 @@ class LocalJob:
     def __init__(
         self,
         name: str,
-        command: Sequence[str],
+        command: Sequence[str] | Callable[[], Sequence[str]],
         folder: Path,
         look: Callable[[str], Health] = health,
     ) -> None:
-        self._command = list(command)
+        self._command = command if callable(command) else lambda: command
         self._name = name
-        self._log = folder / f"{name}.log"
+        self.log = folder / f"{name}.log"
         self._look = look
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -105,8 +113,8 @@ class LocalJob:
         """The job as it was seen a second ago at most."""
         return self._view
 
-    def start(self, resume: bool) -> None:
-        """Start the job, afresh or from its newest state.
+    def start(self, resume: bool, leave_state: bool = False) -> None:
+        """Start the job, afresh or from its newest state; `leave_state`: even if that means to leave some of it behind.
 
         Raises
         ------
@@ -116,7 +124,8 @@ class LocalJob:
         with self._lock:
             if self._wanted or self._alive() or self._look(self._name).url:
                 raise JobError("the job runs already")
-            self._wanted = [*self._command, *(["--resume"] if resume else [])]
+            options = ["--resume"] if resume else []
+            self._wanted = [*self._command(), *options, *(["--yes"] if resume and leave_state else [])]
             self._stopping_since = None
             self._view = JobView(replace(self._view.health, state="starting", reason=""), "start")
         self._wake.set()
@@ -158,8 +167,8 @@ class LocalJob:
         """
         command, self._wanted = self._wanted, []
         try:
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            with self._log.open("wb") as log:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -205,16 +214,24 @@ class LocalJob:
                 replace(found, state="killed"), trouble=f"The job's process was killed{signal_name}."
             )
         if code and not asked:
-            return JobView(replace(found, state="failed"), trouble=self._last_words())
+            words, left = self._last_words(), self._left_behind()
+            return JobView(replace(found, state="failed"), trouble=words, left_behind=left)
         if self._view.health.state == "stopping" and "no savepoint" in (words := self._last_words()):
             return JobView(found, trouble=words)
         return replace(self._view, health=found, asked="") if self._view.trouble else JobView(found)
 
     def _last_words(self) -> str:
+        return "\n".join(self.lines()[-3:])[-1000:]
+
+    def _left_behind(self) -> tuple[str, ...]:
+        """What `kda run --resume` says of each step before it asks whether its state may be lost."""
+        mark = f"  no longer in {self._name}: "
+        return tuple(line.removeprefix(mark) for line in self.lines() if line.startswith(mark))
+
+    def lines(self) -> list[str]:
+        """The last lines of what the process printed."""
         try:
-            lines = (
-                self._log.read_bytes()[-_LOG_BYTES:].decode("utf-8", errors="replace").strip().splitlines()
-            )
+            text = self.log.read_bytes()[-_LOG_BYTES:].decode("utf-8", errors="replace")
         except OSError:
-            return ""
-        return "\n".join(lines[-3:])[-1000:]
+            return []
+        return text.rstrip().splitlines()

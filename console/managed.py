@@ -74,7 +74,7 @@ class ManagedJob:
         """The application as it was seen some seconds ago."""
         return self._view
 
-    def start(self, resume: bool) -> None:
+    def start(self, resume: bool, leave_state: bool = False) -> None:
         """Start the application, without state or from its newest snapshot; it takes minutes.
 
         Raises
