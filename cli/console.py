@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +19,7 @@ from console.controller import Controller
 from console.guard import is_loopback
 from console.jobs import Job, LocalJob
 from console.managed import ManagedJob
+from console.previews import Previews
 from console.resources import resources
 from console.server import page_of
 from console.workbench import Workbench
@@ -127,9 +128,13 @@ def _workbench(
         job = _job(a, endpoint, lambda: assignments(a.name))
         return Controller(a, made, job, groups(a.name))
 
+    def previewed(a: Application, properties: Iterable[str]) -> LocalJob:
+        return LocalJob(a.name, lambda: _run(a, str(endpoint), properties), STATE / "console")
+
+    previews = Previews(made, shelf.folder / ".previews", previewed if endpoint else None)
     # What was made on the page is shown by its newest version, whether or not it was named.
     controllers = {name: make(a) for name, a in chosen.items() if name not in shelf}
-    return Workbench(controllers, shelf, made, make, groups)
+    return Workbench(controllers, shelf, made, make, groups, previews)
 
 
 def _job(chosen: Application, endpoint: str | None, assignments: Callable[[], list[str]]) -> Job:
@@ -137,13 +142,17 @@ def _job(chosen: Application, endpoint: str | None, assignments: Callable[[], li
         stream = resources(chosen).stream_of(None) or ""
         return ManagedJob(managed_flink.application_name(chosen.name), None, stream)
 
-    def command() -> list[str]:
-        # By its folder: wherever it is, and whatever the names elsewhere. What was made on the page has a link for
-        # one, which leads to the newest version.
-        found = [sys.executable, "-m", "cli.main", "run", str(chosen.folder.absolute()), "--tap"]
-        return [*found, "--endpoint", endpoint, *(word for a in assignments() for word in ("-p", a))]
+    return LocalJob(chosen.name, lambda: _run(chosen, endpoint, assignments()), STATE / "console")
 
-    return LocalJob(chosen.name, command, STATE / "console")
+
+def _run(chosen: Application, endpoint: str, assignments: Iterable[str]) -> list[str]:
+    """The command that runs an application.
+
+    By its folder: wherever it is, and whatever the names elsewhere. What was made on the page has a link for one, which
+    leads to the newest version.
+    """
+    found = [sys.executable, "-m", "cli.main", "run", str(chosen.folder.absolute()), "--tap"]
+    return [*found, "--endpoint", endpoint, *(word for a in assignments for word in ("-p", a))]
 
 
 def _by_application(properties: list[str], chosen: dict[str, Application]) -> dict[str, list[str]]:

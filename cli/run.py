@@ -20,7 +20,7 @@ from rich.text import Text
 from cli import import_kda, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
 from connectors.check import ConnectorError
-from infra import flink, local, stacks
+from infra import flink, local, stacks, template
 from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
@@ -140,9 +140,17 @@ def _make_local_resources(chosen: Application, chosen_settings: Settings, where:
     """On this machine's own local AWS an application runs at once: what it needs and is not there is made."""
     if where is None or where != local.find(local.DATA):
         return
-    if chosen.name.replace("_", "-") in stacks.deployed(where):
+    needed = stacks.missing(where, chosen, chosen_settings)
+    own = (
+        chosen.name.replace("_", "-") not in stacks.deployed(where)
+        and (chosen.folder / template.OWN).exists()
+    )
+    if not needed and not own:
         return
-    stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
+    try:
+        stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
+    except stacks.LossError as error:  # what is missing, the check of the job says
+        _out.print(Text(str(error), style="yellow"))
 
 
 def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool) -> None:
@@ -251,8 +259,14 @@ def _announce(chosen: Application, port: int, client: Any, state: str | None) ->
 
 
 def _end_at_once(number: int, frame: Any) -> None:
-    """Before the job runs there is nothing to save; Flink's JVM ends with the pipe to this process."""
+    """Before the job runs there is nothing to save. Flink's JVM would end too when the pipe to this process breaks, but
+    with words of its own after the prompt is back."""
     os.write(2, b"kda: ended before the job started\n")
+    # Threads and children come and go meanwhile.
+    with contextlib.suppress(OSError):
+        for children in Path("/proc/self/task").glob("*/children"):
+            for child in children.read_text().split():
+                os.kill(int(child), signal.SIGKILL)
     os._exit(130)
 
 

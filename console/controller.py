@@ -32,6 +32,13 @@ class Controller:
     job : Job
     groups : mapping
         Property groups over the application's defaults.
+
+    Attributes
+    ----------
+    application : Application
+        As it is shown.
+    found : Resources
+        Its streams and destinations.
     """
 
     def __init__(
@@ -48,10 +55,10 @@ class Controller:
     def _open(self, application: Application, groups: Mapping[str, Mapping[str, str]] | None) -> None:
         client = self._client
         self.application = application
-        self._found = resources(application, groups)
-        self.feed = Feed(application, lambda: client("kinesis"), found=self._found)
-        self.senders = Senders(application, self._found, lambda: client("kinesis"))
-        self.results = Results(application.name, self._found.targets, client)
+        self.found = resources(application, groups)
+        self.feed = Feed(application, lambda: client("kinesis"), found=self.found)
+        self.senders = Senders(application, self.found, lambda: client("kinesis"))
+        self.results = Results(application.name, self.found.targets, client)
 
     def take(self, application: Application, groups: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """Show another version of the application; its job is the same one."""
@@ -69,8 +76,8 @@ class Controller:
             "title": self.application.title,
             "label": self.application.label or self.application.name,
             "errors": ERRORS,
-            "flow": flow(self.application, self._found).as_json(),
-            "problem": self._found.problem,
+            "flow": flow(self.application, self.found).as_json(),
+            "problem": self.found.problem,
             "running": self.runs,
         }
 
@@ -106,9 +113,24 @@ class Controller:
             "relation": relation,
             "rows": shown,
             "errors": errors,
-            "charts": figures(self.application, rows, self._found.parameters),
+            "charts": figures(self.application, rows, self.found.parameters),
             "senders": self.senders.as_json(),
             "results": self.results.as_json(),
+        }
+
+    def rows(self, relation: str, after: int) -> dict[str, Any]:
+        """A relation's rows that are newer than the one of a number, the oldest first, and its columns in order."""
+        self.feed.touch()
+        with self.feed.lock:
+            buffer = self.feed.buffers.by_relation.get(relation)
+            rows = [row for row in buffer.rows if row.number > after] if buffer else []
+            total = round(buffer.total) if buffer else 0
+            names = dict.fromkeys(name for row in (buffer.rows if buffer else ()) for name in row.values)
+        return {
+            "columns": list(names),
+            "rows": [{"number": r.number, "rowtime": r.rowtime, "values": r.values} for r in rows],
+            "total": total,
+            "sampled": bool(buffer and buffer.sampled),
         }
 
     def close(self) -> None:

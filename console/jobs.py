@@ -160,6 +160,16 @@ class LocalJob:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    def discard(self) -> None:
+        """Kill the job if this console started it: nothing of it is kept."""
+        self._end.set()
+        with self._lock:
+            self._wanted = []
+            if self._process is not None and self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+        self._wake.set()
+
     def _launch(self) -> None:
         """Start the wanted process, in the thread that lives as long as this console.
 

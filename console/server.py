@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import plotly
@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from console import sources_api, workbench_api
+from console import operations_api, sources_api, workbench_api
 from console.asked import BodyError, body, refused, route
 from console.controller import Controller
 from console.guard import Guard
@@ -54,13 +54,17 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
         return FileResponse(PLOTLY, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
 
     async def events(request: Request) -> Response:
-        controller = await run_in_threadpool(
-            workbench.controller, request.query_params.get("application", "")
-        )
+        name = request.query_params.get("application", "")
+        preview = request.query_params.get("preview", "") == "1"
+        controller = await run_in_threadpool(workbench.shown, name, preview)
         relation = request.query_params.get("relation", "")[:128]
         headers = {"x-accel-buffering": "no"}
         return StreamingResponse(
-            _pushed(controller, relation), media_type="text/event-stream", headers=headers
+            _pushed(
+                controller, relation, name, lambda: not preview or workbench.previews.of(name) is controller
+            ),
+            media_type="text/event-stream",
+            headers=headers,
         )
 
     async def ask_sender(request: Request) -> Response:
@@ -78,6 +82,7 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         streams.close()
+        await run_in_threadpool(workbench.previews.close)
         await asyncio.gather(*(run_in_threadpool(c.close) for c in list(workbench.controllers.values())))
 
     routes = [
@@ -87,18 +92,22 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
         route("/api/events", events),
         route("/api/applications/{name}/senders/{sender}/{what}", ask_sender, "POST"),
         *workbench_api.routes(workbench),
+        *operations_api.routes(workbench),
         *sources_api.routes(workbench.client, Samples(workbench.client), streams),
     ]
     return Guard(Starlette(routes=routes, lifespan=lifespan), host, token)
 
 
-async def _pushed(controller: Controller, relation: str) -> AsyncIterator[str]:
+async def _pushed(
+    controller: Controller, relation: str, name: str, goes_on: Callable[[], bool] = lambda: True
+) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
     before = ""
-    while True:
+    while goes_on():
         # Building it takes a lock that a reading thread may hold: not in the event loop.
         snapshot = await run_in_threadpool(controller.snapshot, relation)
         moment = snapshot.pop("time")
+        snapshot["application"] = name
         now = json.dumps(snapshot, default=str)
         # Even when nothing is new: a page that hears nothing for some seconds says that the connection is lost.
         yield f"event: heartbeat\ndata: {moment}\n\n" if now == before else f"data: {now}\n\n"

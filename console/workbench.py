@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from console import operations
 from console.controller import Controller
+from console.previews import Previews
 from infra import flink
 from pipeline.application import Application, read
 from pipeline.catalog import JOBS
+from pipeline.settings import override
 from workbench import description
 from workbench.checked import Checked, check, written
 from workbench.names import NameRefused, application_name, files_of, is_file_of_application, stream_name
@@ -41,6 +44,8 @@ class Workbench:
         Makes the controller of an application.
     groups : callable
         The property groups that an application of that name is started with.
+    previews : Previews or None
+        None: there can be none.
     """
 
     def __init__(
@@ -50,10 +55,12 @@ class Workbench:
         client: Callable[[str], Any],
         make: Callable[[Application], Controller],
         groups: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda name: {},
+        previews: Previews | None = None,
     ) -> None:
         self.controllers = controllers
         self.shelf = shelf
         self.client = client
+        self.previews = previews or Previews(client, shelf.folder / ".previews", None)
         self._make = make
         self._groups = groups
         self._shown: dict[str, int] = {}
@@ -254,10 +261,47 @@ class Workbench:
         self.refresh(name)
         return number
 
+    def assign(self, name: str, given: object) -> None:
+        """Keep properties for the next start of an application; raises ``SettingsError``."""
+        controller = self.controller(name)
+        kept = self.shelf.properties(name)
+        own = {f"{g}.{k}": v for g, keys in self._groups(name).items() for k, v in keys.items()}
+        started_with = override({}, [f"{k}={v}" for k, v in own.items() if kept.get(k) != v])
+        self.shelf.put_properties(name, operations.assigned(controller, given, started_with))
+        if not controller.runs:
+            controller.take(controller.application, self._groups(name))
+
+    def preview(self, name: str, files: object) -> None:
+        """Run files on the live stream with the destinations off; raises `Refused` for files with errors."""
+        found = self.check(name, files)
+        if found.errors:
+            raise Refused(found.problems)
+        groups = {g: v for g, v in self._groups(name).items() if g not in _destinations_of(found)}
+        self.previews.start(name, found, groups)
+
+    def shown(self, name: str, preview: bool) -> Controller:
+        """The controller of an application, or of its preview."""
+        if not preview:
+            return self.controller(name)
+        found = self.previews.of(name)
+        if found is None:
+            raise Unknown(f"no preview of {name} runs")
+        return found
+
+    def close(self) -> None:
+        """End everything that was started here, each job with a savepoint."""
+        self.previews.close()
+        for controller in list(self.controllers.values()):
+            controller.close()
+
     def _own(self, name: str) -> None:
         if name not in self.shelf:
             self.controller(name)
             raise ShelfError(f"{name} was not made on the page: duplicate it to change it")
+
+
+def _destinations_of(checked: Checked) -> set[str]:
+    return {d.name for d in checked.application.destinations} if checked.application else set()
 
 
 def _revision(value: object) -> int:

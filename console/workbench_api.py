@@ -84,6 +84,25 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
             await run_in_threadpool(controller.job.start, what == "resume", leave_state)
         return JSONResponse({})
 
+    async def ask_preview(request: Request) -> Response:
+        name, what = _name(request), request.path_params["what"]
+        if what not in ("start", "stop"):
+            return refused("there is no such action here", 404)
+        if what == "stop":
+            await run_in_threadpool(workbench.previews.stop, name)
+        else:
+            await run_in_threadpool(workbench.preview, name, (await body(request)).get("files"))
+        return JSONResponse({})
+
+    async def rows(request: Request) -> Response:
+        asked = request.query_params
+        after = asked.get("after", "0")
+        if not after.isdecimal() or len(after) > 15:
+            return refused("after must be the number of a row", 400)
+        controller = await run_in_threadpool(workbench.shown, _name(request), asked.get("preview") == "1")
+        relation = asked.get("relation", "")[:128]
+        return JSONResponse(await run_in_threadpool(controller.rows, relation, int(after)))
+
     at = "/api/applications/{name}"
     return [
         route("/api/applications", applications),
@@ -96,6 +115,8 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         route(f"{at}/save", save, "POST"),
         route(f"{at}/versions/{{number:int}}", version),
         route(f"{at}/job/{{what}}", ask_job, "POST"),
+        route(f"{at}/preview/{{what}}", ask_preview, "POST"),
+        route(f"{at}/rows", rows),
     ]
 
 

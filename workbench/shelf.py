@@ -75,19 +75,19 @@ class Shelf:
     """
 
     def __init__(self, folder: Path, applications: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._applications = applications
 
     def names(self) -> list[str]:
         """Of all applications, in order of the alphabet."""
-        return sorted(p.parent.name for p in self._folder.glob("*/application.json"))
+        return sorted(p.parent.name for p in self.folder.glob("*/application.json"))
 
     def __contains__(self, name: str) -> bool:
-        return (self._folder / name / "application.json").is_file()
+        return (self.folder / name / "application.json").is_file()
 
     def about(self, name: str) -> tuple[str, Form]:
         """Title and form."""
-        found = _read(self._folder / name / "application.json")
+        found = _read(self.folder / name / "application.json")
         return str(found["title"]), found["form"]
 
     def create(self, name: str, title: str, form: Form, files: Mapping[str, str]) -> None:
@@ -98,16 +98,16 @@ class Shelf:
         ShelfError
             There is one of that name.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         taken = {n.lower() for n in self.names()}
         if name.lower() in taken or (self._applications / name).exists():
             raise ShelfError(f"there is an application {name} already")
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+        new = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
         try:
             (new / "versions").mkdir()
             _write(new / "draft.json", {"files": dict(files), "revision": 1})
             _write(new / "application.json", {"title": title, "form": form})
-            new.rename(self._folder / name)
+            new.rename(self.folder / name)
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
             raise ShelfError(f"there is an application {name} already ({error.strerror})") from None
@@ -118,13 +118,13 @@ class Shelf:
             link = self._applications / name
             if link.is_symlink():
                 link.unlink()
-            gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=self._folder))
-            (self._folder / name).rename(gone / name)
+            gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=self.folder))
+            (self.folder / name).rename(gone / name)
         shutil.rmtree(gone, ignore_errors=True)
 
     def draft(self, name: str) -> Draft:
         """The files as they are edited."""
-        path = self._folder / name / "draft.json"
+        path = self.folder / name / "draft.json"
         if path.exists():
             found = _read(path)
             if found["files"] is not None:
@@ -149,7 +149,7 @@ class Shelf:
                 raise Conflict(before.revision)
             if before.files == dict(files) and before.is_draft:
                 return before.revision
-            _write(self._folder / name / "draft.json", {"files": dict(files), "revision": revision + 1})
+            _write(self.folder / name / "draft.json", {"files": dict(files), "revision": revision + 1})
             return revision + 1
 
     def drop_draft(self, name: str) -> None:
@@ -157,21 +157,21 @@ class Shelf:
         with self._locked(name):
             if self.newest(name):
                 revision = self.draft(name).revision + 1
-                _write(self._folder / name / "draft.json", {"files": None, "revision": revision})
+                _write(self.folder / name / "draft.json", {"files": None, "revision": revision})
 
     def rename(self, name: str, title: str) -> None:
         """Give another title."""
         with self._locked(name):
-            _write(self._folder / name / "application.json", {"title": title, "form": self.about(name)[1]})
+            _write(self.folder / name / "application.json", {"title": title, "form": self.about(name)[1]})
 
     def properties(self, name: str) -> dict[str, str]:
         """What any application is started with beside its defaults: values by ``group.key``."""
-        path = self._folder / ".properties" / f"{name}.json"
+        path = self.folder / ".properties" / f"{name}.json"
         return dict(_read(path)) if path.exists() else {}
 
     def put_properties(self, name: str, assignments: Mapping[str, str]) -> None:
         """Keep them, for the next start."""
-        path = self._folder / ".properties" / f"{name}.json"
+        path = self.folder / ".properties" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, dict(assignments))
 
@@ -217,7 +217,7 @@ class Shelf:
             before = self.draft(name)
             if before.revision != revision:
                 raise Conflict(before.revision)
-            versions = self._folder / name / "versions"
+            versions = self.folder / name / "versions"
             number = max(self._numbers(name), default=0) + 1
             new = Path(tempfile.mkdtemp(prefix=".new-", dir=versions))
             try:
@@ -229,7 +229,7 @@ class Shelf:
             except BaseException:
                 shutil.rmtree(new, ignore_errors=True)
                 raise
-            _write(self._folder / name / "draft.json", {"files": None, "revision": revision + 1})
+            _write(self.folder / name / "draft.json", {"files": None, "revision": revision + 1})
         self.running_folder(name)
         return number
 
@@ -260,18 +260,18 @@ class Shelf:
         return int(folder.parent.name)
 
     def _numbers(self, name: str) -> list[int]:
-        found = (self._folder / name / "versions").glob("[0-9]*/version.json")
+        found = (self.folder / name / "versions").glob("[0-9]*/version.json")
         return [int(p.parent.name) for p in found if p.parent.name.isdecimal()]
 
     def _version(self, name: str, number: int) -> Path:
-        return self._folder / name / "versions" / str(number)
+        return self.folder / name / "versions" / str(number)
 
     @contextlib.contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         if name not in self:
             raise ShelfError(f"there is no application {name} that was made on the page")
         # The kernel's lock is one of the open file: several threads need one of their own.
-        with _LOCK, (self._folder / f".{name}.lock").open("a") as lock:
+        with _LOCK, (self.folder / f".{name}.lock").open("a") as lock:
             depth = _DEPTH.get(name, 0)
             if not depth:
                 fcntl.flock(lock, fcntl.LOCK_EX)

@@ -101,7 +101,7 @@ def test_events_say_what_is_wrong_and_go_on(
     monkeypatch.setattr(server, "PUSH_SECONDS", 0.05)
 
     async def first_with_a_problem() -> dict[str, Any]:
-        async with contextlib.aclosing(server._pushed(controllers["ctr"], "scores")) as events:
+        async with contextlib.aclosing(server._pushed(controllers["ctr"], "scores", "ctr")) as events:
             async for event in events:
                 if event.startswith("data: ") and (found := json.loads(event[6:]))["problem"]:
                     return found
