@@ -5,7 +5,7 @@ import { drawApplications, createApplication } from "./applications.js";
 import { makeDestinations } from "./destinations.js";
 import { button, empty, h, say, show } from "./dom.js";
 import { Draft } from "./draft.js";
-import { drawJob } from "./job.js";
+import { drawJob, isUp } from "./job.js";
 import { connect } from "./link.js";
 import { makeOperations } from "./operations.js";
 import { makeOverview } from "./overview.js";
@@ -140,6 +140,7 @@ function context() {
 function drafted(draft, what) {
   if (draft !== page?.draft) return;
   for (const step of page.steps.values()) step.drafted?.(what);
+  if (what === "loaded" && page.steps.size) listen();
   drawSteps();
   notices(draft);
 }
@@ -174,7 +175,24 @@ function drawSteps() {
   if (current && (current.offsetLeft < bar.scrollLeft || current.offsetLeft + current.offsetWidth > bar.scrollLeft + bar.clientWidth)) bar.scrollLeft = current.offsetLeft - 20;
 }
 
+// Before its first save there is nothing to hear of: what the steps show then.
+const UNSAVED = { flow: {}, charts: [], senders: [], results: [], errors: [], rows: [], job: { state: "unsaved", measured: [] } };
+
 function listen() {
+  const { document } = page.draft;
+  if (!document) return;
+  if (document.editable && !document.saved) {
+    link?.close();
+    link = null;
+    page.heard = "";
+    page.snapshot = { ...UNSAVED, application: page.application.name };
+    $("main").dataset.state = "live";
+    $("lost").hidden = true;
+    say($("link"), "").dataset.state = "";
+    say($("job-state"), "Not saved yet").dataset.state = "unknown";
+    show($("job-actions"), ["none"], () => []);
+    return void page.steps.get(page.step)?.draw?.(page.snapshot);
+  }
   const query = new URLSearchParams({ application: page.application.name, relation: page.relation });
   if (page.heard === page.application.name && link) return;
   page.heard = page.application.name;
@@ -185,7 +203,9 @@ function listen() {
 function draw(snapshot) {
   if (!page || snapshot.application !== page.application.name) return;
   page.snapshot = snapshot;
-  const problem = snapshot.problem ? `The streams can't be read: ${snapshot.problem} Trying again …` : page.application.problem;
+  // Its own streams come with its first start.
+  const early = page.application.origin === "own" && !isUp(snapshot.job);
+  const problem = snapshot.problem && !early ? `The streams can't be read: ${snapshot.problem} Trying again …` : page.application.problem;
   $("lost").hidden = !problem;
   say($("lost"), problem || "");
   $("main").dataset.state = "live";

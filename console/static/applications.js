@@ -5,7 +5,7 @@ import { confirmed, dialog } from "./dialogs.js";
 import { button, empty, field, h, show } from "./dom.js";
 
 const GROUPS = [["own", "Yours"], ["folder", "Folders"], ["example", "Examples"]];
-const NAME = "[a-z][a-z0-9_\\-]{0,40}";
+const NAME = "[A-Za-z][A-Za-z0-9_]{0,47}";
 
 export function drawApplications(element, applications, chosen) {
   const key = [chosen, applications.map((a) => [a.name, a.label, a.origin, a.running, a.state])];
@@ -33,7 +33,7 @@ export function freeName(words, taken) {
 export function createApplication({ applications, said, open }) {
   let kind = "empty";
   let given = null; // { text, filename }
-  const name = h("input", { required: true, pattern: NAME, value: freeName("application", applications), maxlength: 41, autocomplete: "off", spellcheck: "false", name: "name" });
+  const name = h("input", { required: true, pattern: NAME, value: freeName("application", applications), maxlength: 48, autocomplete: "off", spellcheck: "false", name: "name" });
   const title = h("input", { maxlength: 120, autocomplete: "off", name: "title", placeholder: "What it is for" });
   const pasted = h("textarea", { rows: 12, spellcheck: "false", name: "sql", placeholder: "CREATE OR REPLACE STREAM …" });
   const chosen = h("p", { class: "muted" }, "What describe-application printed (.json), a CloudFormation template (.yaml, .json), a Terraform file (.tf), or a program (.sql).");
@@ -68,7 +68,7 @@ export function createApplication({ applications, said, open }) {
       if (kind === "sql" && !pasted.value.trim()) return "Paste the application's SQL first.";
       if (kind === "description" && !given) return "Choose a file first.";
       const from = {
-        empty: { kind: "empty" }, sql: { kind: "sql", sql: pasted.value },
+        empty: { kind: "stream" }, sql: { kind: "sql", sql: pasted.value },
         description: given && given.filename.endsWith(".sql") ? { kind: "sql", sql: given.text } : { kind: "description", ...given },
         copy: { kind: "copy", application: copied.value },
       }[kind];
@@ -86,7 +86,7 @@ async function create(body, { said, open, step }) {
 }
 
 export async function duplicate(application, { applications, said, opened }) {
-  const name = h("input", { required: true, pattern: NAME, value: freeName(`${application.name}_copy`, applications()), maxlength: 41, spellcheck: "false", name: "name" });
+  const name = h("input", { required: true, pattern: NAME, value: freeName(`${application.name}_copy`, applications()), maxlength: 48, spellcheck: "false", name: "name" });
   return dialog({
     title: `Duplicate ${application.label}`, ok: "Duplicate", body: [field("Name of the copy", name)],
     submit: () => create({ name: name.value, from: { kind: "copy", application: application.name } }, { said, open: opened, step: "sql" }),

@@ -1,51 +1,69 @@
-// Senders to a stream, made here: a template of the Kinesis Data Generator and a rate.
+// Senders to the chosen stream: templates of the Kinesis Data Generator, each at a rate.
 
-import { get, post } from "./api.js";
+import { list, post } from "./api.js";
+import { read, write } from "./description.js";
 import { dialog } from "./dialogs.js";
-import { button, field, h } from "./dom.js";
+import { button, field, h, select } from "./dom.js";
 import { makeSenders } from "./senders.js";
 
+const OWN = " own";
 const TEMPLATE = `{
   "browseraction": "{{random.arrayElement(["Impression", "Click"])}}",
   "site": "yourwebsiteurl.domain.com"
 }`;
 
-export function makeGenerators(context, stream) {
-  let senders = [], asking = false, at = 0;
-  const shown = makeSenders(context, { none: "None yet.", address: (id) => `/api/senders/${encodeURIComponent(id)}`, removable: true });
+export function makeGenerators(context, stream, changed) {
+  let senders = [];
+  const at = (what) => `/api/streams/${encodeURIComponent(stream())}/${what}`;
+  const shown = makeSenders(context, {
+    none: "None yet: records can come from anywhere, or from a sender here.",
+    act: async (sender, what, body) => {
+      const answer = await post(at(what === "start" ? "send" : "stop"), what === "start" ? { template: sender.template, rate: body.rate } : { template: sender.template });
+      changed();
+      return answer;
+    },
+  });
   const add = button("Add a sender", () => made(), { image: "plus", kind: "small" });
   const element = h("div", { class: "stack tight" }, shown.element, h("div", { class: "row" }, add));
 
-  async function look() {
-    if (asking) return;
-    asking = true;
-    at = Date.now();
-    const { ok, body } = await get("/api/senders");
-    asking = false;
-    if (ok) senders = body;
-    draw();
-  }
-
-  function draw() {
+  function draw(found) {
+    if (found) senders = found;
     add.disabled = !stream();
-    shown.draw(senders.filter((s) => s.stream === stream()));
+    shown.draw(senders.map((s) => ({ fixed: false, per_second: s.running ? s.rate : 0, ...s, id: s.template, label: s.template })));
   }
 
-  function made() {
-    const label = h("input", { required: true, maxlength: 60, value: `Sender ${senders.filter((s) => s.stream === stream()).length + 1}`, name: "label" });
+  async function made() {
+    const { ok, body } = await list("/api/generators", 3600);
+    const known = ok ? body : [];
+    let chosen = known[0]?.name || OWN;
     const rate = h("input", { type: "number", min: 0.1, max: 2000, step: "any", value: 1, required: true, name: "rate" });
-    const template = h("textarea", { rows: 9, required: true, spellcheck: "false", name: "template" });
-    template.value = TEMPLATE;
+    const label = h("input", { maxlength: 60, value: "Records", name: "label" });
+    const template = h("textarea", { rows: 9, spellcheck: "false", name: "template" });
+    const named = field("Name", label), told = h("p", { class: "note" });
+    const pick = (name) => {
+      chosen = name;
+      template.value = known.find((each) => each.name === name)?.text ?? TEMPLATE;
+      template.readOnly = name !== OWN;
+      named.hidden = name !== OWN;
+      told.textContent = name === OWN ? "An own template becomes part of the application: it can be started when that is saved." : "";
+    };
+    const choice = select([...known.map((each) => each.name), ...(context.draft.editable ? [[OWN, "An own template …"]] : [])], chosen, pick, { name: "generator" });
+    pick(chosen);
     return dialog({
       title: `Send to ${stream()}`, ok: "Start",
-      body: [h("div", { class: "fields" }, field("Name", label), field("Records a second", rate)), field("Template of a record (Kinesis Data Generator)", template)],
+      body: [h("div", { class: "fields" }, field("What", choice), field("Records a second", rate), named), field("Template of a record (Kinesis Data Generator)", template), told],
       submit: async () => {
-        const { ok, body } = await post("/api/senders", { stream: stream(), label: label.value, rate: Number(rate.value), template: template.value });
-        if (ok) look();
-        return ok ? "" : body.error;
+        if (chosen === OWN) {
+          const tree = read(context.draft.files);
+          write(context.draft, { ...tree, Senders: [...(tree.Senders || []), { label: label.value, text: template.value, rate: Number(rate.value) }] });
+          return "";
+        }
+        const answer = await post(at("send"), { template: chosen, rate: Number(rate.value) });
+        changed();
+        return answer.ok ? "" : answer.body.error;
       },
     });
   }
 
-  return { element, draw, look, tick: () => Date.now() - at > 1500 && look() };
+  return { element, draw };
 }

@@ -7,7 +7,7 @@ import { makeRows } from "./results.js";
 
 const WORDS = { starting: "The preview starts: some seconds …", created: "The preview starts …", initializing: "The preview starts …", running: "Runs on the live stream; destinations are off.", stopping: "The preview ends …", failed: "The preview failed.", killed: "The preview was killed." };
 
-export function makePreview(context, flush) {
+export function makePreview(context, flush, known) {
   const { draft } = context;
   let link = null, snapshot = null, on = false;
   const state = h("span", { class: "state", role: "status", dataset: { state: "stopped" } }, ""), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
@@ -49,9 +49,7 @@ export function makePreview(context, flush) {
     snapshot = found;
     say(state, WORDS[found.job.state] || "").dataset.state = found.job.state;
     report([found.job.trouble, found.job.reason, found.problem].filter(Boolean).join("\n"));
-    const known = Object.keys(found.flow), errors = context.application.errors;
-    const names = found.relations || [...known.filter((name) => name !== errors), errors];
-    rows.draw(found, names);
+    rows.draw(found, [...new Set([...known(), ...Object.keys(found.flow)].filter((name) => name !== context.application.errors)), context.application.errors]);
   }
 
   async function stop() {

@@ -9,7 +9,7 @@ export function makeProperties(context) {
   const keep = button("Keep the properties", () => save(), { disabled: true, kind: "first" });
   const search = h("input", { type: "search", placeholder: "Find a property", "aria-label": "Find a property", oninput: hide });
   const element = h("div", { class: "stack tight" }, search, place, h("div", { class: "row" }, keep, told));
-  const changed = new Map(); // by group.key
+  const changed = new Map(), set = new Map(); // by group.key
   let known = false;
   place.append(empty("Loading …"));
 
@@ -18,6 +18,7 @@ export function makeProperties(context) {
     const { ok, body } = await get(of(name, "/properties"));
     if (!ok) return place.replaceChildren(empty(body.error));
     known = true;
+    set.clear();
     fill(body.groups);
   }
 
@@ -30,15 +31,17 @@ export function makeProperties(context) {
     const id = `${group}.${p.key}`, value = p.value ?? "";
     const bounds = [p.minimum !== undefined && p.minimum !== null ? `from ${p.minimum}` : "", p.maximum !== undefined && p.maximum !== null ? `to ${p.maximum}` : ""].filter(Boolean).join(" ");
     const said = h("small", {}, [p.help, bounds, p.default === null || p.default === undefined || p.default === "" ? "" : `default ${p.default}`].filter(Boolean).join(" · "));
-    const input = h("input", {
-      id: `property-${id}`, value, class: "mono", spellcheck: "false", autocomplete: "off", placeholder: p.default ?? "", disabled: p.locked === true,
+    if (p.set) set.set(id, String(value));
+    const choices = p.choices?.length ? p.choices : p.type === "boolean" ? ["true", "false"] : null;
+    const input = h(choices ? "select" : "input", {
+      id: `property-${id}`, class: "mono", ...(choices ? {} : { value, spellcheck: "false", autocomplete: "off", placeholder: p.default ?? "" }),
       oninput: () => {
         if (input.value === String(value)) changed.delete(id);
         else changed.set(id, input.value);
         input.removeAttribute("aria-invalid");
         keep.disabled = !changed.size;
       },
-    });
+    }, ...(choices || []).map((each) => h("option", { value: each, selected: String(each) === String(value) }, String(each))));
     return h("div", { class: "property", dataset: { key: id } }, h("label", { for: input.id, class: "mono" }, p.key), input, said);
   }
 
@@ -50,11 +53,11 @@ export function makeProperties(context) {
 
   async function save() {
     keep.disabled = true;
-    const { ok, body } = await put(of(name, "/properties"), { assignments: Object.fromEntries(changed) });
+    const { ok, body } = await put(of(name, "/properties"), { assignments: Object.fromEntries([...set, ...changed]) });
     keep.disabled = ok;
     for (const input of place.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
     if (!ok) {
-      for (const problem of body.problems || []) place.querySelector(`[data-key="${CSS.escape(problem.key || "")}"] input`)?.setAttribute("aria-invalid", "true");
+      for (const problem of body.problems || []) place.querySelector(`[data-key="${CSS.escape(problem.key || "")}"] :is(input, select)`)?.setAttribute("aria-invalid", "true");
       say(told, body.error).className = "bad-text";
       return;
     }

@@ -27,11 +27,18 @@ export class Sample {
       return false;
     }
     this.found = body;
-    this.schema = body.schema;
+    this.schema = body.schema || this.schema;
     this.tell();
+    if (!body.schema) this.tab = "raw";
     this.draw();
-    this.discovered(body.schema);
+    if (body.schema) this.discovered(body.schema);
     return true;
+  }
+
+  forget() {
+    this.found = null;
+    say(this.state, "");
+    this.draw();
   }
 
   // The same records under another schema: at once, without reading again.
@@ -49,8 +56,9 @@ export class Sample {
   }
 
   tell() {
-    const { raw, formatted, errors } = this.found;
-    say(this.state, `${count(raw.length)} records, ${count(formatted.length)} rows${errors.length ? `, ${count(errors.length)} errors` : ""}`);
+    const { raw, formatted, errors, problem } = this.found;
+    if (problem) this.state.className = "trouble";
+    say(this.state, problem || `${count(raw.length)} records, ${count(formatted.length)} rows${errors.length ? `, ${count(errors.length)} errors` : ""}`);
   }
 
   draw() {

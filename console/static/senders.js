@@ -1,32 +1,32 @@
 // Senders: records at a rate, each with its own start and stop. An application's own, and those of a stream.
 
-import { of, post, remove } from "./api.js";
-import { button, count, h, icon, say, show } from "./dom.js";
+import { of, post } from "./api.js";
+import { count, h, icon, say, show } from "./dom.js";
 
 const words = (s) => {
   const failed = s.failed ? `, ${count(s.failed)} failed` : "";
   return s.trouble || (s.sent ? `${s.per_second.toFixed(1)}/s · ${count(s.sent)} sent${failed}` : s.running ? "starting …" : "not started");
 };
 
-export function makeSenders(context, { none = "The application describes no senders.", address, removable = false } = {}) {
+export function makeSenders(context, { none = "The application describes no senders.", act: acts } = {}) {
   const list = h("ul", { class: "senders" }), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
-  const where = address || ((id) => of(context.application.name, `/senders/${encodeURIComponent(id)}`));
+  const ask = acts || ((sender, what, body) => post(of(context.application.name, `/senders/${encodeURIComponent(sender.id)}/${what}`), body));
   const act = async (sender, what, body) => {
-    const { ok, body: found } = what === "remove" ? await remove(where(sender.id)) : await post(`${where(sender.id)}/${what}`, body);
+    const { ok, body: found } = await ask(sender, what, body);
     trouble.hidden = ok;
     say(trouble, ok ? "" : found.error);
-    if (ok) context.said(`${sender.label}: ${{ start: "started", stop: "stopped", remove: "removed" }[what]}`);
+    if (ok) context.said(`${sender.label}: ${what === "start" ? "started" : "stopped"}`);
   };
   const row = (sender, number) => {
     const rate = sender.fixed ? null : h("input", {
-      id: `rate-${removable ? "stream" : "own"}-${number}`, type: "number", min: 0.1, max: 2000, step: "any", value: sender.rate,
+      id: `rate-${acts ? "stream" : "own"}-${number}`, type: "number", min: 0.1, max: 2000, step: "any", value: sender.rate,
       onchange: () => go.dataset.running && act(sender, "start", { rate: Number(rate.value) }),
     });
     const go = h("button", { type: "button", class: "small", onclick: () => (go.dataset.running ? act(sender, "stop") : act(sender, "start", rate ? { rate: Number(rate.value) } : undefined)) });
     return h("li", { dataset: { sender: sender.id } },
       h("div", {}, h("span", {}, sender.label), h("small", {}, "not started")),
       rate ? h("label", { for: rate.id }, rate, " /s") : h("span", { class: "muted" }, "paced"),
-      go, removable ? button(`Remove ${sender.label}`, () => act(sender, "remove"), { kind: "small", image: "trash", bare: true }) : null);
+      go);
   };
   return {
     element: h("div", {}, list, trouble),

@@ -2,9 +2,9 @@
 
 import { forget, list, post } from "./api.js";
 import { copyButton } from "./applications.js";
-import { inputOf, read, withInput, write } from "./description.js";
+import { inputOf, inputs, read, withInput, write } from "./description.js";
 import { dialog } from "./dialogs.js";
-import { button, count, empty, field, h, say, show } from "./dom.js";
+import { button, count, empty, field, h, say, show, tabs } from "./dom.js";
 import { makeGenerators } from "./generators.js";
 import { makeReferences } from "./references.js";
 import { Sample } from "./sample.js";
@@ -14,38 +14,40 @@ const KINDS = { kinesis: "Kinesis stream", firehose: "Firehose landing" };
 
 export function makeSource(context) {
   const { draft } = context;
-  const choice = h("div", { class: "fields" }), told = h("p", { class: "muted" }), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
+  const several = h("div", { class: "several" }), choice = h("div", { class: "fields" }), told = h("p", { class: "muted" }), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
   const sample = new Sample({ discovered: (schema) => change({ schema }) });
   const schema = new SchemaEditor({ changed: (found) => { change({ schema: found }, false); sample.soon(found); } });
   const discover = button("Discover schema", () => discovered(), { kind: "first", image: "refresh" });
-  const demo = button("Create demo stream", () => created({ demo: true }), { image: "plus" });
+  const demo = button("Create demo stream", () => created({}), { image: "plus" });
   const fresh = button("New stream", () => named(), { image: "plus" });
-  const generators = makeGenerators(context, () => inputOf(read(draft.files)).stream);
+  const generators = makeGenerators(context, () => now().stream, () => look(0));
   const references = makeReferences(context);
   const actions = h("div", { class: "row source-actions" }, discover, demo, fresh, told);
   const facts = h("div", { class: "stack", hidden: true });
   const editing = h("div", { class: "stack" },
-    h("section", { class: "card", "aria-labelledby": "stream-title" }, h("h3", { id: "stream-title" }, "Stream"), choice, actions, trouble),
+    h("section", { class: "card", "aria-labelledby": "stream-title" }, h("h3", { id: "stream-title" }, "Stream"), several, choice, actions, trouble),
     h("div", { class: "halves wide-left" },
-      h("section", { class: "card", "aria-labelledby": "schema-title" }, h("h3", { id: "schema-title" }, "Schema"), schema.element),
-      h("section", { class: "card", "aria-labelledby": "sample-title" }, h("h3", { id: "sample-title" }, "Sample"), sample.element)),
-    h("div", { class: "halves" },
-      h("section", { class: "card", "aria-labelledby": "generators-title" }, h("h3", { id: "generators-title" }, "Senders to this stream"), generators.element),
-      h("section", { class: "card", "aria-labelledby": "references-title" }, h("h3", { id: "references-title" }, "Reference tables"), references.element)));
+      h("div", { class: "stack" },
+        h("section", { class: "card", "aria-labelledby": "schema-title" }, h("h3", { id: "schema-title" }, "Schema"), schema.element),
+        h("section", { class: "card", "aria-labelledby": "generators-title" }, h("h3", { id: "generators-title" }, "Senders to this stream"), generators.element),
+        h("section", { class: "card", "aria-labelledby": "references-title" }, h("h3", { id: "references-title" }, "Reference tables"), references.element)),
+      h("section", { class: "card", "aria-labelledby": "sample-title" }, h("h3", { id: "sample-title" }, "Sample"), sample.element)));
   const element = h("div", { class: "stack" }, facts, editing);
-  let streams = null, functions = [];
+  let streams = null, functions = [], number = 0, at = 0;
+  const now = () => inputOf(read(draft.files), number);
 
   const report = (text) => { trouble.hidden = !text; say(trouble, text || ""); };
 
   function change(part, redraw = true) {
     const tree = read(draft.files);
     if (!tree) return;
-    write(draft, withInput(tree, { ...inputOf(tree), ...part }));
+    write(draft, withInput(tree, { ...inputOf(tree, number), ...part }, number));
     if (redraw) draw();
   }
 
-  async function look() {
-    const [found, targets] = await Promise.all([list("/api/streams", 3), list("/api/targets", 10)]);
+  async function look(seconds = 3) {
+    at = Date.now();
+    const [found, targets] = await Promise.all([list("/api/streams", seconds), list("/api/targets", 10)]);
     report(found.ok ? "" : found.body.error);
     streams = found.ok ? found.body : [];
     functions = targets.ok ? targets.body.lambda || [] : [];
@@ -66,19 +68,18 @@ export function makeSource(context) {
     forget("/api/streams");
     change({ kind: "kinesis", stream: found.name });
     await look();
-    generators.look();
     context.said(`The stream ${found.name} is created`);
-    if (body.demo) discovered();
+    if (body.template === undefined) discovered();
     return "";
   }
 
   function named() {
     const name = h("input", { required: true, pattern: "[a-zA-Z0-9_.\\-]{1,128}", name: "stream", autocomplete: "off", spellcheck: "false" });
-    dialog({ title: "New stream", ok: "Create", body: [field("Name", name)], submit: () => created({ name: name.value, demo: false }) });
+    dialog({ title: "New stream", ok: "Create", body: [field("Name", name)], submit: () => created({ name: name.value, template: null }) });
   }
 
   async function discovered() {
-    const input = inputOf(read(draft.files));
+    const input = now();
     if (!input.stream) return report("Choose a stream first, or create one.");
     report("");
     discover.disabled = true;
@@ -102,38 +103,40 @@ export function makeSource(context) {
     if (!kda) return;
     const tree = read(draft.files);
     if (!tree) return report("application.json can't be read as JSON: mend it on the SQL page.");
-    const input = inputOf(tree);
+    number = Math.min(number, inputs(tree).length - 1);
+    const input = inputOf(tree, number);
+    show(several, [inputs(tree).map((i) => i.InAppStreamNames), number], () => inputs(tree).length < 2 ? [] : tabs("Sources", inputs(tree).map((_, n) => [String(n), inputOf(tree, n).names.join(", ")]), String(number), (n) => { number = Number(n); draw(); }));
     actions.hidden = !editable;
     schema.locked = !editable;
-    show(choice, [input.kind, input.stream, input.prefix, input.preprocess, streams, functions, editable], () => controls(input, editable));
+    show(choice, [input.kind, input.stream, input.names, input.preprocess, streams?.map((s) => [s.name, s.kind, s.shards]), functions, editable], () => controls(input, editable));
     schema.set(input.schema);
     references.draw();
-    generators.draw();
+    generators.draw((streams || []).find((s) => s.kind === input.kind && s.name === input.stream)?.senders || []);
   }
 
   function controls(input, editable) {
     const known = (streams || []).map((s) => [`${s.kind} ${s.name}`, `${s.name} · ${KINDS[s.kind] || s.kind}${s.shards ? `, ${count(s.shards)} ${s.shards === 1 ? "shard" : "shards"}` : ""}`]);
-    const now = input.stream ? `${input.kind} ${input.stream}` : "";
-    if (now && !known.some(([key]) => key === now)) known.unshift([now, `${input.stream} · ${streams ? "not found here" : KINDS[input.kind]}`]);
-    if (!now) known.unshift(["", streams ? (streams.length ? "Choose a stream …" : "No stream here yet") : "Looking …"]);
+    const before = input.stream ? `${input.kind} ${input.stream}` : "";
+    if (before && !known.some(([key]) => key === before)) known.unshift([before, `${input.stream} · ${streams ? "not found here" : KINDS[input.kind]}`]);
+    if (!before) known.unshift(["", streams ? (streams.length ? "Choose a stream …" : "No stream here yet") : "Looking …"]);
     const stream = h("select", {
       name: "stream", disabled: !editable, onchange: () => {
         const [kind, ...rest] = stream.value.split(" ");
         change({ kind, stream: rest.join(" ") });
-        generators.look();
+        sample.forget();
       },
-    }, ...known.map(([key, label]) => h("option", { value: key, selected: key === now }, label)));
-    const prefix = h("input", { value: input.prefix, disabled: !editable, class: "mono", pattern: "[A-Za-z_][A-Za-z0-9_]*", name: "prefix", onchange: () => change({ prefix: prefix.value.trim() || "SOURCE_SQL_STREAM" }) });
+    }, ...known.map(([key, label]) => h("option", { value: key, selected: key === before }, label)));
+    const called = h("input", { value: input.names.join(", "), disabled: !editable, class: "mono", pattern: "[A-Za-z_][A-Za-z0-9_, ]*", name: "names", onchange: () => change({ names: called.value.split(",").map((name) => name.trim()).filter(Boolean) }) });
     const names = ["", ...new Set([...functions, input.preprocess].filter(Boolean))];
     const first = h("select", { name: "preprocess", disabled: !editable, onchange: () => change({ preprocess: first.value }) },
       ...names.map((name) => h("option", { value: name, selected: name === input.preprocess }, name || "Off")));
-    return [field("Stream", stream), field("In-application name (_001 is added)", prefix), field("Function that records pass first", first)];
+    return [field("Stream", stream), field("Name in the application", called), field("Function that records pass first", first)];
   }
 
   return {
     element,
-    shown() { draw(); look(); generators.look(); },
+    shown() { draw(); look(); },
     drafted: (what) => what !== "kept" && draw(),
-    draw: () => generators.tick(),
+    draw: () => Date.now() - at > 2500 && look(1),
   };
 }

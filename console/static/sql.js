@@ -25,7 +25,7 @@ export function makeSql(context) {
   const run = button("Save and run", () => saveAndRun(), { kind: "first", image: "play" });
   const template = button("Templates", () => choose(), { image: "book" });
   const versions = button("Versions", () => showVersions(context, fileOf()), { image: "clock" });
-  const preview = makePreview(context, () => flush());
+  const preview = makePreview(context, () => flush(), () => (checked?.relations || []).map((r) => r.name));
   const tools = h("div", { class: "row tools" }, template, versions, kept, h("span", { class: "push" }), check, preview.button, save, run);
   const readOnly = h("div", { class: "notice", hidden: true }, h("p", {}, "An example: it can be run as it is. A copy of it can be edited."), copyButton(context));
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
@@ -148,6 +148,7 @@ export function makeSql(context) {
     if (!(await keepVersion())) return;
     let { ok, status, body } = await post(of(draft.name, "/job/run"), changed.length ? { leave_state: true } : {});
     if (status === 409 && body.state && await left(body)) ({ ok, body } = await post(of(draft.name, "/job/run"), { leave_state: true }));
+    if (status === 404) ({ ok, body } = await post(of(draft.name, `/job/${context.snapshot?.job.resumable ? "resume" : "start"}`), {}));
     if (!ok) return report(body.error);
     context.said("Saved; the job starts");
     context.go("results");
