@@ -1,7 +1,7 @@
 // Senders to the chosen stream: templates of the Kinesis Data Generator, each at a rate.
 
-import { list, post } from "./api.js";
-import { read, write } from "./description.js";
+import { forget, list, post } from "./api.js";
+import { inputOf, read, write } from "./description.js";
 import { dialog } from "./dialogs.js";
 import { button, field, h, select } from "./dom.js";
 import { makeSenders } from "./senders.js";
@@ -12,8 +12,11 @@ const TEMPLATE = `{
   "site": "yourwebsiteurl.domain.com"
 }`;
 
-export function makeGenerators(context, stream, changed) {
-  let senders = [];
+const LOOK_MS = 2500;
+
+export function makeGenerators(context, stream = () => inputOf(read(context.draft.files)).stream) {
+  let senders = [], looked = 0;
+  const changed = () => { forget("/api/streams"); look(); };
   const at = (what) => `/api/streams/${encodeURIComponent(stream())}/${what}`;
   const shown = makeSenders(context, {
     none: "None yet: records can come from anywhere, or from a sender here.",
@@ -26,8 +29,14 @@ export function makeGenerators(context, stream, changed) {
   const add = button("Add a sender", () => made(), { image: "plus", kind: "small" });
   const element = h("div", { class: "stack tight" }, shown.element, h("div", { class: "row" }, add));
 
-  function draw(found) {
-    if (found) senders = found;
+  async function look() {
+    looked = Date.now();
+    const { ok, body } = await list("/api/streams", 2);
+    if (ok) senders = body.find((s) => s.kind === "kinesis" && s.name === stream())?.senders || [];
+    draw();
+  }
+
+  function draw() {
     add.disabled = !stream();
     shown.draw(senders.map((s) => ({ fixed: false, per_second: s.running ? s.rate : 0, ...s, id: s.template, label: s.template })));
   }
@@ -65,5 +74,5 @@ export function makeGenerators(context, stream, changed) {
     });
   }
 
-  return { element, draw };
+  return { element, look, tick: () => Date.now() - looked > LOOK_MS && look() };
 }

@@ -4,11 +4,14 @@ import { drawArrivals } from "./arrivals.js";
 import { drawCharts } from "./charts.js";
 import { button, empty, h } from "./dom.js";
 import { drawFlow } from "./flow.js";
+import { makeGenerators } from "./generators.js";
 import { makeSenders } from "./senders.js";
 
 export function makeOverview(context) {
   const flow = h("div", { id: "flow" }), charts = h("div", { id: "charts" }), arrivals = h("div", { id: "results" });
-  const senders = makeSenders(context, context.draft.document?.form === "flink" ? {} : { none: "The application has no senders of its own; those of its stream are on the Source page." });
+  const senders = makeSenders(context);
+  // An application that is made here has those of its stream as well.
+  const generators = context.application.form === "kda" ? makeGenerators(context) : null;
   const bare = h("div", { class: "card" }, h("h3", {}, "What to do first"),
     h("ol", { class: "todo" },
       h("li", {}, button("Choose a stream and discover its schema", () => context.go("source"), { kind: "quiet" })),
@@ -21,13 +24,14 @@ export function makeOverview(context) {
       bare,
       h("section", { class: "card", "aria-labelledby": "charts-title" }, h("h3", { id: "charts-title" }, "Charts"), charts),
       h("div", { class: "halves" },
-        h("section", { class: "card", "aria-labelledby": "senders-title" }, h("h3", { id: "senders-title" }, "Senders"), senders.element),
+        h("section", { class: "card", "aria-labelledby": "senders-title" }, h("h3", { id: "senders-title" }, "Senders"), senders.element, generators?.element || ""),
         h("section", { class: "card", "aria-labelledby": "results-title" }, h("h3", { id: "results-title" }, "What arrived"), arrivals))));
   charts.append(empty("Loading …"));
   const drawn = () => drawFlow(flow, { application: context.application, relation: "" }, context.snapshot?.flow || {}, (relation) => context.go("results", relation));
   return {
     element,
-    shown: drawn,
+    shown() { drawn(); generators?.look(); },
+    drafted: (what) => what === "loaded" && generators?.look(),
     theme: () => drawCharts(charts, null),
     draw(snapshot) {
       bare.hidden = context.application.flow.stages.length > 0;
@@ -35,6 +39,8 @@ export function makeOverview(context) {
       drawn();
       drawCharts(charts, snapshot.charts);
       senders.draw(snapshot.senders);
+      senders.element.hidden = Boolean(generators) && !snapshot.senders.length;
+      generators?.tick();
       drawArrivals(arrivals, snapshot.results, context.said);
     },
   };

@@ -20,7 +20,7 @@ export function makeSource(context) {
   const discover = button("Discover schema", () => discovered(), { kind: "first", image: "refresh" });
   const demo = button("Create demo stream", () => created({}), { image: "plus" });
   const fresh = button("New stream", () => named(), { image: "plus" });
-  const generators = makeGenerators(context, () => now().stream, () => look(0));
+  const generators = makeGenerators(context, () => now().stream);
   const references = makeReferences(context);
   const actions = h("div", { class: "row source-actions" }, discover, demo, fresh, told);
   const facts = h("div", { class: "stack", hidden: true });
@@ -68,6 +68,7 @@ export function makeSource(context) {
     forget("/api/streams");
     change({ kind: "kinesis", stream: found.name });
     await look();
+    generators.look();
     context.said(`The stream ${found.name} is created`);
     if (body.template === undefined) discovered();
     return "";
@@ -111,7 +112,6 @@ export function makeSource(context) {
     show(choice, [input.kind, input.stream, input.names, input.preprocess, streams?.map((s) => [s.name, s.kind, s.shards]), functions, editable], () => controls(input, editable));
     schema.set(input.schema);
     references.draw();
-    generators.draw((streams || []).find((s) => s.kind === input.kind && s.name === input.stream)?.senders || []);
   }
 
   function controls(input, editable) {
@@ -124,6 +124,7 @@ export function makeSource(context) {
         const [kind, ...rest] = stream.value.split(" ");
         change({ kind, stream: rest.join(" ") });
         sample.forget();
+        generators.look();
       },
     }, ...known.map(([key, label]) => h("option", { value: key, selected: key === before }, label)));
     const called = h("input", { value: input.names.join(", "), disabled: !editable, class: "mono", pattern: "[A-Za-z_][A-Za-z0-9_, ]*", name: "names", onchange: () => change({ names: called.value.split(",").map((name) => name.trim()).filter(Boolean) }) });
@@ -135,8 +136,8 @@ export function makeSource(context) {
 
   return {
     element,
-    shown() { draw(); look(); },
+    shown() { draw(); look(); generators.look(); },
     drafted: (what) => what !== "kept" && draw(),
-    draw: () => Date.now() - at > 2500 && look(1),
+    draw() { generators.tick(); if (Date.now() - at > 8000) look(); },
   };
 }
