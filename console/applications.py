@@ -66,14 +66,14 @@ class Applications:
                 self.controllers.pop(gone).close()
             return [*(n for n in self.controllers if n not in own), *own]
 
-    def refresh(self, name: str) -> None:
+    def refresh(self, name: str, whatever_runs: bool = False) -> None:
         """Show the newest version of an application made here, unless an older one runs."""
         with self._lock:
             newest = self.shelf.newest(name)
             if newest is None or self._shown.get(name) == newest.number:
                 return
             controller = self.controllers.get(name)
-            if controller is not None and controller.runs and name in self._shown:
+            if controller is not None and controller.runs and name in self._shown and not whatever_runs:
                 return
             folder = self.shelf.running_folder(name)
             assert folder is not None

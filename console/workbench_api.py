@@ -85,12 +85,16 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
 
     async def ask_job(request: Request) -> Response:
         name, what = _name(request), request.path_params["what"]
-        if what not in ("start", "resume", "stop"):
+        if what not in ("start", "resume", "run", "stop"):
             return refused("there is no such action here", 404)
         controller = await run_in_threadpool(workbench.controller, name)
         leave_state = (await body(request)).get("leave_state") is True
         if what == "stop":
             await run_in_threadpool(controller.job.stop)
+        elif what == "run":
+            await run_in_threadpool(controller.job.run, leave_state)
+            if name in workbench.shelf:
+                await run_in_threadpool(workbench.refresh, name, True)
         else:
             await run_in_threadpool(controller.job.start, what == "resume", leave_state)
         return JSONResponse({})
