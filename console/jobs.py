@@ -70,6 +70,7 @@ class Job(Protocol):
     def view(self) -> JobView: ...
     def start(self, resume: bool, leave_state: bool = False) -> None: ...
     def stop(self) -> None: ...
+    def run(self, leave_state: bool = False) -> None: ...
     def close(self) -> None: ...
 
 
@@ -104,6 +105,7 @@ class LocalJob:
         self._stopping_since: float | None = None
         self._view = JobView(Health("unknown"))
         self._wanted: list[str] = []
+        self._following: list[str] = []
         self._wake, self._end = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"job {name}", daemon=True)
         self._thread.start()
@@ -130,8 +132,28 @@ class LocalJob:
             self._view = JobView(replace(self._view.health, state="starting", reason=""), "start")
         self._wake.set()
 
-    def stop(self) -> None:
+    def run(self, leave_state: bool = False) -> None:
+        """Let the job be what it is now: stop it with a savepoint if it runs, and go on from its newest state.
+
+        Raises
+        ------
+        JobError
+            It is about to start, or to stop.
+        """
+        with self._lock:
+            runs = self._alive() or self._look(self._name).url is not None
+        if not runs:
+            self.start(True, leave_state)
+            return
+        self.stop(and_then=[*self._command(), "--resume", *(["--yes"] if leave_state else [])])
+
+    def stop(self, and_then: Sequence[str] = ()) -> None:
         """Ask the job to stop with a savepoint, whoever started it.
+
+        Parameters
+        ----------
+        and_then : sequence of str
+            The command to run once it has stopped in order.
 
         Raises
         ------
@@ -142,7 +164,10 @@ class LocalJob:
             pid = self._process.pid if self._process and self._alive() else self._look(self._name).pid
             if pid is None:
                 raise JobError("the job does not run")
+            if and_then and self._stopping_since:
+                raise JobError("the job is about to stop: wait until it has")
             os.kill(pid, signal.SIGINT)
+            self._following = list(and_then)
             self._stopping_since = time.monotonic()
             self._view = replace(self._view, asked="stop")
 
@@ -205,8 +230,23 @@ class LocalJob:
                     self._launch()
                 else:
                     self._view = self._seen(found)
+                    self._follow()
             self._wake.wait(_LOOK_SECONDS)
             self._wake.clear()
+
+    def _follow(self) -> None:
+        """Start again what was stopped only for that, if it stopped as it should."""
+        if (
+            self._following
+            and not self._alive()
+            and self._view.health.url is None
+            and not self._stopping_since
+        ):
+            if self._view.health.state == "stopped" and not self._view.trouble:
+                self._wanted = self._following
+                self._view = JobView(replace(self._view.health, state="starting"), "start")
+                self._wake.set()
+            self._following = []
 
     def _seen(self, found: Health) -> JobView:
         alive = self._alive()

@@ -94,6 +94,12 @@ class ManagedJob:
         """
         self._ask(lambda: self._service.stop(self._endpoint, self._application))
 
+    def run(self, leave_state: bool = False) -> None:
+        """Start the application from its newest snapshot, as :meth:`start`; a new version is deployed by a command."""
+        if self._view.health.state != "stopped":
+            raise JobError("a new version of an application of the service is deployed by `kda deploy up`")
+        self.start(True, leave_state)
+
     def close(self) -> None:
         """Look no more; the application goes on."""
         self._end.set()

@@ -96,6 +96,7 @@ class Previews:
             assert isinstance(controller.job, LocalJob)
             controller.job.discard()
             controller.close()
+            controller.job.log.unlink(missing_ok=True)
             own = controller.application.name
             for kind in ("savepoints", "checkpoints"):
                 shutil.rmtree(flink.FLINK / kind / own, ignore_errors=True)

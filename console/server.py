@@ -82,8 +82,9 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         streams.close()
-        await run_in_threadpool(workbench.previews.close)
-        await asyncio.gather(*(run_in_threadpool(c.close) for c in list(workbench.controllers.values())))
+        closing = [workbench.previews.close, workbench.planner.close]
+        closing += [controller.close for controller in list(workbench.controllers.values())]
+        await asyncio.gather(*map(run_in_threadpool, closing))
 
     routes = [
         Route("/", page),

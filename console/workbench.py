@@ -1,140 +1,30 @@
-"""The applications of a console: the project's, those that were named, and those that are made on its page."""
+"""What can be done to the applications of a console: made, changed, checked, planned, previewed, saved."""
 
 from __future__ import annotations
 
 import re
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from console import operations
-from console.controller import Controller
-from console.previews import Previews
+from console.applications import Applications
 from infra import flink
-from pipeline.application import Application, read
-from pipeline.catalog import JOBS
+from pipeline.application import DESCRIPTION
 from pipeline.settings import override
-from workbench import description
+from workbench import description, effect
 from workbench.checked import Checked, check, written
 from workbench.names import NameRefused, application_name, files_of, is_file_of_application, stream_name
 from workbench.problems import Refused
-from workbench.shelf import Form, Shelf, ShelfError
+from workbench.shelf import Form, ShelfError
 
 #: What another application's copy must not share with it: streams of its own errors and taps.
 _OWN_STREAMS = re.compile(r"^(?:errors|taps):.*\n?", re.MULTILINE)
 
 
-class Unknown(LookupError):
-    """There is no application of that name."""
-
-
-class Workbench:
-    """Applications by name, and what can be done to those that are made here.
-
-    Parameters
-    ----------
-    controllers : dict
-        Of the applications that the console was started with.
-    shelf : Shelf
-    client : callable
-        Makes a boto3 client from a service's name.
-    make : callable
-        Makes the controller of an application.
-    groups : callable
-        The property groups that an application of that name is started with.
-    previews : Previews or None
-        None: there can be none.
-    """
-
-    def __init__(
-        self,
-        controllers: dict[str, Controller],
-        shelf: Shelf,
-        client: Callable[[str], Any],
-        make: Callable[[Application], Controller],
-        groups: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda name: {},
-        previews: Previews | None = None,
-    ) -> None:
-        self.controllers = controllers
-        self.shelf = shelf
-        self.client = client
-        self.previews = previews or Previews(client, shelf.folder / ".previews", None)
-        self._make = make
-        self._groups = groups
-        self._shown: dict[str, int] = {}
-        self._lock = threading.RLock()
-
-    def names(self) -> list[str]:
-        """Of all applications; those made here come last, saved or not."""
-        own = self.shelf.names()
-        for name in own:
-            self.refresh(name)
-        with self._lock:
-            for gone in [n for n in self._shown if n not in own]:
-                self._shown.pop(gone)
-                self.controllers.pop(gone).close()
-            return [*(n for n in self.controllers if n not in own), *own]
-
-    def refresh(self, name: str) -> None:
-        """Show the newest version of an application made here, unless an older one runs."""
-        with self._lock:
-            newest = self.shelf.newest(name)
-            if newest is None or self._shown.get(name) == newest.number:
-                return
-            controller = self.controllers.get(name)
-            if controller is not None and controller.runs and name in self._shown:
-                return
-            folder = self.shelf.running_folder(name)
-            assert folder is not None
-            application = read(folder)
-            if controller is None:
-                self.controllers[name] = self._make(application)
-            else:
-                controller.take(application, self._groups(name))
-            self._shown[name] = newest.number
-
-    def controller(self, name: str) -> Controller:
-        """The controller of an application that was saved, or came with the console."""
-        if name in self.shelf:
-            self.refresh(name)
-        try:
-            return self.controllers[name]
-        except KeyError:
-            if name in self.shelf:
-                raise ShelfError(f"{name} was never saved: there is nothing to run yet") from None
-            raise Unknown(f"application must be one of {', '.join(self.names())}") from None
-
-    def described(self) -> Iterator[dict[str, Any]]:
-        """Every application, as the page lists it."""
-        for name in self.names():
-            about = {"origin": self.origin(name), "form": self.form(name)}
-            controller = self.controllers.get(name)
-            if controller is not None:
-                yield controller.described() | about
-            else:
-                title = self.shelf.about(name)[0]
-                yield {
-                    "name": name,
-                    "title": title,
-                    "label": title,
-                    "errors": "error_stream",
-                    "flow": {"stages": [], "edges": []},
-                    "problem": "",
-                    "running": False,
-                } | about
-
-    def origin(self, name: str) -> str:
-        """``own``, ``example`` or ``folder``."""
-        if name in self.shelf:
-            return "own"
-        folder = self.controllers[name].application.folder
-        return "example" if folder.resolve().parent == JOBS.resolve() else "folder"
-
-    def form(self, name: str) -> Form:
-        """What its files are."""
-        return self.shelf.about(name)[1] if name in self.shelf else "flink"
+class Workbench(Applications):
+    """The applications of a console, and what can be done to those that are made on its page."""
 
     def document(self, name: str) -> dict[str, Any]:
         """An application's files, draft and versions."""
@@ -249,6 +139,43 @@ class Workbench:
         title = self.shelf.about(name)[0] if name in self.shelf else name
         return check(name, title, self.form(name), files_of(files))
 
+    def changes(self, name: str, checked: Checked) -> list[dict[str, str]]:
+        """What files that were checked change of the relations that were saved last."""
+        if checked.application is None:
+            return []
+        controller = self.controllers.get(name)
+        return effect.relations(controller.application if controller else None, checked.application)
+
+    def plan(self, name: str, files: object) -> tuple[Checked, dict[str, Any]]:
+        """What Flink makes of files, and what becomes of saved state; seconds. Raises `Refused` for what it refuses."""
+        found = self.check(name, files)
+        if found.errors:
+            raise Refused(found.problems)
+        planned = self.planner.plan(name, found, description.SQL if self.form(name) == "kda" else DESCRIPTION)
+        known = flink.known_operators(name) | planned["operators"]
+        saved = planned["saved"]
+        steps = [
+            {
+                "name": known.get(id_, f"an unknown step {id_[:8]}"),
+                "effect": "goes on" if id_ in planned["operators"] else "left behind",
+            }
+            for id_ in saved
+        ]
+        kept, lost = ([s["name"] for s in steps if s["effect"] == e] for e in ("goes on", "left behind"))
+        state = {
+            "summary": effect.summary(kept, lost, bool(saved)),
+            "steps": steps,
+            "relations": self.changes(name, found),
+        }
+        columns = planned["relations"]
+        relations = [
+            r | {"columns": [{"name": n, "type": t} for n, t in columns[r["name"]].items()]}
+            if r["name"] in columns and not r["columns"]
+            else r
+            for r in found.relations
+        ]
+        return found, {"relations": relations, "state": state}
+
     def save(self, name: str, files: object, revision: object, note: object) -> int:
         """Make a version that runs at the next start; raises `Refused` for files with errors."""
         self._own(name)
@@ -278,21 +205,6 @@ class Workbench:
             raise Refused(found.problems)
         groups = {g: v for g, v in self._groups(name).items() if g not in _destinations_of(found)}
         self.previews.start(name, found, groups)
-
-    def shown(self, name: str, preview: bool) -> Controller:
-        """The controller of an application, or of its preview."""
-        if not preview:
-            return self.controller(name)
-        found = self.previews.of(name)
-        if found is None:
-            raise Unknown(f"no preview of {name} runs")
-        return found
-
-    def close(self) -> None:
-        """End everything that was started here, each job with a savepoint."""
-        self.previews.close()
-        for controller in list(self.controllers.values()):
-            controller.close()
 
     def _own(self, name: str) -> None:
         if name not in self.shelf:

@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from console.applications import Unknown
 from console.asked import Handler, body, refused, route
-from console.workbench import Unknown, Workbench
+from console.workbench import Workbench
+from workbench.problems import Refused
 
 _FIRST_LOOK_SECONDS = 3.0
 
@@ -54,8 +56,17 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
             "relations": found.relations,
             "statements": found.statements,
             "migration": found.migration or None,
+            "changes": workbench.changes(_name(request), found),
         }
         return JSONResponse(answer)
+
+    async def plan(request: Request) -> Response:
+        name = _name(request)
+        try:
+            found, more = await run_in_threadpool(workbench.plan, name, (await body(request)).get("files"))
+        except Refused as error:
+            return JSONResponse({"problems": [p.as_json() for p in error.problems]})
+        return JSONResponse({"problems": [p.as_json() for p in found.problems], **more})
 
     async def save(request: Request) -> Response:
         asked = await body(request)
@@ -74,12 +85,16 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
 
     async def ask_job(request: Request) -> Response:
         name, what = _name(request), request.path_params["what"]
-        if what not in ("start", "resume", "stop"):
+        if what not in ("start", "resume", "run", "stop"):
             return refused("there is no such action here", 404)
         controller = await run_in_threadpool(workbench.controller, name)
         leave_state = (await body(request)).get("leave_state") is True
         if what == "stop":
             await run_in_threadpool(controller.job.stop)
+        elif what == "run":
+            await run_in_threadpool(controller.job.run, leave_state)
+            if name in workbench.shelf:
+                await run_in_threadpool(workbench.refresh, name, True)
         else:
             await run_in_threadpool(controller.job.start, what == "resume", leave_state)
         return JSONResponse({})
@@ -112,6 +127,7 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         route(f"{at}/draft", put_draft, "PUT"),
         route(f"{at}/draft", _done(workbench.drop_draft), "DELETE"),
         route(f"{at}/check", check, "POST"),
+        route(f"{at}/plan", plan, "POST"),
         route(f"{at}/save", save, "POST"),
         route(f"{at}/versions/{{number:int}}", version),
         route(f"{at}/job/{{what}}", ask_job, "POST"),

@@ -29,6 +29,9 @@ class Idle:
     def stop(self) -> None:
         raise JobError("the job does not run")
 
+    def run(self, leave_state: bool = False) -> None:
+        raise JobError("not today")
+
     def close(self) -> None:
         pass
 
