@@ -68,7 +68,7 @@ export function makeDestinations(context) {
     const names = streams();
     const now = { of: names.at(-2) || names[0], type: "lambda", name: "", key: "", format: "JSON", ...outputs[number] };
     if (!names.includes(now.of)) names.unshift(now.of);
-    const place = h("div", { class: "fields" }), told = h("p", { class: "muted", role: "status" }), choices = h("datalist", { id: "targets" });
+    const place = h("div", { class: "fields two" }), told = h("p", { class: "muted", role: "status" }), choices = h("datalist", { id: "targets" });
     const { ok, body: targets } = await list("/api/targets", 5);
     const controls = () => {
       const known = (ok && targets[now.type]) || [];

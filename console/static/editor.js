@@ -47,6 +47,7 @@ const THEME = cm.EditorView.theme({
   ".cm-deletedChunk": { backgroundColor: "var(--bad-soft) !important" },
   ".cm-changedText": { background: "color-mix(in srgb, var(--good) 28%, transparent) !important" },
   ".cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad) 26%, transparent) !important" },
+  ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: "'⋯' !important", color: "var(--muted)" },
   ".cm-collapsedLines": { color: "var(--muted)", background: "var(--soft)", padding: "4px 10px" },
 });
 

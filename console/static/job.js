@@ -34,7 +34,7 @@ export function drawJob(page, job, said) {
   show($("job-facts"), facts, () => facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   const busy = BUSY.includes(job.state);
   const saved = page.draft.document?.saved !== null || !page.draft.editable;
-  show($("job-actions"), [application.name, up, busy, job.resumable, job.url, saved], () => actions(application, job, up, busy || !saved, said));
+  show($("job-actions"), [application.name, up, busy, job.resumable, job.url, saved, job.left_behind], () => actions(application, job, up, busy || !saved, said));
   const trouble = [job.trouble, job.reason].filter(Boolean).join("\n");
   if (!$("job-trouble").asked || trouble) report(trouble, false);
 }
@@ -48,27 +48,26 @@ function report(text, asked) {
 const IMAGES = { stop: "stop", start: "play", resume: "play" };
 
 function actions(application, job, up, busy, said) {
-  const act = (what, label, first) => h("button", {
+  const act = (what, label, first, body) => h("button", {
     type: "button", class: first ? "first" : null, disabled: busy,
     onclick: async () => {
+      if (body && !(await leaves(job.left_behind))) return;
       const every = $("job-actions").querySelectorAll("button");
       for (const button of every) button.disabled = true;
-      let { ok, status, body } = await post(of(application.name, `/job/${what}`));
-      if (status === 409 && what === "resume" && body.state && await left(body)) {
-        ({ ok, body } = await post(of(application.name, "/job/resume"), { leave_state: true }));
-      }
-      report(ok ? "" : body.error, true);
+      const { ok, body: found } = await post(of(application.name, `/job/${what}`), body);
+      report(ok ? "" : found.error, true);
       if (!ok) for (const button of every) button.disabled = false;
       else said(`${application.label}: ${label} asked`);
     },
   }, icon(IMAGES[what]), label);
   const page = job.url ? h("a", { class: "button", href: job.url, target: "_blank", rel: "noreferrer" }, "Flink’s page ↗") : null;
   if (up || job.state === "starting") return [page, act("stop", "Stop with savepoint", false)].filter(Boolean);
+  if (job.left_behind?.length) return [act("start", "Start afresh", false), act("resume", "Resume without it", true, { leave_state: true })];
   return job.resumable ? [act("start", "Start afresh", false), act("resume", "Resume", true)] : [act("start", "Start", true)];
 }
 
 // What of the saved state would be left behind, and whether that is meant.
-export const left = (refusal) => confirmed("Leave saved state behind?", [refusal.error, effects(refusal.state)], "Leave it and run");
-
-export const effects = (state) => h("ul", { class: "effects" }, ...(state?.relations || []).map((r) =>
-  h("li", {}, h("b", { class: "mono" }, r.name), h("span", { class: `badge ${{ "goes on": "good", dropped: "bad", "starts anew": "warm" }[r.effect] || ""}` }, r.effect), h("span", { class: "muted" }, r.why || ""))));
+export const leaves = (names) => confirmed("Leave saved state behind?", [
+  "The saved state of these steps fits nothing in the new version: they would be forgotten, and what follows them begins anew.",
+  h("ul", { class: "lines" }, ...names.map((name) => h("li", {}, h("span", { class: "mono" }, name), h("span", { class: "badge warm" }, "left behind")))),
+], "Leave it and run");

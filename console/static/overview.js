@@ -18,14 +18,16 @@ export function makeOverview(context) {
       h("li", {}, button("Write or paste the SQL, check it, run it", () => context.go("sql"), { kind: "quiet" })),
       h("li", {}, button("Look at the rows of each stream", () => context.go("results"), { kind: "quiet" })),
       h("li", {}, button("Connect a destination", () => context.go("destinations"), { kind: "quiet" }))));
+  const arrived = h("section", { class: "card", "aria-labelledby": "results-title" }, h("h3", { id: "results-title" }, "What arrived"), arrivals);
+  const pictured = h("section", { class: "card flow", "aria-labelledby": "flow-title" }, h("h3", { id: "flow-title" }, "Flow"), flow);
   const element = h("div", { class: "overview" },
-    h("section", { class: "card flow", "aria-labelledby": "flow-title" }, h("h3", { id: "flow-title" }, "Flow"), flow),
+    pictured,
     h("div", { class: "stack" },
       bare,
       h("section", { class: "card", "aria-labelledby": "charts-title" }, h("h3", { id: "charts-title" }, "Charts"), charts),
       h("div", { class: "halves" },
         h("section", { class: "card", "aria-labelledby": "senders-title" }, h("h3", { id: "senders-title" }, "Senders"), senders.element, generators?.element || ""),
-        h("section", { class: "card", "aria-labelledby": "results-title" }, h("h3", { id: "results-title" }, "What arrived"), arrivals))));
+        arrived)));
   charts.append(empty("Loading …"));
   const drawn = () => drawFlow(flow, { application: context.application, relation: "" }, context.snapshot?.flow || {}, (relation) => context.go("results", relation));
   return {
@@ -35,6 +37,8 @@ export function makeOverview(context) {
     theme: () => drawCharts(charts, null),
     draw(snapshot) {
       bare.hidden = context.application.flow.stages.length > 0;
+      pictured.hidden = arrived.hidden = !bare.hidden;
+      element.classList.toggle("bare", !bare.hidden);
       charts.parentElement.hidden = !snapshot.charts.length && !bare.hidden;
       drawn();
       drawCharts(charts, snapshot.charts);

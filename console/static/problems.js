@@ -1,6 +1,6 @@
 // What a check found: problems to click on, what became of each statement, what an edit does to saved state.
 
-import { count, h, icon, show } from "./dom.js";
+import { button, count, h, icon, show } from "./dom.js";
 
 export function drawProblems(element, { problems, relations }, go) {
   show(element, [problems, relations.length], () => {
@@ -17,19 +17,19 @@ export function drawProblems(element, { problems, relations }, go) {
 }
 
 const VERDICTS = { same: ["same", "good"], "same but": ["same, but", "warm"], "not translated": ["not translated", "bad"] };
-const EFFECTS = { "goes on": "good", "starts anew": "warm", dropped: "bad", new: "" };
+const EFFECTS = { same: ["same", ""], changed: ["changed", "warm"], new: ["new", "good"], dropped: ["dropped", "bad"], "goes on": ["goes on", "good"], "left behind": ["left behind", "bad"] };
 
-export function drawChecked(element, { statements, state }) {
+export function drawChecked(element, { statements, changes, state }, further) {
   const told = statements.filter((s) => s.verdict !== "same" || s.notes?.length);
-  const changes = (state?.relations || []).filter((r) => r.effect !== "goes on");
-  show(element, [statements, state], () => [
+  const other = changes.filter((c) => c.effect !== "same");
+  const line = (name, [label, kind], ...notes) => h("li", {}, h("b", { class: "mono" }, name), h("span", { class: `badge ${kind}` }, label), ...notes.map((n) => h("span", { class: "muted" }, n)));
+  show(element, [statements, changes, state], () => [
     statements.length ? h("details", {}, h("summary", {}, `Statements: ${statements.length - told.length} the same as in KDA${told.length ? `, ${told.length} with a note` : ""}`),
-      h("ul", { class: "lines" }, ...statements.map((s) => {
-        const [label, kind] = VERDICTS[s.verdict] || [s.verdict, ""];
-        return h("li", {}, h("b", { class: "mono" }, s.name), h("span", { class: `badge ${kind}` }, label), ...(s.notes || []).map((n) => h("span", { class: "muted" }, n)));
-      }))) : null,
-    state?.summary ? h("details", { open: changes.length > 0 }, h("summary", {}, `Saved state: ${state.summary}`),
-      h("ul", { class: "lines" }, ...state.relations.map((r) =>
-        h("li", {}, h("b", { class: "mono" }, r.name), h("span", { class: `badge ${EFFECTS[r.effect] || ""}` }, r.effect), h("span", { class: "muted" }, r.why || ""))))) : null,
+      h("ul", { class: "lines" }, ...statements.map((s) => line(s.name, VERDICTS[s.verdict] || [s.verdict, ""], ...(s.notes || []))))) : null,
+    other.length ? h("details", {}, h("summary", {}, `Since the saved version: ${["changed", "new", "dropped"].map((e) => [e, other.filter((c) => c.effect === e).length]).filter(([, n]) => n).map(([e, n]) => `${n} ${e}`).join(", ")}`),
+      h("ul", { class: "lines" }, ...other.map((c) => line(c.name, EFFECTS[c.effect] || [c.effect, ""], ...(c.why ? [c.why] : []))))) : null,
+    state?.summary ? h("details", { open: true }, h("summary", {}, `Saved state: ${state.summary}`),
+      h("ul", { class: "lines" }, ...(state.steps || []).map((s) => line(s.name, EFFECTS[s.effect] || [s.effect, ""]))))
+      : other.length ? h("div", { class: "row further" }, button("What becomes of saved state?", further, { kind: "small" })) : null,
   ].filter(Boolean));
 }

@@ -2,10 +2,9 @@
 
 import { of, post } from "./api.js";
 import { copyButton } from "./applications.js";
-import { confirmed } from "./dialogs.js";
 import { button, h, later, say, show, tabs } from "./dom.js";
 import { Editor } from "./editor.js";
-import { effects, isUp, left } from "./job.js";
+import { isUp, leaves } from "./job.js";
 import { templates, words } from "./language.js";
 import { makePreview } from "./preview.js";
 import { drawChecked, drawProblems } from "./problems.js";
@@ -13,6 +12,7 @@ import { showVersions } from "./versions.js";
 import { dialog } from "./dialogs.js";
 
 const CHECK_MS = 700;
+const errorsOf = ({ problems }) => problems.filter((p) => p.severity !== "note");
 const KEPT = { loading: "Loading …", kept: "Draft kept", keeping: "Keeping …", unkept: "Kept in this browser only", conflict: "Changed in two tabs", failed: "" };
 
 export function makeSql(context) {
@@ -85,8 +85,14 @@ export function makeSql(context) {
     soon.cancel();
     if (!draft.document) return null;
     const mine = (number += 1);
-    if (asked) { busy = "check"; drawTools(); }
-    const { ok, status, body } = await post(of(draft.name, "/check"), { files: draft.files });
+    if (asked) { busy = "check"; drawTools(); say(kept, "Checking …"); }
+    let { ok, status, body } = await post(of(draft.name, "/check"), { files: draft.files });
+    // Of Flink's own SQL its planner alone knows: some seconds, so only when asked.
+    if (ok && asked && draft.document.form === "flink" && !errorsOf(body).length) {
+      const plan = await post(of(draft.name, "/plan"), { files: draft.files });
+      if (plan.ok) body = { ...body, ...plan.body };
+      else ({ ok, status, body } = plan);
+    }
     if (asked) { busy = ""; drawTools(); }
     if (mine !== number) return null;
     if (!ok && !body.problems) {
@@ -94,22 +100,35 @@ export function makeSql(context) {
       return null;
     }
     report("");
-    checked = { relations: [], statements: [], state: null, ...body };
+    checked = { relations: [], statements: [], changes: [], ...body };
     if (editor) {
       if (checked.relations.length) editor.relations = checked.relations;
       editor.mark(checked.problems.filter((p) => p.file === file || !p.file));
     }
-    const errors = checked.problems.filter((p) => p.severity !== "note");
+    const errors = errorsOf(checked);
     context.problems(errors.length);
     drawProblems(problems, checked, (p) => {
       if (p.file && p.file !== file && draft.files[p.file] !== undefined) { file = p.file; fill(); }
       if (p.file === "application.json" && !/\.sql$/.test(file)) return;
       editor.go(p.line, p.column);
     });
-    drawChecked(verdict, checked);
+    drawChecked(verdict, checked, lookFurther);
     if (asked) context.said(errors.length ? `${errors.length} problems` : "No problems");
     return checked;
   }
+
+  // Flink's own planner: what it says of the SQL, and whose saved state the draft leaves behind.
+  async function planned() {
+    say(kept, "Looking what becomes of saved state …").dataset.state = "keeping";
+    const { ok, body } = await post(of(draft.name, "/plan"), { files: draft.files });
+    drawTools();
+    if (!ok) return [];
+    checked = { ...checked, state: body.state };
+    drawChecked(verdict, checked, lookFurther);
+    return (body.state?.steps || []).filter((s) => s.effect === "left behind").map((s) => s.name);
+  }
+
+  const lookFurther = () => working("plan", planned);
 
   async function keepVersion() {
     report("");
@@ -143,12 +162,11 @@ export function makeSql(context) {
 
   const saveAndRun = () => working("run", async () => {
     const found = await look(false);
-    const changed = found?.state?.relations?.filter((r) => r.effect !== "goes on" && r.effect !== "new") || [];
-    if (changed.length && !(await confirmed("What this edit does to saved state", [found.state.summary || "", effects(found.state)], "Save and run"))) return;
+    const job = context.snapshot?.job;
+    const lost = found && !errorsOf(found).length && found.changes.some((c) => c.effect !== "same" && c.effect !== "new") && (job.resumable || isUp(job)) ? await planned() : [];
+    if (lost.length && !(await leaves(lost))) return;
     if (!(await keepVersion())) return;
-    let { ok, status, body } = await post(of(draft.name, "/job/run"), changed.length ? { leave_state: true } : {});
-    if (status === 409 && body.state && await left(body)) ({ ok, body } = await post(of(draft.name, "/job/run"), { leave_state: true }));
-    if (status === 404) ({ ok, body } = await post(of(draft.name, `/job/${context.snapshot?.job.resumable ? "resume" : "start"}`), {}));
+    const { ok, body } = await post(of(draft.name, "/job/run"), lost.length ? { leave_state: true } : {});
     if (!ok) return report(body.error);
     context.said("Saved; the job starts");
     context.go("results");
