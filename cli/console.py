@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import sys
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
@@ -17,11 +16,12 @@ from cli.groups import application
 from cli.shown import plain
 from console.controller import Controller
 from console.guard import is_loopback
-from console.jobs import Job, LocalJob
+from console.jobs import KDA, Job, LocalJob
 from console.managed import ManagedJob
 from console.previews import Previews
 from console.resources import resources
 from console.server import page_of
+from console.standby import Standby
 from console.workbench import Workbench
 from infra import managed_flink
 from infra.clients import client
@@ -114,6 +114,7 @@ def _workbench(
     chosen: dict[str, Application], endpoint: str | None, given: dict[str, list[str]]
 ) -> Workbench:
     shelf = Shelf(STATE / "workbench", APPLICATIONS)
+    standby = Standby(endpoint)
 
     def assignments(name: str) -> list[str]:
         return [*given.get(name, ()), *(f"{k}={v}" for k, v in shelf.properties(name).items())]
@@ -125,34 +126,38 @@ def _workbench(
         return client(service, endpoint)
 
     def make(a: Application) -> Controller:
-        job = _job(a, endpoint, lambda: assignments(a.name))
+        job = _job(a, endpoint, lambda: assignments(a.name), standby)
         return Controller(a, made, job, groups(a.name))
 
     def previewed(a: Application, properties: Iterable[str]) -> LocalJob:
-        return LocalJob(a.name, lambda: _run(a, str(endpoint), properties), STATE / "console")
+        return _local(a, str(endpoint), lambda: properties, standby)
 
     previews = Previews(made, shelf.folder / ".previews", previewed if endpoint else None)
     # What was made on the page is shown by its newest version, whether or not it was named.
     controllers = {name: make(a) for name, a in chosen.items() if name not in shelf}
-    return Workbench(controllers, shelf, made, make, groups, previews)
+    return Workbench(controllers, shelf, made, make, groups, previews, standby)
 
 
-def _job(chosen: Application, endpoint: str | None, assignments: Callable[[], list[str]]) -> Job:
+def _job(
+    chosen: Application, endpoint: str | None, assignments: Callable[[], Iterable[str]], standby: Standby
+) -> Job:
     if endpoint is None:
         stream = resources(chosen).stream_of(None) or ""
         return ManagedJob(managed_flink.application_name(chosen.name), None, stream)
 
-    return LocalJob(chosen.name, lambda: _run(chosen, endpoint, assignments()), STATE / "console")
+    return _local(chosen, endpoint, assignments, standby)
 
 
-def _run(chosen: Application, endpoint: str, assignments: Iterable[str]) -> list[str]:
-    """The command that runs an application.
+def _local(
+    chosen: Application, endpoint: str, assignments: Callable[[], Iterable[str]], standby: Standby
+) -> LocalJob:
+    def command() -> list[str]:
+        # By its folder: wherever it is, and whatever the names elsewhere. What was made on the page has a link for
+        # one, which leads to the newest version.
+        found = [*KDA, "run", str(chosen.folder.absolute()), "--tap"]
+        return [*found, "--endpoint", endpoint, *(word for a in assignments() for word in ("-p", a))]
 
-    By its folder: wherever it is, and whatever the names elsewhere. What was made on the page has a link for one, which
-    leads to the newest version.
-    """
-    found = [sys.executable, "-m", "cli.main", "run", str(chosen.folder.absolute()), "--tap"]
-    return [*found, "--endpoint", endpoint, *(word for a in assignments for word in ("-p", a))]
+    return LocalJob(chosen.name, command, STATE / "console", spare=standby.become)
 
 
 def _by_application(properties: list[str], chosen: dict[str, Application]) -> dict[str, list[str]]:

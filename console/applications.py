@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from console.controller import Controller
-from console.planner import Planner
 from console.previews import Previews
+from console.standby import Standby
 from pipeline.application import Application, read
 from pipeline.catalog import JOBS
 from workbench.shelf import Form, Shelf, ShelfError
@@ -34,6 +34,8 @@ class Applications:
         The property groups that an application of that name is started with.
     previews : Previews or None
         None: there can be none.
+    standby : Standby or None
+        None: one that only plans.
     """
 
     def __init__(
@@ -44,12 +46,13 @@ class Applications:
         make: Callable[[Application], Controller],
         groups: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda name: {},
         previews: Previews | None = None,
+        standby: Standby | None = None,
     ) -> None:
         self.controllers = controllers
         self.shelf = shelf
         self.client = client
         self.previews = previews or Previews(client, shelf.folder / ".previews", None)
-        self.planner = Planner()
+        self.standby = standby or Standby()
         self._make = make
         self._groups = groups
         self._shown: dict[str, int] = {}

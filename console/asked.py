@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from console.applications import Unknown
 from console.jobs import JobError
-from console.planner import PlannerError
 from console.sending import SenderError
+from console.standby import StandbyError
 from infra.discovery import DiscoveryError
 from infra.stream_reader import StreamError
 from kda_sql.description import DescriptionError
@@ -74,7 +74,7 @@ def answered(handler: Handler) -> Handler:
             return refused("the files have errors", 422, problems=problems)
         except Conflict as error:
             return refused(str(error), 409, revision=error.revision)
-        except (ShelfError, JobError, PlannerError, OSError) as error:
+        except (ShelfError, JobError, StandbyError, OSError) as error:
             return refused(str(error), 409)
         except (StreamError, DiscoveryError) as error:
             return refused(str(error), 422)

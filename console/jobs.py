@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ _LIBC = ctypes.CDLL(None)
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 60.0
 _LOG_BYTES = 20_000
+#: Before the words of a `kda` command.
+KDA = (sys.executable, "-m", "cli.main")
 #: What the page shows of a job that runs.
 FACTS = ("checkpoint", "checkpoints", "failed", "restored", "behind", "late")
 
@@ -87,6 +90,8 @@ class LocalJob:
         For the log of what it prints.
     look : callable
         How it is; :func:`infra.flink_health.health` by default.
+    spare : callable
+        Gives a process that goes on as a `kda` command and prints to a file, if there is one at hand.
     """
 
     def __init__(
@@ -95,13 +100,15 @@ class LocalJob:
         command: Sequence[str] | Callable[[], Sequence[str]],
         folder: Path,
         look: Callable[[str], Health] = health,
+        spare: Callable[[Sequence[str], Path], subprocess.Popen[Any] | None] = lambda words, log: None,
     ) -> None:
         self._command = command if callable(command) else lambda: command
         self._name = name
         self.log = folder / f"{name}.log"
         self._look = look
+        self._spare = spare
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         self._stopping_since: float | None = None
         self._view = JobView(Health("unknown"))
         self._wanted: list[str] = []
@@ -203,6 +210,9 @@ class LocalJob:
         command, self._wanted = self._wanted, []
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
+            if (spare := self._spare(command[len(KDA) :], self.log)) is not None:
+                self._process = spare
+                return
             with self.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     command,

@@ -82,7 +82,7 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         streams.close()
-        closing = [workbench.previews.close, workbench.planner.close]
+        closing = [workbench.previews.close, workbench.standby.close]
         closing += [controller.close for controller in list(workbench.controllers.values())]
         await asyncio.gather(*map(run_in_threadpool, closing))
 

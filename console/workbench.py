@@ -125,6 +125,7 @@ class Workbench(Applications):
     def put_draft(self, name: str, files: object, revision: object) -> int:
         """Keep a draft, and return its revision."""
         self._own(name)
+        self.standby.warm()
         return self.shelf.put_draft(name, files_of(files), _revision(revision))
 
     def drop_draft(self, name: str) -> None:
@@ -151,7 +152,7 @@ class Workbench(Applications):
         found = self.check(name, files)
         if found.errors:
             raise Refused(found.problems)
-        planned = self.planner.plan(name, found, description.SQL if self.form(name) == "kda" else DESCRIPTION)
+        planned = self.standby.plan(name, found, description.SQL if self.form(name) == "kda" else DESCRIPTION)
         known = flink.known_operators(name) | planned["operators"]
         saved = planned["saved"]
         steps = [

@@ -1,4 +1,8 @@
-"""Asks Flink's planner what it makes of an application, in a process that lives as long as it is needed."""
+"""A process with Flink at hand, for the page: it plans drafts, and becomes the next job that is started.
+
+The console itself has no JVM. The process starts with the first question, or when somebody edits; it ends when nobody
+asks for a while, and with the console.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,25 +25,28 @@ from infra import flink
 from workbench.checked import Checked, written
 from workbench.problems import Refused, at, of_lines
 
-#: A planner that nobody asks any more ends: it holds half a gigabyte.
+#: One that nobody asks any more ends: it holds half a gigabyte.
 IDLE_SECONDS = 600.0
 PATIENCE_SECONDS = 300.0
 
 
-class PlannerError(RuntimeError):
-    """The planner can't be asked; the message says why."""
+class StandbyError(RuntimeError):
+    """The process can't be asked; the message says why."""
 
 
-class Planner:
-    """One process of Flink's planner, started at the first question.
+class Standby:
+    """One process at a time.
 
     Parameters
     ----------
+    endpoint : str or None
+        Of the AWS that jobs talk to. None: it plans, and becomes no job.
     patience : float
         Seconds to wait for an answer, the process's start included.
     """
 
-    def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, endpoint: str | None = None, patience: float = PATIENCE_SECONDS) -> None:
+        self._endpoint = endpoint
         self._patience = patience
         self._process: subprocess.Popen[str] | None = None
         self._folder: Path | None = None
@@ -61,25 +69,52 @@ class Planner:
         ------
         Refused
             Flink takes them not, with the place of the error.
-        PlannerError
+        StandbyError
             It can't be asked.
         """
         with tempfile.TemporaryDirectory(prefix="kda-plan-") as made, self._lock:
             folder = Path(made) / name
             folder.mkdir()
             written(checked, folder)
-            state = flink.last_state(name)
             try:
-                answer = self._asked({"folder": str(folder), "state": state})
-            except (OSError, ValueError, PlannerError):
+                answer = self._asked({"folder": str(folder), "state": flink.last_state(name)})
+            except (OSError, ValueError, StandbyError):
                 self._end()
                 raise
-            self._wait_for_more()
+            self._end_when_idle()
         if error := answer.get("error"):
-            files = {} if blamed not in checked.folder else checked.folder
+            files = checked.folder if blamed in checked.folder else {}
             found = of_lines(files, str(error).replace(f"{folder}/", ""), blamed)
             raise Refused(found or [at(files, blamed, 1, 1, str(error))])
         return answer
+
+    def warm(self) -> None:
+        """Have the process at hand: somebody edits, and will want to see rows soon. It does not wait."""
+        if self._endpoint is not None and self._lock.acquire(blocking=False):
+            try:
+                self._running()
+                self._end_when_idle()
+            finally:
+                self._lock.release()
+
+    def become(self, words: Sequence[str], log: Path) -> subprocess.Popen[str] | None:
+        """Let the process go on as a `kda` command that prints to a file; None: there is none at hand."""
+        if self._endpoint is None or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            process = self._process
+            if process is None or process.poll() is not None or process.stdin is None:
+                return None
+            with contextlib.suppress(OSError):
+                process.stdin.write(json.dumps({"run": list(words), "log": str(log.absolute())}) + "\n")
+                process.stdin.flush()
+                self._process = None
+                if process.stdout:
+                    process.stdout.close()
+                return process
+            return None
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """End the process."""
@@ -94,7 +129,7 @@ class Planner:
         process.stdin.flush()
         line = _line(process.stdout, self._patience)
         if not line:
-            raise PlannerError(f"Flink's planner gave no answer: {self._last_words()}")
+            raise StandbyError(f"Flink's planner gave no answer: {self._last_words()}")
         found: dict[str, Any] = json.loads(line)
         return found
 
@@ -102,10 +137,10 @@ class Planner:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._end()
-        self._folder = Path(tempfile.mkdtemp(prefix="kda-planner-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="kda-standby-"))
         with (self._folder / "words").open("wb") as words:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "console.planning", str(self._folder)],
+                [sys.executable, "-m", "cli.standby", *([self._endpoint] if self._endpoint else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=words,
@@ -115,7 +150,7 @@ class Planner:
             )
         return self._process
 
-    def _wait_for_more(self) -> None:
+    def _end_when_idle(self) -> None:
         if self._timer:
             self._timer.cancel()
         self._timer = threading.Timer(IDLE_SECONDS, self.close)
