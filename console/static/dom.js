@@ -71,8 +71,10 @@ export function button(label, onclick, { kind = "", image = null, bare = false, 
   return h("button", { type: "button", class: names, onclick, ...(bare ? { "aria-label": label, title: label } : {}), ...rest }, image ? icon(image) : null, bare ? null : label);
 }
 
-export function field(label, control, rest = {}) {
-  return h("label", { class: "field", ...rest }, label, control);
+let fields = 0;
+export function field(label, control) {
+  control.id ||= `field-${(fields += 1)}`;
+  return h("div", { class: "field" }, h("label", { for: control.id }, label), control);
 }
 
 export function select(options, value, onchange, rest = {}) {
