@@ -1,8 +1,7 @@
 // The flow as a picture: boxes from sources to destinations, and an arrow for each thing that leads to another.
 
-import { count, h, say, show } from "./dom.js";
+import { count, h, say, show, svg } from "./dom.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const TRACK = 6;
 
 export function drawFlow(element, chosen, flow, open) {
@@ -80,10 +79,4 @@ function drawArrows(element) {
     return [svg("path", { class: "line", d: `M${a.left},${begin} H${x + 5} Q${x},${begin} ${x},${begin + 5} V${end - 5} Q${x},${end} ${x + 5},${end} H${b.left - 4}` }),
       svg("path", { class: "head", d: `M${b.left - 6},${end - 3.5} v7 l5.5,-3.5 z` })];
   }));
-}
-
-function svg(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
 }
