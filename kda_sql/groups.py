@@ -15,7 +15,7 @@ from kda_sql.sources import Source
 from kda_sql.steps import Step
 from kda_sql.times import interval_ms, interval_sql
 from kda_sql.types import TIMESTAMP
-from kda_sql.values import PLUS, Value, exactly, identifier
+from kda_sql.values import PLUS, Value, exactly, identifier, in_json
 from kda_sql.windows import Call, Columns, aggregate_of, call_of
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ class Groups:
     def emit(self, where: list[Value], having: list[Value]) -> tuple[str, dict[str, str]]:
         """Add the steps of the windows; the relation to read groups from, and what to tell of one that fails."""
         names = {name: key for name, key in self._keys.values()}
-        shown = {n: identifier(n) for n in (*names, *self._calls)}
+        types = {n: v.type for n, v in names.items()} | {n: c.type for n, c in self._calls.items()}
+        shown = {n: in_json(identifier(n), t) for n, t in types.items()}
         in_sql = self._opens == "clock" and all(c.in_sql for c in self._calls.values()) and not self._changes
         read = self._in_sql(where, names) if in_sql else self._by_operator(where, names)
         return read, shown

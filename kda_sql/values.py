@@ -96,6 +96,11 @@ def identifier(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def in_json(sql: str, type_: SqlType) -> str:
+    """A value as JSON_OBJECT takes it, which has no form for dates and times of day."""
+    return f"CAST({sql} AS STRING)" if type_.kind in ("DATE", "TIME") else sql
+
+
 def literal(text: str) -> str:
     """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
