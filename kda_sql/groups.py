@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -83,6 +84,9 @@ class Groups:
             return
         monotonic = function_name(node) == "MONOTONIC"
         value = self._rows.value(node)
+        if value.grows and self._opens == "clock":
+            # A step of ROWTIME that a query inside has taken: rows of one value come in one window.
+            self._milliseconds = math.gcd(self._milliseconds, value.grows)
         wanted = node.name if isinstance(node, exp.Column) else "key"
         name = self._columns.add(
             exactly(value), value.sql.strip("`") if isinstance(node, exp.Column) else wanted
@@ -110,7 +114,7 @@ class Groups:
         value = self._rows.value(node)
         if value.sql in self._keys:
             name, key = self._keys[value.sql]
-            return Value(identifier(name), key.type)
+            return Value(identifier(name), key.type, grows=key.grows)
         if isinstance(node, exp.Column):
             raise Located(f"column {node.name} is neither in GROUP BY nor in an aggregate", offset(node))
         return None
@@ -143,7 +147,7 @@ class Groups:
         if moved:
             sign = "-" if moved < 0 else "+"
             time = Value(f"{column} {sign} {interval_sql(abs(moved))}", TIMESTAMP, PLUS)
-        return time if whole else stepped_time(time, milliseconds, up)
+        return replace(time if whole else stepped_time(time, milliseconds, up), grows=milliseconds)
 
     def _result(self, call: Call) -> str:
         wanted = f"{call.function.lower()}_{call.of or 'all'}"
