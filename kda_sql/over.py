@@ -14,7 +14,7 @@ from kda_sql.sources import Source
 from kda_sql.steps import Step
 from kda_sql.times import interval_ms
 from kda_sql.types import TIMESTAMP
-from kda_sql.values import Value, exactly, identifier
+from kda_sql.values import Value, exactly, identifier, in_json
 from kda_sql.windows import Call, Columns, aggregate_of, call_of
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Sliding:
             self._done += [n for n in self._columns.values if n not in self._done] + list(calls)
             read = self._query.new(f"{self._name}_windows")
             self._query.add(Step("sliding", read, body))
-        return read, {n: identifier(n) for n in columns}
+        return read, {n: in_json(identifier(n), v.type) for n, v in columns.items()}
 
     def _in_sql(self, read: str, partition: tuple[str, ...], calls: dict[str, Call]) -> str:
         self._done += [n for n in self._columns.values if n not in self._done]

@@ -15,7 +15,7 @@ from kda_sql.scope import Item, Relation
 from kda_sql.subqueries import subquery
 from kda_sql.times import interval_ms
 from kda_sql.types import TIMESTAMP
-from kda_sql.values import Value
+from kda_sql.values import Value, in_json
 
 if TYPE_CHECKING:
     from kda_sql.query import Query
@@ -47,7 +47,7 @@ class Source:
         """A row's columns, to tell of one that fails."""
         several = len(self.items) > 1
         return {
-            f"{item.alias}.{c}" if several else c: item.sql(c)
+            f"{item.alias}.{c}" if several else c: in_json(item.sql(c), type_)
             for item in self.items
             for c, type_ in item.relation.columns.items()
             if type_.kind != "RECORD" and c not in item.relation.hidden

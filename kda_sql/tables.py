@@ -17,7 +17,7 @@ from kda_sql.steps import Step
 from kda_sql.subqueries import subquery
 from kda_sql.times import interval_sql
 from kda_sql.types import APPROXIMATE, BIGINT, DOUBLE, INTEGERS, TIMESTAMP, SqlType
-from kda_sql.values import Value, exactly, identifier, literal
+from kda_sql.values import Value, exactly, identifier, in_json, literal
 
 if TYPE_CHECKING:
     from kda_sql.query import Query
@@ -92,7 +92,7 @@ def forest_over_its_source(
         selected[names[output]] = exactly(value)
     read = relation.name
     if where or any(n.startswith("cursor.") for n in names.values()):
-        shown = {c: identifier(c) for c in relation.columns}
+        shown = {c: in_json(identifier(c), t) for c, t in relation.columns.items()}
         condition = query.guarded(relation.name, where, selected.values(), shown)
         parts = [
             v.sql if v.sql == identifier(n) else f"{v.sql} AS {identifier(n)}" for n, v in selected.items()

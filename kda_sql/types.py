@@ -85,7 +85,8 @@ def parse_type(text: str) -> SqlType:
     )
     kind = _SAME.get(match.group(1), match.group(1)) if match else ""
     if not match or kind not in KINDS:
-        raise ValueError(f"type {text.strip()} is not one that can be carried over: {', '.join(KINDS)}")
+        hint = ": no JSON or CSV has such a value; declare VARCHAR" if kind.endswith("BINARY") else ""
+        raise ValueError(f"type {text.strip()} is not one that can be carried over: {', '.join(KINDS)}{hint}")
     length = int(match.group(2)) if match.group(2) else None
     if kind == "DECIMAL":
         return SqlType(kind, length, int(match.group(3) or 0))
