@@ -9,7 +9,7 @@ from typing import Any
 from console.controller import Controller
 from console.previews import Previews
 from console.standby import Standby
-from pipeline.application import Application, read
+from pipeline.application import Application, ApplicationError, read
 from pipeline.catalog import JOBS
 from workbench.shelf import Form, Shelf, ShelfError
 
@@ -55,6 +55,8 @@ class Applications:
         self.standby = standby or Standby()
         self._make = make
         self._groups = groups
+        #: Why the newest version of an application can't be read.
+        self.broken: dict[str, str] = {}
         self._shown: dict[str, int] = {}
         self._lock = threading.RLock()
 
@@ -80,7 +82,12 @@ class Applications:
                 return
             folder = self.shelf.running_folder(name)
             assert folder is not None
-            application = read(folder)
+            try:
+                application = read(folder)
+            except ApplicationError as error:  # saved by another version of this program, perhaps
+                self.broken[name] = str(error)
+                return
+            self.broken.pop(name, None)
             if controller is None:
                 self.controllers[name] = self._make(application)
             else:
@@ -94,6 +101,8 @@ class Applications:
         try:
             return self.controllers[name]
         except KeyError:
+            if name in self.broken:
+                raise ShelfError(f"{name} can't be read: {self.broken[name]}") from None
             if name in self.shelf:
                 raise ShelfError(f"{name} was never saved: there is nothing to run yet") from None
             raise Unknown(f"application must be one of {', '.join(self.names())}") from None
@@ -113,7 +122,7 @@ class Applications:
                     "label": title,
                     "errors": "error_stream",
                     "flow": {"stages": [], "edges": []},
-                    "problem": "",
+                    "problem": self.broken.get(name, ""),
                     "running": False,
                 } | about
 

@@ -114,6 +114,7 @@ class Workbench(Applications):
             controller = self.controllers.get(name)
             if controller is not None and (controller.runs or controller.job.view.asked):
                 raise ShelfError(f"{name} runs: stop it first")
+            self.previews.stop(name)
             self.shelf.delete(name)
             self._shown.pop(name, None)
             self.controllers.pop(name, None)

@@ -216,7 +216,7 @@ def _application(name: str, files: Mapping[str, str], folder: Mapping[str, str],
     queries = {
         file.removesuffix(".sql"): body.strip().rstrip(";")
         for file, body in sorted(folder.items())
-        if file.endswith(".sql") and file != SQL
+        if file.endswith(".sql")
     }
     try:
         tree = load(text)

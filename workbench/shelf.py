@@ -83,7 +83,8 @@ class Shelf:
         return sorted(p.parent.name for p in self.folder.glob("*/application.json"))
 
     def __contains__(self, name: str) -> bool:
-        return (self.folder / name / "application.json").is_file()
+        # It may come from an address.
+        return name.isidentifier() and (self.folder / name / "application.json").is_file()
 
     def about(self, name: str) -> tuple[str, Form]:
         """Title and form."""

@@ -217,8 +217,11 @@ def test_what_is_made_on_the_page_reaches_no_file_of_this_machine(ask: Ask, what
 
 def test_no_hint_gives_a_connector_other_options(ask: Ask) -> None:
     document = made(ask)
-    document["files"]["kda.sql"] = SQL.replace("GROUP", "/* + OPTIONS('path'='/') */ GROUP").replace("--", "")
-    assert saved(ask, document).json()["problems"][0]["line"] == 4
+    hint = "/*+ OPTIONS('path'='/') */"
+    # Also behind what looks like the begin of a string, or like a comment that goes on.
+    for before in ("", "/* ' */ ", "// '\n", "-- x\r", "/* -- */ "):
+        document["files"]["kda.sql"] = SQL.replace("GROUP", f"{before}{hint} GROUP")
+        assert "hint" in saved(ask, document).json()["problems"][0]["message"]
     document["files"]["kda.sql"] = f"-- no hint: /*+ x */\n{SQL}"
     assert saved(ask, document).status_code == 200
 
@@ -235,6 +238,7 @@ def test_no_hint_gives_a_connector_other_options(ask: Ask) -> None:
         ("ok", {"kind": "description", "text": "{}", "filename": "../../x.json"}),
         ("ok", {"kind": "description", "text": 'x = file("/etc/passwd")', "filename": "x.tf"}),
         ("ok", {"kind": "description", "text": "a", "filename": "x.py"}),
+        ("ok", {"kind": "description", "text": "a: &a [1]\nb: [*a, *a]", "filename": "x.yaml"}),
         ("ok", {"kind": "nothing"}),
         ("ok", [FROM_SQL]),
     ],
@@ -267,3 +271,21 @@ def test_files_that_are_none(ask: Ask, files: Any) -> None:
     assert ask("PUT", "/api/applications/mine/draft", content="x" * 2_000_001).status_code == 400
     made_twice = ask("POST", "/api/applications", json={"name": "MINE", "from": FROM_SQL})
     assert made_twice.status_code == 409
+
+
+def test_an_application_that_can_no_longer_be_read_spoils_nothing_else(ask: Ask, tmp_path: Path) -> None:
+    assert saved(ask, made(ask)).status_code == 200
+    (tmp_path / "applications" / "mine" / "application.yaml").write_text("title: [")
+    again = asked(bench(tmp_path, {"ctr": Controller(read(JOBS / "ctr"), unreachable, Idle())}))
+    problems = {a["name"]: a["problem"] for a in again("GET", "/api/applications").json()}
+    assert problems["ctr"] == ""
+    assert "no YAML" in problems["mine"]
+    assert again("POST", "/api/applications/mine/job/start").status_code == 409
+    assert saved(again, again("GET", "/api/applications/mine/document").json()).status_code == 200
+    assert again("GET", "/api/applications").json()[-1]["problem"] == ""
+
+
+@pytest.mark.parametrize("name", ["..", "%2e%2e", ".previews", "%00", "a%2Fb"])
+def test_an_address_is_no_path(ask: Ask, name: str) -> None:
+    for method, what in (("GET", "document"), ("POST", "save"), ("GET", "bundle"), ("DELETE", "")):
+        assert ask(method, f"/api/applications/{name}/{what}".rstrip("/")).status_code in (404, 405)
