@@ -238,7 +238,7 @@ def test_no_hint_gives_a_connector_other_options(ask: Ask) -> None:
         ("ok", {"kind": "description", "text": "{}", "filename": "../../x.json"}),
         ("ok", {"kind": "description", "text": 'x = file("/etc/passwd")', "filename": "x.tf"}),
         ("ok", {"kind": "description", "text": "a", "filename": "x.py"}),
-        ("ok", {"kind": "description", "text": "a: &a [1]\nb: [*a, *a]", "filename": "x.yaml"}),
+        ("ok", {"kind": "description", "text": "a: &a [1]\nb: [*a, *a]", "filename": "x.json"}),
         ("ok", {"kind": "nothing"}),
         ("ok", [FROM_SQL]),
     ],
