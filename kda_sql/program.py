@@ -28,11 +28,12 @@ class Statement:
 
 @dataclass(frozen=True)
 class Stream:
-    """CREATE STREAM: its columns by folded name, in order."""
+    """CREATE STREAM: its columns by folded name, in order; why it can't be made, where it can't."""
 
     name: str
     columns: dict[str, SqlType]
     statement: Statement
+    faults: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Program:
     pumps : list of Pump
         In the order of the text.
     problems : list of Problem
+        What makes it no program: statements that can't be read.
     left_out : list of (Statement, str)
         Statements that are not translated, and why.
     """
@@ -156,6 +158,7 @@ def _add(program: Program, tree: Any, statement: Statement) -> None:
         if name in program.streams:
             raise Located(f"stream {name} is created twice", offset(tree.this))
         columns: dict[str, SqlType] = {}
+        faults: list[Problem] = []
         for column in tree.expressions:
             identifier, type_ = column.expressions
             folded = fold(identifier)
@@ -164,13 +167,17 @@ def _add(program: Program, tree: Any, statement: Statement) -> None:
             try:
                 columns[folded] = parse_type(type_.this)
             except ValueError as e:
-                program.problem(Located(f"column {folded}: {e}", offset(type_)))
+                faults.append(Problem(*place(program.text, offset(type_)), f"column {folded}: {e}"))
                 columns[folded] = SqlType("VARCHAR")
-        program.streams[name] = Stream(name, columns, statement)
+        program.streams[name] = Stream(name, columns, statement, tuple(faults))
     elif isinstance(tree, CreatePump):
+        name = fold(tree.this)
+        for old in [p for p in program.pumps if p.name == name]:
+            program.pumps.remove(old)
+            program.left_out.append((old.statement, f"pump {name} is replaced in line {statement.line}"))
         program.pumps.append(
             Pump(
-                fold(tree.this),
+                name,
                 tree.args["into"],
                 tuple(tree.args.get("columns") or ()),
                 tree.args["query"],

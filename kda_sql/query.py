@@ -192,7 +192,7 @@ class Query:
             try:
                 found.append(step())
             except Located as e:
-                self.planner.program.problem(e)
+                self.planner.problem(e)
                 problems += 1
         if problems:
             raise Reported

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kda_sql.errors import shown
 from kda_sql.program import fold
 
 if TYPE_CHECKING:
@@ -34,32 +35,49 @@ def report(translation: Translation) -> str:
     entries: list[tuple[int, tuple[str, str, str]]] = []
     for stream in program.streams.values():
         name = plan.streams.get(stream.name, "")
+        missing = [p.name for p in program.pumps if fold(p.into) == stream.name and p.name in plan.refused]
         how = "not filled by any pump: no rows" if stream.name in plan.empty else "same"
-        entries.append((stream.statement.line, (f"stream `{stream.name}`", f"`{name}`", how)))
+        if stream.name in plan.lost:
+            how = "not translated: no pump that fills it is"
+        elif missing:
+            how = f"same, but without the rows of {', '.join(missing)}, not translated"
+        entries.append((stream.statement.line, (f"stream `{stream.name}`", f"`{name}`" if name else "", how)))
     for pump in program.pumps:
         made = ", ".join(f"`{n}`" for n in plan.relations.get(pump.name, ()))
         notes = plan.notes.get(pump.name) or []
         how = f"same, but {'; '.join(notes)}" if notes else "same"
+        if pump.name in plan.refused:
+            how = f"not translated: {'; '.join(p.message for p in plan.refused[pump.name])}"
         into = fold(pump.into)
         entries.append((pump.statement.line, (f"pump `{pump.name}` into `{into}`", made, how)))
     for statement, why in program.left_out:
         words = " ".join(statement.text.split())[:60]
         entries.append((statement.line, (f"`{words}`", "", f"not translated: {why}")))
     lines += [f"| {line} | {' | '.join(map(_cell, cells))} |" for line, cells in sorted(entries)]
+    if plan.refused:
+        lines += ["", "## Not translated", "", "```", not_translated(translation), "```"]
     if translation.notes:
         lines += ["", "## Of the description", "", *(f"- {note}" for note in translation.notes)]
     lines += ["", "## What holds for every application", "", *(f"- {line}" for line in _ALWAYS), ""]
     return "\n".join(lines)
 
 
+def not_translated(translation: Translation) -> str:
+    """Every reason why a pump is not translated, with its line and a caret; empty where all are."""
+    problems = {p for found in translation.plan.refused.values() for p in found}
+    ordered = sorted(problems, key=lambda p: (p.line, p.column, p.message))
+    return shown(ordered, translation.program.text, translation.described.file)
+
+
 def summary(translation: Translation) -> str:
     """How many streams and pumps there are, and how many are the same."""
     program = translation.program
     but = sum(bool(translation.plan.notes.get(p.name)) for p in program.pumps)
-    streams, pumps = len(program.streams), len(program.pumps)
+    streams, pumps, refused = len(program.streams), len(program.pumps), len(translation.plan.refused)
+    left = f"{refused} not translated, " if refused else ""
     return (
-        f"{streams} stream{'s' * (streams != 1)}, {pumps} pump{'s' * (pumps != 1)}: {pumps - but} the same, "
-        f"{but} the same but for what"
+        f"{streams} stream{'s' * (streams != 1)}, {pumps} pump{'s' * (pumps != 1)}: {left}"
+        f"{pumps - refused - but} the same, {but} the same but for what"
     )
 
 

@@ -53,8 +53,14 @@ class Translation:
         return {**others, **self.plan.streams}
 
 
-def translate(described: Described) -> Translation:
+def translate(described: Described, prefix: str = "") -> Translation:
     """Read, resolve and plan a program; nothing is written.
+
+    Parameters
+    ----------
+    described : Described
+    prefix : str
+        In front of every relation's name, so that several programs can stand in one job.
 
     Raises
     ------
@@ -71,7 +77,7 @@ def translate(described: Described) -> Translation:
         r.name: Relation(r.name, {c.name: c.type for c in r.schema.columns}, r.name, reference=True)
         for r in described.references
     }
-    planner = Planner(program, sources, references)
+    planner = Planner(program, sources, references, prefix)
     plan = planner.run(described.file)
     made = Translation(described, program, plan, sources, references)
     made.notes += described.notes
@@ -200,6 +206,8 @@ def _destinations(translation: Translation) -> list[dict[str, Any]]:
         if relation is None:
             translation.notes.append(
                 f"output {output.stream}: the program has no stream of this name; left out"
+                if output.stream.upper() not in {n.upper() for n in translation.plan.lost}
+                else f"output {output.stream}: its stream is not translated; left out"
             )
             continue
         key = {"kinesis": "stream", "firehose": "delivery_stream", "lambda": "function"}[output.type]
