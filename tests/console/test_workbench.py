@@ -113,6 +113,25 @@ def test_every_error_has_its_place_and_nothing_of_it_is_saved(ask: Ask, tmp_path
     assert (problem["file"], problem["line"], problem["column"]) == ("application.json", 1, 13)
 
 
+def test_a_pump_that_cannot_be_translated_is_an_error_or_left_out_on_purpose(
+    ask: Ask, tmp_path: Path
+) -> None:
+    document = made(ask)
+    more = """CREATE STREAM "MORE" ("N" INTEGER); CREATE PUMP "Q" AS INSERT INTO "MORE"
+SELECT STREAM GROUP_RANK("N") FROM "OUT";"""
+    document["files"]["kda.sql"] = SQL + more
+    found = ask("POST", "/api/applications/mine/check", json=document).json()
+    (problem,) = [p for p in found["problems"] if p["severity"] == "error"]
+    assert (problem["line"], found["left_out"]) == (6, ["Q"])
+    assert {s["name"]: s["verdict"] for s in found["statements"]}["Q"] == "not translated"
+    assert saved(ask, document).status_code == 422
+    assert saved(ask, document, leave_out=True).status_code == 200
+    assert "MORE" not in [r.name for r in read(tmp_path / "applications" / "mine").relations]
+    document["files"]["kda.sql"] = SQL + "CREATE"
+    document["revision"] = ask("GET", "/api/applications/mine/document").json()["revision"]
+    assert saved(ask, document, leave_out=True).status_code == 422
+
+
 def test_a_save_that_is_killed_midway_leaves_what_was(tmp_path: Path, ask: Ask) -> None:
     document = made(ask)
     assert saved(ask, document).status_code == 200
