@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from console.controller import Controller
+from console.deployments import Deployments
 from console.previews import Previews
 from console.standby import Standby
 from pipeline.application import Application, ApplicationError, read
@@ -36,6 +37,8 @@ class Applications:
         None: there can be none.
     standby : Standby or None
         None: one that only plans.
+    deployments : Deployments or None
+        None: there can be none.
     """
 
     def __init__(
@@ -47,14 +50,16 @@ class Applications:
         groups: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda name: {},
         previews: Previews | None = None,
         standby: Standby | None = None,
+        deployments: Deployments | None = None,
     ) -> None:
         self.controllers = controllers
         self.shelf = shelf
         self.client = client
         self.previews = previews or Previews(client, shelf.folder / ".previews", None)
         self.standby = standby or Standby()
+        self.deployments = deployments or Deployments(shelf.folder / ".deployments", None)
         self._make = make
-        self._groups = groups
+        self.groups = groups
         #: Why the newest version of an application can't be read.
         self.broken: dict[str, str] = {}
         self._shown: dict[str, int] = {}
@@ -91,7 +96,7 @@ class Applications:
             if controller is None:
                 self.controllers[name] = self._make(application)
             else:
-                controller.take(application, self._groups(name))
+                controller.take(application, self.groups(name))
             self._shown[name] = newest.number
 
     def controller(self, name: str) -> Controller:

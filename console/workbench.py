@@ -200,18 +200,18 @@ class Workbench(Applications):
         """Keep properties for the next start of an application; raises ``SettingsError``."""
         controller = self.controller(name)
         kept = self.shelf.properties(name)
-        own = {f"{g}.{k}": v for g, keys in self._groups(name).items() for k, v in keys.items()}
+        own = {f"{g}.{k}": v for g, keys in self.groups(name).items() for k, v in keys.items()}
         started_with = override({}, [f"{k}={v}" for k, v in own.items() if kept.get(k) != v])
         self.shelf.put_properties(name, operations.assigned(controller, given, started_with))
         if not controller.runs:
-            controller.take(controller.application, self._groups(name))
+            controller.take(controller.application, self.groups(name))
 
     def preview(self, name: str, files: object, leave_out: bool = False) -> None:
         """Run files on the live stream with the destinations off; raises `Refused` as :meth:`save`."""
         found = self.check(name, files)
         if found.errors and not (leave_out and found.folder):
             raise Refused(found.problems)
-        groups = {g: v for g, v in self._groups(name).items() if g not in _destinations_of(found)}
+        groups = {g: v for g, v in self.groups(name).items() if g not in _destinations_of(found)}
         self.previews.start(name, found, groups)
 
     def _own(self, name: str) -> None:
