@@ -41,6 +41,10 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         headers = {"content-disposition": f'attachment; filename="{controller.application.name}-bundle.zip"'}
         return Response(made, media_type="application/zip", headers=headers)
 
+    async def steps(request: Request) -> Response:
+        controller = await run_in_threadpool(workbench.shown, request.path_params["name"], _preview(request))
+        return JSONResponse(await run_in_threadpool(controller.steps.shown, controller.application.shown))
+
     async def deployment(request: Request) -> Response:
         name = request.path_params["name"]
         controller = await run_in_threadpool(workbench.controller, name)
@@ -61,6 +65,7 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         route(f"{at}/properties", put_properties, "PUT"),
         route(f"{at}/log", log),
         route(f"{at}/bundle", bundle),
+        route(f"{at}/steps", steps),
         route(f"{at}/deploy", deployment),
         route(f"{at}/deploy", deploy, "POST"),
         route("/api/language", known),
