@@ -41,8 +41,10 @@ def main(endpoint: str | None) -> None:
             _become(asked["run"], Path(asked["log"]))
         try:
             answer = planned(**asked)
-        except Exception as error:  # the asker shows it: whatever Flink throws is one
-            answer = {"error": str(error) or type(error).__name__}
+        except ValueError as error:  # ours, a line for each fault
+            answer = {"error": str(error)}
+        except Exception as error:  # whatever Flink throws has its reason at the end of a long chain
+            answer = {"error": flink.cause(str(error)) or type(error).__name__}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -115,7 +115,9 @@ class Applications:
     def described(self) -> Iterator[dict[str, Any]]:
         """Every application, as the page lists it."""
         for name in self.names():
-            about = {"origin": self.origin(name), "form": self.form(name)}
+            about: dict[str, Any] = {"origin": self.origin(name), "form": self.form(name)}
+            if about["origin"] == "own":
+                about["draft"] = self.shelf.draft(name).is_draft
             controller = self.controllers.get(name)
             if controller is not None:
                 yield controller.described() | about

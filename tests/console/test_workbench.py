@@ -58,7 +58,7 @@ def test_from_sql_to_a_folder_that_every_command_finds(
     assert (application.name, application.title) == ("mine", "Mine")
     assert application.sources["SOURCE_SQL_STREAM_001"].stream == "ticks"
     (described,) = [a for a in ask("GET", "/api/applications").json() if a["name"] == "mine"]
-    assert (described["origin"], described["form"], described["running"]) == ("own", "kda", False)
+    assert (described["origin"], described["form"], described["draft"]) == ("own", "kda", False)
     assert "OUT" in [node["relation"] for stage in described["flow"]["stages"] for node in stage]
     # Started from it, the job goes where the link leads; each version has a folder of its own.
     first = (tmp_path / "applications" / "mine").resolve()
