@@ -1,6 +1,7 @@
 """The workbench's interface: applications made, changed, checked and saved; what may not be made is refused."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,11 @@ def test_a_save_that_is_killed_midway_leaves_what_was(tmp_path: Path, ask: Ask) 
     assert shelf.newest("mine").number == 1  # type: ignore[union-attr]
     assert read(shelf.running_folder("mine")).title == "Mine"  # type: ignore[arg-type]
     assert shelf.names() == ["mine"]
+    # An hour later nobody is at work on it any more.
+    for left in (tmp_path / "workbench" / "mine" / "versions" / ".new-x", tmp_path / "workbench" / ".new-y"):
+        os.utime(left, (0, 0))
+    Shelf(tmp_path / "workbench", tmp_path / "applications")
+    assert not [*(tmp_path / "workbench").rglob(".new-*")]
 
 
 def test_a_copy_of_an_example_shares_no_stream_with_it(ask: Ask, tmp_path: Path) -> None:
