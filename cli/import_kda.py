@@ -149,7 +149,7 @@ def _folders(to: Path, found: Sequence[Described]) -> list[Path]:
 
 
 def _told(application: Described, folder: Path, translation: Translation) -> None:
-    _out.print(Text(f"{application.name}: {summary(translation)} {folder / 'MIGRATION.md'} says"))
+    _out.print(Text(f"{application.name}: {summary(translation, str(folder / 'MIGRATION.md'))}"))
     _told_red(translation)
     for pump in translation.program.pumps:
         for note in translation.plan.notes[pump.name]:

@@ -34,6 +34,8 @@ class Plan:
         Streams that no pump fills.
     refused : dict of list of Problem
         Why a pump is not translated, by its name.
+    parts : list of str
+        Relations of one pump of several into a stream.
     lost : list of str
         Streams that are not there, as none of their pumps is translated.
     """
@@ -45,6 +47,12 @@ class Plan:
     empty: list[str] = field(default_factory=list)
     refused: dict[str, list[Problem]] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+
+    def inner(self, step: Step) -> bool:
+        """Whether a step is only on the way to the next, and nothing that the program speaks of."""
+        spoken_of = (*self.streams.values(), *self.parts)
+        return step.kind not in ("errors", "forest", "lookup", "hotspots") and step.name not in spoken_of
 
 
 class Planner:
@@ -183,6 +191,7 @@ class Planner:
             made = relation.name if len(pumps) == 1 else self.names.new(pump.name)
             if self._planned(pump, made, stream.columns):
                 parts.append(made)
+                self.plan.parts.append(made)
         if pumps and not parts:
             self.plan.lost.append(name)
             return

@@ -16,7 +16,7 @@ _ALWAYS = (
     "**Emission.** A row that looks back (OVER) comes when nothing earlier can come any more, not at once: some "
     "tenths of a second later on a stream that flows, up to `source.idle_timeout` behind one that falls silent.",
     "**State.** Windows and forests are kept over stops and failures; KDA forgot its forests at each restart.",
-    "**Numbers.** An integer that is too large for its column wraps around where SQL computes it; inputs are checked.",
+    "**Numbers.** A whole number that its type does not hold is a row of the error stream; a BIGINT wraps around.",
 )
 
 
@@ -25,7 +25,7 @@ def report(translation: Translation) -> str:
     plan, program = translation.plan, translation.program
     lines = [f"# {translation.described.name}: from KDA SQL to Flink", ""]
     lines += [
-        f"{summary(translation)} is said below.",
+        f"{summary(translation, 'the table')}.",
         "",
         "## Statements",
         "",
@@ -69,16 +69,16 @@ def not_translated(translation: Translation) -> str:
     return shown(ordered, translation.program.text, translation.described.file)
 
 
-def summary(translation: Translation) -> str:
-    """How many streams and pumps there are, and how many are the same."""
-    program = translation.program
+def summary(translation: Translation, where: str) -> str:
+    """How many streams and pumps there are, how many are the same, and where more is said."""
+    program, refused = translation.program, len(translation.plan.refused)
     but = sum(bool(translation.plan.notes.get(p.name)) for p in program.pumps)
-    streams, pumps, refused = len(program.streams), len(program.pumps), len(translation.plan.refused)
-    left = f"{refused} not translated, " if refused else ""
-    return (
-        f"{streams} stream{'s' * (streams != 1)}, {pumps} pump{'s' * (pumps != 1)}: {left}"
-        f"{pumps - refused - but} the same, {but} the same but for what"
-    )
+    streams, pumps = len(program.streams), len(program.pumps)
+    same = pumps - refused - but
+    counts = [f"{refused} not translated"] * bool(refused) + [f"{same} the same"] * bool(same or not but)
+    said = [f"{but} the same but for what {where} says"] * bool(but)
+    counted = f"{streams} stream{'s' * (streams != 1)}, {pumps} pump{'s' * (pumps != 1)}"
+    return f"{counted}: {', '.join([*counts, *said])}" + ("" if but else f"; {where} says more")
 
 
 def _cell(text: str) -> str:

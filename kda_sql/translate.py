@@ -108,6 +108,7 @@ def _split(translation: Translation, each: Input, source: str) -> None:
         views.append(Step("view", relation.name, sql=sql, note=note))
         relation.metadata = (relation.metadata or set()) | {"SHARD_ID"}
     translation.plan.steps[:0] = views
+    translation.plan.parts += [view.name for view in views]
     translation.notes.append(
         f"{', '.join(each.names)}: one source, its shards dealt out; a stream of one shard fills one of them, as in KDA"
     )
@@ -165,15 +166,15 @@ def application(translation: Translation) -> dict[str, Any]:
             | {"columns": {c.name: c.type.flink for c in r.schema.columns}}
             for r in described.references
         }
-    tree["relations"] = [_relation(step) for step in translation.plan.steps]
+    tree["relations"] = [_relation(step, translation.plan.inner(step)) for step in translation.plan.steps]
     tree["destinations"] = _destinations(translation)
     return tree
 
 
-def _relation(step: Step) -> Any:
-    if step.kind == "view":
+def _relation(step: Step, inner: bool) -> Any:
+    if step.kind == "view" and not inner:
         return step.name
-    return {step.kind: step.name, **step.body}
+    return {step.kind: step.name, **step.body, **({"inner": True} if inner else {})}
 
 
 def _format(schema: Schema) -> dict[str, Any]:

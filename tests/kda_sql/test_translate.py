@@ -140,6 +140,26 @@ def test_what_makes_a_window(key: str, window: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("call", "by"),
+    [
+        ("SUM(quantity) OVER (ROWS 2 PRECEDING)", "view"),
+        ("MAX(price) OVER (PARTITION BY fair ROWS 2 PRECEDING)", "view"),
+        ("AVG(price) OVER (ROWS UNBOUNDED PRECEDING)", "view"),
+        (
+            "AVG(price) OVER (ROWS 2 PRECEDING)",
+            "sliding",
+        ),  # a mean keeps what rounding left of rows that are gone
+        ("SUM(quantity) OVER (RANGE INTERVAL '1' MINUTE PRECEDING)", "sliding"),  # rows of one moment
+        ("LAG(price) OVER (ROWS 1 PRECEDING)", "sliding"),  # rows of one moment
+        ("FIRST_VALUE(price) OVER (ROWS 5 PRECEDING)", "sliding"),  # NULLs count
+    ],
+)
+def test_what_looks_back_in_flinks_sql_and_what_by_an_operator(call: str, by: str) -> None:
+    made = translated(pump(f'SELECT STREAM {call} FROM "{SOURCE}" AS s', "n DOUBLE"))
+    assert [s.kind for s in made.plan.steps] == [by, "view"]
+
+
+@pytest.mark.parametrize(
     ("select", "column", "said"),
     [
         ("SELECT STREAM ticker FROM \"SOURCE_SQL_STREAM_001\"", 15, 'write "ticker"'),
