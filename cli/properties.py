@@ -12,34 +12,36 @@ from rich.text import Text
 from cli.groups import application
 from infra.paths import ROOT
 from pipeline.catalog import all_applications
-from pipeline.property_list import properties_of
+from pipeline.property_list import Property, properties_of
 
 #: Where the documentation has the table.
-DOCUMENT = ROOT / "docs" / "deploy.md"
+DOCUMENT = ROOT / "docs" / "properties.md"
 _BEGIN, _END = "<!-- properties: made by `kda properties --docs` -->\n", "<!-- end of properties -->\n"
-_HEADINGS = ("Group", "Key", "Mandatory", "Default", "Notes")
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 
 
 def markdown() -> str:
-    """The tables of the project's own applications, as the documentation has them."""
-    parts = []
-    for a in all_applications():
-        rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
-        for p in properties_of(a):
-            shown = (
-                f"`{p.group}`",
-                f"`{p.key}`",
-                *p.row[2:3],
-                f"`{p.default}`" if p.default else "",
-                p.notes,
-            )
-            rows.append(tuple(cell.replace("|", "\\|") for cell in shown))
-        lines = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-        parts.append(f"### {a.name}\n\n{lines}\n")
-    return "\n".join(parts)
+    """The properties of the project's own applications, as the documentation has them: each once, its defaults beside
+    one another."""
+    applications = all_applications()
+    by_name = {a.name: {(p.group, p.key): p for p in properties_of(a)} for a in applications}
+    rows = [("Property", *by_name, "Notes"), ("---",) * (len(by_name) + 2)]
+    for place in dict.fromkeys(place for found in by_name.values() for place in found):
+        found = [properties.get(place) for properties in by_name.values()]
+        if all(p is None or _as_the_first(p, by_name[a]) for a, p in zip(by_name, found, strict=True)):
+            continue
+        defaults = ["–" if p is None else f"`{p.default}`" if p.default else "" for p in found]
+        notes = dict.fromkeys(p.notes for p in found if p)
+        rows.append((f"`{'.'.join(place)}`", *defaults, "; or: ".join(notes)))
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _as_the_first(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
+    """Is it what the group `sink` says already? Further destinations have the same keys."""
+    first = beside.get(("sink", p.key))
+    return p.group != "sink" and first is not None and (first.default, first.notes) == (p.default, p.notes)
 
 
 def documented(text: str) -> str:
@@ -64,7 +66,8 @@ def properties(
         ),
     ] = None,
     docs: Annotated[
-        bool, typer.Option("--docs", help="Write the tables of all of `jobs/` into docs/deploy.md instead.")
+        bool,
+        typer.Option("--docs", help="Write the tables of all of `jobs/` into docs/properties.md instead."),
     ] = False,
 ) -> None:
     """Show what an application can be told: its properties as -p takes them, their defaults, their meaning.

@@ -93,7 +93,7 @@ def _extract(x: Expressions, node: exp.Extract) -> Value:
         raise Located(f"EXTRACT knows {', '.join(known)}, got {unit}", offset(node))
     if value.type.kind not in ("TIMESTAMP", "DATE"):
         raise Located(f"EXTRACT takes a TIMESTAMP, got {value.type}", offset(node))
-    return Value(f"EXTRACT({unit} FROM {value.sql})", BIGINT, fails=value.fails)
+    return Value(f"EXTRACT({unit} FROM {value.sql})", BIGINT, fails=value.fails, small=unit != "EPOCH")
 
 
 @handles(exp.StrPosition)

@@ -24,10 +24,8 @@ class Property:
     Attributes
     ----------
     group, key : str
-    mandatory : bool
-        It has no default.
     default : str
-        What the application runs with unless told otherwise; empty: none.
+        What the application runs with unless it is given another; empty: none.
     notes : str
         What it means, and what it may be.
     kind : str
@@ -40,7 +38,6 @@ class Property:
 
     group: str
     key: str
-    mandatory: bool
     default: str
     notes: str
     kind: str = "text"
@@ -48,14 +45,10 @@ class Property:
     minimum: float | None = None
     maximum: float | None = None
 
-    @property
-    def row(self) -> tuple[str, str, str, str, str]:
-        return self.group, self.key, "Y" if self.mandatory else "", self.default, self.notes
-
 
 def properties_of(chosen: Application) -> Iterator[Property]:
     """Every property of an application, in the order of its models; raises ``SettingsError`` for a wrong default."""
-    yield Property("job", "name", True, chosen.name, "which application the package runs")
+    yield Property("job", "name", chosen.name, "which application the package runs")
     for group, outer in settings_model(chosen).model_fields.items():
         model = outer.annotation
         assert isinstance(model, type)
@@ -66,7 +59,6 @@ def properties_of(chosen: Application) -> Iterator[Property]:
             yield Property(
                 group,
                 key,
-                field.is_required(),
                 default,
                 _notes(model, key),
                 _kind(field.annotation),

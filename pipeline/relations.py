@@ -16,6 +16,8 @@ class Relation(Spec):
 
     name: Name
     note: str = ""
+    #: A step on the way to the next: neither shown nor tapped.
+    inner: bool = False
 
     @property
     def kind(self) -> str:

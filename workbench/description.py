@@ -17,6 +17,7 @@ from typing import Any
 from kda_sql.described_json import application
 from kda_sql.description import Described, DescriptionError, Input, Output, Reference, Schema, get, schema_of
 from kda_sql.importing import read, source_names
+from workbench import safety
 
 SQL, DESCRIPTION = "kda.sql", "application.json"
 #: Files that can be uploaded, by their ending.
@@ -88,6 +89,9 @@ def uploaded(name: str, text: str) -> Described:
         raise DescriptionError(f"required a file that ends in {', '.join(UPLOADS)}, got {name[-40:]!r}")
     if kind == ".tf" and _READS_FILES.search(text):
         raise DescriptionError("the SQL is in a file of its own: paste it, and describe its source by hand")
+    # JSON is read as YAML too.
+    for problem in safety.aliases({"description.yaml": text} if kind != ".tf" else {}):
+        raise DescriptionError(f"line {problem.line}: {problem.message}")
     with tempfile.TemporaryDirectory(prefix="kda-upload-") as folder:
         path = Path(folder) / f"description{kind}"
         path.write_text(text, encoding="utf-8")
