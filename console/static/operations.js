@@ -28,11 +28,12 @@ export function makeOperations(context) {
     h("section", { class: "card", "aria-labelledby": "log-title" },
       h("div", { class: "row" }, h("h3", { id: "log-title" }, "Log"), h("span", { class: "push" }), search), failure, lines),
     h("section", { class: "card", "aria-labelledby": "steps-title" }, h("h3", { id: "steps-title" }, "Steps"), steps),
-    h("section", { class: "card", "aria-labelledby": "properties-title" }, h("h3", { id: "properties-title" }, "Properties"), properties.element),
-    h("section", { class: "card", "aria-labelledby": "deploy-title" }, h("h3", { id: "deploy-title" }, "Deploy"), deploy.element),
-    h("section", { class: "card", "aria-labelledby": "care-title" }, h("h3", { id: "care-title" }, "Support and care"),
+    h("div", { class: "halves" },
+      h("section", { class: "card", "aria-labelledby": "deploy-title" }, h("h3", { id: "deploy-title" }, "Deploy"), deploy.element),
+      h("section", { class: "card", "aria-labelledby": "care-title" }, h("h3", { id: "care-title" }, "Support and care"),
       h("p", { class: "muted" }, "The bundle has versions, description, SQL, plan, settings without secrets, the last errors and the log’s end."),
-      h("div", { class: "row care" }, bundle, button("Duplicate", () => duplicate(context.application, context), { image: "copy" }), remove), trouble));
+      h("div", { class: "row care" }, bundle, button("Duplicate", () => duplicate(context.application, context), { image: "copy" }), remove), trouble)),
+    h("section", { class: "card", "aria-labelledby": "properties-title" }, h("h3", { id: "properties-title" }, "Properties"), properties.element));
 
   async function look() {
     if (asking || Date.now() - last < LOG_MS) return;

@@ -246,7 +246,10 @@ def test_no_other_origins_page_can_change_anything(page: Page, console: Console,
         return results;
     }"""
     assert page.evaluate(asked, console.url) == ["refused"] * 3
-    assert "kinesis-analytics-demo-stream" not in client("kinesis", console.endpoint).list_streams()["StreamNames"]
+    assert (
+        "kinesis-analytics-demo-stream"
+        not in client("kinesis", console.endpoint).list_streams()["StreamNames"]
+    )
 
 
 def test_a_lost_connection_shows(page: Page, console: Console) -> None:
