@@ -136,6 +136,25 @@ def test_what_a_delivery_stream_landed_is_discovered(ask: Ask, endpoint: str) ->
     found = discovered(ask, stream="landing", kind="firehose")
     assert (found["path"], found["formatted"]) == ("s3://lake/in/", [{"a": 1.0}, {"a": 2.0}])
     assert {"name": "landing", "kind": "firehose", "senders": []} in ask("GET", "/api/streams").json()
+    # Imported, an application that reads it knows where.
+    described = {
+        "ApplicationName": "lands",
+        "ApplicationCode": "CREATE STREAM X (A INTEGER);",
+        "Inputs": [
+            {
+                "NamePrefix": "SOURCE_SQL_STREAM",
+                "KinesisFirehoseInput": {
+                    "ResourceARN": "arn:aws:firehose:us-east-1:1:deliverystream/landing"
+                },
+                "InputSchema": found["schema"],
+            }
+        ],
+    }
+    origin = {"kind": "description", "text": json.dumps(described), "filename": "lands.json"}
+    assert ask("POST", "/api/applications", json={"name": "lands", "from": origin}).status_code == 201
+    files = ask("GET", "/api/applications/lands/document").json()["files"]
+    (source,) = json.loads(files["application.json"])["Inputs"]
+    assert source["KinesisFirehoseInput"] == {"ResourceARN": "landing", "Path": "s3://lake/in/"}
 
 
 def test_a_reference_table_s_file_is_discovered(ask: Ask, endpoint: str) -> None:
