@@ -11,9 +11,10 @@ from typing import Any
 from console import operations
 from console.applications import Applications
 from infra import flink
+from infra.sampling import landing_of
 from pipeline.application import DESCRIPTION
 from pipeline.settings import override
-from workbench import description, effect
+from workbench import description, effect, uploads
 from workbench.checked import Checked, check, written
 from workbench.names import NameRefused, application_name, files_of, is_file_of_application, stream_name
 from workbench.problems import Refused
@@ -93,8 +94,9 @@ class Workbench(Applications):
                 files["application.yaml"] = _OWN_STREAMS.sub("", files["application.yaml"])
             return found["form"], files
         if kind == "description":
-            described = description.uploaded(str(origin.get("filename")), str(origin.get("text")))
-            return "kda", description.files_of(described)
+            described = uploads.uploaded(str(origin.get("filename")), str(origin.get("text")))
+            files = uploads.files_of(described)
+            return "kda", uploads.landings(files, lambda name: landing_of(self.client("firehose"), name))
         if kind not in ("sql", "stream"):
             raise NameRefused("from.kind: must be one of sql, description, copy, stream")
         stream = origin.get("stream")
@@ -105,7 +107,7 @@ class Workbench(Applications):
         if not isinstance(sql, str):
             raise NameRefused("from.sql: required text")
         named = stream_name(stream) if stream else None
-        return "kda", description.files_of_sql(sql, named, schema)
+        return "kda", uploads.files_of_sql(sql, named, schema)
 
     def delete(self, name: str) -> None:
         """Remove an application made here, with its versions and its saved state."""

@@ -171,7 +171,10 @@ def _folder(title: str, page: Page, translation: Translation) -> tuple[dict[str,
         folder = {p.name: p.read_text(encoding="utf-8") for p in Path(made).iterdir()}
     tree = load(folder[pipeline.DESCRIPTION])
     tree["title"] = title
-    notes = list(translation.notes)
+    for source, path in zip(tree["sources"].values(), page.paths, strict=True):
+        source |= {"path": path} if path else {}
+    # Where a delivery stream lands is said in the description here.
+    notes = [note for note in translation.notes if "source.path" not in note]
     destinations: list[dict[str, Any]] = []
     streams = {n.upper(): r for n, r in translation.relation_of.items()} | translation.relation_of
     for target in page.targets:

@@ -314,3 +314,18 @@ def test_an_application_that_can_no_longer_be_read_spoils_nothing_else(ask: Ask,
 def test_an_address_is_no_path(ask: Ask, name: str) -> None:
     for method, what in (("GET", "document"), ("POST", "save"), ("GET", "bundle"), ("DELETE", "")):
         assert ask(method, f"/api/applications/{name}/{what}".rstrip("/")).status_code in (404, 405)
+
+
+def test_a_delivery_stream_is_read_where_it_lands(ask: Ask, tmp_path: Path) -> None:
+    document = made(ask)
+    tree = json.loads(document["files"]["application.json"])
+    del tree["Inputs"][0]["KinesisStreamsInput"]
+    tree["Inputs"][0]["KinesisFirehoseInput"] = {"ResourceARN": "landing"}
+    document["files"]["application.json"] = json.dumps(tree)
+    (problem,) = saved(ask, document).json()["problems"]
+    assert "required Path" in problem["message"]
+    tree["Inputs"][0]["KinesisFirehoseInput"]["Path"] = "s3://lake/in/"
+    document["files"]["application.json"] = json.dumps(tree)
+    assert saved(ask, document).status_code == 200
+    source = read(tmp_path / "applications" / "mine").sources["SOURCE_SQL_STREAM_001"]
+    assert (source.type, source.path) == ("firehose", "s3://lake/in/")
