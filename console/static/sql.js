@@ -170,7 +170,7 @@ export function makeSql(context) {
   const saveAndRun = () => working("run", async () => {
     const found = await look(false);
     const job = context.snapshot?.job;
-    const lost = found && !errorsOf(found).length && found.changes.some((c) => c.effect !== "same" && c.effect !== "new") && (job.resumable || isUp(job)) ? await planned() : [];
+    const lost = found && !errorsOf(found).length && draft.document.draft && draft.document.saved && (job.resumable || isUp(job)) ? await planned() : [];
     if (lost.length && !(await leaves(lost))) return;
     if (!(await keepVersion())) return;
     const { ok, body } = await post(of(draft.name, "/job/run"), lost.length ? { leave_state: true } : {});

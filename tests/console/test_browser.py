@@ -151,6 +151,8 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.keep("destination")
     page.press("Connect")
     page.step("SQL")
+    agree = page.locator("dialog").get_by_role("button", name="Leave it and run")
+    page.add_locator_handler(agree, lambda: agree.click())
     page.press("Save and run")
     page.see("#job-state", "Running")
     page.see("#job-facts div", "restored1")
