@@ -14,7 +14,9 @@ from rich.console import Console
 from cli import target
 from cli.groups import application
 from cli.shown import plain
+from console import deployments
 from console.controller import Controller
+from console.deployments import Deployments
 from console.guard import is_loopback
 from console.jobs import KDA, Job, LocalJob
 from console.managed import ManagedJob
@@ -133,9 +135,14 @@ def _workbench(
         return _local(a, str(endpoint), lambda: properties, standby)
 
     previews = Previews(made, shelf.folder / ".previews", previewed if endpoint else None)
+
+    def deployed(a: Application) -> list[str]:
+        return deployments.command(a, assignments(a.name))
+
+    deploying = Deployments(STATE / "console", None if endpoint else deployed)
     # What was made on the page is shown by its newest version, whether or not it was named.
     controllers = {name: make(a) for name, a in chosen.items() if name not in shelf}
-    return Workbench(controllers, shelf, made, make, groups, previews, standby)
+    return Workbench(controllers, shelf, made, make, groups, previews, standby, deploying)
 
 
 def _job(

@@ -1,7 +1,8 @@
 """A process with Flink at hand: it plans what it is asked to, and becomes a job when it is told to.
 
-``python -m cli.standby [ENDPOINT]``, asked in lines of JSON. ``{"folder", "state"}``, an application's folder and its
-newest saved state or null, is answered by a line, ``{"error"}`` or ``{"relations", "operators", "saved"}``.
+``python -m cli.standby [ENDPOINT]``, asked in lines of JSON. ``{"folder", "job"}``, an application's folder and the
+name of the job whose newest saved state counts, is answered by a line, ``{"error"}`` or ``{"relations", "operators",
+"saved"}``.
 ``{"run", "log"}``, the words of a `kda` command and a file for what it prints, is the last line: the process goes on as
 that command, seconds ahead of a new one, whose JVM would have to start. It ends with its standard input, so with
 whoever asks.
@@ -9,17 +10,20 @@ whoever asks.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from infra import flink
 
+_TRIES = 5
 #: No service is asked anything while planning.
 _NOWHERE = "http://127.0.0.1:1"
 
@@ -37,13 +41,15 @@ def main(endpoint: str | None) -> None:
             _become(asked["run"], Path(asked["log"]))
         try:
             answer = planned(**asked)
-        except Exception as error:  # the asker shows it: whatever Flink throws is one
-            answer = {"error": str(error) or type(error).__name__}
+        except ValueError as error:  # ours, a line for each fault
+            answer = {"error": str(error)}
+        except Exception as error:  # whatever Flink throws has its reason at the end of a long chain
+            answer = {"error": flink.cause(str(error)) or type(error).__name__}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
-def planned(folder: str, state: str | None) -> dict[str, Any]:
+def planned(folder: str, job: str) -> dict[str, Any]:
     """What Flink makes of an application."""
     from pipeline.application import read
     from pipeline.environment import table_environment
@@ -60,8 +66,20 @@ def planned(folder: str, state: str | None) -> dict[str, Any]:
         return {
             "relations": {name: pipeline.columns(name) for name in application.shown},
             "operators": {o.id: o.uid or o.name for o in pipeline.operators()},
-            "saved": sorted(saved_operators(state)) if state else [],
+            "saved": sorted(_newest(job, saved_operators)),
         }
+
+
+def _newest(job: str, saved_operators: Callable[[str], set[str]]) -> set[str]:
+    """Ids of the operators in a job's newest saved state; none where it has none."""
+    for _ in range(_TRIES):
+        state = flink.last_state(job)
+        if state is None:
+            return set()
+        # While the job runs, the next checkpoint takes the last one's place.
+        with contextlib.suppress(Exception):
+            return saved_operators(state)
+    return set()
 
 
 def _become(words: list[str], log: Path) -> None:
@@ -77,7 +95,9 @@ def _become(words: list[str], log: Path) -> None:
 
 
 def _end_with_the_asker() -> None:
-    sys.stdin.buffer.read()
+    # Not by Python's own buffer: who waits there when the process ends, aborts it.
+    while os.read(0, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from console.controller import Controller
+from console.deployments import Deployments
 from console.previews import Previews
 from console.standby import Standby
-from pipeline.application import Application, read
+from pipeline.application import Application, ApplicationError, read
 from pipeline.catalog import JOBS
 from workbench.shelf import Form, Shelf, ShelfError
 
@@ -36,6 +37,8 @@ class Applications:
         None: there can be none.
     standby : Standby or None
         None: one that only plans.
+    deployments : Deployments or None
+        None: there can be none.
     """
 
     def __init__(
@@ -47,14 +50,18 @@ class Applications:
         groups: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda name: {},
         previews: Previews | None = None,
         standby: Standby | None = None,
+        deployments: Deployments | None = None,
     ) -> None:
         self.controllers = controllers
         self.shelf = shelf
         self.client = client
         self.previews = previews or Previews(client, shelf.folder / ".previews", None)
         self.standby = standby or Standby()
+        self.deployments = deployments or Deployments(shelf.folder / ".deployments", None)
         self._make = make
-        self._groups = groups
+        self.groups = groups
+        #: Why the newest version of an application can't be read.
+        self.broken: dict[str, str] = {}
         self._shown: dict[str, int] = {}
         self._lock = threading.RLock()
 
@@ -80,11 +87,16 @@ class Applications:
                 return
             folder = self.shelf.running_folder(name)
             assert folder is not None
-            application = read(folder)
+            try:
+                application = read(folder)
+            except ApplicationError as error:  # saved by another version of this program, perhaps
+                self.broken[name] = str(error)
+                return
+            self.broken.pop(name, None)
             if controller is None:
                 self.controllers[name] = self._make(application)
             else:
-                controller.take(application, self._groups(name))
+                controller.take(application, self.groups(name))
             self._shown[name] = newest.number
 
     def controller(self, name: str) -> Controller:
@@ -94,6 +106,8 @@ class Applications:
         try:
             return self.controllers[name]
         except KeyError:
+            if name in self.broken:
+                raise ShelfError(f"{name} can't be read: {self.broken[name]}") from None
             if name in self.shelf:
                 raise ShelfError(f"{name} was never saved: there is nothing to run yet") from None
             raise Unknown(f"application must be one of {', '.join(self.names())}") from None
@@ -101,7 +115,9 @@ class Applications:
     def described(self) -> Iterator[dict[str, Any]]:
         """Every application, as the page lists it."""
         for name in self.names():
-            about = {"origin": self.origin(name), "form": self.form(name)}
+            about: dict[str, Any] = {"origin": self.origin(name), "form": self.form(name)}
+            if about["origin"] == "own":
+                about["draft"] = self.shelf.draft(name).is_draft
             controller = self.controllers.get(name)
             if controller is not None:
                 yield controller.described() | about
@@ -113,7 +129,7 @@ class Applications:
                     "label": title,
                     "errors": "error_stream",
                     "flow": {"stages": [], "edges": []},
-                    "problem": "",
+                    "problem": self.broken.get(name, ""),
                     "running": False,
                 } | about
 

@@ -14,6 +14,7 @@ from console.resources import resources
 from console.results import Results
 from console.row_buffer import RowBuffer
 from console.senders import Senders
+from console.steps import Steps
 from pipeline.application import ERRORS, Application
 
 #: Rows of the chosen relation, and errors, on the page.
@@ -39,6 +40,8 @@ class Controller:
         As it is shown.
     found : Resources
         Its streams and destinations.
+    steps : Steps
+        How its job's time goes.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Controller:
     def _open(self, application: Application, groups: Mapping[str, Mapping[str, str]] | None) -> None:
         client = self._client
         self.application = application
+        self.steps = Steps(application.name)
         self.found = resources(application, groups)
         self.feed = Feed(application, lambda: client("kinesis"), found=self.found)
         self.senders = Senders(application, self.found, lambda: client("kinesis"))
@@ -106,7 +110,8 @@ class Controller:
             "application": self.application.name,
             "time": now,
             "ready": self.feed.ready.is_set(),
-            "problem": self.feed.problem,
+            # While a job starts, the streams of its taps may still be made.
+            "problem": "" if self.job.view.health.state == "starting" else self.feed.problem,
             "unreadable": unreadable,
             "job": self.job.view.as_json(),
             "flow": flow,

@@ -21,6 +21,8 @@ _LIBC = ctypes.CDLL(None)
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 60.0
 _LOG_BYTES = 20_000
+#: What `kda run` says where it can't take a savepoint, and none is needed.
+_NOTHING_DONE = "--resume goes on from the state before"
 #: Before the words of a `kda` command.
 KDA = (sys.executable, "-m", "cli.main")
 #: What the page shows of a job that runs.
@@ -133,14 +135,14 @@ class LocalJob:
         with self._lock:
             if self._wanted or self._alive() or self._look(self._name).url:
                 raise JobError("the job runs already")
-            options = ["--resume"] if resume else []
-            self._wanted = [*self._command(), *options, *(["--yes"] if resume and leave_state else [])]
+            options = ["--resume", *(["--yes"] if leave_state else [])] if resume else []
+            self._wanted = [*self._command(), *options]
             self._stopping_since = None
             self._view = JobView(replace(self._view.health, state="starting", reason=""), "start")
         self._wake.set()
 
     def run(self, leave_state: bool = False) -> None:
-        """Let the job be what it is now: stop it with a savepoint if it runs, and go on from its newest state.
+        """Let the job be what its command is now: stop it with a savepoint if it runs, go on from its newest state.
 
         Raises
         ------
@@ -151,8 +153,8 @@ class LocalJob:
             runs = self._alive() or self._look(self._name).url is not None
         if not runs:
             self.start(True, leave_state)
-            return
-        self.stop(and_then=[*self._command(), "--resume", *(["--yes"] if leave_state else [])])
+        else:
+            self.stop(and_then=[*self._command(), "--resume", *(["--yes"] if leave_state else [])])
 
     def stop(self, and_then: Sequence[str] = ()) -> None:
         """Ask the job to stop with a savepoint, whoever started it.
@@ -252,7 +254,9 @@ class LocalJob:
             and self._view.health.url is None
             and not self._stopping_since
         ):
-            if self._view.health.state == "stopped" and not self._view.trouble:
+            # A job that did nothing yet has no savepoint, and needs none: the state before is kept.
+            in_order = not self._view.trouble or _NOTHING_DONE in self._view.trouble
+            if self._view.health.state == "stopped" and in_order:
                 self._wanted = self._following
                 self._view = JobView(replace(self._view.health, state="starting"), "start")
                 self._wake.set()
@@ -270,12 +274,11 @@ class LocalJob:
         asked, self._stopping_since = self._stopping_since, None
         if found.state == "lost" or code < 0:
             signal_name = f" by signal {-code}" if code < 0 else ""
-            return JobView(
-                replace(found, state="killed"), trouble=f"The job's process was killed{signal_name}."
-            )
+            killed = replace(found, state="killed")
+            return JobView(killed, trouble=f"The job's process was killed{signal_name}.")
         if code and not asked:
-            words, left = self._last_words(), self._left_behind()
-            return JobView(replace(found, state="failed"), trouble=words, left_behind=left)
+            failed = replace(found, state="failed")
+            return JobView(failed, trouble=self._last_words(), left_behind=self._left_behind())
         if self._view.health.state == "stopping" and "no savepoint" in (words := self._last_words()):
             return JobView(found, trouble=words)
         return replace(self._view, health=found, asked="") if self._view.trouble else JobView(found)
@@ -292,6 +295,6 @@ class LocalJob:
         """The last lines of what the process printed."""
         try:
             text = self.log.read_bytes()[-_LOG_BYTES:].decode("utf-8", errors="replace")
+            return text.rstrip().splitlines()
         except OSError:
             return []
-        return text.rstrip().splitlines()

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from console import operations
+from console import deployments, operations
 from console.asked import body, route
 from console.workbench import Workbench
 from workbench import language
@@ -41,6 +41,21 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         headers = {"content-disposition": f'attachment; filename="{controller.application.name}-bundle.zip"'}
         return Response(made, media_type="application/zip", headers=headers)
 
+    async def steps(request: Request) -> Response:
+        controller = await run_in_threadpool(workbench.shown, request.path_params["name"], _preview(request))
+        return JSONResponse(await run_in_threadpool(controller.steps.shown, controller.application.shown))
+
+    async def deployment(request: Request) -> Response:
+        name = request.path_params["name"]
+        controller = await run_in_threadpool(workbench.controller, name)
+        plan = await run_in_threadpool(deployments.planned, controller.application, workbench.groups(name))
+        return JSONResponse(plan | {"state": workbench.deployments.state(name)})
+
+    async def deploy(request: Request) -> Response:
+        controller = await run_in_threadpool(workbench.controller, request.path_params["name"])
+        await run_in_threadpool(workbench.deployments.start, controller.application)
+        return JSONResponse({})
+
     async def known(request: Request) -> Response:
         return JSONResponse(language.known())
 
@@ -50,6 +65,9 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         route(f"{at}/properties", put_properties, "PUT"),
         route(f"{at}/log", log),
         route(f"{at}/bundle", bundle),
+        route(f"{at}/steps", steps),
+        route(f"{at}/deploy", deployment),
+        route(f"{at}/deploy", deploy, "POST"),
         route("/api/language", known),
     ]
 

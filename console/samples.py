@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +26,7 @@ from udfs.record_format import RecordFormat
 
 #: Samples kept, for all open pages.
 _MOST_SAMPLES = 20
-_RECORDS, _SECONDS, _SINCE = 100, 4.0, 300.0
+_RECORDS, _SECONDS, _SINCE, _QUIET = 100, 5.0, 300.0, 1.5
 _MOST_TEXT = 2000
 _MOST_ROWS = 500
 
@@ -46,7 +46,16 @@ class Samples:
         self._lock = threading.Lock()
 
     def discover(self, name: str, kind: str = "kinesis", preprocess: str | None = None) -> dict[str, Any]:
-        """Sample a stream, or what a delivery stream landed, and infer its schema; some seconds.
+        """Sample a stream and infer its schema; some seconds.
+
+        Parameters
+        ----------
+        name : str
+            Of a stream, of a delivery stream, or the path of an object.
+        kind : {"kinesis", "firehose", "s3"}
+            ``firehose``: what the delivery stream landed is sampled; ``s3``: a reference table's file is.
+        preprocess : str or None
+            A function that the records pass first.
 
         Raises
         ------
@@ -56,9 +65,13 @@ class Samples:
         if kind == "firehose":
             path = sampling.landing_of(self._client("firehose"), name)
             sampled = sampling.landed(self._client("s3"), path, _RECORDS)
+        elif kind == "s3":
+            path, preprocess = name, None
+            data = sampling.stored(self._client("s3"), name)
+            sampled = [StreamRecord(data, datetime.now(UTC), name, "")]
         else:
             path = None
-            sampled = sampling.sample(self._client("kinesis"), name, _RECORDS, _SECONDS, _SINCE)
+            sampled = sampling.sample(self._client("kinesis"), name, _RECORDS, _SECONDS, _SINCE, _QUIET)
         records: list[bytes] = [r.data for r in sampled]
         failed: list[dict[str, str]] = []
         if preprocess:
@@ -71,7 +84,7 @@ class Samples:
         answer: dict[str, Any] = {
             "sample": id_,
             "path": path,
-            "raw": [_shown(r.data) for r in sampled],
+            "raw": [_shown(r.data) for r in sampled] if kind != "s3" else _lines(sampled[0].data),
             "schema": None,
             "columns": [],
             "formatted": [],
@@ -89,6 +102,7 @@ class Samples:
             "schema": schema,
             "columns": notes,
             "left_out": list(found.left_out),
+            "header": found.header,
             "formatted": decoded["formatted"],
             "errors": failed + decoded["errors"],
         }
@@ -169,6 +183,10 @@ def _decoder(schema: Schema) -> tuple[RecordDecoder, list[str]]:
         return RecordDecoder(columns, form), [c.name for c in columns]
     except ValueError as error:
         raise DescriptionError(str(error)) from None
+
+
+def _lines(data: bytes) -> list[str]:
+    return [_shown(line) for line in data.splitlines()[:_RECORDS]]
 
 
 def _error(record: bytes, name: str, message: str) -> dict[str, str]:

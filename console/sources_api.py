@@ -15,6 +15,7 @@ from console.asked import BodyError, body, route
 from console.samples import Samples
 from console.streams import Streams
 from workbench.names import stream_name
+from workbench.safety import is_remote
 
 
 def routes(client: Callable[[str], Any], samples: Samples, known: Streams) -> list[BaseRoute]:
@@ -47,7 +48,10 @@ def routes(client: Callable[[str], Any], samples: Samples, known: Streams) -> li
 
     async def discover(request: Request) -> Response:
         asked = await body(request)
-        name, kind = stream_name(asked.get("stream")), _text(asked, "kind", "kinesis")
+        kind = _text(asked, "kind", "kinesis")
+        if kind not in ("kinesis", "firehose", "s3"):
+            raise BodyError(f"kind must be kinesis, firehose or s3, got {kind[:40]!r}")
+        name = _path(asked) if kind == "s3" else stream_name(asked.get("stream"))
         function = asked.get("preprocess")
         found = await run_in_threadpool(samples.discover, name, kind, str(function) if function else None)
         return JSONResponse(found)
@@ -86,6 +90,13 @@ def _text(asked: dict[str, Any], key: str, default: str = "") -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= 1000:
         raise BodyError(f"{key}: required text, got {str(value)[:40]!r}")
     return value
+
+
+def _path(asked: dict[str, Any]) -> str:
+    path = _text(asked, "path")
+    if not is_remote(path):
+        raise BodyError(f"path must look like s3://bucket/key, got {path[:60]!r}")
+    return path
 
 
 def _rate(asked: dict[str, Any], default: float) -> float:

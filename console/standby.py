@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from infra import flink
 from workbench.checked import Checked, written
 from workbench.problems import Refused, at, of_lines
 
@@ -77,7 +76,7 @@ class Standby:
             folder.mkdir()
             written(checked, folder)
             try:
-                answer = self._asked({"folder": str(folder), "state": flink.last_state(name)})
+                answer = self._asked({"folder": str(folder), "job": name})
             except (OSError, ValueError, StandbyError):
                 self._end()
                 raise

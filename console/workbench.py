@@ -11,9 +11,10 @@ from typing import Any
 from console import operations
 from console.applications import Applications
 from infra import flink
+from infra.sampling import landing_of
 from pipeline.application import DESCRIPTION
 from pipeline.settings import override
-from workbench import description, effect
+from workbench import description, effect, uploads
 from workbench.checked import Checked, check, written
 from workbench.names import NameRefused, application_name, files_of, is_file_of_application, stream_name
 from workbench.problems import Refused
@@ -93,8 +94,9 @@ class Workbench(Applications):
                 files["application.yaml"] = _OWN_STREAMS.sub("", files["application.yaml"])
             return found["form"], files
         if kind == "description":
-            described = description.uploaded(str(origin.get("filename")), str(origin.get("text")))
-            return "kda", description.files_of(described)
+            described = uploads.uploaded(str(origin.get("filename")), str(origin.get("text")))
+            files = uploads.files_of(described)
+            return "kda", uploads.landings(files, lambda name: landing_of(self.client("firehose"), name))
         if kind not in ("sql", "stream"):
             raise NameRefused("from.kind: must be one of sql, description, copy, stream")
         stream = origin.get("stream")
@@ -105,7 +107,7 @@ class Workbench(Applications):
         if not isinstance(sql, str):
             raise NameRefused("from.sql: required text")
         named = stream_name(stream) if stream else None
-        return "kda", description.files_of_sql(sql, named, schema)
+        return "kda", uploads.files_of_sql(sql, named, schema)
 
     def delete(self, name: str) -> None:
         """Remove an application made here, with its versions and its saved state."""
@@ -114,6 +116,7 @@ class Workbench(Applications):
             controller = self.controllers.get(name)
             if controller is not None and (controller.runs or controller.job.view.asked):
                 raise ShelfError(f"{name} runs: stop it first")
+            self.previews.stop(name)
             self.shelf.delete(name)
             self._shown.pop(name, None)
             self.controllers.pop(name, None)
@@ -150,7 +153,7 @@ class Workbench(Applications):
     def plan(self, name: str, files: object) -> tuple[Checked, dict[str, Any]]:
         """What Flink makes of files, and what becomes of saved state; seconds. Raises `Refused` for what it refuses."""
         found = self.check(name, files)
-        if found.errors:
+        if not found.folder:
             raise Refused(found.problems)
         planned = self.standby.plan(name, found, description.SQL if self.form(name) == "kda" else DESCRIPTION)
         known = flink.known_operators(name) | planned["operators"]
@@ -177,12 +180,18 @@ class Workbench(Applications):
         ]
         return found, {"relations": relations, "state": state}
 
-    def save(self, name: str, files: object, revision: object, note: object) -> int:
-        """Make a version that runs at the next start; raises `Refused` for files with errors."""
+    def save(self, name: str, files: object, revision: object, note: object, leave_out: bool = False) -> int:
+        """Make a version that runs at the next start; raises `Refused` for files with errors.
+
+        Parameters
+        ----------
+        leave_out : bool
+            Take a program whose only errors are pumps that can't be translated, without them.
+        """
         self._own(name)
         kept = files_of(files)
         found = check(name, *self.shelf.about(name), kept)
-        if found.errors:
+        if found.errors and not (leave_out and found.folder):
             raise Refused(found.problems)
         text = note.strip()[:500] if isinstance(note, str) else ""
         number = self.shelf.save(name, kept, _revision(revision), text, lambda folder: written(found, folder))
@@ -193,18 +202,18 @@ class Workbench(Applications):
         """Keep properties for the next start of an application; raises ``SettingsError``."""
         controller = self.controller(name)
         kept = self.shelf.properties(name)
-        own = {f"{g}.{k}": v for g, keys in self._groups(name).items() for k, v in keys.items()}
+        own = {f"{g}.{k}": v for g, keys in self.groups(name).items() for k, v in keys.items()}
         started_with = override({}, [f"{k}={v}" for k, v in own.items() if kept.get(k) != v])
         self.shelf.put_properties(name, operations.assigned(controller, given, started_with))
         if not controller.runs:
-            controller.take(controller.application, self._groups(name))
+            controller.take(controller.application, self.groups(name))
 
-    def preview(self, name: str, files: object) -> None:
-        """Run files on the live stream with the destinations off; raises `Refused` for files with errors."""
+    def preview(self, name: str, files: object, leave_out: bool = False) -> None:
+        """Run files on the live stream with the destinations off; raises `Refused` as :meth:`save`."""
         found = self.check(name, files)
-        if found.errors:
+        if found.errors and not (leave_out and found.folder):
             raise Refused(found.problems)
-        groups = {g: v for g, v in self._groups(name).items() if g not in _destinations_of(found)}
+        groups = {g: v for g, v in self.groups(name).items() if g not in _destinations_of(found)}
         self.previews.start(name, found, groups)
 
     def _own(self, name: str) -> None:

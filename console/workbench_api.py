@@ -55,6 +55,7 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
             "problems": [p.as_json() for p in found.problems],
             "relations": found.relations,
             "statements": found.statements,
+            "left_out": list(found.left_out),
             "migration": found.migration or None,
             "changes": workbench.changes(_name(request), found),
         }
@@ -70,9 +71,8 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
 
     async def save(request: Request) -> Response:
         asked = await body(request)
-        number = await run_in_threadpool(
-            workbench.save, _name(request), asked.get("files"), asked.get("revision"), asked.get("note")
-        )
+        given = (asked.get("files"), asked.get("revision"), asked.get("note"), asked.get("leave_out") is True)
+        number = await run_in_threadpool(workbench.save, _name(request), *given)
         revision = (await run_in_threadpool(workbench.document, _name(request)))["revision"]
         return JSONResponse({"number": number, "revision": revision, "problems": []})
 
@@ -106,7 +106,9 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         if what == "stop":
             await run_in_threadpool(workbench.previews.stop, name)
         else:
-            await run_in_threadpool(workbench.preview, name, (await body(request)).get("files"))
+            asked = await body(request)
+            leave_out = asked.get("leave_out") is True
+            await run_in_threadpool(workbench.preview, name, asked.get("files"), leave_out)
         return JSONResponse({})
 
     async def rows(request: Request) -> Response:

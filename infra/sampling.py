@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +15,23 @@ _MOST_OBJECTS, _MOST_BYTES = 20, 1_000_000
 _MOST_PAGES = 20
 
 
-def sample(kinesis: Any, stream: str, records: int, seconds: float, since: float) -> list[StreamRecord]:
-    """The newest records of a stream, those of the last ``since`` seconds too; waits ``seconds`` for them at most.
+def sample(
+    kinesis: Any, stream: str, records: int, seconds: float, since: float, quiet: float = math.inf
+) -> list[StreamRecord]:
+    """The newest records of a stream, those of the last ``since`` seconds too.
+
+    Parameters
+    ----------
+    kinesis : boto3 client
+    stream : str
+    records : int
+        At most so many.
+    seconds : float
+        Wait so long for them at most.
+    since : float
+        Take those of so many seconds before, too.
+    quiet : float
+        Wait no more once there are some, and none came for so many seconds.
 
     Raises
     ------
@@ -25,7 +41,7 @@ def sample(kinesis: Any, stream: str, records: int, seconds: float, since: float
         There is no such stream, or it can't be read.
     """
     start = datetime.now(UTC) - timedelta(seconds=since)
-    found = _read(StreamReader(kinesis, stream, start), records, seconds)
+    found = _read(StreamReader(kinesis, stream, start), records, seconds, quiet)
     if not found:
         raise DiscoveryError(
             f"stream {stream}: no record came within {seconds:g} s, and none in the {since:g} s before: "
@@ -34,12 +50,15 @@ def sample(kinesis: Any, stream: str, records: int, seconds: float, since: float
     return found
 
 
-def _read(reader: StreamReader, records: int, seconds: float) -> list[StreamRecord]:
+def _read(reader: StreamReader, records: int, seconds: float, quiet: float) -> list[StreamRecord]:
     found: list[StreamRecord] = []
-    deadline = time.monotonic() + seconds
+    newest = time.monotonic()
+    deadline = newest + seconds
     while True:
-        found += reader.read(records)
-        if len(found) >= records or time.monotonic() >= deadline:
+        new, now = reader.read(records), time.monotonic()
+        found += new
+        newest = now if new else newest
+        if len(found) >= records or now >= deadline or (found and now - newest >= quiet):
             return found[-records:]
         time.sleep(READ_SECONDS)
 
@@ -61,6 +80,24 @@ def landing_of(firehose: Any, delivery_stream: str) -> str:
             prefix = str(s3.get("Prefix") or "").partition("!{")[0]
             return f"s3://{s3['BucketARN'].rpartition(':')[2]}/{prefix}"
     raise DiscoveryError(f"delivery stream {delivery_stream}: required one that delivers to S3")
+
+
+def stored(s3: Any, path: str) -> bytes:
+    """What an object holds, a reference table's file for one: its first megabyte, in whole lines.
+
+    Raises
+    ------
+    DiscoveryError
+        It is empty.
+    """
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    found = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_MOST_BYTES - 1}")
+    data: bytes = found["Body"].read()
+    if len(data) == _MOST_BYTES:
+        data = data[: data.rfind(b"\n") + 1] or data
+    if not data.strip():
+        raise DiscoveryError(f"{path}: is empty")
+    return data
 
 
 def landed(s3: Any, path: str, records: int) -> list[StreamRecord]:

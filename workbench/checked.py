@@ -26,6 +26,7 @@ from workbench.description import DESCRIPTION, SQL, Page, page_of
 from workbench.names import MOST_SQL
 from workbench.problems import Problem, Refused, at, of_lines
 from workbench.shelf import Form
+from workbench.verdicts import relations_of, statements_of
 
 _HEADER = (
     "# Made of kda.sql and application.json on the page; MIGRATION.md says what became of each statement.\n"
@@ -41,7 +42,9 @@ class Checked:
     problems : tuple of Problem
         Errors and notes.
     folder : dict
-        The files of the folder that runs; empty where there are errors.
+        The files of the folder that runs; empty where there is none to be made.
+    left_out : tuple of str
+        Pumps that can't be translated, each an error among the problems; what is made is without them.
     application : Application or None
         The same, read.
     relations : list of dict
@@ -54,6 +57,7 @@ class Checked:
 
     problems: tuple[Problem, ...]
     folder: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     application: Application | None = None
     relations: list[dict[str, Any]] = field(default_factory=list)
     statements: list[dict[str, Any]] = field(default_factory=list)
@@ -102,7 +106,7 @@ def _of_flink(name: str, files: Mapping[str, str]) -> Checked:
         for n, r in application.references.items()
     ]
     relations += [{"name": n, "kind": kind, "columns": []} for n, kind in kinds.items()]
-    return Checked((), dict(files), application, relations)
+    return Checked((), dict(files), (), application, relations)
 
 
 def _of_kda(name: str, title: str, files: Mapping[str, str]) -> Checked:
@@ -123,17 +127,20 @@ def _of_kda(name: str, title: str, files: Mapping[str, str]) -> Checked:
     folder, notes = _folder(title, page, translation)
     application = _application(name, files, folder, DESCRIPTION)
     problems = [at(files, DESCRIPTION, *_place(files, n), n, "note") for n in notes]
-    statements = _statements(translation)
+    statements = statements_of(translation)
     for statement in statements:
         problems += [
             at(files, SQL, statement["line"], 1, f"{statement['name']}: {note}", "note")
             for note in statement["notes"]
         ]
+    refused = translation.plan.refused
+    problems += {at(files, SQL, p.line, p.column, p.message) for found in refused.values() for p in found}
     return Checked(
-        tuple(problems),
+        tuple(sorted(problems, key=lambda p: (p.file != SQL, p.line, p.column))),
         folder,
+        tuple(refused),
         application,
-        _relations(translation),
+        relations_of(translation),
         statements,
         folder.get("MIGRATION.md", ""),
     )
@@ -164,7 +171,10 @@ def _folder(title: str, page: Page, translation: Translation) -> tuple[dict[str,
         folder = {p.name: p.read_text(encoding="utf-8") for p in Path(made).iterdir()}
     tree = load(folder[pipeline.DESCRIPTION])
     tree["title"] = title
-    notes = list(translation.notes)
+    for source, path in zip(tree["sources"].values(), page.paths, strict=True):
+        source |= {"path": path} if path else {}
+    # Where a delivery stream lands is said in the description here.
+    notes = [note for note in translation.notes if "source.path" not in note]
     destinations: list[dict[str, Any]] = []
     streams = {n.upper(): r for n, r in translation.relation_of.items()} | translation.relation_of
     for target in page.targets:
@@ -216,7 +226,7 @@ def _application(name: str, files: Mapping[str, str], folder: Mapping[str, str],
     queries = {
         file.removesuffix(".sql"): body.strip().rstrip(";")
         for file, body in sorted(folder.items())
-        if file.endswith(".sql") and file != SQL
+        if file.endswith(".sql")
     }
     try:
         tree = load(text)
@@ -245,57 +255,3 @@ def _application(name: str, files: Mapping[str, str], folder: Mapping[str, str],
                     of_lines(files, f"{view}.sql: {parameter} is no property of this application", blamed)
                 )
     return application
-
-
-def _statements(translation: Translation) -> list[dict[str, Any]]:
-    plan, program = translation.plan, translation.program
-    found = [
-        {
-            "name": pump.name,
-            "kind": "pump",
-            "line": pump.statement.line,
-            "verdict": "same but" if plan.notes.get(pump.name) else "same",
-            "notes": list(plan.notes.get(pump.name) or ()),
-        }
-        for pump in program.pumps
-    ]
-    found += [
-        {
-            "name": stream.name,
-            "kind": "stream",
-            "line": stream.statement.line,
-            "verdict": "same",
-            "notes": ["not filled by any pump: no rows"] if stream.name in plan.empty else [],
-        }
-        for stream in program.streams.values()
-    ]
-    found += [
-        {
-            "name": " ".join(statement.text.split())[:60],
-            "kind": "statement",
-            "line": statement.line,
-            "verdict": "not translated",
-            "notes": [why],
-        }
-        for statement, why in program.left_out
-    ]
-    return sorted(found, key=lambda s: (s["line"], s["name"]))
-
-
-def _relations(translation: Translation) -> list[dict[str, Any]]:
-    def columns(types: Mapping[str, Any]) -> list[dict[str, str]]:
-        return [{"name": name, "type": str(type_)} for name, type_ in types.items()]
-
-    found = [
-        {"name": name, "kind": "source", "columns": columns(r.columns)}
-        for name, r in translation.sources.items()
-    ]
-    found += [
-        {"name": name, "kind": "reference", "columns": columns(r.columns)}
-        for name, r in translation.references.items()
-    ]
-    found += [
-        {"name": name, "kind": "stream", "columns": columns(stream.columns)}
-        for name, stream in translation.program.streams.items()
-    ]
-    return found

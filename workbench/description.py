@@ -1,36 +1,25 @@
 """A KDA application as the page edits it: its SQL in ``kda.sql``, everything else in ``application.json``.
 
 ``application.json`` has the parts of describe-application by their names there, and what KDA had not: destinations in
-S3 and DynamoDB, a destination's key, senders. What was uploaded in any form comes out in this one.
+S3 and DynamoDB, a destination's key, where a delivery stream lands, senders. What was uploaded in any
+form comes out in this one.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from kda_sql.described_json import application
-from kda_sql.description import Described, DescriptionError, Input, Output, Reference, Schema, get, schema_of
-from kda_sql.importing import read, source_names
+from kda_sql.description import Described, DescriptionError, get
+from workbench import safety
 
 SQL, DESCRIPTION = "kda.sql", "application.json"
-#: Files that can be uploaded, by their ending.
-UPLOADS = (".json", ".yaml", ".yml", ".template", ".tf")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-#: What a Terraform file may read of the machine it is read on.
-_READS_FILES = re.compile(r"\b(?:template)?file(?:base64|set|exists)?\s*\(")
-_KEYS = {
-    "Title",
-    "Inputs",
-    "Outputs",
-    "ReferenceDataSources",
-    "Senders",
-}
+_KEYS = {"Inputs", "Outputs", "ReferenceDataSources", "Senders"}
 
 
 @dataclass(frozen=True)
@@ -66,72 +55,16 @@ class Page:
     described : Described
         Without its outputs.
     targets : tuple of Target
+    paths : tuple of str or None
+        Of each input, where a delivery stream lands what it reads.
     senders : tuple of dict
         ``label``, ``template`` (a name of the generator's), or ``text`` of a template, and ``rate``.
     """
 
     described: Described
     targets: tuple[Target, ...] = ()
+    paths: tuple[str | None, ...] = ()
     senders: tuple[dict[str, Any], ...] = ()
-
-
-def uploaded(name: str, text: str) -> Described:
-    """The application that an uploaded file describes.
-
-    Raises
-    ------
-    DescriptionError
-        It describes none, or several, or reads other files.
-    """
-    kind = Path(name).suffix.lower()
-    if kind not in UPLOADS:
-        raise DescriptionError(f"required a file that ends in {', '.join(UPLOADS)}, got {name[-40:]!r}")
-    if kind == ".tf" and _READS_FILES.search(text):
-        raise DescriptionError("the SQL is in a file of its own: paste it, and describe its source by hand")
-    with tempfile.TemporaryDirectory(prefix="kda-upload-") as folder:
-        path = Path(folder) / f"description{kind}"
-        path.write_text(text, encoding="utf-8")
-        try:
-            found = read(path)
-        except DescriptionError as error:
-            raise DescriptionError(str(error).replace(str(path), "the file")) from None
-    if len(found) > 1:
-        names = ", ".join(d.name for d in found)
-        raise DescriptionError(f"the file describes {names}: upload a file for each")
-    return found[0]
-
-
-def files_of(described: Described) -> dict[str, str]:
-    """The two files of an application that was described elsewhere."""
-    tree = {
-        "Inputs": [_input(i) for i in described.inputs],
-        "Outputs": [_output(o) for o in described.outputs],
-        "ReferenceDataSources": [_reference(r) for r in described.references],
-    }
-    return {SQL: described.sql.replace("\r\n", "\n"), DESCRIPTION: as_text(tree)}
-
-
-def files_of_sql(sql: str, stream: str | None, schema: Any) -> dict[str, str]:
-    """The two files of an application of SQL alone: its sources by their names in it.
-
-    Raises
-    ------
-    DescriptionError
-        `schema` is no InputSchema.
-    """
-    columns = schema_of(schema) if schema else Schema(())
-    names = tuple(source_names(sql)) if sql.strip() else ("SOURCE_SQL_STREAM_001",)
-    tree: dict[str, Any] = {
-        "Inputs": [_input(Input((name,), columns, stream)) for name in names],
-        "Outputs": [],
-        "ReferenceDataSources": [],
-    }
-    return {SQL: sql, DESCRIPTION: as_text(tree)}
-
-
-def as_text(tree: Mapping[str, Any]) -> str:
-    """``application.json`` of its tree."""
-    return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
 
 
 def page_of(name: str, files: Mapping[str, str]) -> Page:
@@ -165,7 +98,10 @@ def page_of(name: str, files: Mapping[str, str]) -> Page:
                 raise DescriptionError(
                     f"InAppStreamNames: required letters, digits and _, got {source[:60]!r}"
                 )
-    return Page(described, targets, tuple(_sender(s, n) for n, s in enumerate(_list(tree, "Senders"), 1)))
+    paths = tuple(_path(each, f"input {n}") for n, each in enumerate(_list(tree, "Inputs"), 1))
+    return Page(
+        described, targets, paths, tuple(_sender(s, n) for n, s in enumerate(_list(tree, "Senders"), 1))
+    )
 
 
 def _list(tree: Mapping[str, Any], key: str) -> list[Any]:
@@ -175,56 +111,17 @@ def _list(tree: Mapping[str, Any], key: str) -> list[Any]:
     return found
 
 
-def _input(each: Input) -> dict[str, Any]:
-    made: dict[str, Any] = {"InAppStreamNames": list(each.names)}
-    if each.stream:
-        made["KinesisFirehoseInput" if each.firehose else "KinesisStreamsInput"] = {
-            "ResourceARN": each.stream
-        }
-    if each.preprocess:
-        made["InputProcessingConfiguration"] = {"InputLambdaProcessor": {"ResourceARN": each.preprocess}}
-    return made | {"InputSchema": schema_tree(each.schema)}
-
-
-def schema_tree(schema: Schema) -> dict[str, Any]:
-    """An InputSchema as AWS's API writes it."""
-    is_json = schema.format == "json"
-    mapping: dict[str, Any] = (
-        {"JSONMappingParameters": {"RecordRowPath": schema.row_path}}
-        if is_json
-        else {
-            "CSVMappingParameters": {
-                "RecordRowDelimiter": schema.row_delimiter,
-                "RecordColumnDelimiter": schema.delimiter,
-            }
-        }
-    )
-    return {
-        "RecordFormat": {"RecordFormatType": schema.format.upper(), "MappingParameters": mapping},
-        "RecordEncoding": "UTF-8",
-        "RecordColumns": [
-            {"Name": c.name, "SqlType": str(c.type)} | ({"Mapping": c.mapping} if c.mapping else {})
-            for c in schema.columns
-        ],
-    }
-
-
-def _output(each: Output) -> dict[str, Any]:
-    key = {"kinesis": "KinesisStreamsOutput", "firehose": "KinesisFirehoseOutput", "lambda": "LambdaOutput"}
-    return {
-        "Name": each.stream,
-        key[each.type]: {"ResourceARN": each.resource},
-        "DestinationSchema": {"RecordFormatType": each.format.upper()},
-    }
-
-
-def _reference(each: Reference) -> dict[str, Any]:
-    bucket, _, key = each.path.removeprefix("s3://").partition("/")
-    return {
-        "TableName": each.name,
-        "S3ReferenceDataSource": {"BucketARN": bucket, "FileKey": key},
-        "ReferenceSchema": schema_tree(each.schema),
-    }
+def _path(tree: Any, where: str) -> str | None:
+    firehose = get(tree, "KinesisFirehoseInput")
+    if firehose is None:
+        return None
+    path = get(firehose, "Path")
+    if not safety.is_remote(path):
+        raise DescriptionError(
+            f"{where}: KinesisFirehoseInput: required Path, s3://bucket/prefix/ where it lands its records, got "
+            f"{str(path)[:60]!r}"
+        )
+    return str(path)
 
 
 def _target(tree: Any, where: str) -> Target:

@@ -53,7 +53,7 @@ def files_of(value: object) -> dict[str, str]:
     if len(value) > MOST_FILES:
         raise NameRefused(f"files: required at most {MOST_FILES}, got {len(value)}")
     for name, text in value.items():
-        if not isinstance(name, str) or not _FILE.fullmatch(name) or name in _FORBIDDEN_FILES:
+        if not isinstance(name, str) or not _FILE.fullmatch(name) or name.lower() in _FORBIDDEN_FILES:
             raise NameRefused(
                 f"files: required names like kda.sql or application.yaml, got {str(name)[:60]!r}"
             )
@@ -70,7 +70,7 @@ def files_of(value: object) -> dict[str, str]:
 
 def is_file_of_application(name: str) -> bool:
     """Whether a file of a folder is one that the page shows and edits."""
-    return bool(_FILE.fullmatch(name)) and name not in _FORBIDDEN_FILES
+    return bool(_FILE.fullmatch(name)) and name.lower() not in _FORBIDDEN_FILES
 
 
 def stream_name(name: object) -> str:

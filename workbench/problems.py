@@ -79,8 +79,9 @@ def of_lines(files: Mapping[str, str], message: str, file: str) -> list[Problem]
 
     Examples
     --------
-    >>> [(p.file, p.line, p.message) for p in of_lines({}, "application.yaml:1: title is required", "x")]
-    [('application.yaml', 1, 'title is required')]
+    >>> (found,) = of_lines({"a.yaml": "b: 1\\nc: 2"}, "a.yaml:2: c is no key that is known here", "x")
+    >>> found.file, found.line, found.message
+    ('a.yaml', 2, 'c is no key that is known here')
     """
     found = []
     for text in message.splitlines():

@@ -11,7 +11,10 @@ import yaml
 from pipeline.application import Application
 from workbench.problems import Problem, at
 
-_STRING_OR_COMMENT = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*")
+#: As Flink reads them: a line ends at either of its ends, and // begins a comment too.
+_STRING_OR_COMMENT = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|(?:--|//)[^\n\r]*|/\*(?!\s*\+).*?\*/", re.DOTALL
+)
 _HINT = re.compile(r"/\*\s*\+")
 #: Property groups that say where AWS is and what the engine itself does.
 ENGINE = ("aws", "tap", "errors", "job")
@@ -34,22 +37,19 @@ def hints(files: Mapping[str, str]) -> Iterator[Problem]:
 def aliases(files: Mapping[str, str]) -> Iterator[Problem]:
     """Aliases of YAML, by which a short text becomes an endless one."""
     for name, text in files.items():
-        if not name.endswith(".yaml"):
-            continue
-        try:
-            for event in yaml.parse(text, Loader=yaml.SafeLoader):
-                if isinstance(event, yaml.AliasEvent):
-                    mark: Any = event.start_mark
-                    yield at(
-                        files,
-                        name,
-                        mark.line + 1,
-                        mark.column + 1,
-                        "an alias is not taken here: write it out",
-                    )
-                    return
-        except (yaml.YAMLError, RecursionError):
-            return  # told by whoever reads it
+        if name.endswith((".yaml", ".yml", ".template")) and (place := _alias(text)):
+            yield at(files, name, *place, "an alias is not taken here: write it out")
+
+
+def _alias(text: str) -> tuple[int, int] | None:
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                mark: Any = event.start_mark
+                return mark.line + 1, mark.column + 1
+    except (yaml.YAMLError, RecursionError):
+        pass  # told by whoever reads it
+    return None
 
 
 def paths(application: Application) -> Iterator[str]:

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from workbench.atomic import read, write
+
 Form = Literal["kda", "flink"]
 _LOCK = threading.RLock()
+_OLD_SECONDS = 3600.0
 
 
 class ShelfError(RuntimeError):
@@ -77,17 +80,19 @@ class Shelf:
     def __init__(self, folder: Path, applications: Path) -> None:
         self.folder = folder
         self._applications = applications
+        self._sweep()
 
     def names(self) -> list[str]:
         """Of all applications, in order of the alphabet."""
         return sorted(p.parent.name for p in self.folder.glob("*/application.json"))
 
     def __contains__(self, name: str) -> bool:
-        return (self.folder / name / "application.json").is_file()
+        # It may come from an address.
+        return name.isidentifier() and (self.folder / name / "application.json").is_file()
 
     def about(self, name: str) -> tuple[str, Form]:
         """Title and form."""
-        found = _read(self.folder / name / "application.json")
+        found = read(self.folder / name / "application.json")
         return str(found["title"]), found["form"]
 
     def create(self, name: str, title: str, form: Form, files: Mapping[str, str]) -> None:
@@ -105,8 +110,8 @@ class Shelf:
         new = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
         try:
             (new / "versions").mkdir()
-            _write(new / "draft.json", {"files": dict(files), "revision": 1})
-            _write(new / "application.json", {"title": title, "form": form})
+            write(new / "draft.json", {"files": dict(files), "revision": 1})
+            write(new / "application.json", {"title": title, "form": form})
             new.rename(self.folder / name)
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
@@ -126,7 +131,7 @@ class Shelf:
         """The files as they are edited."""
         path = self.folder / name / "draft.json"
         if path.exists():
-            found = _read(path)
+            found = read(path)
             if found["files"] is not None:
                 return Draft(dict(found["files"]), int(found["revision"]), True)
             revision = int(found["revision"])
@@ -149,7 +154,7 @@ class Shelf:
                 raise Conflict(before.revision)
             if before.files == dict(files) and before.is_draft:
                 return before.revision
-            _write(self.folder / name / "draft.json", {"files": dict(files), "revision": revision + 1})
+            write(self.folder / name / "draft.json", {"files": dict(files), "revision": revision + 1})
             return revision + 1
 
     def drop_draft(self, name: str) -> None:
@@ -157,23 +162,23 @@ class Shelf:
         with self._locked(name):
             if self.newest(name):
                 revision = self.draft(name).revision + 1
-                _write(self.folder / name / "draft.json", {"files": None, "revision": revision})
+                write(self.folder / name / "draft.json", {"files": None, "revision": revision})
 
     def rename(self, name: str, title: str) -> None:
         """Give another title."""
         with self._locked(name):
-            _write(self.folder / name / "application.json", {"title": title, "form": self.about(name)[1]})
+            write(self.folder / name / "application.json", {"title": title, "form": self.about(name)[1]})
 
     def properties(self, name: str) -> dict[str, str]:
         """What any application is started with beside its defaults: values by ``group.key``."""
         path = self.folder / ".properties" / f"{name}.json"
-        return dict(_read(path)) if path.exists() else {}
+        return dict(read(path)) if path.exists() else {}
 
     def put_properties(self, name: str, assignments: Mapping[str, str]) -> None:
         """Keep them, for the next start."""
         path = self.folder / ".properties" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, dict(assignments))
+        write(path, dict(assignments))
 
     def versions(self, name: str) -> list[Version]:
         """All, the newest first."""
@@ -188,7 +193,7 @@ class Shelf:
             There is none of that number.
         """
         try:
-            return Version(**_read(self._version(name, number) / "version.json"))
+            return Version(**read(self._version(name, number) / "version.json"))
         except FileNotFoundError:
             raise ShelfError(f"{name} has no version {number}") from None
 
@@ -224,12 +229,12 @@ class Shelf:
                 (new / name).mkdir()
                 make(new / name)
                 moment = datetime.now(UTC).isoformat(timespec="seconds")
-                _write(new / "version.json", asdict(Version(number, moment, note, dict(files))))
+                write(new / "version.json", asdict(Version(number, moment, note, dict(files))))
                 new.rename(self._version(name, number))
             except BaseException:
                 shutil.rmtree(new, ignore_errors=True)
                 raise
-            _write(self.folder / name / "draft.json", {"files": None, "revision": revision + 1})
+            write(self.folder / name / "draft.json", {"files": None, "revision": revision + 1})
         self.running_folder(name)
         return number
 
@@ -259,6 +264,14 @@ class Shelf:
             return None
         return int(folder.parent.name)
 
+    def _sweep(self) -> None:
+        """Remove what killed processes left; what is younger may be another's who is at work."""
+        for pattern in (".new-*", ".gone-*", "*/.new-*", "*/versions/.new-*"):
+            for left in self.folder.glob(pattern):
+                with contextlib.suppress(OSError):
+                    if time.time() - left.stat().st_mtime > _OLD_SECONDS:
+                        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
     def _numbers(self, name: str) -> list[int]:
         found = (self.folder / name / "versions").glob("[0-9]*/version.json")
         return [int(p.parent.name) for p in found if p.parent.name.isdecimal()]
@@ -284,17 +297,3 @@ class Shelf:
 
 #: How often this process holds the lock of an application; under `_LOCK`.
 _DEPTH: dict[str, int] = {}
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _write(path: Path, value: Any) -> None:
-    """In one step: nobody reads half of it, and a killed process leaves what was there."""
-    descriptor, new = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(new).replace(path)

@@ -38,19 +38,19 @@ export class Grid {
     if (!fresh.length && this.columns.length) return;
     this.rows.push(...fresh);
     if (this.rows.length > KEPT) this.rows.splice(0, this.rows.length - KEPT);
-    if (columns.length && columns.join("\n") !== this.columns.join("\n")) {
+    const other = columns.length && columns.join("\n") !== this.columns.join("\n");
+    if (other) {
       this.columns = [...columns];
-      this.widths = [];
       this.header();
-      this.redraw();
     }
     this.measure(fresh);
-    if (this.paused) this.waiting += fresh.length;
-    else if (this.sort || this.words) this.redraw();
+    if (this.paused && !other) this.waiting += fresh.length;
+    else if (this.sort || this.words || other) this.redraw();
     else this.prepend(fresh);
   }
 
   header() {
+    this.lines.clear(); // what is drawn anew is drawn for these columns
     this.numeric = new Set(this.columns.filter((c) => this.rows.every((row) => row.values[c] === null || row.values[c] === undefined || typeof row.values[c] === "number")));
     this.head.replaceChildren(...["rowtime", ...this.columns].map((column) => {
       const state = this.sort?.column === column ? (this.sort.up ? "ascending" : "descending") : "none";
@@ -128,9 +128,8 @@ export class Grid {
   }
 
   redraw() {
-    const shown = this.chosen().slice(0, SHOWN);
-    this.lines.clear();
-    for (const row of [...shown].reverse()) this.lines.set(row.number, this.line(row));
+    const shown = this.chosen().slice(0, SHOWN), before = this.lines;
+    this.lines = new Map([...shown].reverse().map((row) => [row.number, before.get(row.number) ?? this.line(row)]));
     this.body.replaceChildren(...shown.map((row) => this.lines.get(row.number)));
   }
 

@@ -3,7 +3,10 @@
 import { get, of } from "./api.js";
 import { deleteApplication, duplicate } from "./applications.js";
 import { button, empty, h, icon, say, show } from "./dom.js";
+import { makeDeploy } from "./deploy.js";
+import { isUp } from "./job.js";
 import { makeProperties } from "./properties.js";
+import { drawWork, Work } from "./work.js";
 
 const LOG_MS = 2500;
 
@@ -13,7 +16,7 @@ export function makeOperations(context) {
   const failure = h("pre", { class: "mono failure", hidden: true }), lines = h("pre", { class: "mono log", tabindex: "0", "aria-label": "Log" });
   const search = h("input", { type: "search", placeholder: "Search the log", "aria-label": "Search the log", oninput: () => { filter = search.value.toLowerCase(); fill(); } });
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
-  const properties = makeProperties(context);
+  const properties = makeProperties(context), deploy = makeDeploy(context), work = new Work(name), steps = h("div", { class: "table" });
   let log = [];
   const bundle = h("a", { class: "button", href: of(name, "/bundle"), download: `${name}-support.zip` }, icon("download"), "Support bundle");
   const remove = button("Delete", async () => {
@@ -24,10 +27,13 @@ export function makeOperations(context) {
   const element = h("div", { class: "stack" },
     h("section", { class: "card", "aria-labelledby": "log-title" },
       h("div", { class: "row" }, h("h3", { id: "log-title" }, "Log"), h("span", { class: "push" }), search), failure, lines),
-    h("section", { class: "card", "aria-labelledby": "properties-title" }, h("h3", { id: "properties-title" }, "Properties"), properties.element),
-    h("section", { class: "card", "aria-labelledby": "care-title" }, h("h3", { id: "care-title" }, "Support and care"),
+    h("section", { class: "card", "aria-labelledby": "steps-title" }, h("h3", { id: "steps-title" }, "Steps"), steps),
+    h("div", { class: "halves" },
+      h("section", { class: "card", "aria-labelledby": "deploy-title" }, h("h3", { id: "deploy-title" }, "Deploy"), deploy.element),
+      h("section", { class: "card", "aria-labelledby": "care-title" }, h("h3", { id: "care-title" }, "Support and care"),
       h("p", { class: "muted" }, "The bundle has versions, description, SQL, plan, settings without secrets, the last errors and the log’s end."),
-      h("div", { class: "row care" }, bundle, button("Duplicate", () => duplicate(context.application, context), { image: "copy" }), remove), trouble));
+      h("div", { class: "row care" }, bundle, button("Duplicate", () => duplicate(context.application, context), { image: "copy" }), remove), trouble)),
+    h("section", { class: "card", "aria-labelledby": "properties-title" }, h("h3", { id: "properties-title" }, "Properties"), properties.element));
 
   async function look() {
     if (asking || Date.now() - last < LOG_MS) return;
@@ -52,7 +58,10 @@ export function makeOperations(context) {
   return {
     element,
     shown() { remove.hidden = context.application.origin !== "own"; look(); properties.look(); },
-    drafted: () => {},
-    draw: () => look(),
+    draw(snapshot) {
+      look();
+      drawWork(steps, work.steps);
+      work.tick(isUp(snapshot.job), () => drawWork(steps, work.steps));
+    },
   };
 }

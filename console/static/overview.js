@@ -5,7 +5,9 @@ import { drawCharts } from "./charts.js";
 import { button, empty, h } from "./dom.js";
 import { drawFlow } from "./flow.js";
 import { makeGenerators } from "./generators.js";
+import { isUp } from "./job.js";
 import { makeSenders } from "./senders.js";
+import { Work } from "./work.js";
 
 export function makeOverview(context) {
   const flow = h("div", { id: "flow" }), charts = h("div", { id: "charts" }), arrivals = h("div", { id: "results" });
@@ -29,7 +31,8 @@ export function makeOverview(context) {
         h("section", { class: "card", "aria-labelledby": "senders-title" }, h("h3", { id: "senders-title" }, "Senders"), senders.element, generators?.element || ""),
         arrived)));
   charts.append(empty("Loading …"));
-  const drawn = () => drawFlow(flow, { application: context.application, relation: "" }, context.snapshot?.flow || {}, (relation) => context.go("results", relation));
+  const work = new Work(context.application.name);
+  const drawn = () => drawFlow(flow, { application: context.application, relation: "" }, context.snapshot?.flow || {}, (relation) => context.go("results", relation), work.byRelation);
   return {
     element,
     shown() { drawn(); generators?.look(); },
@@ -40,6 +43,7 @@ export function makeOverview(context) {
       pictured.hidden = arrived.hidden = !bare.hidden;
       element.classList.toggle("bare", !bare.hidden);
       charts.parentElement.hidden = !snapshot.charts.length && !bare.hidden;
+      work.tick(isUp(snapshot.job), drawn);
       drawn();
       drawCharts(charts, snapshot.charts);
       senders.draw(snapshot.senders);

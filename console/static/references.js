@@ -1,8 +1,9 @@
 // Reference tables: a file in S3, joined to the stream by a key.
 
+import { post } from "./api.js";
 import { read, referencesOf, withReferences, write, emptySchema } from "./description.js";
 import { dialog } from "./dialogs.js";
-import { button, field, h, show } from "./dom.js";
+import { button, field, h, say, show } from "./dom.js";
 import { SchemaEditor } from "./schema.js";
 
 export function makeReferences(context) {
@@ -38,9 +39,21 @@ export function makeReferences(context) {
     const table = h("input", { value: before.table, required: true, name: "table", class: "mono" });
     const bucket = h("input", { value: before.bucket, required: true, name: "bucket", class: "mono" });
     const key = h("input", { value: before.key, required: true, name: "key", class: "mono", placeholder: "folder/file.csv" });
+    const told = h("span", { class: "muted", role: "status" });
+    const discover = button("Discover columns", async () => {
+      if (!bucket.value || !key.value) return void say(told, "Name the bucket and the file first.");
+      discover.disabled = true;
+      say(told, "Reading the file …");
+      const { ok, body } = await post("/api/discover", { stream: key.value.trim(), kind: "s3", path: `s3://${bucket.value.trim()}/${key.value.trim()}` });
+      discover.disabled = false;
+      if (!ok || !body.schema) return void (say(told, body.error || body.problem).className = "bad-text");
+      schema = body.schema;
+      editor.set(schema);
+      say(told, `${body.raw.length} lines${body.header ? "; the first is a header, and becomes an error row" : ""}`).className = "muted";
+    }, { kind: "small", image: "refresh" });
     dialog({
       title: number < 0 ? "Reference table" : `Reference table ${before.table}`, ok: "Keep", broad: true,
-      body: [h("div", { class: "fields" }, field("Name in SQL", table), field("Bucket", bucket), field("File", key)), editor.element],
+      body: [h("div", { class: "fields" }, field("Name in SQL", table), field("Bucket", bucket), field("File", key)), h("div", { class: "row" }, discover, told), editor.element],
       submit: () => {
         if (!schema.RecordColumns.length) return "Add the table's columns first.";
         const made = { ...before, table: table.value.trim(), bucket: bucket.value.trim(), key: key.value.trim(), schema };

@@ -93,11 +93,14 @@ export function makeSource(context) {
     const kda = document?.form === "kda";
     editing.hidden = !kda;
     facts.hidden = Boolean(kda && editable);
-    show(facts, [document?.form, editable, document?.sources], () => {
+    show(facts, [document?.form, editable, kda ? null : context.application.flow], () => {
       if (!document) return empty("Loading …");
       const note = editable ? [] : [h("div", { class: "notice" }, h("p", {}, "An example: it can be run as it is. A copy of it can be edited."), copyButton(context))];
-      const known = kda ? [] : [h("section", { class: "card" }, h("h3", {}, "Sources"), h("ul", { class: "lines" }, ...(document.sources || []).map((s) =>
-        h("li", {}, h("b", { class: "mono" }, s.relation), h("span", { class: "badge" }, KINDS[s.kind] || s.kind), h("span", { class: "mono" }, s.resource)))),
+      const { stages, edges } = context.application.flow;
+      const begins = stages.flat().filter((node) => !node.relation && edges.some(([from]) => from === node.id));
+      const reader = (node) => edges.filter(([from]) => from === node.id).map(([, to]) => to).join(", ");
+      const known = kda ? [] : [h("section", { class: "card" }, h("h3", {}, "Sources"), h("ul", { class: "lines" }, ...begins.map((node) =>
+        h("li", {}, h("span", {}, node.label), node.note ? h("span", { class: "badge" }, node.note) : null, h("span", { class: "muted" }, "→"), h("b", { class: "mono" }, reader(node))))),
       h("p", { class: "note" }, "Its sources and their columns stand in its files, which the SQL page shows."))];
       return [...note, ...known];
     });

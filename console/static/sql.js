@@ -2,6 +2,7 @@
 
 import { of, post } from "./api.js";
 import { copyButton } from "./applications.js";
+import { confirmed, dialog } from "./dialogs.js";
 import { button, h, later, say, show, tabs } from "./dom.js";
 import { Editor } from "./editor.js";
 import { isUp, leaves } from "./job.js";
@@ -9,7 +10,6 @@ import { templates, words } from "./language.js";
 import { makePreview } from "./preview.js";
 import { drawChecked, drawProblems } from "./problems.js";
 import { showVersions } from "./versions.js";
-import { dialog } from "./dialogs.js";
 
 const CHECK_MS = 700;
 const errorsOf = ({ problems }) => problems.filter((p) => p.severity !== "note");
@@ -133,9 +133,13 @@ export function makeSql(context) {
   async function keepVersion() {
     report("");
     if (!(await flush())) return null;
-    const { ok, body } = await post(of(draft.name, "/save"), { files: draft.files, revision: draft.document.revision });
+    const ask = (more) => post(of(draft.name, "/save"), { files: draft.files, revision: draft.document.revision, ...more });
+    let { ok, body } = await ask({});
+    if (!ok && body.problems?.length) {
+      const found = await look(true);
+      if (found?.left_out?.length && (await without(found.left_out))) ({ ok, body } = await ask({ leave_out: true }));
+    }
     if (!ok) {
-      if (body.problems?.length) await look(true);
       report(body.problems?.length ? `Not saved: ${body.problems.length === 1 ? "there is a problem" : `there are ${body.problems.length} problems`} in the SQL.` : body.error);
       if (body.problems?.[0]?.line && body.problems[0].file === file) editor.go(body.problems[0].line, body.problems[0].column);
       return null;
@@ -146,6 +150,9 @@ export function makeSql(context) {
     await context.look();
     return body;
   }
+
+  // Pumps that can't be translated: the rest can run all the same.
+  const without = (names) => confirmed(`Save without ${names.join(", ")}?`, "These pumps can't be translated, for the reasons below the SQL: what they fill stays empty. All others run.", `Save without ${names.length === 1 ? "it" : "them"}`);
 
   async function working(what, work) {
     busy = what;
@@ -163,7 +170,7 @@ export function makeSql(context) {
   const saveAndRun = () => working("run", async () => {
     const found = await look(false);
     const job = context.snapshot?.job;
-    const lost = found && !errorsOf(found).length && found.changes.some((c) => c.effect !== "same" && c.effect !== "new") && (job.resumable || isUp(job)) ? await planned() : [];
+    const lost = found && !errorsOf(found).length && draft.document.draft && draft.document.saved && (job.resumable || isUp(job)) ? await planned() : [];
     if (lost.length && !(await leaves(lost))) return;
     if (!(await keepVersion())) return;
     const { ok, body } = await post(of(draft.name, "/job/run"), lost.length ? { leave_state: true } : {});

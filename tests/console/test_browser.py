@@ -126,6 +126,10 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.tab_of("error_stream")
     page.see(".grid td", HOSTILE)
     page.tab_of("SOURCE_SQL_STREAM_001")
+    newest = page.locator(".grid td").first
+    before = newest.inner_text()
+    page.wait_for_function("before => document.querySelector('.grid td').textContent > before", arg=before)
+    assert page.locator(".grid tbody tr").count() <= 200
     page.locator("input[type=search]").fill("other")
     page.see(".grid td", HOSTILE)
     page.keep("results")
@@ -147,6 +151,8 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.keep("destination")
     page.press("Connect")
     page.step("SQL")
+    agree = page.locator("dialog").get_by_role("button", name="Leave it and run")
+    page.add_locator_handler(agree, lambda: agree.click())
     page.press("Save and run")
     page.see("#job-state", "Running")
     page.see("#job-facts div", "restored1")

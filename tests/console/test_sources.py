@@ -136,6 +136,38 @@ def test_what_a_delivery_stream_landed_is_discovered(ask: Ask, endpoint: str) ->
     found = discovered(ask, stream="landing", kind="firehose")
     assert (found["path"], found["formatted"]) == ("s3://lake/in/", [{"a": 1.0}, {"a": 2.0}])
     assert {"name": "landing", "kind": "firehose", "senders": []} in ask("GET", "/api/streams").json()
+    # Imported, an application that reads it knows where.
+    described = {
+        "ApplicationName": "lands",
+        "ApplicationCode": "CREATE STREAM X (A INTEGER);",
+        "Inputs": [
+            {
+                "NamePrefix": "SOURCE_SQL_STREAM",
+                "KinesisFirehoseInput": {
+                    "ResourceARN": "arn:aws:firehose:us-east-1:1:deliverystream/landing"
+                },
+                "InputSchema": found["schema"],
+            }
+        ],
+    }
+    origin = {"kind": "description", "text": json.dumps(described), "filename": "lands.json"}
+    assert ask("POST", "/api/applications", json={"name": "lands", "from": origin}).status_code == 201
+    files = ask("GET", "/api/applications/lands/document").json()["files"]
+    (source,) = json.loads(files["application.json"])["Inputs"]
+    assert source["KinesisFirehoseInput"] == {"ResourceARN": "landing", "Path": "s3://lake/in/"}
+
+
+def test_a_reference_table_s_file_is_discovered(ask: Ask, endpoint: str) -> None:
+    s3 = clients.client("s3", endpoint)
+    s3.create_bucket(Bucket="tables")
+    s3.put_object(Bucket="tables", Key="companies.csv", Body=b"AMZN,Amazon,1994\nWMT,Walmart,1962\n")
+    found = discovered(ask, path="s3://tables/companies.csv", kind="s3")
+    assert (found["raw"], found["header"]) == (["AMZN,Amazon,1994", "WMT,Walmart,1962"], False)
+    assert found["formatted"][0]["COL_0"] == "AMZN"
+    for path in ("file:///etc/passwd", "tables/companies.csv", "s3://tables/none.csv"):
+        answer = ask("POST", "/api/discover", json={"path": path, "kind": "s3"})
+        assert answer.status_code == (422 if path.startswith("s3") else 400)
+    assert ask("POST", "/api/discover", json={"stream": "x", "kind": "file"}).status_code == 400
 
 
 def test_destinations_are_tried_before_they_are_used(ask: Ask) -> None:

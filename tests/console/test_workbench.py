@@ -1,6 +1,7 @@
 """The workbench's interface: applications made, changed, checked and saved; what may not be made is refused."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_from_sql_to_a_folder_that_every_command_finds(
     assert (application.name, application.title) == ("mine", "Mine")
     assert application.sources["SOURCE_SQL_STREAM_001"].stream == "ticks"
     (described,) = [a for a in ask("GET", "/api/applications").json() if a["name"] == "mine"]
-    assert (described["origin"], described["form"], described["running"]) == ("own", "kda", False)
+    assert (described["origin"], described["form"], described["draft"]) == ("own", "kda", False)
     assert "OUT" in [node["relation"] for stage in described["flow"]["stages"] for node in stage]
     # Started from it, the job goes where the link leads; each version has a folder of its own.
     first = (tmp_path / "applications" / "mine").resolve()
@@ -113,6 +114,25 @@ def test_every_error_has_its_place_and_nothing_of_it_is_saved(ask: Ask, tmp_path
     assert (problem["file"], problem["line"], problem["column"]) == ("application.json", 1, 13)
 
 
+def test_a_pump_that_cannot_be_translated_is_an_error_or_left_out_on_purpose(
+    ask: Ask, tmp_path: Path
+) -> None:
+    document = made(ask)
+    more = """CREATE STREAM "MORE" ("N" INTEGER); CREATE PUMP "Q" AS INSERT INTO "MORE"
+SELECT STREAM GROUP_RANK("N") FROM "OUT";"""
+    document["files"]["kda.sql"] = SQL + more
+    found = ask("POST", "/api/applications/mine/check", json=document).json()
+    (problem,) = [p for p in found["problems"] if p["severity"] == "error"]
+    assert (problem["line"], found["left_out"]) == (6, ["Q"])
+    assert {s["name"]: s["verdict"] for s in found["statements"]}["Q"] == "not translated"
+    assert saved(ask, document).status_code == 422
+    assert saved(ask, document, leave_out=True).status_code == 200
+    assert "MORE" not in [r.name for r in read(tmp_path / "applications" / "mine").relations]
+    document["files"]["kda.sql"] = SQL + "CREATE"
+    document["revision"] = ask("GET", "/api/applications/mine/document").json()["revision"]
+    assert saved(ask, document, leave_out=True).status_code == 422
+
+
 def test_a_save_that_is_killed_midway_leaves_what_was(tmp_path: Path, ask: Ask) -> None:
     document = made(ask)
     assert saved(ask, document).status_code == 200
@@ -131,6 +151,11 @@ def test_a_save_that_is_killed_midway_leaves_what_was(tmp_path: Path, ask: Ask) 
     assert shelf.newest("mine").number == 1  # type: ignore[union-attr]
     assert read(shelf.running_folder("mine")).title == "Mine"  # type: ignore[arg-type]
     assert shelf.names() == ["mine"]
+    # An hour later nobody is at work on it any more.
+    for left in (tmp_path / "workbench" / "mine" / "versions" / ".new-x", tmp_path / "workbench" / ".new-y"):
+        os.utime(left, (0, 0))
+    Shelf(tmp_path / "workbench", tmp_path / "applications")
+    assert not [*(tmp_path / "workbench").rglob(".new-*")]
 
 
 def test_a_copy_of_an_example_shares_no_stream_with_it(ask: Ask, tmp_path: Path) -> None:
@@ -217,8 +242,11 @@ def test_what_is_made_on_the_page_reaches_no_file_of_this_machine(ask: Ask, what
 
 def test_no_hint_gives_a_connector_other_options(ask: Ask) -> None:
     document = made(ask)
-    document["files"]["kda.sql"] = SQL.replace("GROUP", "/* + OPTIONS('path'='/') */ GROUP").replace("--", "")
-    assert saved(ask, document).json()["problems"][0]["line"] == 4
+    hint = "/*+ OPTIONS('path'='/') */"
+    # Also behind what looks like the begin of a string, or like a comment that goes on.
+    for before in ("", "/* ' */ ", "// '\n", "-- x\r", "/* -- */ "):
+        document["files"]["kda.sql"] = SQL.replace("GROUP", f"{before}{hint} GROUP")
+        assert "hint" in saved(ask, document).json()["problems"][0]["message"]
     document["files"]["kda.sql"] = f"-- no hint: /*+ x */\n{SQL}"
     assert saved(ask, document).status_code == 200
 
@@ -235,6 +263,7 @@ def test_no_hint_gives_a_connector_other_options(ask: Ask) -> None:
         ("ok", {"kind": "description", "text": "{}", "filename": "../../x.json"}),
         ("ok", {"kind": "description", "text": 'x = file("/etc/passwd")', "filename": "x.tf"}),
         ("ok", {"kind": "description", "text": "a", "filename": "x.py"}),
+        ("ok", {"kind": "description", "text": "a: &a [1]\nb: [*a, *a]", "filename": "x.json"}),
         ("ok", {"kind": "nothing"}),
         ("ok", [FROM_SQL]),
     ],
@@ -267,3 +296,36 @@ def test_files_that_are_none(ask: Ask, files: Any) -> None:
     assert ask("PUT", "/api/applications/mine/draft", content="x" * 2_000_001).status_code == 400
     made_twice = ask("POST", "/api/applications", json={"name": "MINE", "from": FROM_SQL})
     assert made_twice.status_code == 409
+
+
+def test_an_application_that_can_no_longer_be_read_spoils_nothing_else(ask: Ask, tmp_path: Path) -> None:
+    assert saved(ask, made(ask)).status_code == 200
+    (tmp_path / "applications" / "mine" / "application.yaml").write_text("title: [")
+    again = asked(bench(tmp_path, {"ctr": Controller(read(JOBS / "ctr"), unreachable, Idle())}))
+    problems = {a["name"]: a["problem"] for a in again("GET", "/api/applications").json()}
+    assert problems["ctr"] == ""
+    assert "no YAML" in problems["mine"]
+    assert again("POST", "/api/applications/mine/job/start").status_code == 409
+    assert saved(again, again("GET", "/api/applications/mine/document").json()).status_code == 200
+    assert again("GET", "/api/applications").json()[-1]["problem"] == ""
+
+
+@pytest.mark.parametrize("name", ["..", "%2e%2e", ".previews", "%00", "a%2Fb"])
+def test_an_address_is_no_path(ask: Ask, name: str) -> None:
+    for method, what in (("GET", "document"), ("POST", "save"), ("GET", "bundle"), ("DELETE", "")):
+        assert ask(method, f"/api/applications/{name}/{what}".rstrip("/")).status_code in (404, 405)
+
+
+def test_a_delivery_stream_is_read_where_it_lands(ask: Ask, tmp_path: Path) -> None:
+    document = made(ask)
+    tree = json.loads(document["files"]["application.json"])
+    del tree["Inputs"][0]["KinesisStreamsInput"]
+    tree["Inputs"][0]["KinesisFirehoseInput"] = {"ResourceARN": "landing"}
+    document["files"]["application.json"] = json.dumps(tree)
+    (problem,) = saved(ask, document).json()["problems"]
+    assert "required Path" in problem["message"]
+    tree["Inputs"][0]["KinesisFirehoseInput"]["Path"] = "s3://lake/in/"
+    document["files"]["application.json"] = json.dumps(tree)
+    assert saved(ask, document).status_code == 200
+    source = read(tmp_path / "applications" / "mine").sources["SOURCE_SQL_STREAM_001"]
+    assert (source.type, source.path) == ("firehose", "s3://lake/in/")

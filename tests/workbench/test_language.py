@@ -6,8 +6,8 @@ from generator import runner, scenario
 from infra.discovery import discover
 from infra.discovery_output import input_schema
 from workbench.checked import check
-from workbench.description import files_of_sql
 from workbench.language import known
+from workbench.uploads import files_of_sql
 
 
 @pytest.mark.parametrize("template", known()["templates"], ids=lambda t: t["name"])
