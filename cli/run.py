@@ -251,8 +251,14 @@ def _announce(chosen: Application, port: int, client: Any, state: str | None) ->
 
 
 def _end_at_once(number: int, frame: Any) -> None:
-    """Before the job runs there is nothing to save; Flink's JVM ends with the pipe to this process."""
+    """Before the job runs there is nothing to save. Flink's JVM would end too when the pipe to this process breaks, but
+    with words of its own after the prompt is back."""
     os.write(2, b"kda: ended before the job started\n")
+    # Threads and children come and go meanwhile.
+    with contextlib.suppress(OSError):
+        for children in Path("/proc/self/task").glob("*/children"):
+            for child in children.read_text().split():
+                os.kill(int(child), signal.SIGKILL)
     os._exit(130)
 
 
