@@ -89,8 +89,9 @@ def test_a_step_is_told_once_with_what_was_expected() -> None:
     assert (found.column[800], found.direction[800], REASONS[found.reason[800]]) == (0, 1, "ALERT")
     assert found.in_run[800:830].all()
     assert not found.in_run[799]
-    assert not found.score[:256].any()
-    assert not found.confidence[:256].any()
+    assert not found.score[:32].any()
+    assert found.score[32:].all()
+    assert not found.confidence[:32].any()
     assert (np.diff(found.confidence[256:]) > 0).all()
 
 
