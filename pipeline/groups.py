@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 from connectors.lambda_options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
 from connectors.option import options_of
 from pipeline.parts import DESTINATION_TYPES
+from udfs.key_groups import FEW, MOST
 
 
 class Group(BaseModel):
@@ -178,6 +179,12 @@ class Forest(Group):
     )
     partition_by: str | None = Field(
         None, description="column with a forest for each of its values; none: one forest"
+    )
+    buckets: int = Field(
+        FEW,
+        ge=FEW,
+        le=MOST,
+        description="parts of the state with partition_by, for good: at most so many subtasks share it; 512 for over 4",
     )
     idle_expiry: Seconds = Field(
         timedelta(0),

@@ -60,6 +60,7 @@ class Forest(Relation):
     shingle_size: int | None = None
     seed: int | None = None
     partition_by: str | None = None
+    buckets: int | None = None
     idle_expiry: float | None = None
     explain: bool | None = None
 
@@ -74,6 +75,7 @@ class Detector(Relation):
     sub_sample_size: int | None = None
     seed: int | None = None
     partition_by: str | None = None
+    buckets: int | None = None
     idle_expiry: float | None = None
     side: Names | None = None
     ignore_within: float | str | None = None

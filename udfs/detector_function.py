@@ -19,6 +19,7 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest_bucket import Entry, ForestBucket, LiveForests
+from udfs.key_groups import FEW
 from udfs.row_batches import take_batches
 
 if TYPE_CHECKING:
@@ -56,12 +57,15 @@ class DetectorOptions:
         1-30 numeric columns.
     partition_by : str or None
         A column: each of its values has a detector of its own. None: one for all rows.
+    buckets : int
+        Parts of such detectors' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
     idle_expiry : timedelta
         A detector that has seen nothing for this long is forgotten; zero: never.
     """
 
     columns: tuple[str, ...]
     partition_by: str | None = None
+    buckets: int = FEW
     number_of_trees: int = 50
     sub_sample_size: int = 256
     seed: int = 0
@@ -232,7 +236,13 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         if bucket is None:
             log = map(Entry.unpacked, self._log.get() or ())
             idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
-            bucket = ForestBucket(self._live, idle_expiry, self._base.value(), log)
+            bucket = ForestBucket(
+                self._live,
+                idle_expiry,
+                self._base.value(),
+                log,
+                self._options.buckets if self._key is not None else 1,
+            )
             self._buckets[name] = bucket
         return bucket
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Rows in the log that make a new base worthwhile, at least: 0.1 s to learn them again.
 LONGEST_LOG = 10_000
+#: The same of all buckets together, where they are many.
+_LONGEST_LOGS = 160_000
 #: Rows in the log per forest, so that packing all forests costs a row some 3 µs.
 _ROWS_PER_FOREST = 20
 #: Packed forests by key, each with the time of its last row.
@@ -97,6 +99,8 @@ class ForestBucket:
         A forest that has scored nothing for so many milliseconds is forgotten; 0: never.
     base, log
         What was written down.
+    buckets : int
+        How many there are in all: what all have to learn again after a failure is no more than a few would.
     """
 
     def __init__(
@@ -105,7 +109,9 @@ class ForestBucket:
         idle_expiry: int = 0,
         base: Base | None = None,
         log: Iterable[Entry] = (),
+        buckets: int = 1,
     ) -> None:
+        self._buckets = buckets
         self._live = live
         self._idle_expiry = idle_expiry
         self.packed: dict[Any, bytes] = {}
@@ -144,7 +150,8 @@ class ForestBucket:
     @property
     def log_is_long(self) -> bool:
         """Whether it is time for a new base."""
-        return self.logged >= max(LONGEST_LOG, _ROWS_PER_FOREST * len(self._last))
+        least = min(LONGEST_LOG, _LONGEST_LOGS // self._buckets)
+        return self.logged >= max(least, _ROWS_PER_FOREST * len(self._last))
 
     def base(self, time: int) -> Base:
         """Every forest, packed; the log begins anew. Those that have expired at ``time`` are forgotten."""

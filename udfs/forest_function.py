@@ -22,6 +22,7 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest_bucket import Entry, ForestBucket, LiveForests
+from udfs.key_groups import FEW
 from udfs.refused import Refused, told
 from udfs.row_batches import take_batches
 
@@ -43,6 +44,8 @@ class ForestOptions:
         As for :class:`udfs.random_cut_forest.RandomCutForest`.
     partition_by : str or None
         A column: each of its values has a forest of its own. None: one forest for all rows.
+    buckets : int
+        Parts of such forests' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
     idle_expiry : timedelta
         A forest that has scored nothing for this long, by its rows' rowtime, is forgotten; zero: never.
     explain : bool
@@ -56,6 +59,7 @@ class ForestOptions:
     shingle_size: int = 1
     seed: int = 0
     partition_by: str | None = None
+    buckets: int = FEW
     idle_expiry: timedelta = timedelta(0)
     explain: bool = False
 
@@ -140,7 +144,13 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         if bucket is None:
             log = map(Entry.unpacked, self._log.get() or ())
             idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
-            bucket = ForestBucket(self._live, idle_expiry, self._base.value(), log)
+            bucket = ForestBucket(
+                self._live,
+                idle_expiry,
+                self._base.value(),
+                log,
+                self._options.buckets if self._key is not None else 1,
+            )
             self._buckets[name] = bucket
         # The stream's time, needed only to tell which forest has expired: a stop must make none begin anew.
         moments = times if self._options.idle_expiry else [0] * len(rows)

@@ -9,6 +9,7 @@ from pyflink.common import Types
 from pyflink.table import Schema
 
 from udfs.forest_function import ERROR_COLUMNS, ForestFunction, ForestOptions
+from udfs.key_groups import FEW, bucket_sql
 from udfs.keyed_stream import process_keyed, resolved
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 #: RANDOM_CUT_FOREST takes at most this many numeric columns.
 MAX_COLUMNS = 30
-#: Each subtask has its share of these; each costs a commit per bundle.
-BUCKETS = 16
 _NUMERIC = ("TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "FLOAT", "REAL", "DOUBLE", "DECIMAL")
 _TYPES = {
     "VARCHAR": Types.STRING,
@@ -111,13 +110,16 @@ def through_keys(
     name = f"{relation}_{'forest' if kind == 'random_cut_forest' else kind}"
     table_env.create_temporary_view(f"{name}_input", table)
     shape = _Shape(name, rowtime, columns, columns | results)
+    # Divided otherwise state can't be read: so it has another name, and is missed rather than overlooked.
+    groups = options.buckets if options.partition_by and options.buckets != FEW else None
     processed = process_keyed(
         table_env.to_data_stream(table_env.sql_query(_rows(shape, options))),
         function,
         shape.row,
         shape.result,
         kind.upper(),
-        uid,
+        uid if groups is None else f"{uid} in {groups} buckets",
+        groups,
     )
     table_env.create_temporary_view(f"{name}_output", table_env.from_data_stream(processed, shape.schema))
     return f"{name}_output", [_inbound(c, t) for c, t in columns.items()], rowtime
@@ -130,6 +132,8 @@ class Keyed(Protocol):
     def columns(self) -> tuple[str, ...]: ...
     @property
     def partition_by(self) -> str | None: ...
+    @property
+    def buckets(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -168,8 +172,10 @@ def _bucket(options: Keyed) -> str:
     """The key of Flink's state: one of a few, each with the forests of many values, or one for all rows."""
     if not options.partition_by:
         return "CAST('' AS STRING)"
-    hashed = f"HASH_CODE(COALESCE(CAST(`{options.partition_by}` AS STRING), ''))"
-    return f"CAST(ABS(MOD({hashed}, {BUCKETS})) AS STRING)"
+    value = f"COALESCE(CAST(`{options.partition_by}` AS STRING), '')"
+    if options.buckets == FEW:
+        return f"CAST(ABS(MOD(HASH_CODE({value}), {FEW})) AS STRING)"
+    return bucket_sql(value, options.buckets)
 
 
 def _rows(shape: _Shape, options: Keyed) -> str:

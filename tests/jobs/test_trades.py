@@ -64,9 +64,10 @@ def test_scores_every_trade_and_orders_the_anomalies(mini_flink: Flink) -> None:
     assert ids[-3:] == [902, 901, 903]
 
 
-def test_a_forest_for_each_ticker(mini_flink: Flink) -> None:
+@pytest.mark.parametrize("buckets", [16, 512])
+def test_a_forest_for_each_ticker(mini_flink: Flink, buckets: int) -> None:
     rows = ordinary(300, ("A", "B", "C"))
-    table_env = compose(mini_flink, rows, partition_by="ticker_symbol")
+    table_env = compose(mini_flink, rows, partition_by="ticker_symbol", buckets=buckets)
     scored = dict(rows_of(table_env, "SELECT id, anomaly_score FROM temp_stream"))
     for first in range(3):
         assert {i: scored[i] for i in range(first, 300, 3)} == expected_scores(rows[first::3])
