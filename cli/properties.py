@@ -106,7 +106,8 @@ def properties(
         ),
     ] = None,
     docs: Annotated[
-        bool, typer.Option("--docs", help="Write the tables of all of `jobs/` into docs/properties.md instead.")
+        bool,
+        typer.Option("--docs", help="Write the tables of all of `jobs/` into docs/properties.md instead."),
     ] = False,
 ) -> None:
     """Show what an application can be told: its properties as -p takes them, their defaults, their meaning.

@@ -55,6 +55,8 @@ class DetectorOptions:
         1-30 numeric columns.
     partition_by : str or None
         A column: each of its values has a detector of its own. None: one for all rows.
+    tell_from : float
+        Seconds since the epoch: rows from before are history, of which the detector learns and nothing is told.
     idle_expiry : timedelta
         A detector that has seen nothing for this long is forgotten; zero: never.
     """
@@ -71,6 +73,7 @@ class DetectorOptions:
     missing: str = "skip"
     interval: timedelta = timedelta(0)
     threshold: float = 1.5
+    tell_from: float = 0.0
     idle_expiry: timedelta = timedelta(0)
 
     @property
@@ -235,18 +238,19 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         from udfs.detections import REASONS
 
         found = detector.detect_many(points)
+        history = points[:, -1] < self._options.tell_from
         bands = np.stack([found.expected, found.low, found.high], axis=2).reshape(len(found), -1)
         return found.score, [
             (
                 float(found.smoothed[k]),
                 float(found.threshold[k]),
                 float(found.grade[k]),
-                bool(found.alert[k]),
+                bool(found.alert[k] and not history[k]),
                 bool(found.in_run[k]),
                 float(found.confidence[k]),
                 self._options.columns[found.column[k]],
                 _DIRECTIONS[int(found.direction[k])],
-                REASONS[found.reason[k]],
+                "HISTORY" if found.alert[k] and history[k] else REASONS[found.reason[k]],
                 # Before the first row nothing is expected.
                 *(None if math.isnan(x) else x for x in bands[k].tolist()),
             )
