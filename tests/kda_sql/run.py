@@ -6,8 +6,10 @@ mini-cluster in this process. Exit code 0 only if every case holds.
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -85,6 +87,7 @@ def main(arguments: list[str]) -> int:
     stop, arguments = "--stop" in arguments, [a for a in arguments if a != "--stop"]
     folder = Path(arguments[0]) if arguments else CASES
     cases = [c for c in read_cases(folder) if not arguments[1:] or c.name in arguments[1:]]
+    _without_the_noise_of_workers()
     with tempfile.TemporaryDirectory() as temporary:
         flink.prepare("http://127.0.0.1:1", Path(temporary))
 
@@ -108,6 +111,18 @@ def main(arguments: list[str]) -> int:
     hold = sum(not wrong for wrong in found.values())
     print(f"{hold} of {len(cases)} hold")
     return 0 if hold == len(cases) else 1
+
+
+def _without_the_noise_of_workers() -> None:
+    """A worker whose job has ended tells twice, with tracebacks, that its channel is closed; a failure the job tells."""
+    logging.getLogger("apache_beam.runners.worker").setLevel(logging.CRITICAL)
+    told = threading.excepthook
+
+    def hook(died: threading.ExceptHookArgs) -> None:
+        if not any("apache_beam" in f.filename for f in traceback.extract_tb(died.exc_traceback)):
+            told(died)
+
+    threading.excepthook = hook
 
 
 if __name__ == "__main__":
