@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _without_the_noise_of_workers() -> None:
-    """A worker whose job has ended tells twice, with tracebacks, that its channel is closed; a failure the job tells."""
+    """A worker whose job has ended tells twice that its channel is closed, with tracebacks; a failure the job tells."""
     logging.getLogger("apache_beam.runners.worker").setLevel(logging.CRITICAL)
     told = threading.excepthook
 
