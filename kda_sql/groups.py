@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from kda_sql.errors import Located
 from kda_sql.expressions import Expressions, function_name, window_of
-from kda_sql.functions import stepped_time
+from kda_sql.functions import stepped_time, unix_ms
 from kda_sql.nodes import Truncated, offset
 from kda_sql.sources import Source
 from kda_sql.steps import Step
@@ -21,6 +22,8 @@ from kda_sql.windows import Call, Columns, aggregate_of, call_of
 if TYPE_CHECKING:
     from kda_sql.query import Query
 
+#: A window that begins elsewhere than the clock's is one of at most so many that slide.
+_MOST_SLIDES = 60
 _ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
 
 
@@ -83,6 +86,9 @@ class Groups:
             return
         monotonic = function_name(node) == "MONOTONIC"
         value = self._rows.value(node)
+        if value.grows and self._opens == "clock":
+            # A step of ROWTIME that a query inside has taken: rows of one value come in one window.
+            self._milliseconds = math.gcd(self._milliseconds, value.grows)
         wanted = node.name if isinstance(node, exp.Column) else "key"
         name = self._columns.add(
             exactly(value), value.sql.strip("`") if isinstance(node, exp.Column) else wanted
@@ -110,7 +116,7 @@ class Groups:
         value = self._rows.value(node)
         if value.sql in self._keys:
             name, key = self._keys[value.sql]
-            return Value(identifier(name), key.type)
+            return Value(identifier(name), key.type, grows=key.grows)
         if isinstance(node, exp.Column):
             raise Located(f"column {node.name} is neither in GROUP BY nor in an aggregate", offset(node))
         return None
@@ -143,7 +149,7 @@ class Groups:
         if moved:
             sign = "-" if moved < 0 else "+"
             time = Value(f"{column} {sign} {interval_sql(abs(moved))}", TIMESTAMP, PLUS)
-        return time if whole else stepped_time(time, milliseconds, up)
+        return replace(time if whole else stepped_time(time, milliseconds, up), grows=milliseconds)
 
     def _result(self, call: Call) -> str:
         wanted = f"{call.function.lower()}_{call.of or 'all'}"
@@ -187,11 +193,28 @@ class Groups:
         time = "window_time AS `rowtime`" if self._within else f"CAST({end} AS TIMESTAMP_LTZ(3)) AS `until`"
         if self._within:
             grouped.append("window_time")
-        size = f"{interval_sql(self._milliseconds)}{self._from()}"
+        window, size, having = "TUMBLE", interval_sql(self._milliseconds), ""
+        if self._begin:
+            # TUMBLE with an offset closes late in Flink 1.20, and loses a window over a restore: of the windows that
+            # slide by a part of their length those that begin where these do.
+            slide = math.gcd(self._milliseconds, self._begin)
+            if self._milliseconds > _MOST_SLIDES * slide:
+                raise Located(
+                    f"a window of {size} that begins {self._begin} ms later than the clock's is not translated: "
+                    "write ROWTIME without the interval",
+                    offset(self._query.pump.query),
+                )
+            window, size = "HOP", f"{interval_sql(slide)}, {size}"
+            start = unix_ms(Value("window_start", TIMESTAMP)).sql
+            having = f"\nHAVING MOD({start}, {self._milliseconds}) = {self._begin}"
         inner = self._selected(where).replace("\n", "\n    ")
         sql = (
-            "SELECT\n  " + ",\n  ".join([*results, time]) + "\nFROM TABLE(\n  TUMBLE(\n    (" + inner + "),\n"
-            f"    DESCRIPTOR(`rowtime`), {size}))\nGROUP BY {', '.join(grouped)}"
+            "SELECT\n  "
+            + ",\n  ".join([*results, time])
+            + f"\nFROM TABLE(\n  {window}(\n    ("
+            + inner
+            + "),\n"
+            f"    DESCRIPTOR(`rowtime`), {size}))\nGROUP BY {', '.join(grouped)}{having}"
         )
         name = self._query.new(f"{self._name}_windows")
         length = interval_sql(self._milliseconds).removeprefix("INTERVAL ").replace("'", "")
@@ -203,13 +226,13 @@ class Groups:
         # A closed window's row has the window's end as its time, so that a next window counts it from there on.
         return self._query.add(Step("rowtime", closed, {"of": name, "time": "until"}))
 
-    def _from(self) -> str:
-        """Where windows begin, if not at a multiple of their length since 1970."""
-        begin = -self._moved % self._milliseconds if self._moved else 0
-        return f", {interval_sql(begin)}" if begin else ""
+    @property
+    def _begin(self) -> int:
+        """Where windows begin: milliseconds after a multiple of their length since 1970."""
+        return -self._moved % self._milliseconds if self._moved else 0
 
     def _by_operator(self, where: list[Value], keys: dict[str, Value]) -> str:
-        if self._from():
+        if self._begin:
             raise Located(
                 "a window of ROWTIME and an interval takes COUNT, SUM, AVG, MIN and MAX: let a first pump move "
                 "the time, or write ROWTIME alone",

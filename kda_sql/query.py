@@ -154,7 +154,8 @@ class Query:
         clocks = {n for n, v in values.items() if v.clock}
         flat = _flattened(values)
         self._final(name, read, flat, where, shown, sort)
-        return Relation(name, {n: v.type for n, v in values.items()}, name, clocks=clocks)
+        grows = {n: v.grows for n, v in values.items() if v.grows}
+        return Relation(name, {n: v.type for n, v in values.items()}, name, clocks=clocks, grows=grows)
 
     def _each(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
         """What all steps give; every problem of theirs is told, not the first alone."""

@@ -42,6 +42,8 @@ class Value:
         Of a record: its fields.
     small : bool
         Whether every INTEGER column holds it, whatever its type says: a count, a part of a time.
+    grows : int or None
+        Of ROWTIME's steps: milliseconds of the step.
     """
 
     sql: str
@@ -51,6 +53,7 @@ class Value:
     clock: bool = False
     fields: dict[str, Value] | None = field(default=None, compare=False)
     small: bool = False
+    grows: int | None = None
 
     def inside(self, binds: int) -> str:
         """Its SQL, in parentheses where what stands around it binds more tightly."""
