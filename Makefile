@@ -13,8 +13,8 @@ setup: ## tools, packages, connector jar: once, from lock files
 demo: setup ## local AWS, the labs end to end, what was found (LAB=trades|ctr|sessions for one)
 	@$(KDA) demo $(LAB)
 
-test: setup ## every test
-	@.venv/bin/pytest
+test: setup ## every test, by two workers
+	@.venv/bin/pytest -n 2
 
 test-fast: setup ## the tests that need neither Java nor the local AWS
 	@.venv/bin/pytest -m "not flink and not aws"

@@ -24,9 +24,8 @@ from pipeline.groups import Group
 from pipeline.settings import settings_model
 
 #: Where the documentation has the table.
-DOCUMENT = ROOT / "docs" / "deploy.md"
+DOCUMENT = ROOT / "docs" / "properties.md"
 _BEGIN, _END = "<!-- properties: made by `kda properties --docs` -->\n", "<!-- end of properties -->\n"
-_HEADINGS = ("Group", "Key", "Mandatory", "Default", "Notes")
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -39,54 +38,50 @@ class Property:
     Attributes
     ----------
     group, key : str
-    mandatory : bool
-        It has no default.
     default : str
-        What the application runs with unless told otherwise; empty: none.
+        What the application runs with unless it is given another; empty: none.
     notes : str
         What it means, and what it may be.
     """
 
     group: str
     key: str
-    mandatory: bool
     default: str
     notes: str
-
-    @property
-    def row(self) -> tuple[str, str, str, str, str]:
-        return self.group, self.key, "Y" if self.mandatory else "", self.default, self.notes
 
 
 def properties_of(chosen: Application) -> Iterator[Property]:
     """Every property of an application, in the order of its models; raises ``SettingsError`` for a wrong default."""
-    yield Property("job", "name", True, chosen.name, "which application the package runs")
+    yield Property("job", "name", chosen.name, "which application the package runs")
     for group, outer in settings_model(chosen).model_fields.items():
         model = outer.annotation
         assert isinstance(model, type)
         assert issubclass(model, Group)
         for key, field in model.model_fields.items():
             default = "" if field.is_required() else _text(field.default, field)
-            yield Property(group, key, field.is_required(), default, _notes(model, key))
+            yield Property(group, key, default, _notes(model, key))
 
 
 def markdown() -> str:
-    """The tables of the project's own applications, as the documentation has them."""
-    parts = []
-    for a in all_applications():
-        rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
-        for p in properties_of(a):
-            shown = (
-                f"`{p.group}`",
-                f"`{p.key}`",
-                *p.row[2:3],
-                f"`{p.default}`" if p.default else "",
-                p.notes,
-            )
-            rows.append(tuple(cell.replace("|", "\\|") for cell in shown))
-        lines = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-        parts.append(f"### {a.name}\n\n{lines}\n")
-    return "\n".join(parts)
+    """The properties of the project's own applications, as the documentation has them: each once, its defaults beside
+    one another."""
+    applications = all_applications()
+    by_name = {a.name: {(p.group, p.key): p for p in properties_of(a)} for a in applications}
+    rows = [("Property", *by_name, "Notes"), ("---",) * (len(by_name) + 2)]
+    for place in dict.fromkeys(place for found in by_name.values() for place in found):
+        found = [properties.get(place) for properties in by_name.values()]
+        if all(p is None or _as_the_first(p, by_name[a]) for a, p in zip(by_name, found, strict=True)):
+            continue
+        defaults = ["–" if p is None else f"`{p.default}`" if p.default else "" for p in found]
+        notes = dict.fromkeys(p.notes for p in found if p)
+        rows.append((f"`{'.'.join(place)}`", *defaults, "; or: ".join(notes)))
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _as_the_first(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
+    """Is it what the group `sink` says already? Further destinations have the same keys."""
+    first = beside.get(("sink", p.key))
+    return p.group != "sink" and first is not None and (first.default, first.notes) == (p.default, p.notes)
 
 
 def documented(text: str) -> str:
@@ -111,7 +106,7 @@ def properties(
         ),
     ] = None,
     docs: Annotated[
-        bool, typer.Option("--docs", help="Write the tables of all of `jobs/` into docs/deploy.md instead.")
+        bool, typer.Option("--docs", help="Write the tables of all of `jobs/` into docs/properties.md instead.")
     ] = False,
 ) -> None:
     """Show what an application can be told: its properties as -p takes them, their defaults, their meaning.

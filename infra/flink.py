@@ -99,7 +99,7 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
         "FLINK_PLUGINS_DIR": str(PLUGINS),
         "JAVA_HOME": str(java_home()),
         # A JVM that is killed leaves its temporary files, a hundred megabytes: in this folder, not in the system's.
-        "JVM_ARGS": f"-Djava.io.tmpdir={folder / 'tmp'}",
+        "JVM_ARGS": f"{os.environ.get('JVM_ARGS', '')} -Djava.io.tmpdir={folder / 'tmp'}".strip(),
         # With CBOR, local emulators' arrival times come out as January 1970 and no window ever closes.
         "AWS_CBOR_DISABLE": "1",
         "CBOR_ENABLED": "false",

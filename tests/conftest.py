@@ -1,7 +1,9 @@
 """Fixtures that tests of more than one room share."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 # Its plugin would import it when the session ends, and compile it beside the tracebacks of Beam's dying threads: two
@@ -9,8 +11,33 @@ from typing import Any
 import hypothesis  # noqa: F401
 import pytest
 
+# Workers run side by side, each with its own local AWS, its own JVM and, by this, its own state on disk.
+os.environ["KDA_STATE"] = str(
+    Path(__file__).parents[1] / ".kda" / "tests" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+)
+# Most JVMs here live for seconds: what the second compiler would gain they never get back. A third of all CPU time.
+os.environ["JVM_ARGS"] = "-XX:TieredStopAtLevel=1"
+
 from infra import clients, local, stacks
 from pipeline.catalog import all_applications
+
+#: Rooms whose files hold a processor longest come first, so that workers do not end far apart.
+_LONGEST = ("kda_sql", "deployed", "torture", "console", "jobs", "pipeline", "cli", "connectors")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first, the many short ones last."""
+
+    def rank(item: pytest.Item) -> int:
+        if not item.get_closest_marker("flink"):
+            return len(_LONGEST)
+        room = item.path.parent.name
+        return _LONGEST.index(room) if room in _LONGEST else len(_LONGEST) - 1
+
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = min(rank(item), ranks.get(item.path, len(_LONGEST)))
+    items.sort(key=lambda item: ranks[item.path])
 
 
 @dataclass(frozen=True)

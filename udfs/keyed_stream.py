@@ -47,9 +47,7 @@ def process_keyed(
         jvm.KeyByKeySelector(), Types.ROW([Types.STRING()]).get_java_type_info()
     )
     configuration = get_j_env_configuration(keyed.getExecutionEnvironment())
-    threads = (
-        configuration.getString(jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"
-    )
+    threads = configuration.get(jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"
     operator = jvm.EmbeddedPythonKeyedProcessOperator if threads else jvm.ExternalPythonKeyedProcessOperator
     info = _create_j_data_stream_python_function_info(function, UserDefinedDataStreamFunction.KEYED_PROCESS)
     types = Types.ROW_NAMED(["key", "element", "rowtime"], [Types.STRING(), element, Types.INSTANT()])

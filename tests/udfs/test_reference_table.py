@@ -53,14 +53,14 @@ def test_each_match_is_a_row_and_a_null_key_equals_nothing() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [CSV.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + CSV, gzip.compress(CSV)],
+    [CSV.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + CSV, gzip.compress(CSV, mtime=0)],
     ids=["crlf", "bom", "gzip"],
 )
 def test_a_file_is_read_as_spreadsheets_and_programs_write_it(data: bytes) -> None:
     assert LOAVES.load(data, ["code"]) == LOAVES.load(CSV, ["code"])
 
 
-@pytest.mark.parametrize("data", [b"", b" \n", gzip.compress(b"")])
+@pytest.mark.parametrize("data", [b"", b" \n", gzip.compress(b"", mtime=0)])
 def test_an_empty_file_is_an_empty_table(data: bytes) -> None:
     assert LOAVES.load(data, ["code"]) == {}
 
@@ -69,7 +69,9 @@ def test_an_empty_file_is_an_empty_table(data: bytes) -> None:
 def test_a_header_is_passed_over(packed: bool) -> None:
     data = b"\xef\xbb\xbfCode,Title,Grams\n" + CSV
     table = ReferenceTable(LOAVES.columns, LOAVES.record_format, header=True)
-    assert table.load(gzip.compress(data) if packed else data, ["code"]) == LOAVES.load(CSV, ["code"])
+    assert table.load(gzip.compress(data, mtime=0) if packed else data, ["code"]) == LOAVES.load(
+        CSV, ["code"]
+    )
     with pytest.raises(ValueError, match=r"^row 3: column grams INT: required a whole number .*, got 'x'"):
         table.load(b"Code,Title,Grams\nA,B,1\nA,B,x\n", ["code"])
 
@@ -91,7 +93,7 @@ def test_json_and_several_key_columns() -> None:
         (b"R1,Rye,750\nS1,Spelt,heavy\n", "row 2: column grams INT: required a whole number"),
         (b'R1,"Rye,750\n', "row 1: record: a quote that does not end"),
         (b"\xff,Rye,1\n", "row 1: record: required UTF-8"),
-        (gzip.compress(CSV)[:-9], "gzip"),
+        (gzip.compress(CSV, mtime=0)[:-9], "gzip"),
     ],
 )
 def test_a_row_that_does_not_fit_is_told(data: bytes, message: str) -> None:
