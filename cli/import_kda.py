@@ -21,7 +21,7 @@ from infra.stream_reader import StreamError
 from kda_sql.description import Described, DescriptionError, Schema, schema_of
 from kda_sql.errors import KdaSqlError
 from kda_sql.importing import read, read_schema
-from kda_sql.report import summary
+from kda_sql.report import not_translated, summary
 from kda_sql.translate import Translation, translate, write
 from pipeline.application import ApplicationError
 from pipeline.application import read as read_application
@@ -58,6 +58,12 @@ def import_kda(
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="A folder that is not there yet, or is empty.")],
     stream: Stream = None,
     schema: SchemaFile = None,
+    detector: Annotated[
+        bool,
+        typer.Option(
+            "--detector", help="Add a relation `alerts` beside the scores: one for each thing that happens."
+        ),
+    ] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
@@ -70,7 +76,7 @@ def import_kda(
             raise DescriptionError(f"{to}: required a folder that is not there yet, or is empty")
         found = described(source, stream, schema, endpoint, aws)
         made = [
-            (each, folder, written(each, folder))
+            (each, folder, written(each, folder, detector))
             for each, folder in zip(found, _folders(to, found), strict=True)
         ]
     except (KdaSqlError, DescriptionError, DiscoveryError, StreamError, ApplicationError, OSError) as error:
@@ -90,10 +96,14 @@ def described(
     return read(source, columns, stream)
 
 
-def written(application: Described, folder: Path) -> Translation:
+def written(application: Described, folder: Path, detector: bool = False) -> Translation:
     """Translate an application into a folder, and read it back as any command will."""
     translation = translate(application)
-    write(translation, folder)
+    if detector and not any(step.kind == "forest" for step in translation.plan.steps):
+        raise ApplicationError(
+            f"--detector: {application.name} has no RANDOM_CUT_FOREST whose columns it could watch"
+        )
+    write(translation, folder, detector)
     read_application(folder)
     return translation
 
@@ -118,7 +128,7 @@ def imported(source: Path, stream: str | None, schema: Path | None, endpoint: st
             f"{folder}: is an application that was not imported: give the file another name"
         )
     shutil.rmtree(folder, ignore_errors=True)
-    written(found[0], folder)
+    _told_red(written(found[0], folder))
     return folder
 
 
@@ -133,12 +143,24 @@ def refused(error: Any) -> typer.Exit:
     return typer.Exit(1)
 
 
+def _told_red(translation: Translation) -> None:
+    """What is not translated, though the rest runs."""
+    found = not_translated(translation)
+    if found:
+        _err.print(Text("Not translated, and left out:", style="bold red"))
+        # Carets stand below what they point at: nothing may be wrapped or shortened.
+        _err.print(
+            Text("\n").join(plain(line, 1000) for line in found.splitlines()), style="red", soft_wrap=True
+        )
+
+
 def _folders(to: Path, found: Sequence[Described]) -> list[Path]:
     return [to] if len(found) == 1 else [to / each.name for each in found]
 
 
 def _told(application: Described, folder: Path, translation: Translation) -> None:
-    _out.print(Text(f"{application.name}: {summary(translation)} {folder / 'MIGRATION.md'} says"))
+    _out.print(Text(f"{application.name}: {summary(translation, str(folder / 'MIGRATION.md'))}"))
+    _told_red(translation)
     for pump in translation.program.pumps:
         for note in translation.plan.notes[pump.name]:
             _out.print(Text(f"  {pump.name}: {note}", style="yellow"))

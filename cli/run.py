@@ -19,7 +19,7 @@ from rich.text import Text
 from cli import import_kda, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
 from connectors.check import ConnectorError
-from infra import flink, local, stacks
+from infra import flink, local, stacks, template
 from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
@@ -137,9 +137,17 @@ def _make_local_resources(chosen: Application, chosen_settings: Settings, where:
     """On this machine's own local AWS an application runs at once: what it needs and is not there is made."""
     if where is None or where != local.find(local.DATA):
         return
-    if chosen.name.replace("_", "-") in stacks.deployed(where):
+    needed = stacks.missing(where, chosen, chosen_settings)
+    own = (
+        chosen.name.replace("_", "-") not in stacks.deployed(where)
+        and (chosen.folder / template.OWN).exists()
+    )
+    if not needed and not own:
         return
-    stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
+    try:
+        stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
+    except stacks.LossError as error:  # what is missing, the check of the job says
+        _out.print(Text(str(error), style="yellow"))
 
 
 def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool) -> None:

@@ -200,6 +200,11 @@ def lost_state(job: str, saved: Iterable[str], names: Mapping[str, str], folder:
     return sorted(known.get(id_, f"an unknown operator {id_[:8]}") for id_ in saved if id_ not in names)
 
 
+def known_operators(job: str, folder: Path = FLINK) -> dict[str, str]:
+    """What the operators of a job do, by id, as far as it was ever started."""
+    return _operators(folder / "operators" / f"{job}.json")
+
+
 def _operators(path: Path) -> dict[str, str]:
     with contextlib.suppress(OSError, ValueError):
         return dict(json.loads(path.read_text()))

@@ -42,6 +42,11 @@ class Detector(Group):
     side: Sides = Field(("both",), description="both, or alerts only above or only below the expected value")
     ignore_within: Numbers = Field((0.0,), description="no alert so near to the expected value")
     ignore_within_percent: Numbers = Field((0.0,), description="nor within this percentage of it")
+    threshold: float = Field(
+        1.5,
+        ge=1,
+        description="smoothed score above which a row is hot: one for all streams; lower tells more",
+    )
     again: float = Field(
         1.5,
         ge=1,

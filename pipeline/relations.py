@@ -16,6 +16,8 @@ class Relation(Spec):
 
     name: Name
     note: str = ""
+    #: A step on the way to the next: neither shown nor tapped.
+    inner: bool = False
 
     @property
     def kind(self) -> str:
@@ -78,6 +80,7 @@ class Detector(Relation):
     side: Names | None = None
     ignore_within: float | str | None = None
     ignore_within_percent: float | str | None = None
+    threshold: float | None = None
     again: float | None = None
     quiet_rows: int | None = None
     quiet_time: float | None = None

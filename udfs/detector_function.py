@@ -75,6 +75,7 @@ class DetectorOptions:
     quiet_time: timedelta = timedelta(0)
     missing: str = "skip"
     interval: timedelta = timedelta(0)
+    threshold: float = 1.5
     idle_expiry: timedelta = timedelta(0)
 
     @property
@@ -100,6 +101,7 @@ class DetectorOptions:
             quiet_time=self.quiet_time.total_seconds(),
             missing=self.missing,
             interval=self.interval.total_seconds(),
+            threshold=self.threshold,
         )
 
 

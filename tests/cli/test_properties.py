@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from cli import properties
 from pipeline.application import Application
 from pipeline.catalog import all_applications, find
+from pipeline.property_list import properties_of
 from tests.fleet import fleet
 
 app = typer.Typer()
@@ -25,13 +26,13 @@ def test_the_documentation_has_the_tables_of_the_code() -> None:
 
 @pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
 def test_every_property_is_explained(application: Application) -> None:
-    found = list(properties.properties_of(application))
+    found = list(properties_of(application))
     assert [p.group + "." + p.key for p in found if not p.notes] == []
     assert len({(p.group, p.key) for p in found}) == len(found)
 
 
 def test_a_property_s_row() -> None:
-    rows = {(p.group, p.key): p for p in properties.properties_of(find("trades"))}
+    rows = {(p.group, p.key): p for p in properties_of(find("trades"))}
     assert rows["job", "name"].default == "trades"
     assert rows["random_cut_forest", "columns"].default == "price, quantity"
     timeout = rows["source", "idle_timeout"]
@@ -49,7 +50,7 @@ def test_the_command() -> None:
     shown = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["ctr"])
     assert shown.exit_code == 0
     # As `-p` takes it, with what `kda run` runs with, which may be another than the engine's default.
-    assert "\nanomalies.least_change=25\n    percent" in shown.output
+    assert "\ndetector.ignore_within_percent=25\n    nor" in shown.output
     assert "\nrandom_cut_forest.sub_sample_size=12\n    records" in shown.output
     notes = [line for line in shown.output.splitlines() if line.startswith("    ")]
     assert max(map(len, notes)) <= 80
