@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-import sys
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -14,18 +14,24 @@ from rich.console import Console
 from cli import target
 from cli.groups import application
 from cli.shown import plain
+from console import deployments
 from console.controller import Controller
+from console.deployments import Deployments
 from console.guard import is_loopback
-from console.jobs import Job, LocalJob
+from console.jobs import KDA, Job, LocalJob
 from console.managed import ManagedJob
+from console.previews import Previews
 from console.resources import resources
 from console.server import page_of
+from console.standby import Standby
+from console.workbench import Workbench
 from infra import managed_flink
 from infra.clients import client
 from infra.paths import APPLICATIONS, STATE
 from pipeline.application import Application, ApplicationError, read
 from pipeline.catalog import paths
 from pipeline.settings import override
+from workbench.shelf import Shelf
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -65,14 +71,14 @@ def console(
         raise typer.BadParameter("with --aws a job's properties are the application's: kda deploy up -p …")
     chosen = _applications(names or [])
     given = _by_application(properties or [], chosen)
-    controllers = {name: _controller(a, where, given[name]) for name, a in chosen.items()}
+    workbench = _workbench(chosen, where, given)
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     listening = _bound(host, port)
     shown_host = f"[{host}]" if ":" in host else host
     address = f"http://{shown_host}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
     _out.print(f"The console is at {address} ; Ctrl-C ends it.", highlight=False)
     config = uvicorn.Config(
-        page_of(controllers, host, token),
+        page_of(workbench, host, token),
         log_level="warning",
         # The address of the first request holds the token.
         access_log=False,
@@ -106,23 +112,59 @@ def _applications(names: list[str]) -> dict[str, Application]:
     return found
 
 
-def _controller(chosen: Application, endpoint: str | None, properties: list[str]) -> Controller:
-    groups = override({}, properties)
-    return Controller(
-        chosen, lambda service: client(service, endpoint), _job(chosen, endpoint, properties), groups
-    )
+def _workbench(
+    chosen: dict[str, Application], endpoint: str | None, given: dict[str, list[str]]
+) -> Workbench:
+    shelf = Shelf(STATE / "workbench", APPLICATIONS)
+    standby = Standby(endpoint)
+
+    def assignments(name: str) -> list[str]:
+        return [*given.get(name, ()), *(f"{k}={v}" for k, v in shelf.properties(name).items())]
+
+    def groups(name: str) -> dict[str, dict[str, str]]:
+        return override({}, assignments(name))
+
+    def made(service: str) -> Any:
+        return client(service, endpoint)
+
+    def make(a: Application) -> Controller:
+        job = _job(a, endpoint, lambda: assignments(a.name), standby)
+        return Controller(a, made, job, groups(a.name))
+
+    def previewed(a: Application, properties: Iterable[str]) -> LocalJob:
+        return _local(a, str(endpoint), lambda: properties, standby)
+
+    previews = Previews(made, shelf.folder / ".previews", previewed if endpoint else None)
+
+    def deployed(a: Application) -> list[str]:
+        return deployments.command(a, assignments(a.name))
+
+    deploying = Deployments(STATE / "console", None if endpoint else deployed)
+    # What was made on the page is shown by its newest version, whether or not it was named.
+    controllers = {name: make(a) for name, a in chosen.items() if name not in shelf}
+    return Workbench(controllers, shelf, made, make, groups, previews, standby, deploying)
 
 
-def _job(chosen: Application, endpoint: str | None, properties: list[str]) -> Job:
+def _job(
+    chosen: Application, endpoint: str | None, assignments: Callable[[], Iterable[str]], standby: Standby
+) -> Job:
     if endpoint is None:
         stream = resources(chosen).stream_of(None) or ""
         return ManagedJob(managed_flink.application_name(chosen.name), None, stream)
-    # By its folder: wherever it is, and whatever the names elsewhere.
-    command = [sys.executable, "-m", "cli.main", "run", str(chosen.folder.resolve()), "--tap"]
-    command += ["--endpoint", endpoint]
-    for assignment in properties:
-        command += ["-p", assignment]
-    return LocalJob(chosen.name, command, STATE / "console")
+
+    return _local(chosen, endpoint, assignments, standby)
+
+
+def _local(
+    chosen: Application, endpoint: str, assignments: Callable[[], Iterable[str]], standby: Standby
+) -> LocalJob:
+    def command() -> list[str]:
+        # By its folder: wherever it is, and whatever the names elsewhere. What was made on the page has a link for
+        # one, which leads to the newest version.
+        found = [*KDA, "run", str(chosen.folder.absolute()), "--tap"]
+        return [*found, "--endpoint", endpoint, *(word for a in assignments() for word in ("-p", a))]
+
+    return LocalJob(chosen.name, command, STATE / "console", spare=standby.become)
 
 
 def _by_application(properties: list[str], chosen: dict[str, Application]) -> dict[str, list[str]]:

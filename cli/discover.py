@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +12,11 @@ from rich.table import Table
 
 from cli import target
 from cli.shown import plain
+from infra import sampling
 from infra.clients import client
 from infra.discovery import DiscoveryError, Schema, discover
 from infra.discovery_output import as_text, input_schema, source_yaml
-from infra.stream_reader import READ_SECONDS, StreamError, StreamReader, StreamRecord
+from infra.stream_reader import StreamError, StreamRecord
 
 _out = Console()
 _err = Console(stderr=True, soft_wrap=True)
@@ -68,33 +67,8 @@ def discover_stream(
 def sample(
     endpoint: str | None, stream: str, records: int, seconds: float, since: float
 ) -> list[StreamRecord]:
-    """The newest records of a stream, those of the last ``since`` seconds too; waits ``seconds`` for them at most.
-
-    Raises
-    ------
-    DiscoveryError
-        There are none.
-    StreamError
-        There is no such stream, or it can't be read.
-    """
-    start = datetime.now(UTC) - timedelta(seconds=since)
-    found = _read(StreamReader(client("kinesis", endpoint), stream, start), records, seconds)
-    if not found:
-        raise DiscoveryError(
-            f"stream {stream}: no record came within {seconds:g} s, and none in the {since:g} s before: "
-            "send some, or look further back with --since"
-        )
-    return found
-
-
-def _read(reader: StreamReader, records: int, seconds: float) -> list[StreamRecord]:
-    found: list[StreamRecord] = []
-    deadline = time.monotonic() + seconds
-    while True:
-        found += reader.read(records)
-        if len(found) >= records or time.monotonic() >= deadline:
-            return found[-records:]
-        time.sleep(READ_SECONDS)
+    """See :func:`infra.sampling.sample`."""
+    return sampling.sample(client("kinesis", endpoint), stream, records, seconds, since)
 
 
 def relation(name: str) -> str:

@@ -21,7 +21,7 @@ from infra.stream_reader import StreamError
 from kda_sql.description import Described, DescriptionError, Schema, schema_of
 from kda_sql.errors import KdaSqlError
 from kda_sql.importing import read, read_schema
-from kda_sql.report import summary
+from kda_sql.report import not_translated, summary
 from kda_sql.translate import Translation, translate, write
 from pipeline.application import ApplicationError
 from pipeline.application import read as read_application
@@ -128,7 +128,7 @@ def imported(source: Path, stream: str | None, schema: Path | None, endpoint: st
             f"{folder}: is an application that was not imported: give the file another name"
         )
     shutil.rmtree(folder, ignore_errors=True)
-    written(found[0], folder)
+    _told_red(written(found[0], folder))
     return folder
 
 
@@ -143,12 +143,24 @@ def refused(error: Any) -> typer.Exit:
     return typer.Exit(1)
 
 
+def _told_red(translation: Translation) -> None:
+    """What is not translated, though the rest runs."""
+    found = not_translated(translation)
+    if found:
+        _err.print(Text("Not translated, and left out:", style="bold red"))
+        # Carets stand below what they point at: nothing may be wrapped or shortened.
+        _err.print(
+            Text("\n").join(plain(line, 1000) for line in found.splitlines()), style="red", soft_wrap=True
+        )
+
+
 def _folders(to: Path, found: Sequence[Described]) -> list[Path]:
     return [to] if len(found) == 1 else [to / each.name for each in found]
 
 
 def _told(application: Described, folder: Path, translation: Translation) -> None:
-    _out.print(Text(f"{application.name}: {summary(translation)} {folder / 'MIGRATION.md'} says"))
+    _out.print(Text(f"{application.name}: {summary(translation, str(folder / 'MIGRATION.md'))}"))
+    _told_red(translation)
     for pump in translation.program.pumps:
         for note in translation.plan.notes[pump.name]:
             _out.print(Text(f"  {pump.name}: {note}", style="yellow"))

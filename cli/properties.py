@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated
 
 import typer
-from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from cli.groups import application
 from infra.paths import ROOT
-from pipeline.application import Application
 from pipeline.catalog import all_applications
-from pipeline.groups import Group, Milliseconds
-from pipeline.settings import settings_model
+from pipeline.property_list import Property, properties_of
 
 #: Where the documentation has the table.
 DOCUMENT = ROOT / "docs" / "properties.md"
@@ -29,37 +20,6 @@ _BEGIN, _END = "<!-- properties: made by `kda properties --docs` -->\n", "<!-- e
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
-
-
-@dataclass(frozen=True)
-class Property:
-    """One row of the table.
-
-    Attributes
-    ----------
-    group, key : str
-    default : str
-        What the application runs with unless it is given another; empty: none.
-    notes : str
-        What it means, and what it may be.
-    """
-
-    group: str
-    key: str
-    default: str
-    notes: str
-
-
-def properties_of(chosen: Application) -> Iterator[Property]:
-    """Every property of an application, in the order of its models; raises ``SettingsError`` for a wrong default."""
-    yield Property("job", "name", chosen.name, "which application the package runs")
-    for group, outer in settings_model(chosen).model_fields.items():
-        model = outer.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, Group)
-        for key, field in model.model_fields.items():
-            default = "" if field.is_required() else _text(field.default, field)
-            yield Property(group, key, default, _notes(model, key))
 
 
 def markdown() -> str:
@@ -130,53 +90,3 @@ def properties(
         if p.group != "job":  # which application it is, the command has said
             _out.print(Text.assemble((f"{p.group}.{p.key}", "bold"), f"={p.default}"))
             _out.print(Padding(Text(p.notes, style="dim"), (0, 0, 0, 4), expand=False), soft_wrap=False)
-
-
-def _text(value: Any, field: FieldInfo) -> str:
-    """A value as it is written in a property."""
-    if isinstance(value, timedelta):
-        unit = timedelta(milliseconds=1) if _is_milliseconds(field) else timedelta(seconds=1)
-        return f"{value / unit:.12g}"
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    if value is None or repr(value) == "PydanticUndefined":
-        return ""
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _is_milliseconds(field: FieldInfo) -> bool:
-    return any(validator in field.metadata for validator in get_args(Milliseconds)[1:])
-
-
-def _notes(model: type[BaseModel], key: str) -> str:
-    field = model.model_fields[key]
-    # A field that a job only narrows keeps the words of the group it comes from.
-    bases = [base for base in model.__mro__ if issubclass(base, BaseModel) and key in base.model_fields]
-    said = next((d for base in bases if (d := base.model_fields[key].description)), "")
-    choices = _choices(field.annotation)
-    one = f"one of {', '.join(choices)}" if len(choices) > 1 else ""
-    if get_origin(field.annotation) is Literal and len(choices) == 1:
-        one = f"always {choices[0]}"
-    # A description may say the range better.
-    bounds = "" if re.search(r"\d-\d", said) else _range(field)
-    return "; ".join(note for note in (said, one if one not in said else "", bounds) if note)
-
-
-def _choices(annotation: Any) -> list[str]:
-    if get_origin(annotation) is Literal:
-        return [str(choice).lower() for choice in get_args(annotation)]
-    if get_origin(annotation) is tuple:
-        return []
-    return [choice for inner in get_args(annotation) for choice in _choices(inner)]
-
-
-def _range(field: FieldInfo) -> str:
-    words = {Ge: ("at least", "ge"), Gt: ("more than", "gt"), Le: ("at most", "le"), Lt: ("less than", "lt")}
-    bounds = {type(m): m for m in field.metadata}
-    return ", ".join(
-        f"{word} {_text(getattr(bounds[kind], name), field)}"
-        for kind, (word, name) in words.items()
-        if kind in bounds
-    )

@@ -8,7 +8,6 @@ import signal
 import socket
 import time
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +19,7 @@ from rich.text import Text
 from cli import import_kda, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
 from connectors.check import ConnectorError
-from infra import flink, local, stacks
+from infra import flink, local, stacks, template
 from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
@@ -116,9 +115,7 @@ def run(
         if _out.is_terminal:
             _out.print(f"{chosen.name}: starting …")  # which takes some ten seconds
         port = rest_port or _free_port()
-        cluster = flink.cluster(
-            chosen.name, rest_port=port, resume_from=state, micro_batch=_micro_batch(chosen, chosen_settings)
-        )
+        cluster = flink.cluster(chosen.name, rest_port=port, resume_from=state)
         pipeline = _pipeline(chosen, chosen_settings, cluster)
         pipeline.check()
         _agree(chosen, pipeline, state, yes)
@@ -140,9 +137,17 @@ def _make_local_resources(chosen: Application, chosen_settings: Settings, where:
     """On this machine's own local AWS an application runs at once: what it needs and is not there is made."""
     if where is None or where != local.find(local.DATA):
         return
-    if chosen.name.replace("_", "-") in stacks.deployed(where):
+    needed = stacks.missing(where, chosen, chosen_settings)
+    own = (
+        chosen.name.replace("_", "-") not in stacks.deployed(where)
+        and (chosen.folder / template.OWN).exists()
+    )
+    if not needed and not own:
         return
-    stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
+    try:
+        stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
+    except stacks.LossError as error:  # what is missing, the check of the job says
+        _out.print(Text(str(error), style="yellow"))
 
 
 def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool) -> None:
@@ -178,12 +183,6 @@ def _pipeline(chosen: Application, chosen_settings: Settings, cluster: dict[str,
     pipeline = Pipeline(table_env, chosen, chosen_settings)
     pipeline.deliver()
     return pipeline
-
-
-def _micro_batch(chosen: Application, chosen_settings: Settings) -> timedelta:
-    """The longest of its forests'."""
-    groups = [getattr(chosen_settings, chosen.group_of(forest)) for forest in chosen.forests]
-    return max((group.micro_batch for group in groups), default=timedelta(0))
 
 
 def _groups(

@@ -14,6 +14,7 @@ from console.resources import resources
 from console.results import Results
 from console.row_buffer import RowBuffer
 from console.senders import Senders
+from console.steps import Steps
 from pipeline.application import ERRORS, Application
 
 #: Rows of the chosen relation, and errors, on the page.
@@ -32,6 +33,15 @@ class Controller:
     job : Job
     groups : mapping
         Property groups over the application's defaults.
+
+    Attributes
+    ----------
+    application : Application
+        As it is shown.
+    found : Resources
+        Its streams and destinations.
+    steps : Steps
+        How its job's time goes.
     """
 
     def __init__(
@@ -41,12 +51,27 @@ class Controller:
         job: Job,
         groups: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        self.application = application
         self.job = job
-        self._found = resources(application, groups)
-        self.feed = Feed(application, lambda: client("kinesis"), found=self._found)
-        self.senders = Senders(application, self._found, lambda: client("kinesis"))
-        self.results = Results(application.name, self._found.targets, client)
+        self._client = client
+        self._open(application, groups)
+
+    def _open(self, application: Application, groups: Mapping[str, Mapping[str, str]] | None) -> None:
+        client = self._client
+        self.application = application
+        self.steps = Steps(application.name)
+        self.found = resources(application, groups)
+        self.feed = Feed(application, lambda: client("kinesis"), found=self.found)
+        self.senders = Senders(application, self.found, lambda: client("kinesis"))
+        self.results = Results(application.name, self.found.targets, client)
+
+    def take(self, application: Application, groups: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        """Show another version of the application; its job is the same one."""
+        before = self.feed, self.senders, self.results
+        self._open(application, groups)
+        feed, senders, results = before
+        feed.close()
+        senders.stop_all()
+        results.close()
 
     def described(self) -> dict[str, Any]:
         """What does not change while the console runs, and whether the job is up."""
@@ -55,10 +80,16 @@ class Controller:
             "title": self.application.title,
             "label": self.application.label or self.application.name,
             "errors": ERRORS,
-            "flow": flow(self.application, self._found).as_json(),
-            "problem": self._found.problem,
-            "running": self.job.view.health.url is not None or self.job.view.health.state == "running",
+            "flow": flow(self.application, self.found).as_json(),
+            "problem": self.found.problem,
+            "running": self.runs,
         }
+
+    @property
+    def runs(self) -> bool:
+        """Whether its job is up."""
+        health = self.job.view.health
+        return health.url is not None or health.state in ("running", "starting")
 
     def snapshot(self, relation: str) -> dict[str, Any]:
         """Everything the page shows, with the newest rows of one relation."""
@@ -79,16 +110,32 @@ class Controller:
             "application": self.application.name,
             "time": now,
             "ready": self.feed.ready.is_set(),
-            "problem": self.feed.problem,
+            # While a job starts, the streams of its taps may still be made.
+            "problem": "" if self.job.view.health.state == "starting" else self.feed.problem,
             "unreadable": unreadable,
             "job": self.job.view.as_json(),
             "flow": flow,
             "relation": relation,
             "rows": shown,
             "errors": errors,
-            "charts": figures(self.application, rows, self._found.parameters),
+            "charts": figures(self.application, rows, self.found.parameters),
             "senders": self.senders.as_json(),
             "results": self.results.as_json(),
+        }
+
+    def rows(self, relation: str, after: int) -> dict[str, Any]:
+        """A relation's rows that are newer than the one of a number, the oldest first, and its columns in order."""
+        self.feed.touch()
+        with self.feed.lock:
+            buffer = self.feed.buffers.by_relation.get(relation)
+            rows = [row for row in buffer.rows if row.number > after] if buffer else []
+            total = round(buffer.total) if buffer else 0
+            names = dict.fromkeys(name for row in (buffer.rows if buffer else ()) for name in row.values)
+        return {
+            "columns": list(names),
+            "rows": [{"number": r.number, "rowtime": r.rowtime, "values": r.values} for r in rows],
+            "total": total,
+            "sampled": bool(buffer and buffer.sampled),
         }
 
     def close(self) -> None:

@@ -74,7 +74,7 @@ class ManagedJob:
         """The application as it was seen some seconds ago."""
         return self._view
 
-    def start(self, resume: bool) -> None:
+    def start(self, resume: bool, leave_state: bool = False) -> None:
         """Start the application, without state or from its newest snapshot; it takes minutes.
 
         Raises
@@ -93,6 +93,12 @@ class ManagedJob:
             Something is under way already.
         """
         self._ask(lambda: self._service.stop(self._endpoint, self._application))
+
+    def run(self, leave_state: bool = False) -> None:
+        """Start the application from its newest snapshot, as :meth:`start`; a new version is deployed by a command."""
+        if self._view.health.state != "stopped":
+            raise JobError("a new version of an application of the service is deployed by `kda deploy up`")
+        self.start(True, leave_state)
 
     def close(self) -> None:
         """Look no more; the application goes on."""

@@ -22,7 +22,7 @@ _RATE_SECONDS = 5.0
 
 
 @dataclass
-class _Run:
+class Run:
     """One run of a sender."""
 
     rate: float | None
@@ -66,7 +66,7 @@ class Senders:
         self._found = found
         self._kinesis = kinesis
         self._senders = _by_id(application.senders)
-        self._runs = {id_: _Run(sender.rate) for id_, sender in self._senders.items()}
+        self._runs = {id_: Run(sender.rate) for id_, sender in self._senders.items()}
         self._lock = threading.Lock()
 
     def start(self, id_: str, rate: float | None = None) -> None:
@@ -89,7 +89,7 @@ class Senders:
         with self._lock:
             before = self._runs[id_]
             before.stop.set()
-            run = self._runs[id_] = _Run(rate)
+            run = self._runs[id_] = Run(rate)
             run.thread = threading.Thread(
                 target=self._send, args=(sender, run), name=f"sender {id_}", daemon=True
             )
@@ -127,7 +127,7 @@ class Senders:
             raise SenderError(f"sender must be one of {', '.join(self._senders)}, got {id_[:40]!r}")
         return self._senders[id_]
 
-    def _send(self, sender: Sender, run: _Run) -> None:
+    def _send(self, sender: Sender, run: Run) -> None:
         try:
             stream = self._found.stream_of(sender.source)
             if stream is None:
@@ -145,7 +145,7 @@ class Senders:
         except Exception as error:  # shown on the page, where it was started
             run.trouble = str(error) or type(error).__name__
 
-    def _produce(self, name: str, sink: sinks.Sink, run: _Run) -> None:
+    def _produce(self, name: str, sink: sinks.Sink, run: Run) -> None:
         sent = failed = 0
         # Ids go on from one run to the next: two records of one id could not be told apart.
         first_id = time.time_ns() // 1_000_000 % 1_000_000_000

@@ -71,6 +71,51 @@ def job_state(rest: str, job_id: str) -> JobState | None:
     )
 
 
+@dataclass(frozen=True)
+class Step:
+    """One chain of operators of a job, so far.
+
+    Attributes
+    ----------
+    id, name : str
+    parallelism : int
+    read, written : int
+        Records.
+    busy, back_pressured, idle : float
+        Milliseconds of all its subtasks; a source does not say how busy it is.
+    """
+
+    id: str
+    name: str
+    parallelism: int
+    read: int
+    written: int
+    busy: float
+    back_pressured: float
+    idle: float
+
+
+def steps(rest: str, job_id: str) -> list[Step]:
+    """The chains of a job in order, or none when the cluster does not answer."""
+    try:
+        return [
+            Step(
+                v["id"],
+                v["name"],
+                int(v["parallelism"]),
+                int(v["metrics"]["read-records"]),
+                int(v["metrics"]["write-records"]),
+                *(
+                    float(v["metrics"].get(f"accumulated-{what}-time") or 0)
+                    for what in ("busy", "backpressured", "idle")
+                ),
+            )
+            for v in get(f"{rest}/jobs/{job_id}")["vertices"]
+        ]
+    except (OSError, ValueError, LookupError):
+        return []
+
+
 def late_records(rest: str, job_id: str) -> int:
     """Records that window and OVER operators dropped as late; 0 unless something upstream is wrong."""
     total = 0

@@ -12,6 +12,7 @@ from infra import template
 from infra.clients import client
 from infra.code_bucket import CodeError, empty_bucket, upload, zip_lambdas
 from infra.existing import existing, lost, words
+from infra.resources import parts
 from pipeline.application import Application
 from pipeline.settings import Settings, settings
 
@@ -106,6 +107,22 @@ def deploy(
         given |= upload(endpoint, "lambdas", zip_lambdas())
     deploy_template(endpoint, name, json.dumps(tree), given)
     return outputs(endpoint, application.name)
+
+
+def missing(endpoint: str | None, application: Application, chosen: Settings) -> set[tuple[str, str]]:
+    """Type and name of the resources that an application's properties name, and that are not there.
+
+    Raises
+    ------
+    StackError
+        A service may not be asked.
+    """
+    try:
+        return {(p.type, p.name) for p in parts(application, chosen)} - existing(
+            endpoint, application, chosen, ()
+        )
+    except ClientError as error:
+        raise StackError(f"{application.name}: {error.response['Error']['Message']}") from error
 
 
 def _made_up(parameters: Mapping[str, Any]) -> dict[str, str]:

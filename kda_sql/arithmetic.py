@@ -12,7 +12,7 @@ from kda_sql.errors import Located
 from kda_sql.expressions import Expressions, bare, handles, time_literal
 from kda_sql.nodes import Difference, offset
 from kda_sql.times import interval_ms, interval_sql
-from kda_sql.types import NULL, TEXT, SqlType, common, parse_type
+from kda_sql.types import INTEGERS, NULL, TEXT, SqlType, common, parse_type
 from kda_sql.values import (
     PLUS,
     TIMES,
@@ -21,6 +21,7 @@ from kda_sql.values import (
     cast,
     divided,
     failures,
+    too_large,
 )
 
 
@@ -48,14 +49,25 @@ def _sum(x: Expressions, node: Any) -> Value:
         )
     type_ = _arithmetic(left, right, node, sign)
     right_sql = right.inside(PLUS if sign == "+" else TIMES)
-    return Value(f"{left.inside(PLUS)} {sign} {right_sql}", type_, PLUS, failures(left, right))
+    made = Value(f"{left.inside(PLUS)} {sign} {right_sql}", type_, PLUS, failures(left, right))
+    # A number that is written out moves another hardly: it is looked at where a column takes the result.
+    return made if left.number is not None or right.number is not None else _held(made, left, sign, right_sql)
 
 
 @handles(exp.Mul)
 def _product(x: Expressions, node: exp.Mul) -> Value:
     left, right = x.value(node.this), x.value(node.expression)
     type_ = _arithmetic(left, right, node, "*")
-    return Value(f"{left.inside(TIMES)} * {right.inside(TIMES)}", type_, TIMES, failures(left, right))
+    made = Value(f"{left.inside(TIMES)} * {right.inside(TIMES)}", type_, TIMES, failures(left, right))
+    return _held(made, left, "*", right.inside(TIMES))
+
+
+def _held(made: Value, left: Value, sign: str, right: str) -> Value:
+    """A result, which is told where its type does not hold it."""
+    if made.type.kind not in INTEGERS[:3] or "`" not in made.sql:
+        return made
+    wide = f"CAST({left.sql} AS BIGINT) {sign} {right}"
+    return replace(made, fails=(*made.fails, too_large(made, wide, made.type)))
 
 
 @handles(exp.Div)

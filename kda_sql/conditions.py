@@ -8,10 +8,12 @@ from typing import Any
 
 from sqlglot import exp
 
+from kda_sql import functions
 from kda_sql.errors import Located
-from kda_sql.expressions import Expressions, handles, time_literal
-from kda_sql.nodes import offset
-from kda_sql.types import BOOLEAN, NULL, TEXT, common
+from kda_sql.expressions import Expressions, bare, handles, time_literal
+from kda_sql.nodes import Difference, offset
+from kda_sql.times import interval_ms
+from kda_sql.types import BIGINT, BOOLEAN, NULL, TEXT, common
 from kda_sql.values import (
     AND,
     COMPARED,
@@ -28,10 +30,25 @@ _SIGNS = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", e
 
 @handles(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 def _comparison(x: Expressions, node: Any) -> Value:
-    left, right = x.value(node.this), x.value(node.expression)
+    left, right = _measured(x, node) or (x.value(node.this), x.value(node.expression))
     left, right = _comparable(left, right, node)
     sql = f"{left.inside(PLUS)} {_SIGNS[type(node)]} {right.inside(PLUS)}"
     return Value(sql, BOOLEAN, COMPARED, failures(left, right))
+
+
+def _measured(x: Expressions, node: Any) -> tuple[Value, Value] | None:
+    """Both sides in milliseconds, where the difference of two times is compared with an interval; else None."""
+    sides = [bare(node.this), bare(node.expression)]
+    sides = [bare(s.this) if isinstance(s, Difference) else s for s in sides]
+    if not any(isinstance(s, exp.Interval) for s in sides) or not any(isinstance(s, exp.Sub) for s in sides):
+        return None
+    made = []
+    for side in sides:
+        if isinstance(side, exp.Sub):
+            made.append(functions.scalar("TSDIFF", [x.value(side.this), x.value(side.expression)]))
+        else:
+            made.append(Value(str(interval_ms(side)), BIGINT))
+    return made[0], made[1]
 
 
 def _comparable(left: Value, right: Value, node: Any) -> tuple[Value, Value]:

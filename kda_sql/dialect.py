@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from sqlglot import exp, parser, tokens
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import ErrorLevel, TokenError
+from sqlglot.errors import ErrorLevel
 from sqlglot.tokenizer_core import Token, TokenType
 
 from kda_sql.errors import Located
@@ -26,7 +26,7 @@ from kda_sql.nodes import (
 
 UNITS = ("YEAR", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND")
 #: Two words of KDA's in one token; sqlglot has no use for this one in a query of ours.
-_STAGGER = TokenType.CONNECT_BY
+STAGGER = TokenType.CONNECT_BY
 
 
 class KdaSql(Dialect):
@@ -52,6 +52,7 @@ class KdaSql(Dialect):
             "POSITION": lambda self: self._parse_position(),
             "SUBSTRING": lambda self: self._parse_substring_of(),
             "TRIM": lambda self: self._parse_trim(),
+            "OVERLAY": lambda self: self._parse_overlay_of(),
             "FLOOR": lambda self: self._parse_truncated("FLOOR"),
             "CEIL": lambda self: self._parse_truncated("CEIL"),
             "CEILING": lambda self: self._parse_truncated("CEIL"),
@@ -64,7 +65,7 @@ class KdaSql(Dialect):
             TokenType.HAVING: lambda self: ("having", self._parse_having()),
             TokenType.WINDOW: lambda self: ("windows", self._parse_window_clause()),
             TokenType.ORDER_BY: lambda self: ("order", self._parse_order()),
-            _STAGGER: lambda self: ("stagger", self._parse_stagger()),
+            STAGGER: lambda self: ("stagger", self._parse_stagger()),
         }
         QUERY_MODIFIER_TOKENS = set(QUERY_MODIFIER_PARSERS)  # noqa: RUF012
         STATEMENT_PARSERS = {TokenType.CREATE: lambda self: self._parse_create_of_kda()}  # noqa: RUF012
@@ -150,12 +151,19 @@ class KdaSql(Dialect):
                 and self._next.token_type != TokenType.SELECT
             ):
                 columns = self._parse_wrapped_csv(lambda: self._parse_name("a column's name"))
-            query = self._parse_select()
-            if query is None:
-                self.raise_error("required SELECT STREAM")
+            query = self._parse_whole_query()
             return self.expression(
                 CreatePump(this=name, into=into, columns=columns, query=query, stopped=stopped)
             )
+
+        def _parse_whole_query(self) -> Any:
+            if self._curr and self._curr.token_type == TokenType.L_PAREN:
+                query = self._parse_set_operations(self._parse_wrapped(self._parse_whole_query))
+            else:
+                query = self._parse_select()
+            if query is None:
+                self.raise_error("required SELECT STREAM")
+            return query
 
         def _parse_name(self, what: str) -> Any:
             # Any word: what is reserved elsewhere names streams and columns here.
@@ -178,10 +186,13 @@ class KdaSql(Dialect):
                 if function is None:
                     self.raise_error("required a function in TABLE( )")
                 self._match_r_paren()
-                table = self.expression(exp.Table(this=function))
+                table: Any = self.expression(exp.Table(this=function))
                 table.set("alias", self._parse_table_alias(alias_tokens=self.TABLE_ALIAS_TOKENS))
                 return table
-            return super()._parse_table(*args, **kwargs)
+            table = super()._parse_table(*args, **kwargs)
+            if isinstance(table, exp.Table) and self._curr and self._curr.text.upper() == "OVER":
+                table.set("over", self._parse_window(exp.Null()))
+            return table
 
         def _parse_table_parts(self, *args: Any, **kwargs: Any) -> Any:
             table = super()._parse_table_parts(*args, **kwargs)
@@ -224,6 +235,9 @@ class KdaSql(Dialect):
             if self._match_text_seq("TO"):
                 unit = exp.var(self._curr.text.upper() if self._curr else "")
                 self._advance()
+            elif (span := _taken_for_a_span(this)) is not None:
+                unit = exp.var(span.args["unit"].expression.name.upper())
+                span.set("unit", span.args["unit"].this)
             elif self._match(TokenType.COMMA):
                 self.raise_error(f"{kind} takes one value, or a time: {kind}(t TO MINUTE)")
             return self.expression(Truncated(this=this, kind=kind, unit=unit))
@@ -252,8 +266,15 @@ class KdaSql(Dialect):
                 arguments.append(self._parse_disjunction())
             return self.expression(exp.Anonymous(this="SUBSTRING", expressions=arguments))
 
+        def _parse_overlay_of(self) -> Any:
+            arguments = [self._parse_disjunction()]
+            for word in ("PLACING", "FROM", "FOR"):
+                if self._match_text_seq(word) or self._match(TokenType.COMMA):
+                    arguments.append(self._parse_disjunction())
+            return self.expression(exp.Anonymous(this="OVERLAY", expressions=arguments))
+
         def _parse_stagger(self) -> Any:
-            self._match(_STAGGER)
+            self._match(STAGGER)
             self._match_l_paren()
             keys = self._parse_partition_by()
             if not self._match(TokenType.RANGE):
@@ -264,38 +285,12 @@ class KdaSql(Dialect):
             return self.expression(Stagger(expressions=keys, range=interval))
 
 
-def tokenized(text: str) -> list[Token]:
-    """A program's tokens, without the word STREAM behind SELECT, and WINDOWED BY STAGGER as one.
-
-    Raises
-    ------
-    Located
-        For a text or a quoted name that is not closed.
-    """
-    open_comment = _open(text, comment=True)
-    try:
-        # A comment that is never closed ends with the text: programs were found to have one at their end.
-        found = KdaSql().tokenize(text if open_comment is None else text[:open_comment])
-    except TokenError as e:
-        raise Located(f"a text or a quoted name is not closed: {e}", _open(text) or 0) from None
-    kept: list[Token] = []
-    skip = 0
-    for i, token in enumerate(found):
-        if skip:
-            skip -= 1
-            continue
-        words = [t.text.upper() for t in found[i : i + 3] if t.token_type != TokenType.IDENTIFIER]
-        behind_select = bool(kept) and kept[-1].token_type == TokenType.SELECT
-        if behind_select and words[:1] == ["STREAM"]:
-            following = found[i + 1].token_type if i + 1 < len(found) else None
-            if following not in (TokenType.COMMA, TokenType.FROM, TokenType.DOT, None):
-                kept[-1].comments.extend(token.comments)
-                continue
-        if words == ["WINDOWED", "BY", "STAGGER"]:
-            token = Token(_STAGGER, token.text, token.line, token.col, token.start, token.end, token.comments)
-            skip = 2
-        kept.append(token)
-    return kept
+def _taken_for_a_span(node: Any) -> Any:
+    """In FLOOR(t - INTERVAL '30' SECOND TO MINUTE) the interval that took TO MINUTE for its own; else None."""
+    while isinstance(node, exp.Binary):
+        node = node.expression
+    spanned = isinstance(node, exp.Interval) and isinstance(node.args.get("unit"), exp.IntervalSpan)
+    return node if spanned and str(node.this.this).strip().isdigit() else None
 
 
 def parsed(statement: list[Token], text: str) -> Any:
@@ -303,24 +298,3 @@ def parsed(statement: list[Token], text: str) -> Any:
     parser_ = KdaSql.Parser(dialect=KdaSql(), error_level=ErrorLevel.IMMEDIATE)
     [tree] = parser_.parse(statement, text)
     return tree
-
-
-def _open(text: str, comment: bool = False) -> int | None:
-    """Offset of the quote, or of the comment, that is not closed; None where each is."""
-    i, start, quote = 0, 0, ""
-    while i < len(text):
-        if quote:
-            quote = "" if text[i] == quote else quote
-        elif text[i : i + 2] in ("--", "//"):
-            i = text.find("\n", i)
-            if i < 0:
-                return None
-        elif text[i : i + 2] == "/*":
-            begin, i = i, text.find("*/", i + 2)
-            if i < 0:
-                return begin if comment else None
-            i += 1
-        elif text[i] in "'\"":
-            quote, start = text[i], i
-        i += 1
-    return start if quote and not comment else None

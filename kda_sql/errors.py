@@ -39,8 +39,7 @@ class KdaSqlError(ValueError):
 
     def __init__(self, problems: Iterable[Problem], text: str, file: str = "program.sql") -> None:
         self.problems = sorted(set(problems), key=lambda p: (p.line, p.column, p.message))
-        lines = text.split("\n")
-        super().__init__("\n\n".join(_shown(p, lines, file) for p in self.problems))
+        super().__init__(shown(self.problems, text, file))
 
 
 class Located(Exception):  # not an error by itself: it carries one to the statement that it stands in
@@ -53,7 +52,13 @@ class Located(Exception):  # not an error by itself: it carries one to the state
 
 
 class Reported(Exception):
-    """What is at fault has been told already, and there is nothing more to say of what follows from it."""
+    """What is at fault has been told already."""
+
+
+def shown(problems: Iterable[Problem], text: str, file: str) -> str:
+    """Each problem with its place, its line and a caret."""
+    lines = text.split("\n")
+    return "\n\n".join(_shown(p, lines, file) for p in problems)
 
 
 def place(text: str, offset: int) -> tuple[int, int]:

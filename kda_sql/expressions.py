@@ -13,7 +13,7 @@ from kda_sql.errors import Located, nearest
 from kda_sql.nodes import offset
 from kda_sql.program import fold
 from kda_sql.scope import Scope
-from kda_sql.times import stepped
+from kda_sql.times import interval_ms, stepped
 from kda_sql.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, NULL, TIMESTAMP, SqlType
 from kda_sql.values import (
     Failure,
@@ -224,14 +224,22 @@ def is_clock(x: Expressions, node: Any) -> bool:
 
 def window_ms(x: Expressions, node: Any) -> int | None:
     """Milliseconds of the tumbling window that a key of GROUP BY makes; None where it is a plain key."""
+    found = window_of(x, node)
+    if found is not None and found[1]:
+        raise Located("a step of ROWTIME and an interval stands in GROUP BY only", offset(node))
+    return found[0] if found is not None else None
+
+
+def window_of(x: Expressions, node: Any) -> tuple[int, int] | None:
+    """Milliseconds of the tumbling window that a key makes, and how far ROWTIME is moved before; None: a plain key."""
     stepped_, milliseconds = stepped(bare(node)) or (node, 1)
     inner = bare(stepped_)
-    moved = isinstance(inner, exp.Add | exp.Sub) and isinstance(bare(inner.expression), exp.Interval)
-    if moved and is_clock(x, inner.this):
-        raise Located(
-            "a window of ROWTIME and an interval is not translated: write ROWTIME alone", offset(inner)
-        )
-    return milliseconds if is_clock(x, stepped_) else None
+    if isinstance(inner, exp.Add | exp.Sub) and isinstance(bare(inner.expression), exp.Interval):
+        if not is_clock(x, inner.this):
+            return None
+        moved = interval_ms(bare(inner.expression))
+        return milliseconds, moved if isinstance(inner, exp.Add) else -moved
+    return (milliseconds, 0) if is_clock(x, stepped_) else None
 
 
 def _named(node: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from kda_sql import functions, values
@@ -29,7 +31,7 @@ def _step(x: Expressions, node: Step) -> Value:
     if isinstance(by, exp.Interval):
         if value.type.kind != "TIMESTAMP":
             raise Located(f"STEP by an interval takes a TIMESTAMP, got {value.type}", offset(node))
-        return functions.stepped_time(value, interval_ms(by))
+        return _growing(functions.stepped_time(value, interval_ms(by)), value, interval_ms(by))
     step = x.value(by)
     if not value.type.integer or not step.number:
         raise Located("STEP takes a time and an interval, or a whole number and one above 0", offset(node))
@@ -42,7 +44,7 @@ def _truncated(x: Expressions, node: Truncated) -> Value:
     pattern = idiom(node)
     if pattern is not None:
         time = x.value(pattern[0])
-        return functions.stepped_time(time, pattern[1])
+        return _growing(functions.stepped_time(time, pattern[1]), time, pattern[1])
     value = x.value(node.this)
     if unit is None:
         if not value.type.numeric:
@@ -56,7 +58,12 @@ def _truncated(x: Expressions, node: Truncated) -> Value:
         )
     if value.type.kind not in ("TIMESTAMP", "DATE"):
         raise Located(f"{kind} TO {unit.name} takes a TIMESTAMP, got {value.type}", offset(node))
-    return Value(f"{kind}({value.sql} TO {unit.name})", value.type, fails=value.fails)
+    made = Value(f"{kind}({value.sql} TO {unit.name})", value.type, fails=value.fails)
+    return _growing(made, value, MILLISECONDS.get(unit.name))
+
+
+def _growing(stepped: Value, of: Value, milliseconds: int | None) -> Value:
+    return replace(stepped, grows=milliseconds) if of.clock else stepped
 
 
 @handles(Difference)
@@ -93,7 +100,7 @@ def _extract(x: Expressions, node: exp.Extract) -> Value:
         raise Located(f"EXTRACT knows {', '.join(known)}, got {unit}", offset(node))
     if value.type.kind not in ("TIMESTAMP", "DATE"):
         raise Located(f"EXTRACT takes a TIMESTAMP, got {value.type}", offset(node))
-    return Value(f"EXTRACT({unit} FROM {value.sql})", BIGINT, fails=value.fails)
+    return Value(f"EXTRACT({unit} FROM {value.sql})", BIGINT, fails=value.fails, small=unit != "EPOCH")
 
 
 @handles(exp.StrPosition)

@@ -10,16 +10,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kda_sql import logs
+from kda_sql.texts import (
+    Misused,
+    overlay,
+    position,
+    regex_replace,
+    substring,
+    substring_or_pattern,
+    text_only,
+    textual,
+    trimmed,
+)
 from kda_sql.types import BIGINT, DOUBLE, TEXT, TIMESTAMP, SqlType, common
-from kda_sql.values import ATOM, PLUS, TIMES, Failure, Value, call, failures, literal, plain
+from kda_sql.values import PLUS, TIMES, Failure, Value, call, failures, plain
 
 _VARCHAR = SqlType("VARCHAR")
 #: Letters that SimpleDateFormat and Flink's DATE_FORMAT mean alike.
 _SAME_LETTERS = re.compile(r"(yyyy|MM|dd|HH|hh|mm|ss|SSS|[^A-Za-z']|'[^']*')*")
-
-
-class Misused(ValueError):
-    """A function with wrong arguments; the message says what was required."""
 
 
 def unix_ms(time: Value) -> Value:
@@ -89,43 +96,6 @@ def _char_to_date(a: Sequence[Value]) -> Value:
     )
 
 
-def substring(s: Value, start: Value, length: Value | None, beyond_is_null: bool) -> Value:
-    """Characters from ``start``, from 1; a start before the text shortens the length."""
-    fails = failures(s, start, *([length] if length else []))
-    whole = start.number is not None and start.number >= 1
-    first = start.sql if whole else f"GREATEST({start.sql}, 1)"
-    if length is None:
-        cut = f"SUBSTRING({s.sql}, {first})"
-    elif whole:
-        cut = f"SUBSTRING({s.sql}, {first}, {length.sql})"
-    else:
-        cut = f"SUBSTRING({s.sql}, {first}, GREATEST({length.inside(PLUS)} + LEAST({start.sql}, 1) - 1, 0))"
-    if not beyond_is_null:
-        return Value(cut, _VARCHAR, fails=fails)
-    if whole and (length is None or (length.number or 0) >= 1):
-        return Value(f"NULLIF({cut}, '')", _VARCHAR, fails=fails)
-    return Value(f"CASE WHEN {first} <= CHAR_LENGTH({s.sql}) THEN {cut} END", _VARCHAR, fails=fails)
-
-
-def _substring(a: Sequence[Value]) -> Value:
-    if len(a) == 2 and a[1].type.kind in TEXT:
-        return call("REGEXP_EXTRACT", _VARCHAR, a[0], a[1], Value("0", BIGINT))
-    return substring(_text(a[0]), a[1], a[2] if len(a) > 2 else None, beyond_is_null=True)
-
-
-def _regex_replace(a: Sequence[Value]) -> Value:
-    s, pattern, replacement = a[:3]
-    start, occurrence = (a[3].number if len(a) > 3 else 1), (a[4].number if len(a) > 4 else 0)
-    if start == 1 and occurrence == 0 and not _has_escapes(replacement):
-        return call("REGEXP_REPLACE", _VARCHAR, s, pattern, replacement)
-    given = [*a, *[Value(n, BIGINT) for n in ("1", "0")][len(a) - 3 :]]
-    return call("kda_regex_replace", _VARCHAR, *given)
-
-
-def _has_escapes(replacement: Value) -> bool:
-    return replacement.text is None or "$" in replacement.text or "\\" in replacement.text
-
-
 def _power(a: Sequence[Value]) -> Value:
     return call("POWER", DOUBLE, *a)
 
@@ -177,29 +147,11 @@ def _log(name: str) -> Callable[[Sequence[Value]], Value]:
     return made
 
 
-def _textual(name: str) -> Callable[[Sequence[Value]], Value]:
-    def made(a: Sequence[Value]) -> Value:
-        return Value(
-            f"{name}({_text(a[0]).sql})",
-            replace(a[0].type, kind="VARCHAR") if a[0].type.length else _VARCHAR,
-            fails=failures(*a),
-        )
-
-    return made
-
-
 def _coalesce(a: Sequence[Value]) -> Value:
     type_ = a[0].type
     for value in a[1:]:
         type_ = common(type_, value.type) or type_
     return call("COALESCE", type_, *a)
-
-
-def _overlay(a: Sequence[Value]) -> Value:
-    length = f" FOR {a[3].sql}" if len(a) > 3 else ""
-    return Value(
-        f"OVERLAY({a[0].sql} PLACING {a[1].sql} FROM {a[2].sql}{length})", _VARCHAR, fails=failures(*a)
-    )
 
 
 def _now(a: Sequence[Value]) -> Value:
@@ -220,12 +172,6 @@ def _time(value: Value) -> Value:
     return value
 
 
-def _text(value: Value) -> Value:
-    if value.type.kind not in TEXT:
-        raise Misused(f"required a text, got {value.type}: write CAST(… AS VARCHAR(n))")
-    return value
-
-
 def _group_key(a: Sequence[Value]) -> Value:
     return a[0]
 
@@ -243,16 +189,16 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[[Sequence[Value]], Value]]] = {
     "CURRENT_TIMESTAMP": (0, 0, _now),
     "LOCALTIMESTAMP": (0, 0, _now),
     "CURRENT_DATE": (0, 0, _today),
-    "SUBSTRING": (2, 3, _substring),
-    "REGEX_REPLACE": (3, 5, _regex_replace),
-    "UPPER": (1, 1, _textual("UPPER")),
-    "LOWER": (1, 1, _textual("LOWER")),
-    "INITCAP": (1, 1, _textual("INITCAP")),
-    "LTRIM": (1, 1, _textual("LTRIM")),
-    "RTRIM": (1, 1, _textual("RTRIM")),
-    "CHAR_LENGTH": (1, 1, lambda a: call("CHAR_LENGTH", SqlType("INTEGER"), _text(a[0]))),
-    "CHARACTER_LENGTH": (1, 1, lambda a: call("CHAR_LENGTH", SqlType("INTEGER"), _text(a[0]))),
-    "OVERLAY": (3, 4, _overlay),
+    "SUBSTRING": (2, 3, substring_or_pattern),
+    "REGEX_REPLACE": (3, 5, regex_replace),
+    "UPPER": (1, 1, textual("UPPER")),
+    "LOWER": (1, 1, textual("LOWER")),
+    "INITCAP": (1, 1, textual("INITCAP")),
+    "LTRIM": (1, 1, textual("LTRIM")),
+    "RTRIM": (1, 1, textual("RTRIM")),
+    "CHAR_LENGTH": (1, 1, lambda a: call("CHAR_LENGTH", SqlType("INTEGER"), text_only(a[0]))),
+    "CHARACTER_LENGTH": (1, 1, lambda a: call("CHAR_LENGTH", SqlType("INTEGER"), text_only(a[0]))),
+    "OVERLAY": (3, 4, overlay),
     "ABS": (1, 1, _abs),
     "SQRT": (1, 1, _sqrt),
     "EXP": (1, 1, _double("EXP")),
@@ -297,18 +243,6 @@ def scalar(name: str, arguments: Sequence[Value]) -> Value:
         counted = str(least) if least == most else f"{least} to {most}"
         raise Misused(f"{name} takes {counted} arguments, got {len(arguments)}")
     return made(arguments)
-
-
-def position(part: Value, whole: Value) -> Value:
-    """POSITION(part IN whole)."""
-    sql = f"POSITION({part.sql} IN {whole.sql})"
-    return Value(sql, SqlType("INTEGER"), fails=failures(part, whole))
-
-
-def trimmed(value: Value, characters: str | None, where: str) -> Value:
-    """TRIM."""
-    chars = literal(characters or " ")
-    return Value(f"TRIM({where} {chars} FROM {value.sql})", value.type, ATOM, value.fails)
 
 
 __all__ = ["FUNCTIONS", "NOTES", "REFUSED", "TIMES", "Misused", "position", "scalar", "substring", "trimmed"]

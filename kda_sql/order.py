@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
 
 from kda_sql.errors import Located
 from kda_sql.expressions import Expressions, is_clock, window_ms
 from kda_sql.nodes import offset
+from kda_sql.program import fold
+from kda_sql.select_list import Output
 from kda_sql.steps import Step
 from kda_sql.times import interval_sql
 from kda_sql.types import SqlType
@@ -30,15 +35,16 @@ class Sort:
         return found | {"own_time": Value("CAST(`rowtime` AS TIMESTAMP_LTZ(3))", SqlType("TIMESTAMP"))}
 
 
-def keys(node: Any, x: Expressions, rows: Expressions | None) -> Sort | None:
+def keys(node: Any, x: Expressions, rows: Expressions | None, outputs: Sequence[Output]) -> Sort | None:
     """A query's ORDER BY; None where it has none, or one that rows follow anyway.
 
-    ``rows`` None: the rows that come out are groups, all of one time at once.
+    ``rows`` None: the rows that come out are groups, all of one time at once. A name of the select list stands for
+    what it names.
     """
     ordered = node.args.get("order")
     if ordered is None:
         return None
-    first, *others = ordered.expressions
+    first, *others = expressions = [_named(o, outputs) for o in ordered.expressions]
     step = window_ms(x if rows is None else rows, first.this)
     if step is None and rows is not None:
         rows.value(first.this)  # a name that is not known is the better reason
@@ -49,13 +55,32 @@ def keys(node: Any, x: Expressions, rows: Expressions | None) -> Sort | None:
     if first.args.get("desc"):
         raise Located("ORDER BY time goes upwards only", offset(first))
     if rows is None:
-        by = [o for o in ordered.expressions if not is_clock(x, o.this) and window_ms(x, o.this) is None]
+        by = [o for o in expressions if not is_clock(x, o.this) and window_ms(x, o.this) is None]
         step = 1
     else:
         by = others
     if not by:
         return None
     return Sort(step or 1, [(x.value(o.this), bool(o.args.get("desc"))) for o in by])
+
+
+def _named(ordered: Any, outputs: Sequence[Output]) -> Any:
+    node = ordered.this
+    found = None
+    if isinstance(node, exp.Literal) and not node.is_string:
+        place = int(node.this) if str(node.this).isdigit() else 0
+        if not 1 <= place <= len(outputs):
+            raise Located(
+                f"ORDER BY {node.this}: required a column's number up to {len(outputs)}", offset(node)
+            )
+        found = outputs[place - 1].node
+    elif isinstance(node, exp.Column) and not node.table and isinstance(node.this, exp.Identifier):
+        found = next((o.node for o in outputs if o.aliased and o.name == fold(node.this)), None)
+    if found is None:
+        return ordered
+    made = ordered.copy()
+    made.set("this", found.copy())
+    return made
 
 
 def emit(query: Query, name: str, unsorted: str, columns: list[str], sort: Sort) -> None:

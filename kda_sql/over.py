@@ -14,7 +14,7 @@ from kda_sql.sources import Source
 from kda_sql.steps import Step
 from kda_sql.times import interval_ms
 from kda_sql.types import TIMESTAMP
-from kda_sql.values import Value, exactly, identifier
+from kda_sql.values import Value, exactly, identifier, in_json
 from kda_sql.windows import Call, Columns, aggregate_of, call_of
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Sliding:
         self._named = {fold(w.this): w for w in node.args.get("windows") or ()}
         self._columns = Columns()
         self._layers: dict[tuple[str, ...], dict[str, Call]] = {}
+        #: Columns that the steps so far hand on.
+        self._done: list[str] = []
         self.expressions = Expressions(rows.scope, _ROWTIME, rows.notes, self._computed)
 
     def _computed(self, node: Any) -> Value | None:
@@ -76,7 +78,7 @@ class Sliding:
         call = call_of(node.this, self._rows, self._columns)
         self._frame(call, spec, node)
         layer = self._layers.setdefault(tuple(sorted(partition)), {})
-        return Value(identifier(self._result(call, layer)), call.type)
+        return Value(identifier(self._result(call, layer)), call.type, small=call.function == "COUNT")
 
     def _specified(self, node: exp.Window) -> Any:
         alias = node.args.get("alias")
@@ -111,8 +113,17 @@ class Sliding:
         if start == "CURRENT ROW":
             call.rows = 0
             return
-        if start == "UNBOUNDED" or side.upper() != "PRECEDING":
-            raise Located(f"a window over all rows before would grow without end: {_INSTEAD}", offset(node))
+        if side.upper() != "PRECEDING":
+            raise Located(f"a window looks back: {_INSTEAD}", offset(node))
+        if start == "UNBOUNDED":
+            call.unbounded = True
+            if not call.over_in_sql:
+                what = f"{call.function}{' DISTINCT' * call.distinct} over all rows before keeps every row for ever"
+                raise Located(f"{what}: {_INSTEAD}", offset(node))
+            self._rows.note(
+                "a window over all rows before keeps its sums for ever, one for each value of PARTITION BY"
+            )
+            return
         if str(frame.args["kind"]).upper() == "ROWS":
             count = self._rows.value(start).number
             if count is None or count != int(count):
@@ -122,7 +133,13 @@ class Sliding:
             call.milliseconds = interval_ms(start)
 
     def _result(self, call: Call, layer: dict[str, Call]) -> str:
-        length = f"{call.rows}_rows" if call.rows is not None else f"{(call.milliseconds or 0) / 1000:g}_s"
+        length = (
+            "all"
+            if call.unbounded
+            else f"{call.rows}_rows"
+            if call.rows is not None
+            else f"{(call.milliseconds or 0) / 1000:g}_s"
+        )
         wanted = f"{call.function.lower()}_{call.of or 'all'}_{length}"
         taken = {n for other in self._layers.values() for n in other} | set(self._columns.values)
         for name, other in layer.items():
@@ -150,11 +167,31 @@ class Sliding:
                 Step("view", read, sql=sql, note="What the windows need of each row, as it comes.")
             )
         for partition, calls in self._layers.items():
+            in_sql: dict[int | None, dict[str, Call]] = {}
+            for name, call in calls.items():
+                if call.over_in_sql:  # Flink takes one window a SELECT
+                    in_sql.setdefault(call.rows, {})[name] = call
+            for these in in_sql.values():
+                read = self._in_sql(read, partition, these)
+            calls = {n: c for n, c in calls.items() if not c.over_in_sql}
+            if not calls:
+                continue
             body = {
                 "of": read,
                 "partition_by": list(partition),
                 "columns": {n: c.described() for n, c in calls.items()},
             }
+            self._done += [n for n in self._columns.values if n not in self._done] + list(calls)
             read = self._query.new(f"{self._name}_windows")
             self._query.add(Step("sliding", read, body))
-        return read, {n: identifier(n) for n in columns}
+        return read, {n: in_json(identifier(n), v.type) for n, v in columns.items()}
+
+    def _in_sql(self, read: str, partition: tuple[str, ...], calls: dict[str, Call]) -> str:
+        self._done += [n for n in self._columns.values if n not in self._done]
+        results = [f"{c.over_sql(partition)} AS {identifier(n)}" for n, c in calls.items()]
+        selected = ",\n  ".join([*map(identifier, self._done), *results, "`rowtime`"])
+        self._done += calls
+        name = self._query.new(f"{self._name}_windows")
+        note = f"{self._query.pump.name}: each row with what its window gives, when nothing earlier can come."
+        sql = f"SELECT\n  {selected}\nFROM {identifier(read)}"
+        return self._query.add(Step("view", name, sql=sql, note=note))

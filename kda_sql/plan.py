@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from kda_sql import query
-from kda_sql.errors import KdaSqlError, Located, Reported, nearest
+from kda_sql.errors import KdaSqlError, Located, Problem, Reported, nearest, place
 from kda_sql.nodes import offset
 from kda_sql.program import Program, Pump, fold
 from kda_sql.scope import Relation
@@ -32,6 +32,12 @@ class Plan:
         Which relations a pump became.
     empty : list of str
         Streams that no pump fills.
+    refused : dict of list of Problem
+        Why a pump is not translated, by its name.
+    parts : list of str
+        Relations of one pump of several into a stream.
+    lost : list of str
+        Streams that are not there, as none of their pumps is translated.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -39,6 +45,14 @@ class Plan:
     notes: dict[str, list[str]] = field(default_factory=dict)
     relations: dict[str, list[str]] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
+    refused: dict[str, list[Problem]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+
+    def inner(self, step: Step) -> bool:
+        """Whether a step is only on the way to the next, and nothing that the program speaks of."""
+        spoken_of = (*self.streams.values(), *self.parts)
+        return step.kind not in ("errors", "forest", "lookup", "hotspots") and step.name not in spoken_of
 
 
 class Planner:
@@ -50,34 +64,64 @@ class Planner:
     sources : mapping of Relation
         By the name that the program gives each.
     references : mapping of Relation
+    prefix : str
+        In front of every relation's name.
     """
 
     def __init__(
-        self, program: Program, sources: Mapping[str, Relation], references: Mapping[str, Relation]
+        self,
+        program: Program,
+        sources: Mapping[str, Relation],
+        references: Mapping[str, Relation],
+        prefix: str = "",
     ) -> None:
         self.program = program
-        self.names = Names()
+        self.names = Names(prefix)
         self.plan = Plan()
         self.known: dict[str, Relation] = {}
         for name, relation in [*sources.items(), *references.items()]:
             relation.name = self.names.new(relation.name)
             self.known[name] = relation
-        self._failed: set[str] = set()
+        self._follows: set[Problem] = set()
+        self._pump_now: Pump
 
     def run(self, file: str = "program.sql") -> Plan:
-        """Plan every stream; raises :class:`KdaSqlError` with all problems at once."""
+        """Plan every stream; what can't be translated is left out, and told by :attr:`Plan.refused`.
+
+        Raises
+        ------
+        KdaSqlError
+            Statements can't be read, or nothing of the program can be translated: with all problems at once.
+        """
+        program, refused = self.program, self.plan.refused
+        for pump in program.pumps:
+            self.plan.notes.setdefault(pump.name, [])
         for name in self._ordered():
             self._stream(name)
-        if self.program.problems:
-            raise KdaSqlError(self.program.problems, self.program.text, file)
+        if program.problems or (refused and all(p.name in refused for p in program.pumps)):
+            # Of what could not be translated as another could not, the other says why.
+            own = [p for problems in refused.values() for p in problems if p not in self._follows]
+            raise KdaSqlError([*program.problems, *own], program.text, file)
         return self.plan
+
+    def problem(self, located: Located) -> None:
+        """Note why the pump that is being planned can't be translated."""
+        self._refuse(self._pump_now, located)
+
+    def _refuse(self, pump: Pump, located: Located) -> Problem:
+        problem = Problem(*place(self.program.text, located.offset), located.message)
+        if problem not in self.plan.refused.setdefault(pump.name, []):
+            self.plan.refused[pump.name].append(problem)
+        return problem
 
     def relation(self, name: exp.Identifier) -> Relation:
         """The stream, source or table that a name means."""
         folded, start = fold(name), offset(name)
         if folded in self.known:
             return self.known[folded]
-        if folded in self._failed:
+        if folded in self.plan.lost:
+            why = f"{folded} has no rows here, as no pump that fills it is translated"
+            self._follows.add(self._refuse(self._pump_now, Located(why, start)))
             raise Reported
         known = [*self.known, *self.program.streams]
         if folded == "ERROR_STREAM":
@@ -97,7 +141,7 @@ class Planner:
                 known = list(streams)
                 like = next((k for k in known if k.upper() == into.upper()), None) or nearest(into, known)
                 hint = f'; did you mean "{like}"?' if like else ": CREATE STREAM must declare it"
-                self.program.problem(Located(f"stream {into} is not declared{hint}", offset(pump.into)))
+                self._refuse(pump, Located(f"stream {into} is not declared{hint}", offset(pump.into)))
                 continue
             tables = [t.this for t in pump.query.find_all(exp.Table) if isinstance(t.this, exp.Identifier)]
             reads[into] |= {fold(t) for t in tables} & set(streams)
@@ -105,41 +149,51 @@ class Planner:
         while len(ordered) < len(streams):
             ready = [n for n in streams if n not in ordered and reads[n] <= set(ordered)]
             if not ready:
-                circle = [n for n in streams if n not in ordered]
+                circle = [n for n in streams if n not in ordered and self._reads_itself(n, reads)]
                 start = streams[circle[0]].statement.start
-                self.program.problem(
-                    Located(f"streams read each other in a circle: {', '.join(circle)}", start)
-                )
-                break
+                for pump in (p for p in self.program.pumps if fold(p.into) in circle):
+                    why = f"streams read each other in a circle: {', '.join(circle)}"
+                    self._refuse(pump, Located(why, start))
+                self.plan.lost += circle
+                ready = circle
             ordered += ready
         return ordered
+
+    @staticmethod
+    def _reads_itself(name: str, reads: Mapping[str, set[str]]) -> bool:
+        seen: set[str] = set()
+        left = [*reads[name]]
+        while left:
+            each = left.pop()
+            if each == name:
+                return True
+            if each not in seen:
+                seen.add(each)
+                left += reads[each]
+        return False
 
     def _stream(self, name: str) -> None:
         stream = self.program.streams[name]
         pumps = [p for p in self.program.pumps if fold(p.into) == name]
+        if name in self.plan.lost:
+            return
+        if stream.faults:
+            for pump in pumps:
+                self.plan.refused.setdefault(pump.name, []).extend(stream.faults)
+            self.plan.lost.append(name)
+            return
         relation = Relation(self.names.new(name), dict(stream.columns), name)
         if not pumps:
             self.plan.empty.append(name)
             self._empty(relation)
-        parts, failed = [], False
+        parts = []
         for pump in pumps:
             made = relation.name if len(pumps) == 1 else self.names.new(pump.name)
-            try:
-                self._pump(pump, made, stream.columns)
+            if self._planned(pump, made, stream.columns):
                 parts.append(made)
-            except Reported:
-                failed = True
-            except Located as e:
-                self.program.problem(e)
-                failed = True
-            except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
-                # A tree of a form that nobody thought of: it is told where it stands, as everything else.
-                reason = "nested too deeply" if isinstance(e, RecursionError) else f"{type(e).__name__}: {e}"
-                start = pump.statement.start
-                self.program.problem(Located(f"pump {pump.name} can't be translated: {reason}", start))
-                failed = True
-        if failed:
-            self._failed.add(name)
+                self.plan.parts.append(made)
+        if pumps and not parts:
+            self.plan.lost.append(name)
             return
         if len(pumps) > 1:
             columns = ", ".join([*map(identifier, stream.columns), "`rowtime`"])
@@ -149,11 +203,26 @@ class Planner:
         self.known[name] = relation
         self.plan.streams[name] = relation.name
 
-    def _pump(self, pump: Pump, name: str, columns: dict[str, SqlType]) -> None:
-        self.plan.notes.setdefault(pump.name, [])
+    def _planned(self, pump: Pump, name: str, columns: dict[str, SqlType]) -> bool:
+        """Add a pump's steps, the last of which is ``name``; whether it can be translated."""
         before = len(self.plan.steps)
-        query.Query(self, pump, columns).make(name)
+        self._pump_now = pump
+        try:
+            query.Query(self, pump, columns).make(name)
+        except Reported:
+            pass
+        except Located as e:
+            self.problem(e)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
+            # A tree of a form that nobody thought of: it is told where it stands, as everything else.
+            reason = "nested too deeply" if isinstance(e, RecursionError) else f"{type(e).__name__}: {e}"
+            self.problem(Located(f"pump {pump.name} can't be translated: {reason}", pump.statement.start))
+        if pump.name in self.plan.refused:
+            del self.plan.steps[before:]
+            self.plan.notes[pump.name].clear()
+            return False
         self.plan.relations[pump.name] = [s.name for s in self.plan.steps[before:]]
+        return True
 
     def _empty(self, relation: Relation) -> None:
         source = next((r.name for r in self.known.values() if not r.reference), None)

@@ -10,9 +10,10 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from kda_sql.dialect import parsed, tokenized
+from kda_sql.dialect import parsed
 from kda_sql.errors import Located, Problem, place
 from kda_sql.nodes import CreatePump, CreateStream, offset
+from kda_sql.tokens import tokenized
 from kda_sql.types import SqlType, parse_type
 
 
@@ -28,11 +29,12 @@ class Statement:
 
 @dataclass(frozen=True)
 class Stream:
-    """CREATE STREAM: its columns by folded name, in order."""
+    """CREATE STREAM: its columns by folded name, in order; why it can't be made, where it can't."""
 
     name: str
     columns: dict[str, SqlType]
     statement: Statement
+    faults: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ class Pump:
 LEFT_OUT = {
     "ALTER": "pumps start and stop with the application: `kda run`, Ctrl-C",
     "DROP": "what the program does not create is not there",
+    "CREATE VIEW": "a stream that a pump fills is the same: CREATE STREAM, CREATE PUMP",
+    "CREATE FUNCTION": "write what it computes where it is called",
+    "CREATE SCHEMA": "streams need no schema here",
     "SET": "settings are properties of the application: `kda properties`",
 }
 
@@ -66,6 +71,7 @@ class Program:
     pumps : list of Pump
         In the order of the text.
     problems : list of Problem
+        What makes it no program: statements that can't be read.
     left_out : list of (Statement, str)
         Statements that are not translated, and why.
     """
@@ -104,7 +110,8 @@ def parse(text: str) -> Program:
     for statement in _statements(tokens):
         if not statement:
             continue
-        word = statement[0].text.upper()
+        words = [t.text.upper() for t in statement[:4] if t.text.upper() not in ("OR", "REPLACE")]
+        word = " ".join(words[: 2 if words[0] == "CREATE" else 1])
         if word in LEFT_OUT:
             program.left_out.append((_described(statement, text), LEFT_OUT[word]))
             continue
@@ -148,7 +155,8 @@ def _described(statement: Sequence[Token], text: str) -> Statement:
 def _add(program: Program, tree: Any, statement: Statement) -> None:
     if isinstance(tree, CreateStream):
         name = fold(tree.this)
-        if tree.args.get("query") is not None:
+        query = tree.args.get("query")
+        if query is not None and not tree.expressions:
             raise Located(
                 "CREATE STREAM with AS SELECT: write the columns, and a CREATE PUMP that fills them",
                 statement.start,
@@ -156,6 +164,7 @@ def _add(program: Program, tree: Any, statement: Statement) -> None:
         if name in program.streams:
             raise Located(f"stream {name} is created twice", offset(tree.this))
         columns: dict[str, SqlType] = {}
+        faults: list[Problem] = []
         for column in tree.expressions:
             identifier, type_ = column.expressions
             folded = fold(identifier)
@@ -164,13 +173,19 @@ def _add(program: Program, tree: Any, statement: Statement) -> None:
             try:
                 columns[folded] = parse_type(type_.this)
             except ValueError as e:
-                program.problem(Located(f"column {folded}: {e}", offset(type_)))
+                faults.append(Problem(*place(program.text, offset(type_)), f"column {folded}: {e}"))
                 columns[folded] = SqlType("VARCHAR")
-        program.streams[name] = Stream(name, columns, statement)
+        program.streams[name] = Stream(name, columns, statement, tuple(faults))
+        if query is not None:
+            program.pumps.append(Pump(name, tree.this, (), query, statement))
     elif isinstance(tree, CreatePump):
+        name = fold(tree.this)
+        for old in [p for p in program.pumps if p.name == name]:
+            program.pumps.remove(old)
+            program.left_out.append((old.statement, f"pump {name} is replaced in line {statement.line}"))
         program.pumps.append(
             Pump(
-                fold(tree.this),
+                name,
                 tree.args["into"],
                 tuple(tree.args.get("columns") or ()),
                 tree.args["query"],

@@ -20,6 +20,7 @@ from kda_sql.scope import Relation, Scope
 from kda_sql.select_list import Output, outputs_of
 from kda_sql.sources import From, Source
 from kda_sql.steps import Step
+from kda_sql.subqueries import selects
 from kda_sql.types import NULL, TIMESTAMP, SqlType
 from kda_sql.values import Value, assigned, exactly, failures, identifier, literal
 from kda_sql.windows import aggregate_of
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
 #: The time of the row that comes out, once the step before has it.
 ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
-
-
-_CLAUSES = {
-    "distinct", "expressions", "from_", "joins", "where", "group", "having", "windows", "order", "stagger",
-}  # fmt: skip
 
 
 class Query:
@@ -65,10 +61,10 @@ class Query:
                     f"column {column} does not exist in {fold(self.pump.into)}: {', '.join(self._columns)}",
                     offset(node),
                 )
-        parts = _selects(self.pump.query)
+        parts = selects(self.pump.query)
         names = [name] if len(parts) == 1 else [self.planner.names.new(f"{name}_part") for _ in parts]
         for select, part in zip(parts, names, strict=True):
-            self._select(select, part, given)
+            self.select(select, part, given)
         if len(parts) > 1:
             columns = ", ".join([*map(identifier, self._columns), "`rowtime`"])
             union = "\nUNION ALL\n".join(f"SELECT {columns} FROM {identifier(part)}" for part in names)
@@ -127,31 +123,7 @@ class Query:
             kept += [f"({f.condition}) IS NOT TRUE" for f in (*first, *then)]
         return "\nWHERE " + "\n  AND ".join(dict.fromkeys(kept)) if kept else ""
 
-    def subquery(
-        self, node: Any, wanted: str, columns: Sequence[str] = ()
-    ) -> tuple[Relation, dict[str, str]]:
-        """A query in FROM or CURSOR as a relation of its own; the second is unused names for now."""
-        parts = _selects(node)
-        if len(parts) > 1:
-            raise Located("UNION in a subquery: let several pumps fill one stream instead", offset(node))
-        plain = self._as_it_is(parts[0]) if not columns else None
-        if plain is not None:
-            return plain, {}
-        return self._select(parts[0], self.new(wanted), None, columns), {}
-
-    def _as_it_is(self, select: Any) -> Relation | None:
-        """The relation that SELECT * FROM it is; None where more is asked."""
-        more = ("where", "group", "having", "order", "distinct", "stagger", "joins", "windows")
-        table = select.args["from_"].this if select.args.get("from_") else None
-        star = len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Star)
-        if not star or any(select.args.get(k) for k in more) or not isinstance(table, exp.Table):
-            return None
-        if not isinstance(table.this, exp.Identifier) or table.args.get("over"):
-            return None
-        relation = self.planner.relation(table.this)
-        return None if relation.reference or relation.metadata else relation
-
-    def _select(
+    def select(
         self, node: Any, name: str, given: Sequence[str] | None, renamed: Sequence[str] = ()
     ) -> Relation:
         """A SELECT as the relation ``name``: of a pump with its stream's columns, else with its own."""
@@ -171,7 +143,7 @@ class Query:
                 raise Located(f"{len(renamed)} names for {len(values)} columns", offset(node))
             values = dict(zip(renamed, values.values(), strict=True))
         having = [x.condition(node.args["having"].this)] if node.args.get("having") else []
-        sort = order.keys(node, x, rows if stage is None else None)
+        sort = order.keys(node, x, rows if stage is None else None, outputs)
         if stage is not None:
             read, shown = stage.emit(where, having)
             where = having
@@ -182,7 +154,8 @@ class Query:
         clocks = {n for n, v in values.items() if v.clock}
         flat = _flattened(values)
         self._final(name, read, flat, where, shown, sort)
-        return Relation(name, {n: v.type for n, v in values.items()}, name, clocks=clocks)
+        grows = {n: v.grows for n, v in values.items() if v.grows}
+        return Relation(name, {n: v.type for n, v in values.items()}, name, clocks=clocks, grows=grows)
 
     def _each(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
         """What all steps give; every problem of theirs is told, not the first alone."""
@@ -192,7 +165,7 @@ class Query:
             try:
                 found.append(step())
             except Located as e:
-                self.planner.program.problem(e)
+                self.planner.problem(e)
                 problems += 1
         if problems:
             raise Reported
@@ -294,26 +267,6 @@ class Query:
         )
         if sort is not None:
             order.emit(self, name, last, list(values), sort)
-
-
-def _selects(node: Any) -> list[Any]:
-    """The SELECTs of a query, in order: one, or several joined by UNION ALL."""
-    while isinstance(node, exp.Subquery | exp.Paren):
-        node = node.this
-    if isinstance(node, exp.Union):
-        if node.args.get("distinct"):
-            raise Located(
-                "UNION without ALL is not translated: write UNION ALL, or several pumps", offset(node)
-            )
-        return [*_selects(node.this), *_selects(node.expression)]
-    if not isinstance(node, exp.Select):
-        raise Located("required SELECT STREAM", offset(node))
-    unknown = {key for key, arg in node.args.items() if arg} - _CLAUSES
-    if unknown - {"with_"}:
-        raise Located(f"{', '.join(sorted(unknown)).upper()} is no part of KDA's SQL", offset(node))
-    if node.args.get("with_"):
-        raise Located("WITH is no part of KDA's SQL: fill a stream of its own instead", offset(node))
-    return [node]
 
 
 def _unaliased(node: Any) -> Any:

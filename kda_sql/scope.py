@@ -41,6 +41,8 @@ class Relation:
         Columns that SELECT * leaves out.
     reference : bool
         A reference table: it has no ROWTIME.
+    grows : dict of int
+        Columns that are steps of ROWTIME: milliseconds of each.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Relation:
     clocks: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
     reference: bool = False
+    grows: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,7 +94,7 @@ class Item:
             fields = {f: Value(self.sql(f"{name}.{f}"), t) for f, t in type_.fields}
             first = next(iter(fields.values()))
             return Value(first.sql, type_, fields=fields)
-        return Value(self.sql(name), type_, clock=name in relation.clocks)
+        return Value(self.sql(name), type_, clock=name in relation.clocks, grows=relation.grows.get(name))
 
     def sql(self, name: str) -> str:
         """A column as it is read."""

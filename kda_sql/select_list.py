@@ -18,17 +18,18 @@ class Output:
 
     name: str
     node: Any
+    aliased: bool = False
 
 
 def outputs_of(node: Any, scope: Scope) -> list[Output]:
     """The columns of a select list, * written out; each has a name of its own."""
     outputs: list[Output] = []
 
-    def add(wanted: str, projection: Any) -> None:
+    def add(wanted: str, projection: Any, aliased: bool = False) -> None:
         taken, name, n = {o.name for o in outputs}, wanted, 0
         while name in taken or name == "rowtime":
             name, n = f"{wanted}{n}", n + 1
-        outputs.append(Output(name, projection))
+        outputs.append(Output(name, projection, aliased))
 
     for i, projection in enumerate(node.expressions):
         star: Any = projection if isinstance(projection, exp.Star) else None
@@ -40,7 +41,7 @@ def outputs_of(node: Any, scope: Scope) -> list[Output]:
             alias = projection.args.get("alias") if isinstance(projection, exp.Alias) else None
             inner = projection.this if isinstance(projection, exp.Alias) else projection
             if isinstance(alias, exp.Identifier):
-                add(fold(alias), inner)
+                add(fold(alias), inner, aliased=True)
             elif isinstance(inner, exp.Column):
                 add(fold(inner.this), inner)
             else:

@@ -12,9 +12,10 @@ from kda_sql.errors import Located
 from kda_sql.nodes import offset
 from kda_sql.program import fold
 from kda_sql.scope import Item, Relation
+from kda_sql.subqueries import subquery
 from kda_sql.times import interval_ms
 from kda_sql.types import TIMESTAMP
-from kda_sql.values import Value
+from kda_sql.values import Value, in_json
 
 if TYPE_CHECKING:
     from kda_sql.query import Query
@@ -46,7 +47,7 @@ class Source:
         """A row's columns, to tell of one that fails."""
         several = len(self.items) > 1
         return {
-            f"{item.alias}.{c}" if several else c: item.sql(c)
+            f"{item.alias}.{c}" if several else c: in_json(item.sql(c), type_)
             for item in self.items
             for c, type_ in item.relation.columns.items()
             if type_.kind != "RECORD" and c not in item.relation.hidden
@@ -62,6 +63,7 @@ class From:
 
     def read(self, node: Any) -> Source:
         """The relation that stands for all of FROM."""
+        self._windows = node.args.get("windows") or ()
         from_ = node.args.get("from_")
         if from_ is None:
             raise Located("required FROM and a stream", offset(node))
@@ -88,7 +90,7 @@ class From:
         named = fold(alias.this) if alias is not None and alias.this is not None else None
         columns = [fold(c) for c in (alias.args.get("columns") or ())] if alias is not None else []
         if isinstance(node, exp.Subquery):
-            relation, _ = self.query.subquery(node.this, f"{self.name}_{named or 'query'}", columns)
+            relation = subquery(self.query, node.this, f"{self.name}_{named or 'query'}", columns)
             return Item(relation, named or relation.shown)
         if not isinstance(node, exp.Table):
             raise Located("required a stream, a table, a query in parentheses or TABLE(…)", offset(node))
@@ -105,6 +107,15 @@ class From:
     def _over(self, window: Any) -> int | None:
         if window is None:
             return None
+        alias = window.args.get("alias")
+        if alias is not None and window.args.get("spec") is None:
+            declared = {fold(w.this): w for w in self._windows}
+            if fold(alias) not in declared:
+                raise Located(
+                    f"window {fold(alias)} is not declared: WINDOW {fold(alias)} AS (RANGE INTERVAL …)",
+                    offset(alias),
+                )
+            window = declared[fold(alias)]
         spec = window.args.get("spec")
         if window.args.get("partition_by"):
             raise Located("a window in a join takes no PARTITION BY", offset(window))

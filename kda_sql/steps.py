@@ -35,9 +35,16 @@ class Step:
 
 
 class Names:
-    """Gives each relation a name of its own, whatever the case of its letters."""
+    """Gives each relation a name of its own, whatever the case of its letters.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    prefix : str
+        In front of every name, so that several programs can stand in one job.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._taken = set(_TAKEN)
 
     def new(self, wanted: str) -> str:
@@ -51,6 +58,7 @@ class Names:
         """
         name = re.sub(r"\W", "_", wanted, flags=re.ASCII)[:80] or "relation"
         name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+        name = self._prefix + name.removeprefix(self._prefix)
         found, n = name, 1
         while {found.lower(), f"{found.lower()}_errors", f"{found.lower()}_quiet"} & self._taken:
             n += 1
@@ -61,6 +69,6 @@ class Names:
     def errors(self, pump: str) -> str:
         """The name of a pump's errors: the error stream tells what stands in front of ``_errors``."""
         name = f"{re.sub(r'[^0-9A-Za-z_]', '_', pump)[:80]}_errors"
-        name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+        name = self._prefix + (name if re.match(r"[A-Za-z_]", name) else f"_{name}")
         self._taken.add(name.lower())
         return name

@@ -14,9 +14,10 @@ from kda_sql.nodes import Cursor, offset
 from kda_sql.scope import Item, Relation, Scope
 from kda_sql.select_list import outputs_of
 from kda_sql.steps import Step
+from kda_sql.subqueries import subquery
 from kda_sql.times import interval_sql
 from kda_sql.types import APPROXIMATE, BIGINT, DOUBLE, INTEGERS, TIMESTAMP, SqlType
-from kda_sql.values import Value, exactly, identifier
+from kda_sql.values import Value, exactly, identifier, in_json, literal
 
 if TYPE_CHECKING:
     from kda_sql.query import Query
@@ -52,7 +53,7 @@ def function_item(query: Query, name: str, node: Any, start: int) -> Item:
     cursor, *rest = node.expressions or [None]
     if not isinstance(cursor, Cursor):
         raise Located(f"{function} takes CURSOR(SELECT STREAM …) first", offset(node))
-    relation, _ = query.subquery(cursor.this, f"{name}_cursor")
+    relation = subquery(query, cursor.this, f"{name}_cursor")
     if function in _FORESTS:
         return _forest(query, name, node, relation, list(relation.columns), rest)
     if function == _HOTSPOTS:
@@ -91,7 +92,7 @@ def forest_over_its_source(
         selected[names[output]] = exactly(value)
     read = relation.name
     if where or any(n.startswith("cursor.") for n in names.values()):
-        shown = {c: identifier(c) for c in relation.columns}
+        shown = {c: in_json(identifier(c), t) for c, t in relation.columns.items()}
         condition = query.guarded(relation.name, where, selected.values(), shown)
         parts = [
             v.sql if v.sql == identifier(n) else f"{v.sql} AS {identifier(n)}" for n, v in selected.items()
@@ -138,7 +139,7 @@ def _forest(
         raise Located(
             f"{function} takes at most {5 if explained else 4} arguments behind the cursor", offset(rest[-1])
         )
-    directions = True
+    directions = False
     if len(rest) == 5:
         directions = _truth(rest.pop())
     body: dict[str, Any] = {"of": relation.name, "columns": numeric}
@@ -151,14 +152,31 @@ def _forest(
         raise Located("the sample must be smaller than the decay", offset(rest[1]))
     if explained:
         body["explain"] = True
-        if not directions:
-            query.notes.append("the explanation names directions all the same")
     made = query.new(f"{name}_scores")
     query.add(Step("forest", made, body))
+    if explained and not directions:
+        made = _without_directions(query, name, made, relation)
     added = {"ANOMALY_SCORE": DOUBLE} | ({"ANOMALY_EXPLANATION": SqlType("VARCHAR")} if explained else {})
     scored = Relation(made, relation.columns | added, relation.shown, clocks=set(relation.clocks))
     names = {"ANOMALY_SCORE": "anomaly_score", "ANOMALY_EXPLANATION": "anomaly_explanation"}
     return Item(scored, function, names=names)
+
+
+def _without_directions(query: Query, name: str, scores: str, relation: Relation) -> str:
+    """The forest's rows, explained as withDirectionality FALSE has it: attribution scores alone."""
+    names = [
+        p
+        for c, t in relation.columns.items()
+        for p in ([f"{c}.{f}" for f, _ in t.fields] if t.fields else [c])
+    ]
+    pattern = literal('"DIRECTION":"[A-Z]+","STRENGTH":"[^"]*",')
+    columns = [*map(identifier, names), "`anomaly_score`"]
+    columns.append(f"REGEXP_REPLACE(`anomaly_explanation`, {pattern}, '') AS `anomaly_explanation`")
+    sql = f"SELECT {', '.join([*columns, '`rowtime`'])}\nFROM {identifier(scores)}"
+    made = query.new(f"{name}_explained")
+    return query.add(
+        Step("view", made, sql=sql, note="The scored rows, explained without directions, as they come.")
+    )
 
 
 def _hotspots(query: Query, name: str, node: Any, relation: Relation, rest: list[Any]) -> Item:

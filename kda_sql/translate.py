@@ -53,8 +53,14 @@ class Translation:
         return {**others, **self.plan.streams}
 
 
-def translate(described: Described) -> Translation:
+def translate(described: Described, prefix: str = "") -> Translation:
     """Read, resolve and plan a program; nothing is written.
+
+    Parameters
+    ----------
+    described : Described
+    prefix : str
+        In front of every relation's name, so that several programs can stand in one job.
 
     Raises
     ------
@@ -71,7 +77,7 @@ def translate(described: Described) -> Translation:
         r.name: Relation(r.name, {c.name: c.type for c in r.schema.columns}, r.name, reference=True)
         for r in described.references
     }
-    planner = Planner(program, sources, references)
+    planner = Planner(program, sources, references, prefix)
     plan = planner.run(described.file)
     made = Translation(described, program, plan, sources, references)
     made.notes += described.notes
@@ -102,6 +108,7 @@ def _split(translation: Translation, each: Input, source: str) -> None:
         views.append(Step("view", relation.name, sql=sql, note=note))
         relation.metadata = (relation.metadata or set()) | {"SHARD_ID"}
     translation.plan.steps[:0] = views
+    translation.plan.parts += [view.name for view in views]
     translation.notes.append(
         f"{', '.join(each.names)}: one source, its shards dealt out; a stream of one shard fills one of them, as in KDA"
     )
@@ -161,15 +168,15 @@ def application(translation: Translation) -> dict[str, Any]:
             | {"columns": {c.name: c.type.flink for c in r.schema.columns}}
             for r in described.references
         }
-    tree["relations"] = [_relation(step) for step in translation.plan.steps]
+    tree["relations"] = [_relation(step, translation.plan.inner(step)) for step in translation.plan.steps]
     tree["destinations"] = _destinations(translation)
     return tree
 
 
-def _relation(step: Step) -> Any:
-    if step.kind == "view":
+def _relation(step: Step, inner: bool) -> Any:
+    if step.kind == "view" and not inner:
         return step.name
-    return {step.kind: step.name, **step.body}
+    return {step.kind: step.name, **step.body, **({"inner": True} if inner else {})}
 
 
 def _format(schema: Schema) -> dict[str, Any]:
@@ -202,6 +209,8 @@ def _destinations(translation: Translation) -> list[dict[str, Any]]:
         if relation is None:
             translation.notes.append(
                 f"output {output.stream}: the program has no stream of this name; left out"
+                if output.stream.upper() not in {n.upper() for n in translation.plan.lost}
+                else f"output {output.stream}: its stream is not translated; left out"
             )
             continue
         key = {"kinesis": "stream", "firehose": "delivery_stream", "lambda": "function"}[output.type]

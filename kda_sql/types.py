@@ -79,12 +79,14 @@ def parse_type(text: str) -> SqlType:
     >>> parse_type("numeric(5,2)"), parse_type("varchar(4)").length
     (SqlType(kind='DECIMAL', length=5, scale=2, fields=()), 4)
     """
+    text = re.sub(r"(?i)^\s*CHAR(ACTER)?\s+VARYING\b", "VARCHAR", text)
     match = re.fullmatch(
         r"\s*(\w+)(?:\s+PRECISION)?\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", text.upper()
     )
     kind = _SAME.get(match.group(1), match.group(1)) if match else ""
     if not match or kind not in KINDS:
-        raise ValueError(f"type {text.strip()} is not one that can be carried over: {', '.join(KINDS)}")
+        hint = ": no JSON or CSV has such a value; declare VARCHAR" if kind.endswith("BINARY") else ""
+        raise ValueError(f"type {text.strip()} is not one that can be carried over: {', '.join(KINDS)}{hint}")
     length = int(match.group(2)) if match.group(2) else None
     if kind == "DECIMAL":
         return SqlType(kind, length, int(match.group(3) or 0))

@@ -40,6 +40,10 @@ class Value:
         Whether it is ROWTIME itself.
     fields : dict or None
         Of a record: its fields.
+    small : bool
+        Whether every INTEGER column holds it, whatever its type says: a count, a part of a time.
+    grows : int or None
+        Of ROWTIME's steps: milliseconds of the step.
     """
 
     sql: str
@@ -48,6 +52,8 @@ class Value:
     fails: tuple[Failure, ...] = ()
     clock: bool = False
     fields: dict[str, Value] | None = field(default=None, compare=False)
+    small: bool = False
+    grows: int | None = None
 
     def inside(self, binds: int) -> str:
         """Its SQL, in parentheses where what stands around it binds more tightly."""
@@ -91,6 +97,11 @@ def identifier(name: str) -> str:
     '`Means`'
     """
     return "`" + name.replace("`", "``") + "`"
+
+
+def in_json(sql: str, type_: SqlType) -> str:
+    """A value as JSON_OBJECT takes it, which has no form for dates and times of day."""
+    return f"CAST({sql} AS STRING)" if type_.kind in ("DATE", "TIME") else sql
 
 
 def literal(text: str) -> str:
@@ -142,12 +153,31 @@ def cast(value: Value, to: SqlType) -> Value | None:
             return None
         return Value(f"CAST({value.sql} AS {to.flink})", to, fails=value.fails)
     if of.numeric and to.numeric:
-        return Value(f"CAST({_whole(value, to)} AS {to.flink})", to, fails=value.fails)
+        whole = _whole(value, to)
+        fails = value.fails
+        if to.kind in INTEGERS and value.number is None and not (value.small and to.kind in INTEGERS[2:]):
+            wider = of.kind not in INTEGERS or INTEGERS.index(of.kind) > INTEGERS.index(to.kind)
+            fails += (too_large(value, whole, to),) if wider else ()
+        return Value(f"CAST({whole} AS {to.flink})", to, fails=fails)
     if of.kind in ("TIMESTAMP", "DATE", "TIME") and to.kind in ("TIMESTAMP", "DATE", "TIME"):
         return Value(f"CAST({value.sql} AS {to.flink})", to, fails=value.fails)
     if of == BOOLEAN and to.numeric:
         return Value(f"CAST({value.sql} AS {to.flink})", to, fails=value.fails)
     return None
+
+
+def too_large(value: Value, sql: str, type_: SqlType) -> Failure:
+    """That a whole number is beyond what its type holds: Flink would let it wrap around."""
+    most = 2 ** (7, 15, 31, 63)[INTEGERS.index(type_.kind)]
+    # The last BIGINTs have no DOUBLE of their own.
+    bounds = (
+        f"{-most} AND {most - 1}"
+        if type_.kind != "BIGINT"
+        else "-9.223372036854774E18 AND 9.223372036854774E18"
+    )
+    inner = sql if re.fullmatch(r"[\w`]+|\w+\(.*\)", sql) else f"({sql})"
+    message = f"{plain(value.sql)}: required {type_}, {-most} to {most - 1}"
+    return Failure(f"{inner} NOT BETWEEN {bounds}", "OVERFLOW", message)
 
 
 def assigned(value: Value, to: SqlType) -> Value | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlglot import exp
 from kda_sql.errors import Located
 from kda_sql.expressions import AGGREGATES, Expressions, function_name
 from kda_sql.nodes import offset
-from kda_sql.types import BIGINT, DOUBLE, SqlType
+from kda_sql.types import APPROXIMATE, BIGINT, DOUBLE, SqlType
 from kda_sql.values import Value, exactly, identifier
 
 #: What Flink computes as KDA does; the others are computed by an operator of ours.
@@ -51,6 +52,7 @@ class Call:
     default: str | None = None
     rows: int | None = None
     milliseconds: int | None = None
+    unbounded: bool = False
     half_life: int | None = None
 
     @property
@@ -65,6 +67,31 @@ class Call:
             of = f"CAST({of} AS BIGINT)"
         return f"CAST({self.function}({'DISTINCT ' if self.distinct else ''}{of}) AS {self.type.flink})"
 
+    @property
+    def over_in_sql(self) -> bool:
+        """Whether Flink's own OVER gives the same rows.
+
+        By rows it goes row by row, as KDA does; by time, and with LAG, it gives all rows of one moment the same. Its
+        sums of DOUBLEs keep the rounding errors of what has left the window: those are left to the operator, unless
+        nothing leaves.
+        """
+        if (self.rows is None and not self.unbounded) or self.distinct:
+            return False
+        if self.function in ("SUM", "AVG"):
+            return self.unbounded or self.type.kind not in APPROXIMATE
+        return self.function in ("COUNT", "MIN", "MAX")
+
+    def over_sql(self, partition_by: Sequence[str]) -> str:
+        """As Flink computes it over its window."""
+        keys = f"PARTITION BY {', '.join(map(identifier, partition_by))} " if partition_by else ""
+        order = f"{keys}ORDER BY `rowtime`"
+        of = "*" if self.of is None else identifier(self.of)
+        if self.function == "SUM" and self.type == BIGINT:
+            of = f"CAST({of} AS BIGINT)"
+        start = "UNBOUNDED" if self.unbounded else self.rows
+        frame = f"ROWS BETWEEN {start} PRECEDING AND CURRENT ROW"
+        return f"CAST({self.function}({of}) OVER ({order} {frame}) AS {self.type.flink})"
+
     def described(self) -> dict[str, Any]:
         """As an operator's entry says it."""
         entry: dict[str, Any] = {"function": self.function.lower(), "type": self.type.flink}
@@ -73,7 +100,7 @@ class Call:
         for key in ("distinct", "ignore_nulls"):
             if getattr(self, key):
                 entry[key] = True
-        if self.function == "LAG":
+        if self.function in ("LAG", "NTH_VALUE"):
             entry["offset"] = self.offset
         if self.half_life is not None:
             entry["half_life"] = self.half_life / 1000
@@ -102,18 +129,22 @@ def call_of(node: Any, rows: Expressions, columns: Columns) -> Call:
     arguments, distinct = list(inner.expressions), False
     if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct):
         arguments, distinct = list(arguments[0].expressions), True
-    counted = {"LAG": (1, 3), "EXP_AVG": (2, 2)}.get(name, (1, 1))
+    counted = {"LAG": (1, 3), "EXP_AVG": (2, 2), "NTH_VALUE": (2, 2)}.get(name, (1, 1))
     if not counted[0] <= len(arguments) <= counted[1]:
         raise Located(
-            f"{name} takes {counted[0]} to {counted[1]} arguments, got {len(arguments)}", offset(inner)
+            f"{name} takes {' to '.join(map(str, dict.fromkeys(counted)))} arguments, got {len(arguments)}",
+            offset(inner),
         )
-    if name == "NTH_VALUE":
-        raise Located("NTH_VALUE is not translated: FIRST_VALUE and LAST_VALUE are", offset(inner))
     if name == "COUNT" and isinstance(arguments[0], exp.Star | exp.Literal):
         return Call(name, None, BIGINT)
     value = rows.value(arguments[0])
     type_ = _result(name, value.type, offset(arguments[0]))
     call = Call(name, columns.add(exactly(value), _wanted(arguments[0], value)), type_, distinct, ignore)
+    if name == "NTH_VALUE":
+        place = rows.value(arguments[1]).number
+        if place is None or place < 1 or place != int(place):
+            raise Located("NTH_VALUE's second argument must be a whole number from 1", offset(arguments[1]))
+        call.offset = int(place)
     if name == "LAG":
         if len(arguments) > 1:
             back = rows.value(arguments[1]).number
@@ -142,7 +173,7 @@ def _wanted(node: Any, value: Value) -> str:
 def _result(name: str, of: SqlType, start: int) -> SqlType:
     if name == "COUNT":
         return BIGINT
-    if name in ("MIN", "MAX", "FIRST_VALUE", "LAST_VALUE", "LAG"):
+    if name in ("MIN", "MAX", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE", "LAG"):
         return of
     if not of.numeric:
         raise Located(f"{name} takes numbers, got {of}", start)

@@ -165,14 +165,19 @@ class Application(Spec):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The relations whose rows can be looked at, in order; the error stream aside."""
-        return (*self.sources, *(r.name for r in self.relations if not isinstance(r, Errors)))
+        """The relations whose rows can be looked at, in order; the error stream and inner ones aside."""
+        return (*self.sources, *(r.name for r in self.relations if not (isinstance(r, Errors) or r.inner)))
 
     def edges(self) -> Iterator[tuple[str, str]]:
-        """Which relation is made from which: (from, to), in order of the description."""
+        """Which relation is made from which: (from, to), in order of the description, across inner ones."""
+        behind: dict[str, tuple[str, ...]] = {}
         for relation in self.relations:
-            for name in dict.fromkeys(relation.inputs(self.queries)):
-                yield name, relation.name
+            read = relation.inputs(self.queries)
+            found = tuple(dict.fromkeys(n for name in read for n in behind.get(name, (name,))))
+            if relation.inner:
+                behind[relation.name] = found
+            else:
+                yield from ((name, relation.name) for name in found)
 
     def stages(self) -> tuple[tuple[str, ...], ...]:
         """Relations by their distance from the sources, errors aside; those of one stage stand side by side."""

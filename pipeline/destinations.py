@@ -129,7 +129,7 @@ def _incomplete(spec: DestinationSpec, columns: Mapping[str, str], complete: str
     message = (
         f"destination {spec.name}: required a value in every column, a key of 1 to {MOST_KEY_BYTES} bytes"
     )
-    pairs = ", ".join(f"KEY {sql.quote(c)} VALUE {sql.identifier(c)}" for c in columns)
+    pairs = ", ".join(f"KEY {sql.quote(c)} VALUE {sql.json_value(c, t)}" for c, t in columns.items())
     return (
         "SELECT 'NOT_DELIVERED' AS error_name,"
         f" {sql.quote(message)} AS message,"

@@ -103,8 +103,17 @@ class Pipeline:
         return str(self._planned(self._inserts.explain))
 
     def operators(self) -> list[Operator]:
-        """The operators of the job as it would run, by which saved state is found again."""
-        return operators_of(self.table_env, self._inserts)
+        """The operators of the job as it would run, by which saved state is found again; raises as :meth:`execute`."""
+        found: list[Operator] = self._planned(lambda: operators_of(self.table_env, self._inserts))
+        return found
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """A relation's columns and their SQL types, in order."""
+        table = self.table_env.from_path(sql.identifier(relation))
+        return {
+            c.getName(): c.getDataType().getLogicalType().copy(True).asSummaryString()
+            for c in table._j_table.getResolvedSchema().getColumns()
+        }
 
     def execute(self) -> TableResult:
         """Start everything that is delivered, as one Flink job.

@@ -16,6 +16,8 @@ class Relation(Spec):
 
     name: Name
     note: str = ""
+    #: A step on the way to the next: neither shown nor tapped.
+    inner: bool = False
 
     @property
     def kind(self) -> str:
@@ -58,8 +60,8 @@ class Forest(Relation):
     shingle_size: int | None = None
     seed: int | None = None
     partition_by: str | None = None
+    buckets: int | None = None
     idle_expiry: float | None = None
-    micro_batch: float | None = None
     explain: bool | None = None
 
 
@@ -73,6 +75,7 @@ class Detector(Relation):
     sub_sample_size: int | None = None
     seed: int | None = None
     partition_by: str | None = None
+    buckets: int | None = None
     idle_expiry: float | None = None
     side: Names | None = None
     ignore_within: float | str | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.sql import json_value
 from udfs.decode_function import quoted
 from udfs.row_stream import through_a_stream
 
@@ -51,14 +52,15 @@ def part_by_size(
 
     table = table_env.from_path(quoted(relation))
     lengths = _text_lengths(table)
-    names = table.get_schema().get_field_names()
+    types = _types(table)
+    names = list(types)
     fixed = sum(len(name.encode()) + _VALUE for name in names)
     if fixed + _CHARACTER * sum(lengths.values()) <= most_bytes:
         return None
     characters = " + ".join(f"COALESCE(CHAR_LENGTH({quoted(name)}), 0)" for name in lengths)
     # HEX, as Flink's SQL has no length in bytes: of long rows alone.
     size = f"""CASE WHEN {_CHARACTER} * ({characters}) <= {most_bytes - fixed} THEN 0
-        ELSE {fixed} + CHAR_LENGTH(HEX({_json(lengths)})) / 2 END"""
+        ELSE {fixed} + CHAR_LENGTH(HEX({_json(dict.fromkeys(lengths, ""))})) / 2 END"""
     sized = table_env.sql_query(f"SELECT *, {size} AS {_SIZE} FROM {quoted(relation)}")
     schema = Schema.new_builder()
     for column in sized._j_table.getResolvedSchema().getColumns():
@@ -77,7 +79,7 @@ def part_by_size(
     too_large = table_env.sql_query(
         f"SELECT 'RECORD_TOO_LARGE' AS error_name,"
         f" '{message}' || CAST({_SIZE} AS STRING) || '; it is cut here' AS message,"
-        f" {rowtime} AS data_rowtime, LOWER(HEX({_json(names)})) AS data_row"
+        f" {rowtime} AS data_rowtime, LOWER(HEX({_json(types)})) AS data_row"
         f" FROM {quoted(view)} WHERE {_SIZE} > {most_bytes}"
     )
     return fitting, too_large
@@ -91,9 +93,14 @@ def tapped_values(table: Table) -> dict[str, str]:
         name: f"""CASE WHEN CHAR_LENGTH({quoted(name)}) > {most} THEN LEFT({quoted(name)}, {most}) || '… (cut, it has '
           || CAST(CHAR_LENGTH({quoted(name)}) AS STRING) || ' characters)' ELSE {quoted(name)} END"""
         if lengths.get(name, 0) > most
-        else quoted(name)
-        for name in table.get_schema().get_field_names()
+        else json_value(name, type_)
+        for name, type_ in _types(table).items()
     }
+
+
+def _types(table: Table) -> dict[str, str]:
+    columns: Any = table._j_table.getResolvedSchema().getColumns()
+    return {c.getName(): c.getDataType().getLogicalType().copy(True).asSerializableString() for c in columns}
 
 
 def _text_lengths(table: Table) -> dict[str, int]:
@@ -107,6 +114,9 @@ def _text_lengths(table: Table) -> dict[str, int]:
     return found
 
 
-def _json(names: Any) -> str:
-    pairs = ", ".join(f"KEY '{name.replace(chr(39), chr(39) * 2)}' VALUE {quoted(name)}" for name in names)
+def _json(types: dict[str, str]) -> str:
+    pairs = ", ".join(
+        f"KEY '{name.replace(chr(39), chr(39) * 2)}' VALUE {json_value(name, type_)}"
+        for name, type_ in types.items()
+    )
     return f"JSON_OBJECT({pairs})"

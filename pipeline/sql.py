@@ -175,6 +175,18 @@ def identifier(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def json_value(column: str, type_: str) -> str:
+    """A column as JSON_OBJECT takes it, which has no form for dates and times of day.
+
+    Examples
+    --------
+    >>> json_value("day", "DATE"), json_value("at", "TIMESTAMP(3)")
+    ('CAST(`day` AS STRING)', '`at`')
+    """
+    name = identifier(column)
+    return f"CAST({name} AS STRING)" if re.match(r"(DATE|TIME)\b", type_) else name
+
+
 def with_options(options: Mapping[str, str]) -> str:
     """Connector options as a WITH clause."""
     return "WITH (\n" + ",\n".join(f"  {quote(k)} = {quote(v)}" for k, v in options.items()) + "\n)"

@@ -19,6 +19,7 @@ OURS = (
     "lambdas",
     "generator",
     "infra",
+    "workbench",
     "cli",
     "console",
 )
@@ -33,6 +34,7 @@ MAY_KNOW = {
     "generator": {"generator"},
     # Discovery reads records as the decoder does.
     "infra": {"infra", "pipeline", "connectors", "udfs"},
+    "workbench": {"workbench", "kda_sql", "pipeline"},
 }
 THIRD_PARTIES = {
     "kda_sql": {"hcl2", "sqlglot", "yaml"},
@@ -51,6 +53,8 @@ WITHOUT_FLINK = (
     "udfs.windows",
     "kda_sql.importing",
     "kda_sql.translate",
+    "workbench.checked",
+    "workbench.shelf",
     "udfs.shard_clock",
     "pipeline.application",
     "pipeline.catalog",

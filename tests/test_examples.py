@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("cli", "connectors", "console", "generator", "infra", "jobs", "kda_sql", "lambdas", "udfs")
+ROOMS = (
+    "cli",
+    "connectors",
+    "console",
+    "generator",
+    "infra",
+    "jobs",
+    "kda_sql",
+    "lambdas",
+    "udfs",
+    "workbench",
+)
 WITH_EXAMPLES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for room in ROOMS

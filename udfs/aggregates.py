@@ -34,14 +34,14 @@ class Aggregate:
     ----------
     function : str
         ``count``, ``sum``, ``avg``, ``min``, ``max``, ``first_value``, ``last_value``, ``stddev_pop``, ``stddev_samp``,
-        ``var_pop``, ``var_samp``, ``lag``, ``exp_avg``.
+        ``var_pop``, ``var_samp``, ``nth_value``, ``lag``, ``exp_avg``.
     type : str
         Of the result, in Flink's words.
     of : str or None
         Column that it is of; None: of rows.
     distinct, ignore_nulls : bool
     offset : int
-        With ``lag``: how many rows back.
+        With ``lag``: how many rows back; with ``nth_value``: which one, from 1.
     default : str or None
         With ``lag``: column with the value where there is no such row.
     half_life : float
@@ -187,7 +187,7 @@ class _Extreme:
 
 
 class _Ends:
-    """FIRST_VALUE, LAST_VALUE and LAG: by place, NULLs counting unless they are to be ignored."""
+    """FIRST_VALUE, LAST_VALUE, NTH_VALUE and LAG: by place, NULLs counting unless they are to be ignored."""
 
     def __init__(self, aggregate: Aggregate) -> None:
         self._function = aggregate.function
@@ -210,6 +210,8 @@ class _Ends:
             # The current row is the last one that is kept, unless it is a NULL that is ignored.
             back = self._offset + (0 if self._ignore and self._last is None else 1)
             return self._values[-back] if 1 <= back <= len(self._values) else default
+        if self._function == "nth_value":
+            return self._values[self._offset - 1] if self._offset <= len(self._values) else None
         if not self._values:
             return None
         return self._values[0 if self._function == "first_value" else -1]
@@ -290,6 +292,7 @@ FUNCTIONS: dict[str, Callable[[Aggregate], Accumulator]] = {
     "max": _Extreme,
     "first_value": _Ends,
     "last_value": _Ends,
+    "nth_value": _Ends,
     "lag": _Ends,
     "stddev_pop": _Spread,
     "stddev_samp": _Spread,

@@ -219,12 +219,15 @@ class AnomalyDetector:
         """Of the rows' features, after so many rows; until the forest has its samples, by the one that stands in."""
         p, s = self.parameters, self._state
         scores = np.zeros(len(features))
-        through(s.arrays, self._scratch, features, 1.0 / p.forest.time_decay, True, scores)
+        width = features.shape[1]
+        through(s.arrays, self._scratch, features.reshape(-1), width, 1.0 / p.forest.time_decay, True, scores)
         scores *= scale(s.arrays) * max(1.0, (p.sub_sample_size / 256) ** 0.055)
         if s.young and p.young:
             early = features[: max(p.sub_sample_size - before, 0)]
             found = scores[: len(early)]
-            through(s.young, self._young_scratch, early, 1.0 / p.young.time_decay, True, found)
+            through(
+                s.young, self._young_scratch, early.reshape(-1), width, 1.0 / p.young.time_decay, True, found
+            )
             found *= scale(s.young)
             if before + len(features) >= p.sub_sample_size:
                 self._state = s._replace(young=None)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import MapStateDescriptor
+
+#: Keys whose waiting rows live in the worker too; those of others are read from state when a row or its time comes.
+_MOST_KEYS = 20_000
 
 
 class InOrder(KeyedProcessFunction):  # type: ignore[misc]
@@ -21,6 +25,8 @@ class InOrder(KeyedProcessFunction):  # type: ignore[misc]
         self._waiting = runtime_context.get_map_state(
             MapStateDescriptor("waiting", Types.LONG(), Types.PICKLED_BYTE_ARRAY())
         )
+        # State says the same, but to ask it takes a way to Java and back for every row.
+        self._held: OrderedDict[Any, dict[int, list[tuple[Any, ...]]]] = OrderedDict()
 
     def row(self, time: int, values: tuple[Any, ...], ctx: Any) -> Iterable[tuple[Any, ...]]:
         """A row, in order of time (milliseconds). What comes out: its time, its values."""
@@ -37,19 +43,29 @@ class InOrder(KeyedProcessFunction):  # type: ignore[misc]
             for result in self.row(time, values, ctx):
                 yield Row(*result)
             return
-        rows = self._waiting.get(time) or []
-        self._waiting.put(time, [*rows, values])
+        rows = self._held_of(ctx.get_current_key()).setdefault(time, [])
         if not rows:
             ctx.timer_service().register_event_time_timer(time)
+        rows.append(values)
+        self._waiting.put(time, list(rows))
 
     def on_timer(self, timestamp: int, ctx: Any) -> Iterator[Row]:
         """What has waited for this moment."""
         for result in self.at(timestamp, ctx):
             yield Row(*result)
-        rows = self._waiting.get(timestamp)
+        rows = self._held_of(ctx.get_current_key()).pop(timestamp, None)
         if rows is None:
             return
         self._waiting.remove(timestamp)
         for values in rows:
             for result in self.row(timestamp, values, ctx):
                 yield Row(*result)
+
+    def _held_of(self, key: Any) -> dict[int, list[tuple[Any, ...]]]:
+        held = self._held.pop(key, None)
+        if held is None:
+            held = {time: list(rows) for time, rows in self._waiting.items()}
+        self._held[key] = held
+        if len(self._held) > _MOST_KEYS:
+            self._held.popitem(last=False)
+        return held

@@ -67,6 +67,19 @@ def test_alerts_beside_the_scores_if_asked(tmp_path: Path) -> None:
     assert "alerts" in read(tmp_path / "out").shown
 
 
+def test_what_is_not_translated_is_told_and_the_rest_runs(tmp_path: Path) -> None:
+    sql, schema = written(tmp_path)
+    with Path(sql).open("a") as file:
+        file.write(
+            'CREATE STREAM A (n INTEGER); CREATE PUMP Q AS INSERT INTO A SELECT STREAM NOW() FROM "COUNTS";'
+        )
+    code, said = kda(sql, "--to", str(tmp_path / "out"), "--schema", schema, "--stream", "ticks")
+    assert code == 0, said
+    assert "2 streams, 2 pumps: 1 not translated, 1 the same" in said
+    assert "counts.sql:7:75: NOW is not translated: write CURRENT_ROW_TIMESTAMP" in said
+    assert "counts.sql:7:75" in (tmp_path / "out" / "MIGRATION.md").read_text()
+
+
 def test_a_description(tmp_path: Path) -> None:
     (tmp_path / "app.json").write_text(json.dumps(description(2)))
     code, said = kda(str(tmp_path / "app.json"), "--to", str(tmp_path / "out"))

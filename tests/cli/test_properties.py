@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from cli import properties
 from pipeline.application import Application
 from pipeline.catalog import all_applications, find
+from pipeline.property_list import properties_of
 from tests.fleet import fleet
 
 app = typer.Typer()
@@ -25,13 +26,13 @@ def test_the_documentation_has_the_tables_of_the_code() -> None:
 
 @pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
 def test_every_property_is_explained(application: Application) -> None:
-    found = list(properties.properties_of(application))
+    found = list(properties_of(application))
     assert [p.group + "." + p.key for p in found if not p.notes] == []
     assert len({(p.group, p.key) for p in found}) == len(found)
 
 
 def test_a_property_s_row() -> None:
-    rows = {(p.group, p.key): p for p in properties.properties_of(find("trades"))}
+    rows = {(p.group, p.key): p for p in properties_of(find("trades"))}
     assert rows["job", "name"].default == "trades"
     assert rows["random_cut_forest", "columns"].default == "price, quantity"
     timeout = rows["source", "idle_timeout"]

@@ -20,6 +20,8 @@ def stop(*_):
     print("stopped"); marker.unlink(); sys.exit(0)
 signal.signal(signal.SIGINT, stop)
 signal.signal(signal.SIGTERM, stop)
+if "--lost" in sys.argv:
+    print("  no longer in ctr: GroupWindow(a)\\n  no longer in ctr: forest x\\nkda: agree with --yes"); sys.exit(2)
 if "--fail" in sys.argv: print("kda: Kinesis stream x: none of that name"); sys.exit(2)
 marker = pathlib.Path(sys.argv[1]); marker.write_text("resumed" if "--resume" in sys.argv else "fresh")
 time.sleep(60)
@@ -68,6 +70,30 @@ def test_start_stop_resume(make: Callable[..., LocalJob], tmp_path: Path) -> Non
     job.start(resume=True)
     until(job, "running")
     assert (tmp_path / "runs").read_text() == "resumed"
+
+
+def test_a_new_version_takes_over_from_the_state_of_the_last(
+    make: Callable[..., LocalJob], tmp_path: Path
+) -> None:
+    job = make()
+    job.run()
+    until(job, "running")
+    assert (tmp_path / "runs").read_text() == "resumed"
+    first = job._process
+    job.run(leave_state=True)
+    with pytest.raises(JobError, match="about to stop"):
+        job.run()
+    waiting.until(lambda: job._process is not first and job.view.health.state == "running", "the second one")
+    assert job._process is not None
+    assert job._process.args[-2:] == ["--resume", "--yes"]  # type: ignore[index]
+
+
+def test_state_that_would_be_left_behind_is_named(make: Callable[..., LocalJob]) -> None:
+    job = make("--lost")
+    job.start(resume=True)
+    until(job, "failed")
+    assert job.view.left_behind == ("GroupWindow(a)", "forest x")
+    assert "agree with --yes" in job.view.trouble
 
 
 def test_a_killed_job_shows_as_such(make: Callable[..., LocalJob], tmp_path: Path) -> None:

@@ -4,77 +4,61 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from console import server
 from console.controller import Controller
-from console.jobs import JobError, JobView
+from console.jobs import JobView
 from infra.flink_health import Health
 from pipeline.catalog import JOBS, read
+from tests.console.bench import Ask, Idle, asked, bench, unreachable
 
 ORIGIN = {"origin": "http://127.0.0.1:8900", "content-type": "application/json"}
 
 
-def unreachable(service: str) -> Any:
-    raise ConnectionError("no AWS here")
-
-
-class Idle:
-    """A job that does not run and can't be started."""
-
-    view = JobView(Health("stopped"))
-
-    def start(self, resume: bool) -> None:
-        raise JobError("not today")
-
-    def stop(self) -> None:
-        raise JobError("the job does not run")
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.fixture
-def controllers() -> Iterator[dict[str, Controller]]:
+def controllers(tmp_path: Path) -> Iterator[dict[str, Controller]]:
     made = {"ctr": Controller(read(JOBS / "ctr"), unreachable, Idle())}
     yield made
     for controller in made.values():
         controller.close()
 
 
-def ask(controllers: dict[str, Controller], method: str, path: str, **arguments: Any) -> httpx.Response:
-    async def asked() -> httpx.Response:
-        transport = httpx.ASGITransport(app=server.page_of(controllers, "127.0.0.1"))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8900") as client:
-            return await client.request(method, path, **arguments)
-
-    return asyncio.run(asked())
+@pytest.fixture
+def ask(controllers: dict[str, Controller], tmp_path: Path) -> Ask:
+    return asked(bench(tmp_path, controllers))
 
 
-def test_the_page_and_what_it_needs_come_from_here(controllers: dict[str, Controller]) -> None:
-    page = ask(controllers, "GET", "/").text
+def test_the_page_and_what_it_needs_come_from_here(ask: Ask) -> None:
+    page = ask("GET", "/").text
     for path in ("/static/app.css", "/static/app.js", "/static/plotly.min.js"):
         assert path in page
-        assert ask(controllers, "GET", path).status_code == 200
+        assert ask("GET", path).status_code == 200
     assert "http://" not in page
     assert "https://" not in page
-    assert ask(controllers, "GET", "/static/../server.py").status_code == 404
+    assert ask("GET", "/static/../server.py").status_code == 404
 
 
-def test_the_applications(controllers: dict[str, Controller]) -> None:
-    (found,) = ask(controllers, "GET", "/api/applications").json()
+def test_the_applications(ask: Ask) -> None:
+    (found,) = ask("GET", "/api/applications").json()
     assert (found["name"], found["label"], found["running"], found["problem"]) == (
         "ctr", "Click-through rate", False, "",
     )  # fmt: skip
+    assert (found["origin"], found["form"]) == ("example", "flink")
     nodes = [node for stage in found["flow"]["stages"] for node in stage]
-    assert {"id": "scores", "label": "scores", "relation": "scores", "note": "random cut forest"} in nodes
+    assert {
+        "id": "scores",
+        "label": "scores",
+        "relation": "scores",
+        "note": "random cut forest and detector",
+    } in nodes
     assert ["scores", "anomalies"] in found["flow"]["edges"]
 
 
-def test_the_page_learns_which_application_runs(controllers: dict[str, Controller]) -> None:
+def test_the_page_learns_which_application_runs(ask: Ask, controllers: dict[str, Controller]) -> None:
     class Running(Idle):
         """Unknown at the first two looks."""
 
@@ -86,7 +70,7 @@ def test_the_page_learns_which_application_runs(controllers: dict[str, Controlle
             return JobView(Health("running", url="http://x") if self.looks > 2 else Health("unknown"))
 
     controllers["ctr"].job = Running()
-    assert [found["running"] for found in ask(controllers, "GET", "/api/applications").json()] == [True]
+    assert [found["running"] for found in ask("GET", "/api/applications").json()] == [True]
 
 
 @pytest.mark.parametrize(
@@ -106,21 +90,23 @@ def test_the_page_learns_which_application_runs(controllers: dict[str, Controlle
         ("/api/applications/ctr/job/explode", b"", 404),
     ],
 )
-def test_wrong_questions(controllers: dict[str, Controller], path: str, body: bytes, status: int) -> None:
-    answer = ask(controllers, "POST", path, content=body, headers=ORIGIN)
+def test_wrong_questions(
+    ask: Ask, controllers: dict[str, Controller], path: str, body: bytes, status: int
+) -> None:
+    answer = ask("POST", path, content=body, headers=ORIGIN)
     assert answer.status_code == (404 if "none/senders" in path else status)
     assert answer.json()["error"]
     assert not any(sender["running"] for sender in controllers["ctr"].senders.as_json())
-    assert ask(controllers, "GET", path).status_code == 405
+    assert ask("GET", path).status_code == 405
 
 
 def test_events_say_what_is_wrong_and_go_on(
-    controllers: dict[str, Controller], monkeypatch: pytest.MonkeyPatch
+    ask: Ask, controllers: dict[str, Controller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "PUSH_SECONDS", 0.05)
 
     async def first_with_a_problem() -> dict[str, Any]:
-        async with contextlib.aclosing(server._pushed(controllers["ctr"], "scores")) as events:
+        async with contextlib.aclosing(server._pushed(controllers["ctr"], "scores", "ctr")) as events:
             async for event in events:
                 if event.startswith("data: ") and (found := json.loads(event[6:]))["problem"]:
                     return found
@@ -130,4 +116,4 @@ def test_events_say_what_is_wrong_and_go_on(
     assert "no AWS here" in found["problem"]
     assert (found["ready"], found["job"]["state"], found["rows"]) == (False, "stopped", [])
     assert "pid" not in found["job"]
-    assert ask(controllers, "GET", "/api/events?application=none").status_code == 404
+    assert ask("GET", "/api/events?application=none").status_code == 404

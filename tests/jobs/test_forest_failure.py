@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ _SOURCE = """
 
 
 def scored_by_forest(table_env: Any, numbers: Any) -> Any:
-    options = ForestOptions(("a", "b"), **FOREST, micro_batch=timedelta(milliseconds=100))  # type: ignore[arg-type]
+    options = ForestOptions(("a", "b"), **FOREST)  # type: ignore[arg-type]
     return random_cut_forest(table_env, numbers, options)[0]
 
 

@@ -1,4 +1,4 @@
-"""A case with a stop in its middle: half of the records, a savepoint, another job that goes on with the rest."""
+"""Cases with a stop in their middle: half of the records, a savepoint, another job that goes on with the rest."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline import sql
 from pipeline.application import ERRORS, Application
 from pipeline.settings import settings
-from tests.kda_sql.case import Case, Record
+from tests.kda_sql.case import Record
 
 #: Marks the rows that say that a record was read.
 _READ = "a record was read"
@@ -62,9 +63,8 @@ class FileSource:
 
 
 def rows_of(
-    case: Case,
+    cases: Sequence[tuple[dict[str, Sequence[Record]], int]],
     app: Application,
-    records: dict[str, Sequence[Record]],
     wanted: Sequence[str],
     folder: Path,
     environment: Callable[..., Any],
@@ -73,20 +73,25 @@ def rows_of(
 
     Parameters
     ----------
-    records : dict
-        By source relation.
+    cases : sequence of (dict, int)
+        Of each case its records by source relation, and until when nothing comes then. Each stops in its own middle.
     environment : callable
         Makes a table environment; keywords are Flink's options, as the jobs' tests write them.
     """
-    sources = {name: FileSource(folder / f"in_{i}") for i, name in enumerate(records)}
-    moments = sorted(r.at for rs in records.values() for r in rs)
-    middle = moments[len(moments) // 2]
-    first = sum(s.write("1", [r for r in records[n] if r.at < middle], None) for n, s in sources.items())
+    sources: dict[str, FileSource] = {}
+    first = 0
+    later: list[Callable[[], int]] = []
+    for records, quiet_until in cases:
+        moments = sorted(r.at for rs in records.values() for r in rs)
+        middle = moments[len(moments) // 2]
+        for name, rs in records.items():
+            source = sources[name] = FileSource(folder / f"in_{len(sources)}")
+            first += source.write("1", [r for r in rs if r.at < middle], None)
+            second = [r for r in rs if r.at >= middle]
+            later.append(partial(source.write, "2", second, quiet_until))
     # One folder for both: a file that was open at the savepoint goes on where it was.
     savepoint = _run(app, sources, wanted, folder / "out", first, folder, None, environment)
-    rest = sum(
-        s.write("2", [r for r in records[n] if r.at >= middle], case.quiet_until) for n, s in sources.items()
-    )
+    rest = sum(write() for write in later)
     _run(app, sources, wanted, folder / "out", first + rest, folder, savepoint, environment)
     found: dict[str, list[tuple[str | None, dict[str, Any]]]] = {name: [] for name in wanted}
     for row in _read(folder / "out"):

@@ -140,6 +140,26 @@ def test_what_makes_a_window(key: str, window: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("call", "by"),
+    [
+        ("SUM(quantity) OVER (ROWS 2 PRECEDING)", "view"),
+        ("MAX(price) OVER (PARTITION BY fair ROWS 2 PRECEDING)", "view"),
+        ("AVG(price) OVER (ROWS UNBOUNDED PRECEDING)", "view"),
+        (
+            "AVG(price) OVER (ROWS 2 PRECEDING)",
+            "sliding",
+        ),  # a mean keeps what rounding left of rows that are gone
+        ("SUM(quantity) OVER (RANGE INTERVAL '1' MINUTE PRECEDING)", "sliding"),  # rows of one moment
+        ("LAG(price) OVER (ROWS 1 PRECEDING)", "sliding"),  # rows of one moment
+        ("FIRST_VALUE(price) OVER (ROWS 5 PRECEDING)", "sliding"),  # NULLs count
+    ],
+)
+def test_what_looks_back_in_flinks_sql_and_what_by_an_operator(call: str, by: str) -> None:
+    made = translated(pump(f'SELECT STREAM {call} FROM "{SOURCE}" AS s', "n DOUBLE"))
+    assert [s.kind for s in made.plan.steps] == [by, "view"]
+
+
+@pytest.mark.parametrize(
     ("select", "column", "said"),
     [
         ("SELECT STREAM ticker FROM \"SOURCE_SQL_STREAM_001\"", 15, 'write "ticker"'),
@@ -183,6 +203,35 @@ def test_a_stream_is_made_before_who_reads_it_wherever_it_stands() -> None:
         f'CREATE STREAM A (x DOUBLE); CREATE PUMP PA AS INSERT INTO A SELECT STREAM price FROM "{SOURCE}"'
     )
     assert [s.name for s in made.plan.steps] == ["A", "B"]
+
+
+def test_a_pump_that_cant_be_translated_is_told_and_the_others_run(tmp_path: Path) -> None:
+    made = translated(
+        f'CREATE STREAM A (x DOUBLE); CREATE PUMP PA AS INSERT INTO A SELECT STREAM price FROM "{SOURCE}";\n'
+        "CREATE STREAM B (x DOUBLE); CREATE PUMP PB AS INSERT INTO B SELECT STREAM NOW() FROM A;\n"
+        "CREATE STREAM C (x DOUBLE); CREATE PUMP PC AS INSERT INTO C SELECT STREAM x FROM B;\n"
+        "CREATE PUMP PD AS INSERT INTO C SELECT STREAM x FROM A;\n"
+        "CREATE STREAM E (x XML); CREATE PUMP PE AS INSERT INTO E SELECT STREAM x FROM A;",
+        Output("B", "kinesis", "b"),
+    )
+    places = {name: [(p.line, p.column) for p in found] for name, found in made.plan.refused.items()}
+    assert places == {"PB": [(2, 75)], "PC": [(3, 82)], "PE": [(5, 20)]}
+    assert made.plan.streams == {"A": "A", "C": "C"}
+    write(made, tmp_path / "app")
+    assert read(tmp_path / "app").shown == (SOURCE, "A", "PD", "C")
+    report = (tmp_path / "app" / "MIGRATION.md").read_text()
+    assert "same, but without the rows of PC, not translated" in report
+    assert "write CURRENT_ROW_TIMESTAMP" in report
+    assert "output B: its stream is not translated" in report
+
+
+def test_a_pump_that_is_created_again_is_replaced() -> None:
+    made = translated(
+        f'CREATE STREAM A (x DOUBLE); CREATE OR REPLACE PUMP P AS INSERT INTO A SELECT STREAM 1 FROM "{SOURCE}";'
+        f'CREATE OR REPLACE PUMP P AS INSERT INTO A SELECT STREAM price FROM "{SOURCE}"'
+    )
+    [step] = made.plan.steps
+    assert "`PRICE`" in step.sql
 
 
 def test_streams_that_read_each_other_are_refused() -> None:

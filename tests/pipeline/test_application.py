@@ -120,6 +120,15 @@ def test_each_mistake_is_named_with_its_place(tmp_path: Path, was: str, now: str
     assert str(tmp_path) in str(refused.value)
 
 
+def test_an_inner_relation_is_on_the_way_and_not_shown(tmp_path: Path) -> None:
+    inner = DESCRIPTION.replace("  - by_minute\n", "  - {view: by_minute, inner: true}\n")
+    inner = inner.replace("of: by_minute, type", "of: scores, type")
+    fleet = read(folder(tmp_path / "fleet", inner))
+    assert "by_minute" not in fleet.shown
+    assert [end for begin, end in fleet.edges() if begin == "telemetry"] == ["late", "scores", "others"]
+    assert fleet.stages()[-1] == ("alerts",)
+
+
 @pytest.mark.parametrize(
     ("query", "fault"),
     [

@@ -1,0 +1,154 @@
+"""The applications of a console: the project's, those that were named, and those that are made on its page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from console.controller import Controller
+from console.deployments import Deployments
+from console.previews import Previews
+from console.standby import Standby
+from pipeline.application import Application, ApplicationError, read
+from pipeline.catalog import JOBS
+from workbench.shelf import Form, Shelf, ShelfError
+
+
+class Unknown(LookupError):
+    """There is no application of that name."""
+
+
+class Applications:
+    """Applications by name.
+
+    Parameters
+    ----------
+    controllers : dict
+        Of the applications that the console was started with.
+    shelf : Shelf
+    client : callable
+        Makes a boto3 client from a service's name.
+    make : callable
+        Makes the controller of an application.
+    groups : callable
+        The property groups that an application of that name is started with.
+    previews : Previews or None
+        None: there can be none.
+    standby : Standby or None
+        None: one that only plans.
+    deployments : Deployments or None
+        None: there can be none.
+    """
+
+    def __init__(
+        self,
+        controllers: dict[str, Controller],
+        shelf: Shelf,
+        client: Callable[[str], Any],
+        make: Callable[[Application], Controller],
+        groups: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda name: {},
+        previews: Previews | None = None,
+        standby: Standby | None = None,
+        deployments: Deployments | None = None,
+    ) -> None:
+        self.controllers = controllers
+        self.shelf = shelf
+        self.client = client
+        self.previews = previews or Previews(client, shelf.folder / ".previews", None)
+        self.standby = standby or Standby()
+        self.deployments = deployments or Deployments(shelf.folder / ".deployments", None)
+        self._make = make
+        self.groups = groups
+        #: Why the newest version of an application can't be read.
+        self.broken: dict[str, str] = {}
+        self._shown: dict[str, int] = {}
+        self._lock = threading.RLock()
+
+    def names(self) -> list[str]:
+        """Of all applications; those made here come last, saved or not."""
+        own = self.shelf.names()
+        for name in own:
+            self.refresh(name)
+        with self._lock:
+            for gone in [n for n in self._shown if n not in own]:
+                self._shown.pop(gone)
+                self.controllers.pop(gone).close()
+            return [*(n for n in self.controllers if n not in own), *own]
+
+    def refresh(self, name: str, whatever_runs: bool = False) -> None:
+        """Show the newest version of an application made here, unless an older one runs."""
+        with self._lock:
+            newest = self.shelf.newest(name)
+            if newest is None or self._shown.get(name) == newest.number:
+                return
+            controller = self.controllers.get(name)
+            if controller is not None and controller.runs and name in self._shown and not whatever_runs:
+                return
+            folder = self.shelf.running_folder(name)
+            assert folder is not None
+            try:
+                application = read(folder)
+            except ApplicationError as error:  # saved by another version of this program, perhaps
+                self.broken[name] = str(error)
+                return
+            self.broken.pop(name, None)
+            if controller is None:
+                self.controllers[name] = self._make(application)
+            else:
+                controller.take(application, self.groups(name))
+            self._shown[name] = newest.number
+
+    def controller(self, name: str) -> Controller:
+        """The controller of an application that was saved, or came with the console."""
+        if name in self.shelf:
+            self.refresh(name)
+        try:
+            return self.controllers[name]
+        except KeyError:
+            if name in self.broken:
+                raise ShelfError(f"{name} can't be read: {self.broken[name]}") from None
+            if name in self.shelf:
+                raise ShelfError(f"{name} was never saved: there is nothing to run yet") from None
+            raise Unknown(f"application must be one of {', '.join(self.names())}") from None
+
+    def described(self) -> Iterator[dict[str, Any]]:
+        """Every application, as the page lists it."""
+        for name in self.names():
+            about: dict[str, Any] = {"origin": self.origin(name), "form": self.form(name)}
+            if about["origin"] == "own":
+                about["draft"] = self.shelf.draft(name).is_draft
+            controller = self.controllers.get(name)
+            if controller is not None:
+                yield controller.described() | about
+            else:
+                title = self.shelf.about(name)[0]
+                yield {
+                    "name": name,
+                    "title": title,
+                    "label": title,
+                    "errors": "error_stream",
+                    "flow": {"stages": [], "edges": []},
+                    "problem": self.broken.get(name, ""),
+                    "running": False,
+                } | about
+
+    def origin(self, name: str) -> str:
+        """``own``, ``example`` or ``folder``."""
+        if name in self.shelf:
+            return "own"
+        folder = self.controllers[name].application.folder
+        return "example" if folder.resolve().parent == JOBS.resolve() else "folder"
+
+    def form(self, name: str) -> Form:
+        """What its files are."""
+        return self.shelf.about(name)[1] if name in self.shelf else "flink"
+
+    def shown(self, name: str, preview: bool) -> Controller:
+        """The controller of an application, or of its preview."""
+        if not preview:
+            return self.controller(name)
+        found = self.previews.of(name)
+        if found is None:
+            raise Unknown(f"no preview of {name} runs")
+        return found

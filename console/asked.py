@@ -1,0 +1,101 @@
+"""What the routes of the page's interface share: bodies in, refusals out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from console.applications import Unknown
+from console.jobs import JobError
+from console.sending import SenderError
+from console.standby import StandbyError
+from infra.discovery import DiscoveryError
+from infra.stream_reader import StreamError
+from kda_sql.description import DescriptionError
+from pipeline.application import ApplicationError
+from pipeline.settings import SettingsError
+from workbench.names import NameRefused
+from workbench.problems import Refused
+from workbench.shelf import Conflict, ShelfError
+
+MOST_BODY = 2_000_000
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class BodyError(ValueError):
+    """A body that can't be taken."""
+
+
+async def body(request: Request, most: int = MOST_BODY) -> dict[str, Any]:
+    """The object that a request brought; an empty one for no body.
+
+    Raises
+    ------
+    BodyError
+        It is longer than `most` bytes, or no JSON object.
+    """
+    data = b""
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > most:
+            raise BodyError(f"required at most {most:,} bytes")
+    if not data:
+        return {}
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise BodyError("required a JSON object") from None
+    if not isinstance(found, dict):
+        raise BodyError(f"required a JSON object, got {type(found).__name__}")
+    return found
+
+
+def refused(reason: str, status: int, **more: Any) -> Response:
+    """A refusal as the page understands it."""
+    return JSONResponse({"error": reason[:2000], **more}, status)
+
+
+def answered(handler: Handler) -> Handler:
+    """A handler whose errors are refusals with their reasons."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Unknown as error:
+            return refused(error.args[0], 404)
+        except Refused as error:
+            problems = [p.as_json() for p in error.problems]
+            return refused("the files have errors", 422, problems=problems)
+        except Conflict as error:
+            return refused(str(error), 409, revision=error.revision)
+        except (ShelfError, JobError, StandbyError, OSError) as error:
+            return refused(str(error), 409)
+        except (StreamError, DiscoveryError) as error:
+            return refused(str(error), 422)
+        except ClientError as error:
+            said = error.response["Error"]
+            return refused(f"{said.get('Message') or error} ({said['Code']})", 422)
+        except BotoCoreError as error:
+            return refused(str(error), 502)
+        except (
+            BodyError,
+            NameRefused,
+            DescriptionError,
+            SenderError,
+            SettingsError,
+            ApplicationError,
+        ) as error:
+            return refused(str(error), 400)
+
+    return handle
+
+
+def route(path: str, handler: Handler, method: str = "GET") -> Route:
+    """A route whose errors are refusals."""
+    return Route(path, answered(handler), methods=[method])

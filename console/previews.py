@@ -1,0 +1,153 @@
+"""Previews: a draft that runs on the live stream with its destinations off, apart from all that is saved.
+
+A preview is an application of its own, ``NAME_preview``: it has a job, taps and errors of its own, no saved state, and
+nothing of it is left when it ends. It ends when it is asked to, and with the console.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+
+from console.controller import Controller
+from console.jobs import LocalJob
+from console.streams import Streams
+from infra import flink
+from pipeline.application import DESCRIPTION, Application, read
+from pipeline.document import load
+from workbench.checked import Checked
+from workbench.shelf import ShelfError
+
+#: Each has a JVM of its own.
+MOST_PREVIEWS = 2
+_SUFFIX = "_preview"
+#: What of a description a preview leaves out: where rows go, and what sends records.
+_LEFT_OUT = ("errors", "taps", "senders")
+
+#: Of an application and its properties, each ``group.key=value``.
+MakeJob = Callable[[Application, Sequence[str]], LocalJob]
+
+
+class Previews:
+    """The previews of a console.
+
+    Parameters
+    ----------
+    client : callable
+        Makes a boto3 client from a service's name.
+    folder : Path
+        Where their files are for as long as they run.
+    make : callable or None
+        Makes the job of one; None: there can be none here.
+    """
+
+    def __init__(self, client: Callable[[str], Any], folder: Path, make: MakeJob | None) -> None:
+        self._client = client
+        self._folder = folder
+        self._make = make
+        self._running: dict[str, Controller] = {}
+        self._lock = threading.RLock()
+
+    def start(self, name: str, checked: Checked, groups: Mapping[str, Mapping[str, str]]) -> None:
+        """Run files that were checked, in place of an earlier preview of the application.
+
+        Raises
+        ------
+        ShelfError
+            There can be none here, there are too many, or a stream that it reads is not there.
+        """
+        if self._make is None:
+            raise ShelfError("a preview runs on this machine, with a local AWS: kda local up")
+        with self._lock:
+            self.stop(name)
+            if len(self._running) >= MOST_PREVIEWS:
+                raise ShelfError(f"previews run of {' and '.join(self._running)}: stop one first")
+            folder = self._folder / name / f"{name}{_SUFFIX}"
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            folder.mkdir(parents=True)
+            for file, text in previewed(checked.folder).items():
+                (folder / file).write_text(text, encoding="utf-8")
+            application = read(folder)
+            given = [
+                f"{group}.{key}={value}" for group, keys in groups.items() for key, value in keys.items()
+            ]
+            controller = Controller(application, self._client, self._make(application, given), groups)
+            try:
+                self._make_streams(controller, application)
+            except BaseException:
+                controller.close()
+                raise
+            self._running[name] = controller
+            controller.job.start(resume=False)
+
+    def stop(self, name: str) -> None:
+        """End a preview and remove what was its own; nothing to do where there is none."""
+        with self._lock:
+            controller = self._running.pop(name, None)
+            if controller is None:
+                return
+            assert isinstance(controller.job, LocalJob)
+            controller.job.discard()
+            controller.close()
+            controller.job.log.unlink(missing_ok=True)
+            own = controller.application.name
+            for kind in ("savepoints", "checkpoints"):
+                shutil.rmtree(flink.FLINK / kind / own, ignore_errors=True)
+            for path in (f"running/{own}.json", f"running/{own}.lock", f"operators/{own}.json"):
+                (flink.FLINK / path).unlink(missing_ok=True)
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+            kinesis = self._client("kinesis")
+            for stream in (controller.application.tap_stream, controller.application.error_stream):
+                with contextlib.suppress(ClientError, BotoCoreError):
+                    kinesis.delete_stream(StreamName=stream)
+
+    def of(self, name: str) -> Controller | None:
+        """What shows a preview; None: there is none."""
+        return self._running.get(name)
+
+    def close(self) -> None:
+        """End all of them."""
+        for name in list(self._running):
+            self.stop(name)
+
+    def _make_streams(self, controller: Controller, application: Application) -> None:
+        kinesis, streams = self._client("kinesis"), Streams(self._client)
+        for source in controller.found.sources:
+            if source.is_stream:
+                try:
+                    kinesis.describe_stream_summary(StreamName=source.resource)
+                except ClientError:
+                    raise ShelfError(f"there is no stream {source.resource} to read: make it first") from None
+        for stream in (application.tap_stream, application.error_stream):
+            streams.create(stream)
+
+
+def previewed(files: Mapping[str, str]) -> dict[str, str]:
+    """The folder of an application as its preview runs it: no destination, streams of its own.
+
+    Examples
+    --------
+    >>> print(previewed({"application.yaml": "taps: t\\ndestinations: [{of: a, type: kinesis, stream: s}]"})[
+    ...     "application.yaml"])
+    destinations:
+    - of: a
+      type: none
+    <BLANKLINE>
+    """
+    tree = load(files[DESCRIPTION])
+    for destination in tree.get("destinations") or ():
+        for key in list(destination):
+            if key not in ("of", "name", "type"):
+                del destination[key]
+        destination["type"] = "none"
+    for key in _LEFT_OUT:
+        tree.pop(key, None)
+    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
+    return {**files, DESCRIPTION: text}

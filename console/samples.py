@@ -1,0 +1,208 @@
+"""Samples of streams that the page discovers schemas from, and looks at through other schemas."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from connectors.lambda_calls import CallFailed
+from connectors.lambda_lane import Failure
+from connectors.lambda_options import LOCAL_APPLICATION_ARN
+from connectors.preprocess_batch import Preprocessor, SourceRecord, kinesis_metadata
+from console.row_buffer import bounded
+from infra import sampling
+from infra.discovery import DiscoveryError, discover
+from infra.discovery_output import input_schema
+from infra.stream_reader import StreamRecord
+from kda_sql.description import DescriptionError, Schema, get, schema_of
+from udfs.columns import Column
+from udfs.decoding import RecordDecoder
+from udfs.record_format import RecordFormat
+
+#: Samples kept, for all open pages.
+_MOST_SAMPLES = 20
+_RECORDS, _SECONDS, _SINCE, _QUIET = 100, 5.0, 300.0, 1.5
+_MOST_TEXT = 2000
+_MOST_ROWS = 500
+
+
+class Samples:
+    """Takes samples, and keeps the newest few.
+
+    Parameters
+    ----------
+    client : callable
+        Makes a boto3 client from a service's name.
+    """
+
+    def __init__(self, client: Callable[[str], Any]) -> None:
+        self._client = client
+        self._kept: OrderedDict[str, list[bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def discover(self, name: str, kind: str = "kinesis", preprocess: str | None = None) -> dict[str, Any]:
+        """Sample a stream and infer its schema; some seconds.
+
+        Parameters
+        ----------
+        name : str
+            Of a stream, of a delivery stream, or the path of an object.
+        kind : {"kinesis", "firehose", "s3"}
+            ``firehose``: what the delivery stream landed is sampled; ``s3``: a reference table's file is.
+        preprocess : str or None
+            A function that the records pass first.
+
+        Raises
+        ------
+        DiscoveryError
+            There are no records. Records that no schema fits are an answer with `problem`, not this.
+        """
+        if kind == "firehose":
+            path = sampling.landing_of(self._client("firehose"), name)
+            sampled = sampling.landed(self._client("s3"), path, _RECORDS)
+        elif kind == "s3":
+            path, preprocess = name, None
+            data = sampling.stored(self._client("s3"), name)
+            sampled = [StreamRecord(data, datetime.now(UTC), name, "")]
+        else:
+            path = None
+            sampled = sampling.sample(self._client("kinesis"), name, _RECORDS, _SECONDS, _SINCE, _QUIET)
+        records: list[bytes] = [r.data for r in sampled]
+        failed: list[dict[str, str]] = []
+        if preprocess:
+            records, failed = self._preprocessed(preprocess, name, sampled)
+        id_ = secrets.token_urlsafe(9)
+        with self._lock:
+            self._kept[id_] = records
+            while len(self._kept) > _MOST_SAMPLES:
+                self._kept.popitem(last=False)
+        answer: dict[str, Any] = {
+            "sample": id_,
+            "path": path,
+            "raw": [_shown(r.data) for r in sampled] if kind != "s3" else _lines(sampled[0].data),
+            "schema": None,
+            "columns": [],
+            "formatted": [],
+            "errors": failed,
+            "problem": "",
+        }
+        try:
+            found = discover(records)
+        except DiscoveryError as error:
+            return answer | {"problem": str(error)}
+        schema = input_schema(found, records)["InputSchema"]
+        notes = [{"name": c.json_name, "note": c.note, "others_below": c.others_below} for c in found.columns]
+        decoded = self.decode(id_, schema)
+        return answer | {
+            "schema": schema,
+            "columns": notes,
+            "left_out": list(found.left_out),
+            "header": found.header,
+            "formatted": decoded["formatted"],
+            "errors": failed + decoded["errors"],
+        }
+
+    def decode(self, id_: object, tree: Any) -> dict[str, Any]:
+        """A sample through a schema, as a job would read it: rows, and what does not fit.
+
+        Raises
+        ------
+        DescriptionError
+            The schema is none.
+        DiscoveryError
+            The sample is forgotten.
+        """
+        with self._lock:
+            records = self._kept.get(str(id_))
+        if records is None:
+            raise DiscoveryError("this sample is forgotten: discover again")
+        if isinstance(tree, dict):
+            tree = get(tree, "InputSchema") or tree
+        decoder, names = _decoder(schema_of(tree))
+        rows: list[dict[str, Any]] = []
+        errors: list[dict[str, str]] = []
+        for record in records:
+            for row in decoder.decode(record):
+                if row.values is not None and len(rows) < _MOST_ROWS:
+                    rows.append(bounded(dict(zip(names, map(_plain, row.values), strict=True))))
+                elif row.values is None and len(errors) < _MOST_ROWS:
+                    errors.append(_error(record, row.error_name or "", row.message or ""))
+        return {"names": names, "formatted": rows, "errors": errors}
+
+    def _preprocessed(
+        self, function: str, stream: str, sampled: Sequence[StreamRecord]
+    ) -> tuple[list[bytes], list[dict[str, str]]]:
+        """The records as the function gives them, and what it failed at."""
+        arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}"
+        called = Preprocessor(_Function(function, self._client("lambda")), LOCAL_APPLICATION_ARN, arn, 500, 0)
+        asked = [
+            SourceRecord(n, str(n), r.data, None, metadata=kinesis_metadata(r.shard, str(n), _ms(r)))
+            for n, r in enumerate(sampled)
+        ]
+        good, failed = [], []
+        for record, outcome in zip(sampled, called.process(asked), strict=True):
+            if outcome.error:
+                failed.append(_error(record.data, outcome.error.name, outcome.error.message))
+            elif outcome.data is not None:
+                good.append(outcome.data)
+        if not good:
+            said = f"; the first: {failed[0]['message'][:300]}" if failed else ""
+            raise DiscoveryError(f"function {function}: gave back none of {len(sampled)} records{said}")
+        return good, failed
+
+
+class _Function:
+    """A function as the page's own client calls it."""
+
+    def __init__(self, name: str, client: Any) -> None:
+        self.name = name
+        self._client = client
+
+    def invoke(self, payload: bytes) -> bytes:
+        answer = self._client.invoke(FunctionName=self.name, Payload=payload)
+        body: bytes = answer["Payload"].read()
+        if "FunctionError" in answer:
+            raise CallFailed(Failure("FunctionError", body[:1000].decode("utf-8", "replace"), final=True))
+        return body
+
+
+def _decoder(schema: Schema) -> tuple[RecordDecoder, list[str]]:
+    is_json = schema.format == "json"
+    try:
+        columns = [
+            Column(c.name, c.type.flink, (c.mapping or f"$.{c.name}") if is_json else str(place))
+            for place, c in enumerate(schema.columns)
+        ]
+        row_path = schema.row_path if is_json else "$"
+        form = RecordFormat(schema.format, row_path, schema.delimiter, schema.row_delimiter)  # type: ignore[arg-type]
+        return RecordDecoder(columns, form), [c.name for c in columns]
+    except ValueError as error:
+        raise DescriptionError(str(error)) from None
+
+
+def _lines(data: bytes) -> list[str]:
+    return [_shown(line) for line in data.splitlines()[:_RECORDS]]
+
+
+def _error(record: bytes, name: str, message: str) -> dict[str, str]:
+    return {"record": _shown(record), "name": name, "message": message[:_MOST_TEXT]}
+
+
+def _shown(record: bytes) -> str:
+    text = record[: 2 * _MOST_TEXT].decode("utf-8", errors="backslashreplace")
+    return text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).hex()
+    return str(value) if isinstance(value, date | time | Decimal) else value
+
+
+def _ms(record: StreamRecord) -> int:
+    return round(record.arrival.timestamp() * 1000)

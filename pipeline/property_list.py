@@ -1,0 +1,132 @@
+"""Every property that an application can be told: what it runs with unless told otherwise, and what it may be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pipeline.application import Application
+from pipeline.groups import Group
+from pipeline.settings import settings_model
+
+
+@dataclass(frozen=True)
+class Property:
+    """One row of the table.
+
+    Attributes
+    ----------
+    group, key : str
+    default : str
+        What the application runs with unless it is given another; empty: none.
+    notes : str
+        What it means, and what it may be.
+    kind : str
+        ``text``, ``number``, ``integer`` or ``boolean``.
+    choices : tuple of str
+        The only values that it may have; none: any.
+    minimum, maximum : float or None
+        Bounds of a number; of a time in seconds.
+    """
+
+    group: str
+    key: str
+    default: str
+    notes: str
+    kind: str = "text"
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+def properties_of(chosen: Application) -> Iterator[Property]:
+    """Every property of an application, in the order of its models; raises ``SettingsError`` for a wrong default."""
+    yield Property("job", "name", chosen.name, "which application the package runs")
+    for group, outer in settings_model(chosen).model_fields.items():
+        model = outer.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, Group)
+        for key, field in model.model_fields.items():
+            default = "" if field.is_required() else _text(field.default)
+            bounds = {type(m): m for m in field.metadata}
+            yield Property(
+                group,
+                key,
+                default,
+                _notes(model, key),
+                _kind(field.annotation),
+                tuple(_choices(field.annotation)),
+                _bound(bounds, Ge, Gt),
+                _bound(bounds, Le, Lt),
+            )
+
+
+def _text(value: Any) -> str:
+    """A value as it is written in a property."""
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():.12g}"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if value is None or repr(value) == "PydanticUndefined":
+        return ""
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _notes(model: type[BaseModel], key: str) -> str:
+    field = model.model_fields[key]
+    # A field that a job only narrows keeps the words of the group it comes from.
+    bases = [base for base in model.__mro__ if issubclass(base, BaseModel) and key in base.model_fields]
+    said = next((d for base in bases if (d := base.model_fields[key].description)), "")
+    choices = _choices(field.annotation)
+    one = f"one of {', '.join(choices)}" if len(choices) > 1 else ""
+    if get_origin(field.annotation) is Literal and len(choices) == 1:
+        one = f"always {choices[0]}"
+    # A description may say the range better.
+    bounds = "" if re.search(r"\d-\d", said) else _range(field)
+    return "; ".join(note for note in (said, one if one not in said else "", bounds) if note)
+
+
+def _choices(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [str(choice).lower() for choice in get_args(annotation)]
+    if get_origin(annotation) is tuple:
+        return []
+    return [choice for inner in get_args(annotation) for choice in _choices(inner)]
+
+
+def _range(field: FieldInfo) -> str:
+    words = {Ge: ("at least", "ge"), Gt: ("more than", "gt"), Le: ("at most", "le"), Lt: ("less than", "lt")}
+    bounds = {type(m): m for m in field.metadata}
+    return ", ".join(
+        f"{word} {_text(getattr(bounds[kind], name))}"
+        for kind, (word, name) in words.items()
+        if kind in bounds
+    )
+
+
+def _kind(annotation: Any) -> str:
+    """What its values are, of the first type that is one."""
+    kinds = {bool: "boolean", int: "integer", float: "number", timedelta: "number"}
+    if annotation in kinds:
+        return kinds[annotation]
+    if get_origin(annotation) in (tuple, Literal):
+        return "text"
+    found = [_kind(inner) for inner in get_args(annotation) if isinstance(inner, type) or get_args(inner)]
+    return next((kind for kind in found if kind != "text"), "text")
+
+
+def _bound(bounds: dict[type, Any], inclusive: Any, exclusive: Any) -> float | None:
+    names = {Ge: "ge", Gt: "gt", Le: "le", Lt: "lt"}
+    for kind in (inclusive, exclusive):
+        if kind in bounds:
+            return float(_text(getattr(bounds[kind], names[kind])))
+    return None

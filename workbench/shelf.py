@@ -1,0 +1,299 @@
+"""Applications made on the page, on disk: a draft that is changed, versions that never are.
+
+``SHELF/NAME`` has ``application.json`` (title and form), ``draft.json`` and ``versions/N/`` with the files as they were
+saved (``version.json``) and the folder that runs (``NAME/``). ``APPLICATIONS/NAME`` is a link to the newest one, so
+that every command finds it. Whatever is written is written elsewhere first and then renamed: a console that is killed
+in the middle leaves what was there. A lock of the folder holds between several consoles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench.atomic import read, write
+
+Form = Literal["kda", "flink"]
+_LOCK = threading.RLock()
+_OLD_SECONDS = 3600.0
+
+
+class ShelfError(RuntimeError):
+    """What was asked can't be done now; the message says why."""
+
+
+class Conflict(ShelfError):
+    """Somebody else changed the draft meanwhile; `revision` is the one that stands."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__("the draft was changed elsewhere, in another tab perhaps: load it again")
+        self.revision = revision
+
+
+@dataclass(frozen=True)
+class Version:
+    """What was saved once."""
+
+    number: int
+    time: str
+    note: str
+    files: dict[str, str]
+
+    def as_json(self, with_files: bool = True) -> dict[str, Any]:
+        """Plain data."""
+        found = asdict(self)
+        if not with_files:
+            del found["files"]
+        return found
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The files as they are edited. Without a draft they are the newest version's."""
+
+    files: dict[str, str]
+    revision: int
+    is_draft: bool
+
+
+class Shelf:
+    """The applications of one state folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where drafts and versions are.
+    applications : Path
+        Where the commands look for applications.
+    """
+
+    def __init__(self, folder: Path, applications: Path) -> None:
+        self.folder = folder
+        self._applications = applications
+        self._sweep()
+
+    def names(self) -> list[str]:
+        """Of all applications, in order of the alphabet."""
+        return sorted(p.parent.name for p in self.folder.glob("*/application.json"))
+
+    def __contains__(self, name: str) -> bool:
+        # It may come from an address.
+        return name.isidentifier() and (self.folder / name / "application.json").is_file()
+
+    def about(self, name: str) -> tuple[str, Form]:
+        """Title and form."""
+        found = read(self.folder / name / "application.json")
+        return str(found["title"]), found["form"]
+
+    def create(self, name: str, title: str, form: Form, files: Mapping[str, str]) -> None:
+        """Make an application of a draft.
+
+        Raises
+        ------
+        ShelfError
+            There is one of that name.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        taken = {n.lower() for n in self.names()}
+        if name.lower() in taken or (self._applications / name).exists():
+            raise ShelfError(f"there is an application {name} already")
+        new = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
+        try:
+            (new / "versions").mkdir()
+            write(new / "draft.json", {"files": dict(files), "revision": 1})
+            write(new / "application.json", {"title": title, "form": form})
+            new.rename(self.folder / name)
+        except OSError as error:
+            shutil.rmtree(new, ignore_errors=True)
+            raise ShelfError(f"there is an application {name} already ({error.strerror})") from None
+
+    def delete(self, name: str) -> None:
+        """Remove an application with all its versions."""
+        with self._locked(name):
+            link = self._applications / name
+            if link.is_symlink():
+                link.unlink()
+            gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=self.folder))
+            (self.folder / name).rename(gone / name)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def draft(self, name: str) -> Draft:
+        """The files as they are edited."""
+        path = self.folder / name / "draft.json"
+        if path.exists():
+            found = read(path)
+            if found["files"] is not None:
+                return Draft(dict(found["files"]), int(found["revision"]), True)
+            revision = int(found["revision"])
+        else:
+            revision = 0
+        newest = self.newest(name)
+        return Draft(newest.files if newest else {}, revision, False)
+
+    def put_draft(self, name: str, files: Mapping[str, str], revision: int) -> int:
+        """Keep a draft, and return its revision.
+
+        Raises
+        ------
+        Conflict
+            The draft has another revision than `revision`.
+        """
+        with self._locked(name):
+            before = self.draft(name)
+            if before.revision != revision:
+                raise Conflict(before.revision)
+            if before.files == dict(files) and before.is_draft:
+                return before.revision
+            write(self.folder / name / "draft.json", {"files": dict(files), "revision": revision + 1})
+            return revision + 1
+
+    def drop_draft(self, name: str) -> None:
+        """Go back to the newest version; an application that was never saved keeps its draft."""
+        with self._locked(name):
+            if self.newest(name):
+                revision = self.draft(name).revision + 1
+                write(self.folder / name / "draft.json", {"files": None, "revision": revision})
+
+    def rename(self, name: str, title: str) -> None:
+        """Give another title."""
+        with self._locked(name):
+            write(self.folder / name / "application.json", {"title": title, "form": self.about(name)[1]})
+
+    def properties(self, name: str) -> dict[str, str]:
+        """What any application is started with beside its defaults: values by ``group.key``."""
+        path = self.folder / ".properties" / f"{name}.json"
+        return dict(read(path)) if path.exists() else {}
+
+    def put_properties(self, name: str, assignments: Mapping[str, str]) -> None:
+        """Keep them, for the next start."""
+        path = self.folder / ".properties" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, dict(assignments))
+
+    def versions(self, name: str) -> list[Version]:
+        """All, the newest first."""
+        return [self.version(name, number) for number in sorted(self._numbers(name), reverse=True)]
+
+    def version(self, name: str, number: int) -> Version:
+        """One.
+
+        Raises
+        ------
+        ShelfError
+            There is none of that number.
+        """
+        try:
+            return Version(**read(self._version(name, number) / "version.json"))
+        except FileNotFoundError:
+            raise ShelfError(f"{name} has no version {number}") from None
+
+    def newest(self, name: str) -> Version | None:
+        """The one that runs at the next start; None: it was never saved."""
+        numbers = self._numbers(name)
+        return self.version(name, max(numbers)) if numbers else None
+
+    def save(
+        self, name: str, files: Mapping[str, str], revision: int, note: str, make: Callable[[Path], None]
+    ) -> int:
+        """Make a version of files, and return its number.
+
+        Parameters
+        ----------
+        make : callable
+            Writes the folder that runs into the empty one that it is given; what it raises is raised, and nothing is
+            saved.
+
+        Raises
+        ------
+        Conflict
+            The draft has another revision than `revision`.
+        """
+        with self._locked(name):
+            before = self.draft(name)
+            if before.revision != revision:
+                raise Conflict(before.revision)
+            versions = self.folder / name / "versions"
+            number = max(self._numbers(name), default=0) + 1
+            new = Path(tempfile.mkdtemp(prefix=".new-", dir=versions))
+            try:
+                (new / name).mkdir()
+                make(new / name)
+                moment = datetime.now(UTC).isoformat(timespec="seconds")
+                write(new / "version.json", asdict(Version(number, moment, note, dict(files))))
+                new.rename(self._version(name, number))
+            except BaseException:
+                shutil.rmtree(new, ignore_errors=True)
+                raise
+            write(self.folder / name / "draft.json", {"files": None, "revision": revision + 1})
+        self.running_folder(name)
+        return number
+
+    def running_folder(self, name: str) -> Path | None:
+        """The folder that the commands know, brought to the newest version; None: there is none."""
+        numbers = self._numbers(name)
+        if not numbers:
+            return None
+        target = self._version(name, max(numbers)) / name
+        link = self._applications / name
+        with self._locked(name):
+            if not link.is_symlink() and link.exists():
+                raise ShelfError(
+                    f"{link}: is an application that was not made on the page: give it another name"
+                )
+            if not link.is_symlink() or link.readlink() != target.resolve():
+                self._applications.mkdir(parents=True, exist_ok=True)
+                new = self._applications / f".link-{name}-{os.getpid()}-{threading.get_ident()}"
+                new.unlink(missing_ok=True)
+                new.symlink_to(target.resolve())
+                new.replace(link)
+        return link
+
+    def number_of(self, name: str, folder: Path | None) -> int | None:
+        """The version whose folder that is."""
+        if folder is None or folder.name != name or not folder.parent.name.isdecimal():
+            return None
+        return int(folder.parent.name)
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left; what is younger may be another's who is at work."""
+        for pattern in (".new-*", ".gone-*", "*/.new-*", "*/versions/.new-*"):
+            for left in self.folder.glob(pattern):
+                with contextlib.suppress(OSError):
+                    if time.time() - left.stat().st_mtime > _OLD_SECONDS:
+                        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+    def _numbers(self, name: str) -> list[int]:
+        found = (self.folder / name / "versions").glob("[0-9]*/version.json")
+        return [int(p.parent.name) for p in found if p.parent.name.isdecimal()]
+
+    def _version(self, name: str, number: int) -> Path:
+        return self.folder / name / "versions" / str(number)
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        if name not in self:
+            raise ShelfError(f"there is no application {name} that was made on the page")
+        # The kernel's lock is one of the open file: several threads need one of their own.
+        with _LOCK, (self.folder / f".{name}.lock").open("a") as lock:
+            depth = _DEPTH.get(name, 0)
+            if not depth:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            _DEPTH[name] = depth + 1
+            try:
+                yield
+            finally:
+                _DEPTH[name] = depth
+
+
+#: How often this process holds the lock of an application; under `_LOCK`.
+_DEPTH: dict[str, int] = {}
