@@ -24,7 +24,7 @@ from typing import IO, Any
 from workbench.checked import Checked, written
 from workbench.problems import Refused, at, of_lines
 
-#: One that nobody asks any more ends: it holds half a gigabyte.
+#: One that nobody asks any more ends: it holds up to a gigabyte.
 IDLE_SECONDS = 600.0
 PATIENCE_SECONDS = 300.0
 

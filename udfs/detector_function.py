@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from time import time_ns
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -56,10 +55,10 @@ class DetectorOptions:
         1-30 numeric columns.
     partition_by : str or None
         A column: each of its values has a detector of its own. None: one for all rows.
-    tell_from : float
-        Seconds since the epoch: rows from before are history, of which the detector learns and nothing is told.
     buckets : int
         Parts of such detectors' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
+    tell_from : float
+        Seconds since the epoch: rows from before are history, of which the detector learns and nothing is told.
     idle_expiry : timedelta
         A detector that has seen nothing for this long is forgotten; zero: never.
     """
@@ -220,14 +219,14 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         points[:, -1] /= 1000
         points[~np.isfinite(points)] = np.nan
         names = [""] * len(rows) if self._key is None else [row[self._key] for row in rows]
-        # A clock is needed only to tell which detector has expired.
-        now = time_ns() // 1_000_000 if self._options.idle_expiry else 0
+        # The stream's time says which detector has expired: how long a job was off makes no difference.
+        moments = times if self._options.idle_expiry else [0] * len(rows)
         names = [name if type(name) in (str, int) or name is None else str(name) for name in names]
-        entry = Entry([now] * len(rows), names, points)
+        entry = Entry(moments, names, points)
         bucket = self._bucket(key)
         found = bucket.score(entry, cast("Any", self._found))
         if bucket.log_is_long:
-            self._base.update(bucket.base(now))
+            self._base.update(bucket.base(moments[-1]))
             self._log.clear()
         else:
             self._log.add(entry.packed())

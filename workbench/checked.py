@@ -86,6 +86,10 @@ def check(name: str, title: str, form: Form, files: Mapping[str, str]) -> Checke
         return _of_kda(name, title, files) if form == "kda" else _of_flink(name, files)
     except Refused as error:
         return Checked(error.problems)
+    except Exception as error:  # of a form that nobody thought of: told, as everything else
+        blamed = DESCRIPTION if form == "kda" else pipeline.DESCRIPTION
+        reason = f"can't be read: {type(error).__name__}: {str(error)[:300]}"
+        return Checked((at(files, blamed, 1, 1, reason),))
 
 
 def written(checked: Checked, folder: Path) -> None:

@@ -84,7 +84,11 @@ def page_of(name: str, files: Mapping[str, str]) -> Page:
     if unknown := sorted(tree.keys() - _KEYS):
         raise DescriptionError(f"{unknown[0]} is no key that is known here: {', '.join(sorted(_KEYS))}")
     for n, each in enumerate(_list(tree, "Inputs"), 1):
-        if not isinstance(each, dict) or not get(get(each, "InputSchema") or {}, "RecordColumns"):
+        names = each.get("InAppStreamNames", []) if isinstance(each, dict) else []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise DescriptionError(f"input {n}: InAppStreamNames: required a list of names")
+        columns = get(get(each, "InputSchema") or {}, "RecordColumns")
+        if not isinstance(columns, list) or not columns:
             raise DescriptionError(f"input {n}: its columns are not known yet: discover them, or write them")
     targets = tuple(_target(each, f"output {n}") for n, each in enumerate(_list(tree, "Outputs"), 1))
     shown = {**tree, "Outputs": []}

@@ -252,7 +252,7 @@ class Shelf:
                 )
             if not link.is_symlink() or link.readlink() != target.resolve():
                 self._applications.mkdir(parents=True, exist_ok=True)
-                new = self._applications / f".link-{name}-{os.getpid()}-{threading.get_ident()}"
+                new = self.folder / f".new-link-{name}-{os.getpid()}-{threading.get_ident()}"
                 new.unlink(missing_ok=True)
                 new.symlink_to(target.resolve())
                 new.replace(link)
@@ -269,8 +269,8 @@ class Shelf:
         for pattern in (".new-*", ".gone-*", "*/.new-*", "*/versions/.new-*"):
             for left in self.folder.glob(pattern):
                 with contextlib.suppress(OSError):
-                    if time.time() - left.stat().st_mtime > _OLD_SECONDS:
-                        shutil.rmtree(left) if left.is_dir() else left.unlink()
+                    if time.time() - left.lstat().st_mtime > _OLD_SECONDS:
+                        left.unlink() if left.is_symlink() or left.is_file() else shutil.rmtree(left)
 
     def _numbers(self, name: str) -> list[int]:
         found = (self.folder / name / "versions").glob("[0-9]*/version.json")

@@ -48,7 +48,7 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
 def told(
     course: Course, relations: Mapping[str, Sequence[Mapping[str, Any]]], since: datetime
 ) -> report.Report:
-    """The report of a course; what was injected is one thing, the burst: a message for any of its windows finds it."""
+    """The report of a course. One thing was injected, the burst; a message for any of its windows finds it."""
     burst = f"burst of {course.begin + BURST.start * WINDOW:%H:%M:%S}" if course.begin else ""
     of = {n.window_start: burst for n in course.notified(BURST)}
     return report.Report(
