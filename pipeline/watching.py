@@ -13,7 +13,7 @@ from pipeline.relations import Detector, Forest, Relation, View
 #: The detector's rows, and those of them that are alerts. Those of a second forest have its name in front.
 DETECTIONS, ALERTS = "detections", "alerts"
 #: What a forest's description says of its detector too.
-_AS_THE_FOREST = ("columns", "partition_by", "sub_sample_size", "idle_expiry")
+_AS_THE_FOREST = ("columns", "partition_by", "sub_sample_size", "idle_expiry", "buckets")
 _QUERY = """\
 -- Alerts: one row for each thing that happens, in the row that begins it.
 SELECT *

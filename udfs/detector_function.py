@@ -6,7 +6,6 @@ rows since. A row's time is learned with it, as its last number.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -253,21 +252,27 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         from udfs.detections import REASONS
 
         found = detector.detect_many(points)
+        # Rows from before are history: learned, not told.
         history = points[:, -1] < self._options.tell_from
+        names = self._options.columns
+        reasons = [REASONS[k] for k in found.reason.tolist()]
+        for k in np.flatnonzero(found.alert & history):
+            reasons[k] = "HISTORY"
         bands = np.stack([found.expected, found.low, found.high], axis=2).reshape(len(found), -1)
-        return found.score, [
-            (
-                float(found.smoothed[k]),
-                float(found.threshold[k]),
-                float(found.grade[k]),
-                bool(found.alert[k] and not history[k]),
-                bool(found.in_run[k]),
-                float(found.confidence[k]),
-                self._options.columns[found.column[k]],
-                _DIRECTIONS[int(found.direction[k])],
-                "HISTORY" if found.alert[k] and history[k] else REASONS[found.reason[k]],
-                # Before the first row nothing is expected.
-                *(None if math.isnan(x) else x for x in bands[k].tolist()),
-            )
-            for k in range(len(found))
+        columns: list[list[Any]] = [
+            found.smoothed.tolist(),
+            found.threshold.tolist(),
+            found.grade.tolist(),
+            (found.alert & ~history).tolist(),
+            found.in_run.tolist(),
+            found.confidence.tolist(),
+            [names[k] for k in found.column.tolist()],
+            [_DIRECTIONS[k] for k in found.direction.tolist()],
+            reasons,
+            *bands.T.tolist(),
         ]
+        if np.isnan(bands).any():  # before the first row nothing is expected
+            columns[-bands.shape[1] :] = [
+                [None if x != x else x for x in c] for c in columns[-bands.shape[1] :]
+            ]
+        return found.score, list(zip(*columns, strict=True))

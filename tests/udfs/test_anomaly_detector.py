@@ -63,7 +63,7 @@ def test_any_split_and_any_save_give_the_same(
         if k in saved:
             detector = AnomalyDetector.from_bytes(detector.to_bytes())
     assert equal(joined(parts), expected)
-    # The same forest can lie in its bytes in several orders: what counts is how both go on.
+    assert detector.to_bytes() == whole.to_bytes()
     more = np.resize(values, (60, columns)) if len(values) else np.ones((60, columns))
     later = (times[-1] if len(times) else 0.0) + 60.0 * np.arange(1, 61)
     assert equal(detector.detect_many(more, later), whole.detect_many(more, later))
