@@ -142,6 +142,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.locator("input[type=search]").fill("other")
     page.see(".grid td", HOSTILE)
     page.keep("results")
+    page.locator("input[type=search]").fill("")
     assert page.locator("#main img").count() == 0
     assert page.title() == "clicks – kda console"
 
