@@ -214,7 +214,7 @@ def test_the_labs_are_examples_to_run_and_to_copy(page: Page) -> None:
         page.see("#title", name)
         # Their stacks are not deployed here: said, not blank.
         page.see("#lost", "The streams can't be read")
-        assert page.get_by_role("button", name="Start", exact=True).is_visible()
+        page.get_by_role("button", name="Start", exact=True).wait_for()
     page.step("SQL")
     page.see(".notice", "A copy of it can be edited.")
     page.press("Duplicate to edit")
