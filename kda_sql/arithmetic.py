@@ -12,7 +12,7 @@ from kda_sql.errors import Located
 from kda_sql.expressions import Expressions, bare, handles, time_literal
 from kda_sql.nodes import Difference, offset
 from kda_sql.times import interval_ms, interval_sql
-from kda_sql.types import INTEGERS, NULL, TEXT, SqlType, common, parse_type
+from kda_sql.types import BIGINT, INTEGERS, NULL, TEXT, SqlType, common, parse_type
 from kda_sql.values import (
     PLUS,
     TIMES,
@@ -41,6 +41,13 @@ def _sum(x: Expressions, node: Any) -> Value:
                 raise Located(f"an interval is added to a time, not to {time.type}", offset(a))
             interval = interval_sql(interval_ms(bare(b)))
             return Value(f"{time.inside(PLUS)} {sign} {interval}", time.type, PLUS, time.fails, clock=False)
+        moved = _times_interval(x, bare(b)) if sign == "+" or b is node.expression else None
+        if moved is not None:
+            time = x.value(a)
+            if time.type.kind != "TIMESTAMP":
+                raise Located(f"an interval is added to a time, not to {time.type}", offset(a))
+            sql = f"{functions.unix_ms(time).sql} {sign} {moved.sql}"
+            return functions.from_ms(Value(sql, moved.type, PLUS, failures(time, moved)))
     left, right = x.value(node.this), x.value(node.expression)
     if left.type.kind == right.type.kind == "TIMESTAMP":
         raise Located(
@@ -52,6 +59,21 @@ def _sum(x: Expressions, node: Any) -> Value:
     made = Value(f"{left.inside(PLUS)} {sign} {right_sql}", type_, PLUS, failures(left, right))
     # A number that is written out moves another hardly: it is looked at where a column takes the result.
     return made if left.number is not None or right.number is not None else _held(made, left, sign, right_sql)
+
+
+def _times_interval(x: Expressions, node: Any) -> Value | None:
+    """A number times an interval, in milliseconds; None for another thing."""
+    if isinstance(node, exp.Mul):
+        for count, interval in ((node.this, node.expression), (node.expression, node.this)):
+            if isinstance(bare(interval), exp.Interval):
+                times = x.value(count)
+                if not times.type.integer:
+                    raise Located(
+                        f"an interval is taken a whole number of times, got {times.type}", offset(count)
+                    )
+                sql = f"CAST({times.sql} AS BIGINT) * {interval_ms(bare(interval))}"
+                return Value(sql, BIGINT, TIMES, times.fails)
+    return None
 
 
 @handles(exp.Mul)

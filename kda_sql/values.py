@@ -199,9 +199,19 @@ def exactly(value: Value) -> Value:
     """A computed value with its type in the text: Flink may see it otherwise."""
     if value.fields is not None or value.type.kind in ("NULL", "INTERVAL"):
         return value
-    if re.fullmatch(r"(`[^`]+`\.)?`[^`]+`|CAST\((?:[^()]|\([^()]*\))* AS [^()]*(\([^()]*\))?\)", value.sql):
+    if re.fullmatch(r"(`[^`]+`\.)?`[^`]+`", value.sql) or _is_cast(value.sql):
         return value
     return replace(value, sql=f"CAST({value.sql} AS {value.type.flink})", binds=ATOM)
+
+
+def _is_cast(sql: str) -> bool:
+    """Whether an expression is one CAST, and nothing behind it."""
+    depth = 0
+    for sign in re.finditer(r"'(?:[^']|'')*'|`[^`]*`|[()]", sql):
+        depth += {"(": 1, ")": -1}.get(sign.group(), 0)
+        if not depth and sign.group() == ")":
+            return sql.startswith("CAST(") and sign.end() == len(sql)
+    return False
 
 
 def _whole(value: Value, to: SqlType) -> str:

@@ -103,6 +103,7 @@ def watch(
         points = np.array([[_number(rows[k][column]) for column in options.columns] for k in numbers])
         moments = np.array([times[k] for k in numbers])
         found = options.detector().detect_many(points, moments)
+        found.alert[moments < options.tell_from] = False
         watched.append(Watched(key, np.array(numbers), moments, points, found))
     return watched
 

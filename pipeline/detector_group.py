@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.groups import Group, Names, Seconds
@@ -65,6 +65,10 @@ class Detector(Group):
         ge=timedelta(0),
         description="seconds from row to row: rows that never came are filled in, unless missing is skip; 0: never",
     )
+    tell_from: AwareDatetime | None = Field(
+        None,
+        description="a time like 2026-03-02T10:00:00Z: what came before is history, learned from and not told",
+    )
     number_of_trees: int = Field(50, ge=1, le=1000, description="trees in the detector's forest")
     sub_sample_size: int = Field(256, ge=10, le=1000, description="rows each tree holds; no alert until then")
     seed: int = Field(
@@ -100,4 +104,5 @@ class Detector(Group):
         lists = (self.side, self.ignore_within, self.ignore_within_percent)
         each = zip(*(values * (len(self.columns) // len(values)) for values in lists), strict=True)
         chosen = self.model_dump(exclude={"side", "ignore_within", "ignore_within_percent"})
+        chosen["tell_from"] = self.tell_from.timestamp() if self.tell_from else 0.0
         return DetectorOptions(**chosen, rules=tuple(Rule(*rule) for rule in each))

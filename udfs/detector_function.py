@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from time import time_ns
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -59,6 +58,8 @@ class DetectorOptions:
         A column: each of its values has a detector of its own. None: one for all rows.
     buckets : int
         Parts of such detectors' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
+    tell_from : float
+        Seconds since the epoch: rows from before are history, of which the detector learns and nothing is told.
     idle_expiry : timedelta
         A detector that has seen nothing for this long is forgotten; zero: never.
     """
@@ -76,6 +77,7 @@ class DetectorOptions:
     missing: str = "skip"
     interval: timedelta = timedelta(0)
     threshold: float = 1.5
+    tell_from: float = 0.0
     idle_expiry: timedelta = timedelta(0)
 
     @property
@@ -218,14 +220,14 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         points[:, -1] /= 1000
         points[~np.isfinite(points)] = np.nan
         names = [""] * len(rows) if self._key is None else [row[self._key] for row in rows]
-        # A clock is needed only to tell which detector has expired.
-        now = time_ns() // 1_000_000 if self._options.idle_expiry else 0
+        # The stream's time says which detector has expired: how long a job was off makes no difference.
+        moments = times if self._options.idle_expiry else [0] * len(rows)
         names = [name if type(name) in (str, int) or name is None else str(name) for name in names]
-        entry = Entry([now] * len(rows), names, points)
+        entry = Entry(moments, names, points)
         bucket = self._bucket(key)
         found = bucket.score(entry, cast("Any", self._found))
         if bucket.log_is_long:
-            self._base.update(bucket.base(now))
+            self._base.update(bucket.base(moments[-1]))
             self._log.clear()
         else:
             self._log.add(entry.packed())
@@ -251,18 +253,19 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         from udfs.detections import REASONS
 
         found = detector.detect_many(points)
+        history = points[:, -1] < self._options.tell_from
         bands = np.stack([found.expected, found.low, found.high], axis=2).reshape(len(found), -1)
         return found.score, [
             (
                 float(found.smoothed[k]),
                 float(found.threshold[k]),
                 float(found.grade[k]),
-                bool(found.alert[k]),
+                bool(found.alert[k] and not history[k]),
                 bool(found.in_run[k]),
                 float(found.confidence[k]),
                 self._options.columns[found.column[k]],
                 _DIRECTIONS[int(found.direction[k])],
-                REASONS[found.reason[k]],
+                "HISTORY" if found.alert[k] and history[k] else REASONS[found.reason[k]],
                 # Before the first row nothing is expected.
                 *(None if math.isnan(x) else x for x in bands[k].tolist()),
             )

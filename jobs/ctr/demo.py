@@ -48,7 +48,9 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
 def told(
     course: Course, relations: Mapping[str, Sequence[Mapping[str, Any]]], since: datetime
 ) -> report.Report:
-    """The report of a course; what was injected are the windows of the burst, by their starts."""
+    """The report of a course. One thing was injected, the burst; a message for any of its windows finds it."""
+    burst = f"burst of {course.begin + BURST.start * WINDOW:%H:%M:%S}" if course.begin else ""
+    of = {n.window_start: burst for n in course.notified(BURST)}
     return report.Report(
         "ctr",
         relations,
@@ -60,8 +62,8 @@ def told(
             "messages": f"{len(course.notifications):,}",
         },
         expectations=course.expectations,
-        injected=[f"{course.begin + n * WINDOW:%H:%M:%S}" for n in BURST] if course.begin else [],
-        found=sorted({f"{n.window_start:%H:%M:%S}" for n in course.notifications}),
+        injected=[burst] if burst else [],
+        found=sorted({of.get(n.window_start, f"{n.window_start:%H:%M:%S}") for n in course.notifications}),
         began=since,
     )
 

@@ -22,6 +22,7 @@ from infra import clients
 from pipeline.settings import override
 from tests.jobs.conftest import EPOCH, Flink
 from tests.torture.proxy import Call, Fault, running_proxy
+from udfs.anomaly_detector import AnomalyDetector
 from udfs.random_cut_forest import RandomCutForest
 
 _ARN = f"arn:aws:kinesis:{clients.LOCAL_REGION}:000000000000:stream/"
@@ -85,12 +86,17 @@ def _scored_rates(actions: list[dict[str, Any]]) -> set[Any]:
     counts = collections.Counter((a["arrival"] // 1000, a["browseraction"]) for a in actions)
     seconds = sorted({s for s, _ in counts if counts[s, "Click"] and counts[s, "Impression"]})
     rates = [counts[s, "Click"] / counts[s, "Impression"] * 100 for s in seconds]
-    scores = RandomCutForest(1, number_of_trees=20, sub_sample_size=12, seed=7).score_many(
-        [[r] for r in rates]
-    )
+    points = [[r] for r in rates]
+    scores = RandomCutForest(1, number_of_trees=20, sub_sample_size=12, seed=7).score_many(points)
+    expected = AnomalyDetector(1, sub_sample_size=12).detect_many(points).expected[:, 0]
     return {
-        (datetime.fromtimestamp(s, UTC).strftime("%Y-%m-%d %H:%M:%S"), round(rate, 6), round(float(score), 9))
-        for s, rate, score in zip(seconds, rates, scores, strict=True)
+        (
+            datetime.fromtimestamp(s, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            round(rate, 6),
+            round(float(score), 9),
+            round(float(number), 9),
+        )
+        for s, rate, score, number in zip(seconds, rates, scores, expected, strict=True)
         if score > 0
     }
 
@@ -125,7 +131,12 @@ REPLAYS = (
         "ctr",
         (*_FOREST, "window.size=1", "anomalies.by=score"),
         _action,
-        lambda r: (r["WINDOW_START"][:19], round(r["CTRPERCENT"], 6), round(r["ANOMALY_SCORE"], 9)),
+        lambda r: (
+            r["WINDOW_START"][:19],
+            round(r["CTRPERCENT"], 6),
+            round(r["ANOMALY_SCORE"], 9),
+            round(r["EXPECTED_CTR"], 9),
+        ),
         _scored_rates,
     ),
     Replay(

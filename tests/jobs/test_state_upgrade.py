@@ -34,6 +34,7 @@ NAMED = {
     "ctr": {
         "kinesis source_sql_stream",
         "random_cut_forest scored_ctr",
+        "detector detections",
         "lambda_sink sink",
     },
     "sessions": {"kinesis source_sql_stream", "lambda_sink sink"},

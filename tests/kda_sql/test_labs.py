@@ -19,7 +19,7 @@ LABS = {c.name: c for c in read_cases(CASES) if c.name.startswith("lab-")}
 @pytest.fixture(scope="module")
 def imported(mini_flink: Flink, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Rows | Exception]:
     folder = tmp_path_factory.mktemp("labs")
-    trials = [tried(case, folder / name) for name, case in LABS.items()]
+    trials = [tried(case, folder / name, f"c{i}_") for i, (name, case) in enumerate(LABS.items())]
     return rows_of(trials, folder / "job", mini_flink.environment)
 
 

@@ -88,6 +88,7 @@ def test_every_case_becomes_an_application_that_reads_back(case: Case, tmp_path:
         ("SUBSTRING(\"ticker\" FROM 2 FOR 2)", "VARCHAR(8)", "SUBSTRING(`ticker`, 2, 2)"),
         ("TO_TIMESTAMP(ms)", "TIMESTAMP", "CAST(TO_TIMESTAMP_LTZ(`MS`, 3) AS TIMESTAMP(3))"),
         ("traded - INTERVAL '12' MINUTE", "TIMESTAMP", "`TRADED` - INTERVAL '12' MINUTE"),
+        ("traded - quantity * INTERVAL '1' SECOND", "TIMESTAMP", "- CAST(`QUANTITY` AS BIGINT) * 1000"),
         ("FLOOR(traded TO HOUR)", "TIMESTAMP", "FLOOR(`TRADED` TO HOUR)"),
         ("(traded - s.ROWTIME) SECOND", "INTEGER", "TIMESTAMPDIFF(SECOND, CAST(`rowtime` AS TIMESTAMP(3)), `TRADED`)"),
         ("STEP(quantity BY 5)", "INTEGER", "(`QUANTITY` / 5) * 5"),

@@ -6,7 +6,6 @@ alone: cases that do not run together are halved until it is found.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from tests.kda_sql.case import Case, Record, milliseconds
 from tests.kda_sql.source import CaseSource
 
 #: How many run as one job: of more the planner takes longer than it saves.
-_TOGETHER = 8
+TOGETHER = 8
 #: The rows of each stream that a case expects, and of the error stream.
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -57,9 +56,8 @@ class Trial:
         return found
 
 
-def tried(case: Case, folder: Path) -> Trial:
+def tried(case: Case, folder: Path, prefix: str) -> Trial:
     """A case, translated to stand beside others; raises :class:`kda_sql.errors.KdaSqlError`."""
-    prefix = re.sub(r"\W", "_", case.name, flags=re.ASCII) + "__"
     folder.mkdir(parents=True, exist_ok=True)
     return Trial(case, translate(case.described(folder), prefix), prefix)
 
@@ -69,8 +67,8 @@ def rows_of(
 ) -> dict[str, Rows | Exception]:
     """The rows of each case by its name, or why it does not run; ``stop``: with a stop in the middle of each."""
     found: dict[str, Rows | Exception] = {}
-    for i in range(0, len(trials), _TOGETHER):
-        found |= _halved(trials[i : i + _TOGETHER], folder / str(i), environment, stop)
+    for i in range(0, len(trials), TOGETHER):
+        found |= _halved(trials[i : i + TOGETHER], folder / str(i), environment, stop)
     return found
 
 

@@ -1,6 +1,6 @@
 """A detector's properties."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,20 @@ def test_the_first_detectors_group_is_detector_the_others_have_their_relations_n
 
 
 def test_one_value_goes_for_all_columns_and_a_list_for_each() -> None:
-    given = {"side": "above,both", "ignore_within": "5", "quiet_time": "60", "interval": "1.5"}
+    given = {
+        "tell_from": "2026-03-02T10:00:00+01:00",
+        "side": "above,both",
+        "ignore_within": "5",
+        "quiet_time": "60",
+        "interval": "1.5",
+    }
     chosen = settings(application(missing="previous"), {"detector": given})
     options = chosen.detector.options  # type: ignore[attr-defined]
     assert options.columns == ("x", "y")
     assert options.rules == (Rule("above", 5.0), Rule("both", 5.0))
     assert (options.quiet_time, options.interval) == (timedelta(minutes=1), timedelta(seconds=1.5))
     assert options.missing == "previous"
+    assert options.tell_from == datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
     assert parameters(chosen)["detector.ignore_within"] == "5.0"
 
 
@@ -54,6 +61,8 @@ def test_rules_are_told_in_the_description_too() -> None:
         ({"ignore_within": "-1"}, "detector.ignore_within"),
         ({"missing": "guess"}, "detector.missing"),
         ({"again": "0.5"}, "detector.again"),
+        ({"threshold": "0.9"}, "detector.threshold"),
+        ({"tell_from": "2026-03-02T10:00:00"}, "detector.tell_from"),
     ],
 )
 def test_what_is_out_of_range_is_told(given: dict[str, str], message: str) -> None:

@@ -1,6 +1,7 @@
 """The detector's function without a JVM, against a context that pickles at commit time, as Flink does."""
 
 import pickle
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -121,6 +122,22 @@ def test_a_missing_value_is_told_and_changes_nothing() -> None:
     (hole,) = through(function, [[np.nan, 1.0]], 40)
     assert dict(zip([*FIELDS, *OPTIONS.results], hole, strict=True))["reason"] == "MISSING_VALUE"
     assert first + through(function, POINTS[40:], 40) == through(opened(Context()), POINTS)
+
+
+def test_of_history_it_learns_and_nothing_is_told() -> None:
+    known = through(opened(Context()), POINTS)
+    names = [*FIELDS, *OPTIONS.results]
+    (row,) = [k for k, out in enumerate(known) if out[names.index("alert")]]
+
+    def found(tell_from: float) -> list[dict[str, Any]]:
+        options = replace(OPTIONS, tell_from=tell_from)
+        return [dict(zip(names, out, strict=True)) for out in through(opened(Context(), options), POINTS)]
+
+    # A row a minute: from its own time on it is told.
+    told, history = found(60.0 * row), found(60.0 * row + 1)
+    assert (told[row]["alert"], told[row]["reason"]) == (True, "ALERT")
+    assert (history[row]["alert"], history[row]["reason"]) == (False, "HISTORY")
+    assert [r for k, r in enumerate(told) if k != row] == [r for k, r in enumerate(history) if k != row]
 
 
 def test_state_of_other_parameters_is_told() -> None:
