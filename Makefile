@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: make demo, make test. Each does its own set-up, once.
 .DEFAULT_GOAL := help
 CASES ?= tests/kda_sql/cases
-.PHONY: help setup demo test test-fast check kda-sql-cases bench bench-forest package sbom torture console clean
+.PHONY: help setup demo test test-fast check kda-sql-cases bench bench-forest package sbom torture console editor clean
 KDA := .venv/bin/kda
 
 help: ## show this
@@ -36,6 +36,9 @@ sbom: setup ## build/sbom: every dependency with version and hashes, for scanner
 
 console: setup ## the operator's page, on loopback
 	@$(KDA) console
+
+editor: setup ## the console's SQL editor anew, of its npm packages
+	@.venv/bin/python console/editor/build.py
 
 torture: setup ## kill every process of a cluster under load; the account must be exact
 	@.venv/bin/python -m tests.torture

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.backtest_chart import chart
 from cli.groups import Name, application
 from infra import flink
 from infra.recording import EVENT_TIME
@@ -22,8 +23,10 @@ from pipeline.application import Application, ApplicationError
 from pipeline.backtest import Alert, Label, backtest, fit
 from pipeline.relations import Detector
 from pipeline.settings import SettingsError, override, settings
+from pipeline.suggest import suggest
 
 _out = Console(soft_wrap=True, highlight=False)
+AS_IT_IS = "as it is"
 #: Alerts that are listed of one setting.
 _MOST = 20
 
@@ -50,21 +53,53 @@ def backtest_recording(
             "--labels", help="Lines `from,to` (ISO 8601) of what happened.", exists=True, dir_okay=False
         ),
     ] = None,
+    suggested: Annotated[
+        bool,
+        typer.Option(
+            "--suggest", help="Propose window, sample size and threshold, and try what is proposed too."
+        ),
+    ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--chart", metavar="FILE", help="Draw it: one HTML file, with a slider for the threshold."
+        ),
+    ] = None,
 ) -> None:
     """Run a recording through an application up to its detector, and through the detector by each setting.
 
-    Example: kda backtest my-app --recording day.jsonl --try 'side=above' --try 'again=2 quiet_rows=500'
+    Example: kda backtest my-app --recording day.jsonl --suggest --try 'side=above' --chart day.html
     """
     try:
         chosen = application(name)
         watched = _detector(chosen, detector)
-        tried = {text: _options(chosen, watched, text) for text in ["", *(settings_ or [])]}
+        tried = {text or AS_IT_IS: _options(chosen, watched, text) for text in ["", *(settings_ or [])]}
         known = [_label(line) for line in labels.read_text().splitlines() if line.strip()] if labels else []
         rows, times = _rows(chosen, watched, recording)
+        if not rows:
+            raise ValueError(f"{recording}: required records of which {watched.of} has rows, got none")
+        proposed = suggest(rows, times, tried[AS_IT_IS], known) if suggested else []
+        better = " ".join(f"{s.of}={s.value:g}" for s in proposed if s.of != "window")
+        if better:
+            tried |= {better: _options(chosen, watched, better)}
     except (ApplicationError, SettingsError, flink.FlinkError, ValueError) as e:
         for line in str(e).splitlines():
             _out.print(Text(f"kda backtest: {line}", style="red"))
         raise typer.Exit(1) from e
+    _compare(rows, times, tried, known)
+    for each in proposed:
+        _out.print(Text(f"{each.of} {each.value:g}", style="bold"), Text(each.reason))
+    if to:
+        to.write_text(
+            chart(f"Backtest of {chosen.name}", rows, times, tried, known, proposed), encoding="utf-8"
+        )
+        _out.print(f"chart: {to}")
+
+
+def _compare(
+    rows: list[dict[str, Any]], times: list[float], tried: dict[str, Any], known: list[Label]
+) -> None:
+    """Show each setting's alerts, and the settings side by side."""
     table = Table(
         "setting", "rows", "alerts", "in 1,000 rows", *(["precision", "recall", "delay"] if known else [])
     )
@@ -77,10 +112,8 @@ def backtest_recording(
             "" if found.delay is None else f"{found.delay:g} s",
         ]
         rate = 1_000 * len(alerts) / max(len(rows), 1)
-        table.add_row(
-            text or "as it is", f"{len(rows):,}", f"{len(alerts):,}", f"{rate:.2f}", *(shown if known else [])
-        )
-        _out.print(Text(text or "as it is", style="bold"))
+        table.add_row(text, f"{len(rows):,}", f"{len(alerts):,}", f"{rate:.2f}", *(shown if known else []))
+        _out.print(Text(text, style="bold"))
         for alert in alerts[:_MOST]:
             _out.print(Text(f"  {_told(alert)}"))
         if len(alerts) > _MOST:

@@ -58,6 +58,12 @@ def import_kda(
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="A folder that is not there yet, or is empty.")],
     stream: Stream = None,
     schema: SchemaFile = None,
+    detector: Annotated[
+        bool,
+        typer.Option(
+            "--detector", help="Add a relation `alerts` beside the scores: one for each thing that happens."
+        ),
+    ] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
@@ -70,7 +76,7 @@ def import_kda(
             raise DescriptionError(f"{to}: required a folder that is not there yet, or is empty")
         found = described(source, stream, schema, endpoint, aws)
         made = [
-            (each, folder, written(each, folder))
+            (each, folder, written(each, folder, detector))
             for each, folder in zip(found, _folders(to, found), strict=True)
         ]
     except (KdaSqlError, DescriptionError, DiscoveryError, StreamError, ApplicationError, OSError) as error:
@@ -90,10 +96,14 @@ def described(
     return read(source, columns, stream)
 
 
-def written(application: Described, folder: Path) -> Translation:
+def written(application: Described, folder: Path, detector: bool = False) -> Translation:
     """Translate an application into a folder, and read it back as any command will."""
     translation = translate(application)
-    write(translation, folder)
+    if detector and not any(step.kind == "forest" for step in translation.plan.steps):
+        raise ApplicationError(
+            f"--detector: {application.name} has no RANDOM_CUT_FOREST whose columns it could watch"
+        )
+    write(translation, folder, detector)
     read_application(folder)
     return translation
 

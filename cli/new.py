@@ -41,6 +41,10 @@ def new(
     forest: Annotated[
         str | None, typer.Option(metavar="COLUMN,COLUMN", help="Score these columns by a random cut forest.")
     ] = None,
+    detector: Annotated[
+        bool,
+        typer.Option("--detector", help="With --forest: deliver alerts, one for each thing that happens."),
+    ] = False,
     records: Annotated[int, typer.Option(min=1, max=10_000, help="Sample so many records at most.")] = 100,
     seconds: Annotated[float, typer.Option(min=0.1, max=900, help="Wait so long for them at most.")] = 10,
     since: Annotated[
@@ -60,7 +64,9 @@ def new(
         schema = discover(
             [r.data for r in sample(target.choose(endpoint, aws), stream, records, seconds, since)]
         )
-        files = folder_of(schema, folder.name, stream, _columns(schema, forest))
+        if detector and not forest:
+            raise ApplicationError("--detector: required with --forest, whose columns it watches")
+        files = folder_of(schema, folder.name, stream, _columns(schema, forest), detector)
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
@@ -77,7 +83,9 @@ def new(
     _out.print(f"{made.title}: `kda check {where}` checks it, `kda run {where} --tap` runs it.")
 
 
-def folder_of(schema: Schema, name: str, stream: str, scored: tuple[str, ...]) -> dict[str, str]:
+def folder_of(
+    schema: Schema, name: str, stream: str, scored: tuple[str, ...], detector: bool = False
+) -> dict[str, str]:
     """The files of an application: its description, and one query.
 
     Parameters
@@ -89,9 +97,11 @@ def folder_of(schema: Schema, name: str, stream: str, scored: tuple[str, ...]) -
     stream : str
     scored : tuple of str
         Columns for a forest; empty: rows are counted by the minute instead.
+    detector : bool
+        What is delivered are a detector's alerts, not each row above a threshold.
     """
-    source, view = relation(stream), "anomalies" if scored else "by_minute"
-    if source in (view, "scores"):
+    source, view = relation(stream), "alerts" if detector else "anomalies" if scored else "by_minute"
+    if source in (view, "scores", "detections"):
         source = f"source_{source}"
     title = f"{name}: anomalies of {', '.join(scored)}" if scored else f"{name}: rows by the minute"
     target_stream = f"{name}-{view.replace('_', '-')}"
@@ -100,16 +110,19 @@ def folder_of(schema: Schema, name: str, stream: str, scored: tuple[str, ...]) -
         "",
         "sources:",
         source_yaml(schema, source, stream),
+        *(["detector: on  # alerts beside the scores", ""] if detector else []),
         "relations:",
     ]
     if scored:
         lines += ["  - forest: scores", f"    of: {source}", f"    columns: {json.dumps(list(scored))}"]
     lines += [
-        f"  - {view}  # {view}.sql",
+        *([] if detector else [f"  - {view}  # {view}.sql"]),
         "",
         "destinations:",
         f"  - {{of: {view}, type: kinesis, stream: {json.dumps(target_stream)}}}",
     ]
+    if detector:
+        return {"application.yaml": "\n".join(lines) + "\n"}
     if scored:
         lines += [
             "",

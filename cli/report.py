@@ -134,15 +134,32 @@ def page(data: Report) -> str:
     """The report as HTML."""
     chosen = application(data.application)
     charts = figures(chosen, data.relations, resources(chosen).parameters, _MOST_POINTS)
-    drawn = json.dumps(charts).replace("<", "\\u003c")
+    sections = (_injected(data), _figures(data, chosen), _errors(data))
+    return html_page(
+        chosen.title, f"Since {data.began:%Y-%m-%d %H:%M:%S} UTC", charts, sections, _verdict(data)
+    )
+
+
+def html_page(
+    title: str,
+    subtitle: str,
+    charts: Sequence[Mapping[str, Any]],
+    sections: Sequence[str] = (),
+    verdict: str = "",
+) -> str:
+    """One HTML file that needs nothing beside it.
+
+    Parameters
+    ----------
+    charts : sequence of mapping
+        As :func:`console.charts.figures` makes them; `sections` and `verdict` are HTML.
+    """
     parts = {
-        "title": _text(chosen.title),
-        "subtitle": _text(f"Since {data.began:%Y-%m-%d %H:%M:%S} UTC"),
-        "verdict": _verdict(data),
-        "sections": "\n".join(
-            part for part in (_injected(data), _figures(data, chosen), _errors(data)) if part
-        ),
-        "figures": drawn,
+        "title": _text(title),
+        "subtitle": _text(subtitle),
+        "verdict": verdict,
+        "sections": "\n".join(part for part in sections if part),
+        "figures": json.dumps(charts).replace("<", "\\u003c"),
         "css": (_STATIC / "app.css").read_text(encoding="utf-8"),
         "plotly": PLOTLY.read_text(encoding="utf-8"),
         # One script, no modules to load: what they export is simply there.

@@ -8,7 +8,6 @@ import signal
 import socket
 import time
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -116,9 +115,7 @@ def run(
         if _out.is_terminal:
             _out.print(f"{chosen.name}: starting …")  # which takes some ten seconds
         port = rest_port or _free_port()
-        cluster = flink.cluster(
-            chosen.name, rest_port=port, resume_from=state, micro_batch=_micro_batch(chosen, chosen_settings)
-        )
+        cluster = flink.cluster(chosen.name, rest_port=port, resume_from=state)
         pipeline = _pipeline(chosen, chosen_settings, cluster)
         pipeline.check()
         _agree(chosen, pipeline, state, yes)
@@ -186,12 +183,6 @@ def _pipeline(chosen: Application, chosen_settings: Settings, cluster: dict[str,
     pipeline = Pipeline(table_env, chosen, chosen_settings)
     pipeline.deliver()
     return pipeline
-
-
-def _micro_batch(chosen: Application, chosen_settings: Settings) -> timedelta:
-    """The longest of its forests'."""
-    groups = [getattr(chosen_settings, chosen.group_of(forest)) for forest in chosen.forests]
-    return max((group.micro_batch for group in groups), default=timedelta(0))
 
 
 def _groups(

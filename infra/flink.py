@@ -17,7 +17,6 @@ import urllib.request
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -117,7 +116,6 @@ def cluster(
     folder: Path = FLINK,
     rest_port: int = 0,
     resume_from: str | None = None,
-    micro_batch: timedelta = timedelta(0),
     overrides: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the mini-cluster's configuration for one job.
@@ -132,9 +130,6 @@ def cluster(
         Port of the REST interface and the web page, on loopback; 0: any free one.
     resume_from : str or None
         A savepoint or retained checkpoint.
-    micro_batch : timedelta
-        Of the job's forest. Who lets rows wait for their batch lets them wait half as long for a Python operator too:
-        what it is given at a time costs two milliseconds of CPU by itself, however few rows it has.
     overrides : mapping or None
         Configuration laid over all of this.
     """
@@ -153,12 +148,6 @@ def cluster(
         configuration["execution.state-recovery.path"] = resume_from
         # Who resumes says beforehand what no longer fits, and whether that may be left behind (`lost_state`).
         configuration["execution.state-recovery.ignore-unclaimed-state"] = "true"
-    if micro_batch:
-        shortest = int(configuration["python.fn-execution.bundle.time"])
-        configuration["python.fn-execution.bundle.time"] = str(
-            max(shortest, micro_batch // timedelta(milliseconds=2))
-        )
-        configuration["python.fn-execution.bundle.size"] = "10000"
     return configuration | dict(overrides or {})
 
 

@@ -114,8 +114,8 @@ def _split(translation: Translation, each: Input, source: str) -> None:
     )
 
 
-def write(translation: Translation, folder: Path) -> None:
-    """Write ``application.yaml``, a file for each view, and ``MIGRATION.md``.
+def write(translation: Translation, folder: Path, detector: bool = False) -> None:
+    """Write ``application.yaml``, a file for each view, and ``MIGRATION.md``; with alerts beside the scores if asked.
 
     Raises
     ------
@@ -126,6 +126,8 @@ def write(translation: Translation, folder: Path) -> None:
         raise FileExistsError(f"{folder} has an application.yaml already: give another folder")
     folder.mkdir(parents=True, exist_ok=True)
     tree = application(translation)
+    if detector:
+        tree = {"title": tree["title"], "detector": "on"} | tree
     text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
     (folder / "application.yaml").write_text(_HEADER + text, encoding="utf-8")
     comments = _comments(translation)

@@ -1,7 +1,7 @@
 """Lambda function `CSEBeconAnomalyResponse`: tell people about click-through rates that are anomalous.
 
 A KDA application sends it rows with ``CTRPERCENT`` (%) and ``ANOMALY_SCORE``, and, where the job has them,
-``SITE``, ``WINDOW_START``, ``WINDOW_END`` and ``USUAL_CTR`` (%); names in any case. Each is published to the
+``SITE``, ``WINDOW_START``, ``WINDOW_END`` and ``EXPECTED_CTR`` (%); names in any case. Each is published to the
 SNS topic that ``TOPIC_ARN`` names, from where e-mail and SMS go out. While SNS throttles or is slow, the function
 answers in time all the same: what was not published then comes again, and nothing else.
 """
@@ -69,13 +69,13 @@ def to_message(data: str) -> tuple[str, str]:
 
     Examples
     --------
-    >>> row = b'{"CTRPERCENT": 400.0, "ANOMALY_SCORE": 2.75, "USUAL_CTR": 101.5, "SITE": "shop.example.com"}'
+    >>> row = b'{"CTRPERCENT": 400.0, "ANOMALY_SCORE": 2.75, "EXPECTED_CTR": 101.5, "SITE": "shop.example.com"}'
     >>> subject, message = to_message(base64.b64encode(row).decode())
     >>> print(subject)
     Click-through rate 400.0 % on shop.example.com is anomalous
     >>> print(message)
     The click-through rate is anomalous: 400.0 % on shop.example.com.
-    It usually is about 101.5 %.
+    About 101.5 % was expected: it is 298.5 points higher (+294 %).
     Anomaly score: 2.75 (up to 1 is ordinary, higher is more anomalous).
     """
     row = json.loads(base64.b64decode(data, validate=True))
@@ -86,14 +86,24 @@ def to_message(data: str) -> tuple[str, str]:
     score = f"{_number(values, 'ANOMALY_SCORE'):.2f}"
     place = f" on {site}" if (site := _text(values, "SITE")) else ""
     lines = [f"The click-through rate is anomalous: {rate}{place}."]
-    if values.get("USUAL_CTR") is not None:
-        lines.append(f"It usually is about {_number(values, 'USUAL_CTR'):.1f} %.")
+    if values.get("EXPECTED_CTR") is not None:
+        lines.append(_difference(_number(values, "CTRPERCENT"), _number(values, "EXPECTED_CTR")))
     lines.append(f"Anomaly score: {score} (up to 1 is ordinary, higher is more anomalous).")
     start, end = _text(values, "WINDOW_START"), _text(values, "WINDOW_END")
     if start and end:
         lines.append(f"Window: {start} to {end}.")
     subject = f"Click-through rate {rate}{place} is anomalous".encode("ascii", "replace").decode()
     return _shortened(subject, _SUBJECT_CHARACTERS), "\n".join(lines)
+
+
+def _difference(rate: float, expected: float) -> str:
+    """What was expected, and by how much the rate is off it: in points, and in percent of it."""
+    points = rate - expected
+    if abs(points) < 0.05:
+        return f"About {expected:.1f} % was expected, too: what is unusual is how it changes."
+    share = f" ({100 * points / expected:+.0f} %)" if expected > 0 else ""
+    way = "higher" if points > 0 else "lower"
+    return f"About {expected:.1f} % was expected: it is {abs(points):.1f} points {way}{share}."
 
 
 def _number(values: dict[str, Any], name: str) -> float:

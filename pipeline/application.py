@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from pipeline import sql
 from pipeline.document import line_of, load
 from pipeline.parts import Chart, Destination, ReferenceSpec, Sender, SourceSpec
 from pipeline.relations import Detector, Errors, Forest, Relation, View, relation_of
 from pipeline.spec import Name, Property, Spec
+from pipeline.watching import as_options, watched
 
 DESCRIPTION = "application.yaml"
 #: The relation that every application has: what could not be used.
@@ -48,6 +49,8 @@ class Application(Spec):
         Where its files are.
     queries : dict
         SQL by name of view.
+    detector : dict or None
+        Given, each forest has alerts beside it; see :mod:`pipeline.watching`.
     """
 
     name: Name
@@ -58,12 +61,18 @@ class Application(Spec):
     properties: dict[Name, dict[Name, Property]] = Field(default_factory=dict)
     sources: dict[Name, SourceSpec] = Field(min_length=1)
     references: dict[Name, ReferenceSpec] = Field(default_factory=dict)
+    detector: Annotated[dict[str, Any] | None, BeforeValidator(as_options)] = None
     relations: tuple[Annotated[Relation, BeforeValidator(relation_of)], ...] = ()
     destinations: tuple[Destination, ...] = ()
     errors: str = ""
     taps: str = ""
     senders: tuple[Sender, ...] = ()
     charts: tuple[Chart, ...] = ()
+
+    @field_validator("relations")
+    @classmethod
+    def _watched(cls, relations: tuple[Relation, ...], info: ValidationInfo) -> tuple[Relation, ...]:
+        return watched(relations, info.data.get("detector"), info.data["queries"])
 
     @model_validator(mode="after")
     def _fits(self) -> Application:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from udfs.detections import Detections
     from udfs.detector_function import DetectorOptions
 
 
@@ -54,10 +57,34 @@ class Fit:
     delay: float | None
 
 
-def backtest(
+@dataclass(frozen=True)
+class Watched:
+    """What the detector of one key found; n rows, d columns.
+
+    Attributes
+    ----------
+    key : object
+        None where one detector watches all rows.
+    numbers : array of int, (n,)
+        Which of the given rows they are.
+    times : array, (n,)
+        Seconds since the epoch.
+    points : array, (n, d)
+        What came; NaN is missing.
+    found : Detections
+    """
+
+    key: Any
+    numbers: NDArray[np.int64]
+    times: NDArray[np.float64]
+    points: NDArray[np.float64]
+    found: Detections
+
+
+def watch(
     rows: Sequence[Mapping[str, Any]], times: Sequence[float], options: DetectorOptions
-) -> list[Alert]:
-    """The alerts of rows in order, each key by a detector of its own, in order of time.
+) -> list[Watched]:
+    """Rows in order through detectors, one for each key; the key with the most rows first.
 
     Parameters
     ----------
@@ -71,16 +98,34 @@ def backtest(
     of_key: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
         of_key.setdefault(row[options.partition_by] if options.partition_by else None, []).append(number)
-    alerts = []
-    for key, numbers in of_key.items():
+    watched = []
+    for key, numbers in sorted(of_key.items(), key=lambda item: -len(item[1])):
         points = np.array([[_number(rows[k][column]) for column in options.columns] for k in numbers])
-        found = options.detector().detect_many(points, [times[k] for k in numbers])
+        moments = np.array([times[k] for k in numbers])
+        found = options.detector().detect_many(points, moments)
+        watched.append(Watched(key, np.array(numbers), moments, points, found))
+    return watched
+
+
+def alerts_of(watched: Sequence[Watched], options: DetectorOptions) -> list[Alert]:
+    """The alerts, in order of time."""
+    alerts = []
+    for each in watched:
+        found = each.found
         for k in np.flatnonzero(found.alert):
             column = int(found.column[k])
             direction = {1: "HIGH", -1: "LOW", 0: "PATTERN"}[int(found.direction[k])]
-            value, expected = float(points[k, column]), float(found.expected[k, column])
-            alerts.append(Alert(times[numbers[k]], key, options.columns[column], direction, value, expected))
+            value, expected = float(each.points[k, column]), float(found.expected[k, column])
+            name = options.columns[column]
+            alerts.append(Alert(float(each.times[k]), each.key, name, direction, value, expected))
     return sorted(alerts, key=lambda alert: alert.time)
+
+
+def backtest(
+    rows: Sequence[Mapping[str, Any]], times: Sequence[float], options: DetectorOptions
+) -> list[Alert]:
+    """The alerts of rows in order, each key by a detector of its own, in order of time; as :func:`watch` takes them."""
+    return alerts_of(watch(rows, times, options), options)
 
 
 def fit(alerts: Sequence[Alert], labels: Sequence[Label]) -> Fit:

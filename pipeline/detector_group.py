@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.groups import Group, Names, Seconds
+from udfs.key_groups import FEW, MOST
 
 if TYPE_CHECKING:
     from udfs.detector_function import DetectorOptions
@@ -32,9 +33,20 @@ class Detector(Group):
     partition_by: str | None = Field(
         None, description="column with a detector for each of its values; none: one detector"
     )
+    buckets: int = Field(
+        FEW,
+        ge=FEW,
+        le=MOST,
+        description="parts of the state with partition_by, for good: at most so many subtasks share it; 512 for over 4",
+    )
     side: Sides = Field(("both",), description="both, or alerts only above or only below the expected value")
     ignore_within: Numbers = Field((0.0,), description="no alert so near to the expected value")
     ignore_within_percent: Numbers = Field((0.0,), description="nor within this percentage of it")
+    threshold: float = Field(
+        1.5,
+        ge=1,
+        description="smoothed score above which a row is hot: one for all streams; lower tells more",
+    )
     again: float = Field(
         1.5,
         ge=1,

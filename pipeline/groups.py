@@ -24,8 +24,7 @@ from pydantic_core import PydanticCustomError
 from connectors.lambda_options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
 from connectors.option import options_of
 from pipeline.parts import DESTINATION_TYPES
-
-_MILLISECOND = timedelta(milliseconds=1)
+from udfs.key_groups import FEW, MOST
 
 
 class Group(BaseModel):
@@ -42,11 +41,6 @@ def _names(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 #: Seconds, as a number.
 Seconds = Annotated[timedelta, BeforeValidator(lambda v: v if isinstance(v, timedelta) else float(v))]
-
-#: Milliseconds, as a number.
-Milliseconds = Annotated[
-    timedelta, BeforeValidator(lambda v: v if isinstance(v, timedelta) else timedelta(milliseconds=float(v)))
-]
 
 
 def without_user(url: str) -> str:
@@ -186,16 +180,16 @@ class Forest(Group):
     partition_by: str | None = Field(
         None, description="column with a forest for each of its values; none: one forest"
     )
+    buckets: int = Field(
+        FEW,
+        ge=FEW,
+        le=MOST,
+        description="parts of the state with partition_by, for good: at most so many subtasks share it; 512 for over 4",
+    )
     idle_expiry: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
         description="seconds of the stream's time after which an unused forest is forgotten; 0: never",
-    )
-    micro_batch: Milliseconds = Field(
-        timedelta(0),
-        ge=timedelta(0),
-        le=timedelta(seconds=1),
-        description="milliseconds of rows scored in one call, a divisor of 1000; 0: each row as it comes",
     )
     explain: bool = Field(False, description="add ANOMALY_EXPLANATION, as RANDOM_CUT_FOREST_WITH_EXPLANATION")
 
@@ -210,12 +204,6 @@ class Forest(Group):
                 "at",
                 "time_decay must be more than sub_sample_size, {size}, got {got}",
                 {"size": self.sub_sample_size, "got": self.time_decay},
-            )
-        if self.micro_batch and timedelta(seconds=1) % self.micro_batch:
-            raise PydanticCustomError(
-                "at",
-                "micro_batch must divide 1000, got {got}",
-                {"got": f"{self.micro_batch / _MILLISECOND:g}"},
             )
         return self
 

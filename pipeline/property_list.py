@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pipeline.application import Application
-from pipeline.groups import Group, Milliseconds
+from pipeline.groups import Group
 from pipeline.settings import settings_model
 
 
@@ -54,7 +54,7 @@ def properties_of(chosen: Application) -> Iterator[Property]:
         assert isinstance(model, type)
         assert issubclass(model, Group)
         for key, field in model.model_fields.items():
-            default = "" if field.is_required() else _text(field.default, field)
+            default = "" if field.is_required() else _text(field.default)
             bounds = {type(m): m for m in field.metadata}
             yield Property(
                 group,
@@ -63,16 +63,15 @@ def properties_of(chosen: Application) -> Iterator[Property]:
                 _notes(model, key),
                 _kind(field.annotation),
                 tuple(_choices(field.annotation)),
-                _bound(bounds, field, Ge, Gt),
-                _bound(bounds, field, Le, Lt),
+                _bound(bounds, Ge, Gt),
+                _bound(bounds, Le, Lt),
             )
 
 
-def _text(value: Any, field: FieldInfo) -> str:
+def _text(value: Any) -> str:
     """A value as it is written in a property."""
     if isinstance(value, timedelta):
-        unit = timedelta(milliseconds=1) if _is_milliseconds(field) else timedelta(seconds=1)
-        return f"{value / unit:.12g}"
+        return f"{value.total_seconds():.12g}"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     if value is None or repr(value) == "PydanticUndefined":
@@ -80,10 +79,6 @@ def _text(value: Any, field: FieldInfo) -> str:
     if isinstance(value, float):
         return f"{value:.12g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _is_milliseconds(field: FieldInfo) -> bool:
-    return any(validator in field.metadata for validator in get_args(Milliseconds)[1:])
 
 
 def _notes(model: type[BaseModel], key: str) -> str:
@@ -112,7 +107,7 @@ def _range(field: FieldInfo) -> str:
     words = {Ge: ("at least", "ge"), Gt: ("more than", "gt"), Le: ("at most", "le"), Lt: ("less than", "lt")}
     bounds = {type(m): m for m in field.metadata}
     return ", ".join(
-        f"{word} {_text(getattr(bounds[kind], name), field)}"
+        f"{word} {_text(getattr(bounds[kind], name))}"
         for kind, (word, name) in words.items()
         if kind in bounds
     )
@@ -129,9 +124,9 @@ def _kind(annotation: Any) -> str:
     return next((kind for kind in found if kind != "text"), "text")
 
 
-def _bound(bounds: dict[type, Any], field: FieldInfo, inclusive: Any, exclusive: Any) -> float | None:
+def _bound(bounds: dict[type, Any], inclusive: Any, exclusive: Any) -> float | None:
     names = {Ge: "ge", Gt: "gt", Le: "le", Lt: "lt"}
     for kind in (inclusive, exclusive):
         if kind in bounds:
-            return float(_text(getattr(bounds[kind], names[kind]), field))
+            return float(_text(getattr(bounds[kind], names[kind])))
     return None

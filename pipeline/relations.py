@@ -60,8 +60,8 @@ class Forest(Relation):
     shingle_size: int | None = None
     seed: int | None = None
     partition_by: str | None = None
+    buckets: int | None = None
     idle_expiry: float | None = None
-    micro_batch: float | None = None
     explain: bool | None = None
 
 
@@ -75,10 +75,12 @@ class Detector(Relation):
     sub_sample_size: int | None = None
     seed: int | None = None
     partition_by: str | None = None
+    buckets: int | None = None
     idle_expiry: float | None = None
     side: Names | None = None
     ignore_within: float | str | None = None
     ignore_within_percent: float | str | None = None
+    threshold: float | None = None
     again: float | None = None
     quiet_rows: int | None = None
     quiet_time: float | None = None

@@ -11,6 +11,7 @@ from udfs import detector_state
 from udfs.detections import REASONS, Detections, Judged, joined, told
 from udfs.detector_decisions import LAST_HOT, LAST_TIME, LIMIT, QUIET, ROWS, SILENT, SMOOTHED, decide
 from udfs.detector_features import FEATURES, WINDOW, observe
+from udfs.detector_rows import checked, filled
 from udfs.detector_rules import MISSING, DetectorParameters, Rule
 from udfs.detector_scales import due_rows, rescaled
 from udfs.detector_state import DetectorState
@@ -20,13 +21,17 @@ from udfs.forest_stream import keep_living_rows, through
 
 __all__ = ["REASONS", "AnomalyDetector", "Detections", "Rule", "StateError"]
 
+#: Fewer samples than these can't give a score as high as others do: log2 of their number is the most.
+_FEW = 32
+
 
 class AnomalyDetector:
     """Alerts for a stream of rows of numbers: one for each thing that happens, and none for what always happens.
 
     A random cut forest scores each row with the range and deviation of its last 48 rows; what the score must be for an
-    alert follows from the stream itself (see :mod:`udfs.detector_decisions`). No alerts in the first `sub_sample_size`
-    rows. Columns may be of any size: each is brought to a common scale by what it was like so far.
+    alert follows from the stream itself (see :mod:`udfs.detector_decisions`). No alerts in the first 32 rows, and a
+    higher threshold until there are `sub_sample_size`. Columns may be of any size: each is brought to a common scale by
+    what it was like so far.
 
     Not for what only an alarm on a plain limit can say, and blind to what is unusual only for the time of day.
 
@@ -52,6 +57,8 @@ class AnomalyDetector:
         What becomes of a row with a missing value (NaN): "skip" it, or take the "previous" or the "expected" value.
     interval : float
         Seconds from row to row: where `times` have a gap, missing rows are filled in (at most 48 each). 0: never.
+    threshold : float
+        At least 1. One number serves all streams, as a score is relative to the stream's own rows: lower tells more.
 
     Raises
     ------
@@ -85,6 +92,7 @@ class AnomalyDetector:
         quiet_time: float = 0.0,
         missing: str = "skip",
         interval: float = 0.0,
+        threshold: float = 1.5,
     ) -> None:
         self._take(
             detector_state.fresh(
@@ -99,6 +107,7 @@ class AnomalyDetector:
                     quiet_time,
                     missing,
                     interval,
+                    threshold,
                 )
             )
         )
@@ -118,14 +127,14 @@ class AnomalyDetector:
         ValueError
             For another shape, and for numbers that are infinite; nothing is learned then.
         """
-        rows, seconds = self._checked(points, times)
-        given, rows, seconds = self._filled(rows, seconds)
         p = self.parameters
+        rows, seconds = checked(p, points, times)
+        given, rows, seconds = filled(p, rows, seconds, float(self._state.state[LAST_TIME]))
         due = due_rows(rows, self.rows, p.sub_sample_size, skipping=p.missing == MISSING[0])
         parts = []
         for start, stop in zip([0, *due], [*due, len(rows)], strict=True):
             if start in due:
-                self._state = rescaled(self._state, self._scratch)
+                self._state = rescaled(self._state, self._scratch, self._young_scratch)
                 self._soften()
             parts.append(self._detect(rows[start:stop], seconds[start:stop]))
         if len(seconds):
@@ -149,13 +158,16 @@ class AnomalyDetector:
 
     @property
     def bytes_in_memory(self) -> int:
-        """Of its forest, unpacked."""
+        """Of its forests, unpacked."""
+        forests = [arrays for arrays in (self._state.arrays, self._state.young) if arrays]
         # `links` is the memory of `nodes`.
-        return sum(array.nbytes for name, array in self._state.arrays._asdict().items() if name != "links")
+        return sum(a.nbytes for arrays in forests for name, a in arrays._asdict().items() if name != "links")
 
     def to_bytes(self) -> bytes:
         """Everything that later results depend on, packed."""
         keep_living_rows(self._state.arrays, self._scratch)
+        if self._state.young:
+            keep_living_rows(self._state.young, self._young_scratch)
         return detector_state.pack(self._state)
 
     @classmethod
@@ -182,6 +194,11 @@ class AnomalyDetector:
         f = self.parameters.forest
         return scratch(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size)
 
+    @cached_property
+    def _young_scratch(self) -> Scratch:
+        f = self.parameters.young or self.parameters.forest
+        return scratch(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size)
+
     def _take(self, state: DetectorState) -> None:
         self._state = state
         # The numbers of a full window ascending; of others the first ones.
@@ -193,50 +210,28 @@ class AnomalyDetector:
     def _soften(self) -> None:
         # With log2(mass + 1) a value that came once before never scores more than one that never came. KDA's log2(mass)
         # has it the other way round, which costs false alarms where values are few: counts.
-        masses = np.arange(self.parameters.sub_sample_size + 1)
-        self._state.arrays.logarithms[:] = np.round(np.log2(masses + 1.0), 12)
+        for arrays in (self._state.arrays, self._state.young):
+            if arrays:
+                masses = np.arange(len(arrays.logarithms))
+                arrays.logarithms[:] = np.round(np.log2(masses + 1.0), 12)
 
-    def _checked(
-        self, points: ArrayLike, times: ArrayLike | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        p = self.parameters
-        try:
-            rows = np.array(points, np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"points must be rows of numbers, got {points!r:.200}") from error
-        rows = rows.reshape(0, p.dimensions) if rows.size == 0 else rows
-        if rows.ndim != 2 or rows.shape[1] != p.dimensions:
-            raise ValueError(
-                f"points must have shape (n, dimensions) with dimensions {p.dimensions}, got {rows.shape}"
+    def _scores(self, features: Any, before: int) -> NDArray[np.float64]:
+        """Of the rows' features, after so many rows; until the forest has its samples, by the one that stands in."""
+        p, s = self.parameters, self._state
+        scores = np.zeros(len(features))
+        width = features.shape[1]
+        through(s.arrays, self._scratch, features.reshape(-1), width, 1.0 / p.forest.time_decay, True, scores)
+        scores *= scale(s.arrays) * max(1.0, (p.sub_sample_size / 256) ** 0.055)
+        if s.young and p.young:
+            early = features[: max(p.sub_sample_size - before, 0)]
+            found = scores[: len(early)]
+            through(
+                s.young, self._young_scratch, early.reshape(-1), width, 1.0 / p.young.time_decay, True, found
             )
-        if np.isinf(rows).any():
-            raise ValueError(
-                "points must be finite numbers, or NaN where a value is missing; got an infinite one"
-            )
-        if times is None:
-            if p.quiet_time or p.interval:
-                raise ValueError("times: required with detector.quiet_time and detector.interval")
-            return rows, np.zeros(0)
-        seconds = np.asarray(times, np.float64)
-        if seconds.shape != (len(rows),) or not np.isfinite(seconds).all():
-            raise ValueError(
-                f"times must be {len(rows)} finite numbers of seconds, got shape {seconds.shape}"
-            )
-        return rows, seconds
-
-    def _filled(self, rows: Any, seconds: Any) -> tuple[Any, Any, Any]:
-        """Rows with those that never came put in as missing; before them, which ones were given."""
-        p = self.parameters
-        if not p.interval or p.missing == MISSING[0] or not len(rows):
-            return None, rows, seconds
-        before = np.r_[self._state.state[LAST_TIME], seconds[:-1]]
-        steps = np.nan_to_num((seconds - before) / p.interval, posinf=1.0)
-        gaps = np.clip(np.rint(steps) - 1, 0, WINDOW).astype(np.int64)
-        given = np.arange(len(rows)) + np.cumsum(gaps)
-        filled = np.full((len(rows) + gaps.sum(), p.dimensions), np.nan)
-        filled[given] = rows
-        ahead = np.repeat(given, gaps + 1) - np.arange(len(filled))
-        return given, filled, np.repeat(seconds, gaps + 1) - ahead * p.interval
+            found *= scale(s.young)
+            if before + len(features) >= p.sub_sample_size:
+                self._state = s._replace(young=None)
+        return scores
 
     def _detect(self, rows: Any, seconds: Any) -> Detections:
         p, before = self.parameters, self.rows
@@ -261,9 +256,7 @@ class AnomalyDetector:
             far,
         )
         taken = taken[:count]
-        scores = np.zeros(count)
-        through(s.arrays, self._scratch, features[:count], 1.0 / f.time_decay, True, scores)
-        scores *= scale(s.arrays) * max(1.0, (p.sub_sample_size / 256) ** 0.055)
+        scores = self._scores(features[:count], before)
         in_run_before = bool(before - s.state[LAST_HOT] <= QUIET and not s.state[SILENT])
         last = (float(s.state[SMOOTHED]), float(s.state[LIMIT]), in_run_before)
         judged = Judged(
@@ -281,14 +274,16 @@ class AnomalyDetector:
             band[taken],
             far[taken],
             p.rule_numbers,
+            float(p.threshold),
             float(p.again),
             float(p.quiet_rows),
             float(p.quiet_time),
             float(f.time_decay),
+            float(p.learning),
             float(p.sub_sample_size),
-            float(np.sqrt(d)),
+            float(np.sqrt(d)) * max(1.0, (_FEW / p.sub_sample_size) ** 0.27),
             *judged[2:],
         )
-        learned = before + np.arange(count + 1) - p.sub_sample_size
+        learned = before + np.arange(count + 1) - p.learning
         confidence = 1.0 - np.exp(-np.maximum(learned, 0) / f.time_decay)
         return told(judged, last, confidence, band, far)

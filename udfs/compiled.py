@@ -25,6 +25,7 @@ COMPILED_SOURCES = (
     "forest_stream",
     "forest_packing",
     "forest_grove",
+    "forest_call",
     "detector_features",
     "detector_decisions",
 )
@@ -42,6 +43,8 @@ _mend_print()
 import llvmlite.binding  # noqa: E402
 import numba  # noqa: E402
 import numba.core.caching  # noqa: E402
+import numba.extending  # noqa: E402
+import numba.np.arrayobj  # noqa: E402
 import numpy as np  # noqa: E402
 
 #: Marks an index as not negative. Where numba sees a signed index it adds code that lets -1 mean the last
@@ -142,3 +145,21 @@ def compiled(function: AnyFunction) -> AnyFunction:
     """
     options = {"cache": CACHED, "error_model": "numpy", "boundscheck": False, "_nrt": False}
     return numba.njit(**options)(function)  # type: ignore[no-any-return]
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def pointer(typing_context: Any, address: Any) -> Any:
+    """In compiled code: an address as what `array_at` takes."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return numba.types.voidptr(address), generate
+
+
+def array_at(kind: str) -> Any:
+    """What makes, in compiled code, of a pointer and a shape the array of this type that lies there.
+
+    It is `numba.carray` from inside: that is a function, which without reference counting can't return an array.
+    """
+    return numba.np.arrayobj.get_cfarray_intrinsic("C", numba.types.NumberClass(getattr(numba.types, kind)))

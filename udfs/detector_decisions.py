@@ -38,8 +38,11 @@ NUMBERS = 12
 MEMORY = 5.0
 #: What an ordinary row scores.
 ORDINARY = 0.7
+#: Twice what an ordinary row scores; a detector's own threshold may be another.
 THRESHOLD = 1.5
 SURCHARGE = 0.05
+#: While few rows are known much is new: the threshold is so much higher.
+EARLY = 0.3
 #: Unrest counts from here, and makes the threshold at most so much higher.
 RESTLESS, UNREST_GAIN, MOST_UNREST = 0.85, 3.0, 0.4
 #: Unrest is averaged over so many times the rows that matter to the forest.
@@ -92,11 +95,13 @@ def decide(
     expected: Array,
     far: Array,
     rules: Array,
+    threshold: float,
     again: float,
     quiet_rows: float,
     quiet_time: float,
     decay: float,
     learning: float,
+    young: float,
     stretch: float,
     smoothed: Array,
     limits: Array,
@@ -105,7 +110,8 @@ def decide(
 ) -> None:
     """Fill in smoothed score, threshold, reason, and whether a run is under way; go on with the state.
 
-    `times` in seconds (n,) or of length 0. `learning`: rows without a score. `stretch`: scores lie so much closer to
+    `times` in seconds (n,) or of length 0. `learning`: rows without a score; `young`: rows that were scored by few
+    samples. `stretch`: scores lie so much closer to
     what is ordinary than those of one column with 256 samples.
     """
     keep = math.exp(-1.0 / decay)
@@ -118,7 +124,9 @@ def decide(
         state[SMOOTHED] += (score - state[SMOOTHED]) / MEMORY
         e = state[SMOOTHED]
         state[ALERTS] *= keep
-        limit = THRESHOLD + SURCHARGE * state[ALERTS] + min(UNREST_GAIN * state[UNREST], MOST_UNREST)
+        limit = threshold + SURCHARGE * state[ALERTS] + min(UNREST_GAIN * state[UNREST], MOST_UNREST)
+        if row <= young:
+            limit += EARLY
         state[LIMIT] = limit
         smoothed[i], limits[i] = e, limit
         reason = NORMAL

@@ -7,10 +7,10 @@ rows since. A row's time is learned with it, as its last number.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from time import time_ns
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,6 +19,8 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest_bucket import Entry, ForestBucket, LiveForests
+from udfs.key_groups import FEW
+from udfs.row_batches import take_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,12 +57,15 @@ class DetectorOptions:
         1-30 numeric columns.
     partition_by : str or None
         A column: each of its values has a detector of its own. None: one for all rows.
+    buckets : int
+        Parts of such detectors' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
     idle_expiry : timedelta
         A detector that has seen nothing for this long is forgotten; zero: never.
     """
 
     columns: tuple[str, ...]
     partition_by: str | None = None
+    buckets: int = FEW
     number_of_trees: int = 50
     sub_sample_size: int = 256
     seed: int = 0
@@ -70,12 +75,8 @@ class DetectorOptions:
     quiet_time: timedelta = timedelta(0)
     missing: str = "skip"
     interval: timedelta = timedelta(0)
+    threshold: float = 1.5
     idle_expiry: timedelta = timedelta(0)
-
-    @property
-    def micro_batch(self) -> timedelta:
-        """Rows go one by one: each needs its own time."""
-        return timedelta(0)
 
     @property
     def results(self) -> dict[str, str]:
@@ -100,6 +101,7 @@ class DetectorOptions:
             quiet_time=self.quiet_time.total_seconds(),
             missing=self.missing,
             interval=self.interval.total_seconds(),
+            threshold=self.threshold,
         )
 
 
@@ -196,35 +198,51 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._log = runtime_context.get_list_state(
             ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
         )
+        take_batches(self)
         self._buckets: dict[str, ForestBucket] = {}
         grove = DetectorGrove(self._options, MOST_BYTES if self._key is not None else 0)
         self._live = LiveForests(cast("Any", grove))
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Judge one row."""
-        row = tuple(value)
+        """Judge one row, where they can't be had together."""
+        for values in self.process_batch(ctx.get_current_key(), [list(value)], [ctx.timestamp()]):
+            yield Row(*values)
+
+    def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
+        """Judge rows of one bucket."""
         # None and what is not finite are missing values.
-        point = np.array([[*(row[i] for i in self._indices), ctx.timestamp() / 1000]], np.float64)
-        point[~np.isfinite(point)] = np.nan
-        key = "" if self._key is None else row[self._key]
+        points = np.array(
+            [[*(row[i] for i in self._indices), time] for row, time in zip(rows, times, strict=True)]
+        )
+        points = points.astype(np.float64)
+        points[:, -1] /= 1000
+        points[~np.isfinite(points)] = np.nan
+        names = [""] * len(rows) if self._key is None else [row[self._key] for row in rows]
         # A clock is needed only to tell which detector has expired.
-        now = time.time_ns() // 1_000_000 if self._options.idle_expiry else 0
-        entry = Entry(now, [key if type(key) in (str, int) or key is None else str(key)], point)
-        bucket = self._bucket(ctx.get_current_key())
-        ((score, others),) = bucket.score(entry, cast("Any", self._found))
+        now = time_ns() // 1_000_000 if self._options.idle_expiry else 0
+        names = [name if type(name) in (str, int) or name is None else str(name) for name in names]
+        entry = Entry([now] * len(rows), names, points)
+        bucket = self._bucket(key)
+        found = bucket.score(entry, cast("Any", self._found))
         if bucket.log_is_long:
             self._base.update(bucket.base(now))
             self._log.clear()
         else:
             self._log.add(entry.packed())
-        yield Row(*row, score, *others)
+        return [[*row, score, *others] for row, (score, others) in zip(rows, found, strict=True)]
 
     def _bucket(self, name: str) -> ForestBucket:
         bucket = self._buckets.get(name)
         if bucket is None:
             log = map(Entry.unpacked, self._log.get() or ())
             idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
-            bucket = ForestBucket(self._live, idle_expiry, self._base.value(), log)
+            bucket = ForestBucket(
+                self._live,
+                idle_expiry,
+                self._base.value(),
+                log,
+                self._options.buckets if self._key is not None else 1,
+            )
             self._buckets[name] = bucket
         return bucket
 

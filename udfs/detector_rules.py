@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,8 @@ from udfs.forest_state import Parameters
 SIDES = {"both": 0, "above": 1, "below": -1}
 #: What becomes of a row with a missing value, by name.
 MISSING = ("skip", "previous", "expected")
+#: Samples of the forest that stands in until the detector's own has all of its own.
+YOUNG_SAMPLES = 32
 #: Samples of the forest per row of its time decay: 1 to so many.
 DECAY_PER_SAMPLE = 10
 
@@ -64,6 +66,7 @@ class DetectorParameters:
     quiet_time: float = 0.0
     missing: str = "skip"
     interval: float = 0.0
+    threshold: float = 1.5
 
     def __post_init__(self) -> None:
         _ = self.forest
@@ -72,6 +75,7 @@ class DetectorParameters:
                 f"detector.rules must be none, one for all columns, or one for each of {self.dimensions}, "
                 f"got {len(self.rules)}"
             )
+        _number("detector.threshold", self.threshold, 1.0)
         _number("detector.again", self.again, 1.0, infinite=True)
         for name in ("quiet_rows", "quiet_time", "interval"):
             _number(f"detector.{name}", getattr(self, name), 0.0)
@@ -86,6 +90,20 @@ class DetectorParameters:
         decay = DECAY_PER_SAMPLE * self.sub_sample_size if isinstance(self.sub_sample_size, int) else 1
         trees, samples, seed = self.number_of_trees, self.sub_sample_size, self.seed
         return Parameters(self.dimensions, trees, samples, decay, FEATURES, seed).checked()
+
+    @cached_property
+    def young(self) -> Parameters | None:
+        """Of the forest that stands in at first; None where the detector's own is soon full."""
+        if self.sub_sample_size <= 2 * YOUNG_SAMPLES:
+            return None
+        return replace(
+            self.forest, sub_sample_size=YOUNG_SAMPLES, time_decay=DECAY_PER_SAMPLE * YOUNG_SAMPLES
+        )
+
+    @property
+    def learning(self) -> int:
+        """Rows without a score, and so without an alert."""
+        return self.young.sub_sample_size if self.young else self.sub_sample_size
 
     @cached_property
     def rule_numbers(self) -> NDArray[np.float64]:

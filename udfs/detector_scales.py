@@ -6,8 +6,8 @@ import numpy as np
 
 from udfs.detector_features import FEATURES, MEAN, SPREAD
 from udfs.detector_state import DetectorState
-from udfs.forest_layout import USED, Scratch
-from udfs.forest_state import ForestState, pack, unpack
+from udfs.forest_layout import USED, Arrays, Scratch
+from udfs.forest_state import ForestState, Parameters, pack, unpack
 from udfs.forest_stream import keep_living_rows
 
 #: No scale before so many rows.
@@ -40,7 +40,7 @@ def due_rows(rows: Any, before: int, samples: int, *, skipping: bool) -> list[in
     return [int(k) for k in np.flatnonzero(counts & (seen >= _FIRST) & looked)]
 
 
-def rescaled(state: DetectorState, scratch: Scratch) -> DetectorState:
+def rescaled(state: DetectorState, scratch: Scratch, young_scratch: Scratch) -> DetectorState:
     """The state with columns of one size again, where one has become twice as wide, or half as wide, as it was.
 
     Scales are powers of two: they keep the order, and the last bit, of all numbers that the forest holds.
@@ -51,8 +51,14 @@ def rescaled(state: DetectorState, scratch: Scratch) -> DetectorState:
     exponents = np.where(np.abs(wanted - now) > 1.0, np.clip(np.rint(wanted), -100, 100), now)
     if (exponents == now).all():
         return state
-    keep_living_rows(state.arrays, scratch)
-    used = state.arrays.counts[USED]
-    state.arrays.points[:used] *= np.repeat(np.exp2(exponents - now), FEATURES).astype(np.float32)
-    forest = ForestState(state.parameters.forest, np.zeros((0, 0), np.float32), state.arrays)
-    return state._replace(scales=np.exp2(exponents), arrays=unpack(pack(forest)).arrays)
+    factors = np.repeat(np.exp2(exponents - now), FEATURES).astype(np.float32)
+    p = state.parameters
+    young = _scaled(p.young, state.young, young_scratch, factors) if p.young and state.young else None
+    arrays = _scaled(p.forest, state.arrays, scratch, factors)
+    return state._replace(scales=np.exp2(exponents), arrays=arrays, young=young)
+
+
+def _scaled(parameters: Parameters, arrays: Arrays, scratch: Scratch, factors: Any) -> Arrays:
+    keep_living_rows(arrays, scratch)
+    arrays.points[: arrays.counts[USED]] *= factors
+    return unpack(pack(ForestState(parameters, np.zeros((0, 0), np.float32), arrays))).arrays

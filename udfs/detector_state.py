@@ -11,10 +11,10 @@ from udfs import detector_decisions, detector_features, forest_state
 from udfs.detector_features import WINDOW
 from udfs.detector_rules import DetectorParameters
 from udfs.forest_layout import Arrays, empty_arrays
-from udfs.forest_state import ForestState, StateError
+from udfs.forest_state import ForestState, Parameters, StateError
 
 _MAGIC = b"KDET"
-_VERSION = 1
+_VERSION = 2
 # magic, version, checksum of everything behind it, length of the parameters
 _START = struct.Struct("<4sHIH")
 _CHECKED_FROM = 10
@@ -29,6 +29,7 @@ class DetectorState(NamedTuple):
     scales: NDArray[np.float64]  # (n,): powers of two by which the forest sees the columns
     window: NDArray[np.float64]  # (n, 48): the last values, a ring
     arrays: Arrays  # the forest
+    young: Arrays | None  # the one that stands in for it until it has its samples
 
 
 def fresh(p: DetectorParameters) -> DetectorState:
@@ -37,36 +38,44 @@ def fresh(p: DetectorParameters) -> DetectorState:
     for number in (detector_decisions.LAST_HOT, detector_decisions.LAST_ALERT, detector_decisions.BEGUN):
         state[number] = -1e18
     state[[detector_decisions.LAST_TIME, detector_decisions.LAST_ALERT_TIME]] = -np.inf
-    state[detector_decisions.LIMIT] = detector_decisions.THRESHOLD
-    f = p.forest
-    arrays = empty_arrays(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size, f.seed)
+    state[detector_decisions.LIMIT] = p.threshold
     return DetectorState(
         p,
         state,
         np.zeros((p.dimensions, detector_features.NUMBERS)),
         np.ones(p.dimensions),
         np.zeros((p.dimensions, WINDOW)),
-        arrays,
+        _empty(p.forest),
+        _empty(p.young) if p.young else None,
     )
+
+
+def _empty(f: Parameters) -> Arrays:
+    return empty_arrays(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size, f.seed)
 
 
 def pack(state: DetectorState) -> bytes:
-    """The state as bytes; rows of the forest that no tree holds must have been put away."""
+    """The state as bytes; rows of a forest that no tree holds must have been put away."""
     parameters = state.parameters.to_json()
     held = min(int(state.state[detector_decisions.ROWS]), WINDOW)
     numbers = (state.state, state.columns, state.scales, state.window[:, :held])
-    forest = forest_state.pack(
-        ForestState(state.parameters.forest, np.zeros((0, 0), np.float32), state.arrays)
-    )
+    forest = _packed(state.parameters.forest, state.arrays)
+    young = _packed(state.parameters.young, state.young) if state.parameters.young and state.young else b""
     body = b"".join(
         [
             len(parameters).to_bytes(2, "little"),
             parameters,
             *(array.astype("<f8").tobytes() for array in numbers),
+            len(young).to_bytes(4, "little"),
+            young,
             forest,
         ]
     )
     return _START.pack(_MAGIC, _VERSION, zlib.crc32(body), len(parameters))[:_CHECKED_FROM] + body
+
+
+def _packed(parameters: Parameters, arrays: Arrays) -> bytes:
+    return forest_state.pack(ForestState(parameters, np.zeros((0, 0), np.float32), arrays))
 
 
 def unpack(data: bytes) -> DetectorState:
@@ -107,7 +116,13 @@ def unpack(data: bytes) -> DetectorState:
     window[:, :held] = take(n, held)
     if not (np.isfinite(window).all() and np.isfinite(columns).all() and (scales > 0).all()):
         raise StateError("saved detector is damaged: a number out of range")
-    forest = forest_state.unpack(data[position:])
-    if forest.parameters != p.forest:
+    end = position + 4 + int.from_bytes(data[position : position + 4], "little")
+    young = _unpacked(p.young, data[position + 4 : end]) if p.young and end > position + 4 else None
+    return DetectorState(p, state, columns, scales, window, _unpacked(p.forest, data[end:]), young)
+
+
+def _unpacked(parameters: Parameters, data: bytes) -> Arrays:
+    forest = forest_state.unpack(data)
+    if forest.parameters != parameters:
         raise StateError(f"saved detector is damaged: its forest was made with {forest.parameters}")
-    return DetectorState(p, state, columns, scales, window, forest.arrays)
+    return forest.arrays

@@ -10,6 +10,8 @@ from udfs.forest_table import column_names, through_keys
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
+_OWN_SCORE = {"anomaly_score": "detector_score"}
+
 
 def detect_anomalies(
     table_env: StreamTableEnvironment, table: Table, options: DetectorOptions, name: str = "detector"
@@ -31,16 +33,17 @@ def detect_anomalies(
     -------
     Table
         Every row: the columns of ``table``, and those of :attr:`DetectorOptions.results`. ``alert`` is true in the row
-        that begins a run; a row with a missing value has the reason ``MISSING_VALUE``.
+        that begins a run; a row with a missing value has the reason ``MISSING_VALUE``. Of rows that a forest has scored
+        ``anomaly_score`` stays the forest's, and the detector's own is ``detector_score``.
 
     Raises
     ------
     ValueError
         When a column is missing, not numeric, or there are more than 30; when the table has a column of that name.
     """
-    function = DetectorFunction(column_names(table), options)
-    output, inbound, rowtime = through_keys(
-        table_env, table, options, function, options.results, f"detector {name}"
-    )
-    kept = ", ".join([*inbound, *(f"`{result}`" for result in options.results), f"`{rowtime}`"])
+    columns = column_names(table)
+    function = DetectorFunction(columns, options)
+    results = {_OWN_SCORE.get(k, k) if k in columns else k: type_ for k, type_ in options.results.items()}
+    output, inbound, rowtime = through_keys(table_env, table, options, function, results, f"detector {name}")
+    kept = ", ".join([*inbound, *(f"`{result}`" for result in results), f"`{rowtime}`"])
     return table_env.sql_query(f"SELECT {kept} FROM {output}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Rows in the log that make a new base worthwhile, at least: 0.1 s to learn them again.
 LONGEST_LOG = 10_000
+#: The same of all buckets together, where they are many.
+_LONGEST_LOGS = 160_000
 #: Rows in the log per forest, so that packing all forests costs a row some 3 µs.
 _ROWS_PER_FOREST = 20
 #: Packed forests by key, each with the time of its last row.
@@ -29,21 +31,24 @@ Base = dict[Any, tuple[int, bytes]]
 
 
 class Entry(NamedTuple):
-    """Rows learned in one call: when, in milliseconds; whose they are, row by row; their points, (n, columns)."""
+    """Rows learned in one call, row by row: when, in milliseconds; whose they are; their points, (n, columns)."""
 
-    time: int
+    times: Sequence[int]
     keys: Sequence[Any]
     points: NDArray[np.float64]
 
     def packed(self) -> bytes:
         """As it goes into the log; of plain values, so that no change of code makes it unreadable."""
-        return pickle.dumps((self.time, self.keys, self.points.shape[1], self.points.tobytes()))
+        same = self.times.count(self.times[0]) == len(self.times)
+        times = self.times[0] if same else np.array(self.times, np.int64).tobytes()
+        return pickle.dumps((times, self.keys, self.points.shape[1], self.points.tobytes()))
 
     @classmethod
     def unpacked(cls, data: bytes) -> Entry:
         """What was packed."""
-        time, keys, columns, points = pickle.loads(data)  # noqa: S301  # the job's own state
-        return cls(time, keys, np.frombuffer(points, np.float64).reshape(-1, columns))
+        times, keys, columns, points = pickle.loads(data)  # noqa: S301  # the job's own state
+        moments = [times] * len(keys) if isinstance(times, int) else np.frombuffer(times, np.int64).tolist()
+        return cls(moments, keys, np.frombuffer(points, np.float64).reshape(-1, columns))
 
 
 class LiveForests:
@@ -94,6 +99,8 @@ class ForestBucket:
         A forest that has scored nothing for so many milliseconds is forgotten; 0: never.
     base, log
         What was written down.
+    buckets : int
+        How many there are in all: what all have to learn again after a failure is no more than a few would.
     """
 
     def __init__(
@@ -102,7 +109,9 @@ class ForestBucket:
         idle_expiry: int = 0,
         base: Base | None = None,
         log: Iterable[Entry] = (),
+        buckets: int = 1,
     ) -> None:
+        self._buckets = buckets
         self._live = live
         self._idle_expiry = idle_expiry
         self.packed: dict[Any, bytes] = {}
@@ -121,22 +130,28 @@ class ForestBucket:
             (forest, points) to (scores, explanations), which learns too.
         """
         self.logged += len(entry.points)
-        if entry.keys.count(entry.keys[0]) == len(entry.keys):
-            return self._through(entry.keys[0], entry.points, entry.time, explain)
+        if not self._idle_expiry and entry.keys.count(entry.keys[0]) == len(entry.keys):
+            return self._through(entry.keys[0], entry.points, entry.times, explain)
         rows = _rows_by_key(entry.keys)
-        if explain is None and self._live.grove.scores_each:
+        runs = [
+            (key, run) for key, rows_of_key in rows.items() for run in self._runs(rows_of_key, entry.times)
+        ]
+        if explain is None and self._live.grove.scores_each and len(runs) == len(rows):
             return self._through_each(rows, entry)
         results: list[Any] = [None] * len(entry.points)
-        for key, rows_of_key in rows.items():
-            found = self._through(key, entry.points[rows_of_key], entry.time, explain)
-            for row, result in zip(rows_of_key, found, strict=True):
+        for key, run in runs:
+            found = self._through(
+                key, entry.points[run], [entry.times[run[0]], entry.times[run[-1]]], explain
+            )
+            for row, result in zip(run, found, strict=True):
                 results[row] = result
         return results
 
     @property
     def log_is_long(self) -> bool:
         """Whether it is time for a new base."""
-        return self.logged >= max(LONGEST_LOG, _ROWS_PER_FOREST * len(self._last))
+        least = min(LONGEST_LOG, _LONGEST_LOGS // self._buckets)
+        return self.logged >= max(least, _ROWS_PER_FOREST * len(self._last))
 
     def base(self, time: int) -> Base:
         """Every forest, packed; the log begins anew. Those that have expired at ``time`` are forgotten."""
@@ -149,8 +164,8 @@ class ForestBucket:
             base[key] = (last, self.packed[key] if forest is None else forest.to_bytes())
         return base
 
-    def _through(self, key: Any, points: Any, time: int, explain: Any) -> list[Any]:
-        _, forest = self._use(key, time)
+    def _through(self, key: Any, points: Any, times: Sequence[int], explain: Any) -> list[Any]:
+        _, forest = self._use(key, times[0], times[-1])
         if explain is None:
             return [(score,) for score in forest.score_many(points).tolist()]
         scores, explanations = explain(forest, points)
@@ -162,15 +177,29 @@ class ForestBucket:
         # No more keys at once than there is room: what one needs must not push out another.
         for some in (keys[k : k + room] for k in range(0, len(keys), room)):
             order = list(chain.from_iterable(rows[key] for key in some))
-            places = [self._use(key, entry.time)[0] for key in some]
+            places = [
+                self._use(key, entry.times[rows[key][0]], entry.times[rows[key][-1]])[0] for key in some
+            ]
             rows_of_each = [len(rows[key]) for key in some]
             scores[order] = self._live.grove.score_each(np.repeat(places, rows_of_each), entry.points[order])
         return [(score,) for score in scores.tolist()]
 
-    def _use(self, key: Any, time: int) -> tuple[int, RandomCutForest]:
-        if (last := self._last.get(key)) is not None and self._expired(last, time):
+    def _runs(self, rows: list[int], times: Sequence[int]) -> list[list[int]]:
+        """A key's rows, cut where its forest expires between two of them."""
+        if not self._idle_expiry:
+            return [rows]
+        runs = [rows[:1]]
+        for last, row in pairwise(rows):
+            if self._expired(times[last], times[row]):
+                runs.append([])
+            runs[-1].append(row)
+        return runs
+
+    def _use(self, key: Any, first: int, last: int) -> tuple[int, RandomCutForest]:
+        """The forest of a key whose next rows are of these times."""
+        if (before := self._last.get(key)) is not None and self._expired(before, first):
             self._forget(key)
-        self._last[key] = time
+        self._last[key] = last
         return self._live.use(self, key)
 
     def _learn_again(self, log: Iterable[Entry]) -> None:
@@ -178,14 +207,15 @@ class ForestBucket:
         for entry in log:
             self.logged += len(entry.points)
             for key, rows in _rows_by_key(entry.keys).items():
-                if key in pending and self._expired(self._last[key], entry.time):
-                    pending[key] = []
-                if (last := self._last.get(key)) is not None and self._expired(last, entry.time):
-                    self._forget(key)
-                self._last[key] = entry.time
-                pending.setdefault(key, []).append(entry.points[rows])
+                for run in self._runs(rows, entry.times):
+                    last = self._last.get(key)
+                    if last is not None and self._expired(last, entry.times[run[0]]):
+                        self._forget(key)
+                        pending.pop(key, None)
+                    self._last[key] = entry.times[run[-1]]
+                    pending.setdefault(key, []).append(entry.points[run])
         for key, points in pending.items():
-            self._use(key, self._last[key])[1].update_many(np.concatenate(points))
+            self._live.use(self, key)[1].update_many(np.concatenate(points))
 
     def _expired(self, last: int, time: int) -> bool:
         return 0 < self._idle_expiry < time - last

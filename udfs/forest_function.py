@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest_bucket import Entry, ForestBucket, LiveForests
+from udfs.key_groups import FEW
 from udfs.refused import Refused, told
+from udfs.row_batches import take_batches
 
 #: Of the unpacked forests of a worker that has one for each key; the others wait packed.
 MOST_BYTES = 1_500_000_000
@@ -41,13 +44,12 @@ class ForestOptions:
         As for :class:`udfs.random_cut_forest.RandomCutForest`.
     partition_by : str or None
         A column: each of its values has a forest of its own. None: one forest for all rows.
+    buckets : int
+        Parts of such forests' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
     idle_expiry : timedelta
         A forest that has scored nothing for this long, by its rows' rowtime, is forgotten; zero: never.
     explain : bool
         Add ``anomaly_explanation``, the JSON of RANDOM_CUT_FOREST_WITH_EXPLANATION with directionality.
-    micro_batch : timedelta
-        Rows of this much event time are scored in one call; zero: each row by itself, as soon as it comes. Throughput
-        for latency; the scores are the same. A divisor of one second.
     """
 
     columns: tuple[str, ...]
@@ -57,20 +59,15 @@ class ForestOptions:
     shingle_size: int = 1
     seed: int = 0
     partition_by: str | None = None
+    buckets: int = FEW
     idle_expiry: timedelta = timedelta(0)
     explain: bool = False
-    micro_batch: timedelta = timedelta(0)
-
-    def __post_init__(self) -> None:
-        if self.micro_batch and timedelta(seconds=1) % self.micro_batch:
-            milliseconds = self.micro_batch / timedelta(milliseconds=1)
-            raise ValueError(f"random_cut_forest.micro_batch must divide one second, got {milliseconds:g} ms")
 
 
 class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
     """Scores rows by the forest of their key, each before the forest learns it. Flink's own key is the bucket.
 
-    An element is a row, or with micro-batches a list of rows; rows come out one by one, in order.
+    It is given the rows that have come together (see :mod:`udfs.row_batches`), each of a bucket in one call.
 
     Parameters
     ----------
@@ -84,6 +81,11 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._fields = tuple(fields)
         self._options = options
         self._indices = [self._fields.index(c) for c in options.columns]
+        # Of one column, a slice: the getter of one would give the number itself.
+        first = self._indices[0]
+        self._numbers = (
+            itemgetter(*self._indices) if len(self._indices) > 1 else itemgetter(slice(first, first + 1))
+        )
         self._key = self._fields.index(options.partition_by) if options.partition_by else None
         self._nothing = (None,) * (2 if options.explain else 1)
 
@@ -97,6 +99,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._log = runtime_context.get_list_state(
             ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
         )
+        take_batches(self)
         # Rows by the thousand make the collector look for cycles all the time; there are none. A fifth of the worker.
         gc.freeze()
         gc.set_threshold(100_000)
@@ -108,53 +111,54 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._live = LiveForests(Grove(parameters, MOST_BYTES if o.partition_by else 0))
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Score one row, or the rows of one micro-batch; a row without a score says why instead."""
-        # Arrays come as lists from a worker process, as tuples from a thread.
-        rows = [tuple(row) for row in value] if isinstance(value, list | tuple) else [tuple(value)]
-        points = self._points(rows)
-        if np.isfinite(points).all():
-            return self._scored(rows, points, ctx)
-        return self._with_errors(rows, points, ctx)
+        """Score one row, where they can't be had together."""
+        for values in self.process_batch(ctx.get_current_key(), [list(value)], [ctx.timestamp()]):
+            yield Row(*values)
 
-    def _points(self, rows: Sequence[tuple[Any, ...]]) -> Any:
+    def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
+        """Score rows of one bucket; a row without a score says why instead."""
         # None becomes NaN.
-        return np.array([[row[i] for i in self._indices] for row in rows], np.float64)
-
-    def _scored(self, rows: Sequence[tuple[Any, ...]], points: Any, ctx: Any) -> Iterator[Row]:
-        return (
-            Row(*row, *score, None, None, None)
-            for row, score in zip(rows, self._scores(rows, points, ctx), strict=True)
-        )
-
-    def _with_errors(self, rows: Sequence[tuple[Any, ...]], points: Any, ctx: Any) -> Iterator[Row]:
+        points = np.array(list(map(self._numbers, rows)), np.float64)
+        if np.isfinite(points).all():
+            scores = self._scores(key, rows, points, times)
+            return [[*row, *score, None, None, None] for row, score in zip(rows, scores, strict=True)]
         good = np.isfinite(points).all(axis=1)
-        scored = iter(())
-        if good.any():
-            scored = self._scored([r for r, ok in zip(rows, good, strict=True) if ok], points[good], ctx)
-        return iter([next(scored) if ok else self._error(r) for r, ok in zip(rows, good, strict=True)])
+        some = np.flatnonzero(good).tolist()
+        found = iter(
+            self._scores(key, [rows[k] for k in some], points[good], [times[k] for k in some]) if some else ()
+        )
+        return [
+            [*row, *next(found), None, None, None] if ok else self._error(row)
+            for row, ok in zip(rows, good.tolist(), strict=True)
+        ]
 
-    def _error(self, row: tuple[Any, ...]) -> Row:
+    def _error(self, row: Sequence[Any]) -> list[Any]:
         i = next(i for i in self._indices if row[i] is None or not math.isfinite(row[i]))
         message = f"column {self._fields[i]}: required a finite number to score, got {row[i]}"
         data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=_shown)
         told_row = told(Refused("NOT_SCORED", message), data_row.encode())
-        return Row(*row, *self._nothing, *told_row[1:])
+        return [*row, *self._nothing, *told_row[1:]]
 
-    def _scores(self, rows: Sequence[tuple[Any, ...]], points: Any, ctx: Any) -> list[Any]:
-        name = ctx.get_current_key()
+    def _scores(self, name: str, rows: list[Any], points: Any, times: list[int]) -> list[Any]:
         bucket = self._buckets.get(name)
         if bucket is None:
             log = map(Entry.unpacked, self._log.get() or ())
             idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
-            bucket = ForestBucket(self._live, idle_expiry, self._base.value(), log)
+            bucket = ForestBucket(
+                self._live,
+                idle_expiry,
+                self._base.value(),
+                log,
+                self._options.buckets if self._key is not None else 1,
+            )
             self._buckets[name] = bucket
         # The stream's time, needed only to tell which forest has expired: a stop must make none begin anew.
-        now = ctx.timestamp() if self._options.idle_expiry else 0
+        moments = times if self._options.idle_expiry else [0] * len(rows)
         keys = [""] * len(rows) if self._key is None else [_hashable(row[self._key]) for row in rows]
-        entry = Entry(now, keys, points)
+        entry = Entry(moments, keys, points)
         scores = bucket.score(entry, self._explain if self._options.explain else None)
         if bucket.log_is_long:
-            self._base.update(bucket.base(now))
+            self._base.update(bucket.base(moments[-1]))
             self._log.clear()
         else:
             self._log.add(entry.packed())

@@ -55,7 +55,8 @@ def through_each(
             grove.logarithms,
         )
         fetch(arrays, scratch)
-        through(arrays, scratch, rows[start:end], rate, True, scores[start:end])
+        points = rows[start:end].reshape((end - start) * rows.shape[1])
+        through(arrays, scratch, points, rows.shape[1], rate, True, scores[start:end])
         start = end
 
 

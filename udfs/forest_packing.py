@@ -51,8 +51,15 @@ def write_shapes(arrays: Arrays, scratch: Scratch, shapes: Array, rows: Array) -
             else:
                 shapes[written] = 0
                 slot = first_slot[~child]
+                first = taken
                 while slot >= 0:
-                    rows[taken] = arrays.slot_row[tree, slot]
+                    # In order, however the sample's heap has them: one forest has one form.
+                    row = arrays.slot_row[tree, slot]
+                    place = taken
+                    while place > first and rows[place - 1] > row:
+                        rows[place] = rows[place - 1]
+                        place -= 1
+                    rows[place] = row
                     taken += 1
                     slot = next_slot[slot]
                 if waiting == 0:

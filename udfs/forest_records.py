@@ -19,12 +19,34 @@ def as_records(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.floa
     ValueError
         For another shape, for what is not a number, and for numbers that are not finite.
     """
+    array = as_numbers(points, axes, dimensions)
+    records = np.empty(array.shape, np.float32)
+    require_finite(array, take_in(array, records))
+    return records
+
+
+def require_finite(array: NDArray[np.float64], bad: int) -> None:
+    """Raise a ValueError that names row `bad`, if it is one."""
+    if bad >= 0:
+        raise ValueError(f"points must be finite numbers, got {array[bad].tolist()} in row {bad}")
+
+
+def as_numbers(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.float64]:
+    """`as_records` before it is looked whether the numbers are finite: an array that lies in one piece."""
+    if (
+        type(points) is np.ndarray
+        and points.ndim == axes == 2
+        and points.dtype == np.float64
+        and points.shape[1] == dimensions
+        and points.flags.carray
+    ):
+        return points
     try:
         array = np.asarray(points)
     except ValueError as error:
         raise ValueError(f"points must be rows of equal length, got {points!r:.200}") from error
     if axes == 2 and array.size == 0:
-        return np.zeros((0, dimensions), np.float32)
+        return np.zeros((0, dimensions))
     shape = "(dimensions,)" if axes == 1 else "(n, dimensions)"
     if array.ndim != axes or array.shape[-1] != dimensions:
         raise ValueError(
@@ -37,9 +59,5 @@ def as_records(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.floa
         array = np.array([min(max(x, -LARGEST), LARGEST) if x == x else x for x in array.flat]).reshape(
             array.shape
         )
-    array = np.ascontiguousarray(array, np.float64).reshape(-1, dimensions)
-    records = np.empty(array.shape, np.float32)
-    bad = take_in(array, records)
-    if bad >= 0:
-        raise ValueError(f"points must be finite numbers, got {array[bad].tolist()} in row {bad}")
-    return records
+    # Compiled code would be made anew for arrays that can't be written to.
+    return np.require(array, np.float64, ["C", "A", "W"]).reshape(-1, dimensions)

@@ -141,12 +141,11 @@ def take_in(given: Array, records: Array) -> int:
 
 
 @compiled
-def ask(scratch: Scratch, rows: Array, first: int, count: int) -> None:
-    """Copy rows, from `first` on, to `query`."""
-    dimensions = rows.shape[1]
+def ask(scratch: Scratch, stream: Array, step: int, dimensions: int, count: int) -> None:
+    """Copy the first points of a stream to `query`."""
     for k in range(count):
         for d in range(dimensions):
-            x = rows[at(first + k), at(d)]
+            x = stream[at(k * step + d)]
             scratch.query[at(2 * k * dimensions + d)] = x
             scratch.query[at((2 * k + 1) * dimensions + d)] = -x
 
@@ -176,31 +175,46 @@ def score_stretch(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: 
 
 
 @compiled
-def through(arrays: Arrays, scratch: Scratch, rows: Array, rate: float, scoring: bool, scores: Array) -> None:
-    """Score if asked, then learn, each row in turn: float32, (n, D). Adds its sum over the trees to `scores`."""
-    count = rows.shape[0]
+def through(
+    arrays: Arrays, scratch: Scratch, stream: Array, step: int, rate: float, scoring: bool, scores: Array
+) -> None:
+    """Score if asked, then learn, each point in turn. Adds its sum over the trees to `scores`.
+
+    Point k is the D numbers from `stream[k * step]` on (float32): with shingles, points share most of them.
+    """
+    dimensions = arrays.points.shape[1]
+    count = (stream.shape[0] - dimensions) // step + 1 if stream.shape[0] >= dimensions else 0
     longest = min(STRETCH, arrays.points.shape[0] - arrays.seeds.shape[0] * arrays.slot_key.shape[1])
     for first in range(0, count, longest):
         size = min(longest, count - first)
         if arrays.counts[USED] + size > arrays.points.shape[0]:
             keep_living_rows(arrays, scratch)
-        ask(scratch, rows, first, size)
-        stretch(arrays, scratch, rows[first : first + size], rate, scoring, scores[first : first + size])
+        here = stream[first * step :]
+        ask(scratch, here, step, dimensions, size)
+        stretch(arrays, scratch, here, step, size, rate, scoring, scores[first : first + size])
 
 
 @compiled
-def stretch(arrays: Arrays, scratch: Scratch, rows: Array, rate: float, scoring: bool, scores: Array) -> None:
-    """`through` for rows that are also in `query`, and for which there is room behind the rows in use."""
+def stretch(
+    arrays: Arrays,
+    scratch: Scratch,
+    stream: Array,
+    step: int,
+    count: int,
+    rate: float,
+    scoring: bool,
+    scores: Array,
+) -> None:
+    """`through` for points that are also in `query`, and for which there is room behind the rows in use."""
     samples = arrays.slot_key.shape[1]
-    count = rows.shape[0]
     first = whole(arrays.counts[USED])
     number = whole(arrays.counts[LEARNED])
     # They stay only if a tree takes them.
     taken = first
     for k in range(count):
         arrays.point_number[at(first + k)] = number + k
-        for d in range(rows.shape[1]):
-            arrays.points[at(first + k), at(d)] = rows[at(k), at(d)]
+        for d in range(arrays.points.shape[1]):
+            arrays.points[at(first + k), at(d)] = stream[at(k * step + d)]
     alone = scoring and count == 1
     if alone and number >= samples:
         scores[0] += score_one(arrays, scratch)
@@ -221,16 +235,16 @@ def stretch(arrays: Arrays, scratch: Scratch, rows: Array, rate: float, scoring:
 
 
 @compiled
-def attribution_of(arrays: Arrays, scratch: Scratch, rows: Array, shares: Array) -> None:
-    """Sum over the trees of the attribution of the first of the rows (2 D: too low, too high)."""
-    ask(scratch, rows, 0, 1)
+def attribution_of(arrays: Arrays, scratch: Scratch, point: Array, shares: Array) -> None:
+    """Sum over the trees of the attribution of a point (2 D: too low, too high)."""
+    ask(scratch, point, 0, arrays.points.shape[1], 1)
     add_attribution(arrays, scratch, 0, shares)
 
 
 @compiled
-def score_of(arrays: Arrays, scratch: Scratch, rows: Array) -> float:
-    """Sum over the trees of the score of the first of the rows."""
-    ask(scratch, rows, 0, 1)
+def score_of(arrays: Arrays, scratch: Scratch, point: Array) -> float:
+    """Sum over the trees of the score of a point."""
+    ask(scratch, point, 0, arrays.points.shape[1], 1)
     return score_one(arrays, scratch)
 
 

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def process_keyed(
-    stream: Any, function: Any, element: TypeInformation, result: TypeInformation, name: str, uid: str
+    stream: Any,
+    function: Any,
+    element: TypeInformation,
+    result: TypeInformation,
+    name: str,
+    uid: str,
+    key_groups: int | None = None,
 ) -> Any:
     """Key a stream of (key, element, rowtime) by its first field and process it.
 
@@ -28,6 +34,8 @@ def process_keyed(
         Of what it is given, and of what it gives.
     name, uid : str
         The operator's, for the page and for its state.
+    key_groups : int or None
+        Flink's, the most subtasks there can ever be; None: Flink's own choice.
     """
     from pyflink.datastream import DataStream
     from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
@@ -45,6 +53,8 @@ def process_keyed(
     types = Types.ROW_NAMED(["key", "element", "rowtime"], [Types.STRING(), element, Types.INSTANT()])
     out = result.get_java_type_info()
     processed = keyed.transform(name, out, operator(configuration, info, types.get_java_type_info(), out))
+    if key_groups:
+        processed = processed.setMaxParallelism(key_groups)
     return DataStream(processed).uid(uid)
 
 

@@ -1,6 +1,7 @@
 """The random cut forest of Kinesis Data Analytics for SQL, without Flink."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from udfs import forest_state
 from udfs.forest_attribution import Attribution
+from udfs.forest_call import Book, learn_records, written_down
 from udfs.forest_layout import LEARNED, USED, Arrays, Scratch, empty_arrays, scale, scratch
-from udfs.forest_records import as_records
+from udfs.forest_records import as_numbers, as_records, require_finite
 from udfs.forest_state import ForestState, Parameters, StateError
-from udfs.forest_stream import attribution_of, keep_living_rows, score_of, through
+from udfs.forest_stream import attribution_of, keep_living_rows, score_of
 
 __all__ = ["Attribution", "RandomCutForest", "StateError"]
 
@@ -94,32 +96,32 @@ class RandomCutForest:
 
     def score(self, point: ArrayLike) -> float:
         """Anomaly score of a record, as if it came next; changes nothing."""
-        row = self._shingles(self._stream(as_records(point, 1, self.parameters.dimensions)))
-        if not len(row) or self.learned < self.parameters.sub_sample_size:
+        row = self._shingle(point)
+        if row is None or self.learned < self.parameters.sub_sample_size:
             return 0.0
         return score_of(self.arrays, self._scratch, row) * scale(self.arrays)
 
     def update(self, point: ArrayLike) -> None:
         """Learn a record."""
-        self._learn(as_records(point, 1, self.parameters.dimensions), scoring=False)
+        self._learn(as_numbers(point, 1, self.parameters.dimensions), scoring=False)
 
     def update_many(self, points: ArrayLike) -> None:
         """Learn each record in turn, array (n, dimensions): `score_many` without the scores, to train ahead."""
-        self._learn(as_records(points, 2, self.parameters.dimensions), scoring=False)
+        self._learn(as_numbers(points, 2, self.parameters.dimensions), scoring=False)
 
     def score_many(self, points: ArrayLike) -> NDArray[np.float64]:
         """Score, then learn, each record in turn: array (n, dimensions) in, array (n,) out.
 
         The scores are exactly those of `score` and `update` one record at a time.
         """
-        return self._learn(as_records(points, 2, self.parameters.dimensions), scoring=True)
+        return self._learn(as_numbers(points, 2, self.parameters.dimensions), scoring=True)
 
     def attribution(self, point: ArrayLike) -> Attribution:
         """Which columns a record's score comes from; the positions of a column in a shingle are added up."""
-        row = self._shingles(self._stream(as_records(point, 1, self.parameters.dimensions)))
+        row = self._shingle(point)
         p = self.parameters
         shares = np.zeros((2, p.shingle_size, p.dimensions))
-        if len(row) and self.learned >= p.sub_sample_size:
+        if row is not None and self.learned >= p.sub_sample_size:
             attribution_of(self.arrays, self._scratch, row, shares.reshape(-1))
         low, high = shares.sum(axis=1) * scale(self.arrays)
         return Attribution(high, low)
@@ -143,7 +145,7 @@ class RandomCutForest:
         self, points: ArrayLike, with_directionality: bool = True, columns: Sequence[str] | None = None
     ) -> tuple[NDArray[np.float64], list[str]]:
         """`score_many` with the explanation of each record: (scores, explanations)."""
-        records = as_records(points, 2, self.parameters.dimensions)
+        records = as_records(points, 2, self.parameters.dimensions).astype(np.float64)
         explanations: list[str] = []
         scores = np.zeros(len(records))
         for k, record in enumerate(records):
@@ -194,34 +196,35 @@ class RandomCutForest:
 
     @property
     def _scratch(self) -> Scratch:
+        return self._book.scratch
+
+    @cached_property
+    def _book(self) -> Book:
         p = self.parameters
-        return scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size)
+        return written_down(
+            self.arrays, scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size)
+        )
 
-    def _stream(self, records: NDArray[np.float32]) -> NDArray[np.float32]:
-        """These records, behind as many before them as a shingle reaches back."""
-        return records if self.parameters.shingle_size == 1 else np.concatenate([self._recent, records])
+    def _shingle(self, point: ArrayLike) -> NDArray[np.float32] | None:
+        """A record behind as many before it as a shingle reaches back, oldest first; None if there are too few."""
+        record = as_records(point, 1, self.parameters.dimensions)
+        stream = np.concatenate([self._recent, record])
+        return stream.reshape(-1) if len(stream) == self.parameters.shingle_size else None
 
-    def _shingles(self, stream: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The full shingles in a stream, oldest record first: one row each."""
-        size = self.parameters.shingle_size
-        if size == 1:
-            return stream
-        if len(stream) == size:
-            # One record by itself: what is below takes longer than to score it.
-            return stream.reshape(1, -1)
-        if len(stream) < size:
-            return np.zeros((0, size * self.parameters.dimensions), np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(stream, size, axis=0)
-        return np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(len(windows), -1)
+    def _learn(self, given: NDArray[np.float64], *, scoring: bool) -> NDArray[np.float64]:
+        p = self.parameters
+        kept = len(self._recent)
+        stream = np.empty((kept + len(given), p.dimensions), np.float32)
+        if kept:
+            stream[:kept] = self._recent
+        scores = np.zeros(len(given) if scoring else 0)
+        book = self._book
+        bad = learn_records(book.numbers, given, stream, kept, 1.0 / p.time_decay, self._scale, scores)
+        require_finite(given, bad)
+        if p.shingle_size > 1:
+            self._recent = stream[1 - p.shingle_size :]
+        return scores
 
-    def _learn(self, records: NDArray[np.float32], *, scoring: bool) -> NDArray[np.float64]:
-        stream = self._stream(records)
-        rows = self._shingles(stream)
-        scores = np.zeros(len(records))
-        rate = 1.0 / self.parameters.time_decay
-        # Records before the first full shingle have no score.
-        late = len(records) - len(rows)
-        through(self.arrays, self._scratch, rows, rate, scoring, scores[late:])
-        if self.parameters.shingle_size > 1:
-            self._recent = stream[1 - self.parameters.shingle_size :]
-        return scores * scale(self.arrays)
+    @cached_property
+    def _scale(self) -> float:
+        return scale(self.arrays)

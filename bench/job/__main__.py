@@ -1,14 +1,14 @@
-"""`python -m bench.job`: our job against a Java job with AWS's forest; real worker processes, checkpoints on.
+"""`python -m bench.job [PART ...]`: our job against a Java job with AWS's forest; real workers, checkpoints on.
 
 Forms take turns within a round, so that a busy machine slows down all of them; what counts are ratios to the first.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +19,6 @@ from rich.table import Table
 
 from bench.job import forms, harness
 from bench.job.harness import Form, Measured
-from infra import flink
 from pipeline.catalog import JOBS
 
 #: One form: the relation and Flink's options for it.
@@ -36,14 +35,8 @@ SWIFT = {
     "execution__buffer_timeout__interval": "5 ms",
     "pipeline__auto_watermark_interval": "10 ms",
 }
-#: As `kda run` starts a job with micro-batches of 100 ms.
-BATCHES = {
-    option.replace(".", "__").replace("-", "_"): value
-    for option, value in flink.cluster("bench", micro_batch=timedelta(milliseconds=100)).items()
-    if ".bundle." in option
-}
-#: Managed Flink does not let an application change the bundle's time.
-MANAGED = SWIFT | {"python__fn_execution__bundle__time": "1000"}
+#: Managed Flink does not let an application change the bundles.
+MANAGED = SWIFT | {"python__fn_execution__bundle__time": "1000", "python__fn_execution__bundle__size": "1000"}
 
 
 def spread(values: Sequence[float]) -> str:
@@ -80,20 +73,37 @@ def compare(console: Console, title: str, measured: Mapping[str, list[Measured]]
     console.print(table)
 
 
+def shipped(console: Console, folder: Path) -> None:
+    """One forest with nothing set, against Java's: records a second, and what a row waits for at 200 a second."""
+    rivals: dict[str, Rival] = {
+        "Java, AWS's library": (forms.java(partial(forms.price_and_quantity, rows=150_000)), {}),
+        "ours, as shipped": (forms.ours(partial(forms.price_and_quantity, rows=400_000)), {}),
+    }
+    measured = rounds(rivals, folder, 50_000)
+    compare(console, "One forest, as shipped", measured)
+    java, ours = measured.values()
+    ratios = [its.rate / its_rival.rate for its, its_rival in zip(ours, java, strict=True)]
+    paced = forms.ours(partial(forms.paced_trades, rows=2_800, rate=200))
+    waited = harness.measure(paced, folder, 1_200).latency(0.99)
+    console.print(
+        f"as shipped: {median(ratios):.2f} x Java ({min(ratios):.2f}-{max(ratios):.2f}), p99 {waited} ms",
+        highlight=False,
+    )
+
+
 def throughput(console: Console, folder: Path) -> None:
     """One forest, parallelism 1."""
     source = partial(forms.price_and_quantity, rows=150_000)
-    rivals: dict[str, Rival] = {
-        "Java, AWS's library": (forms.java(source), {}),
-        "ours, a record at a time": (forms.ours(source), {}),
-        "ours, a record at a time, thread": (forms.ours(source), THREAD),
-    }
     # More, for as long a time.
     more = partial(forms.price_and_quantity, rows=400_000)
-    rivals["ours, micro-batch 20 ms, bundle 10 ms"] = (forms.ours(more, 20), SWIFT)
-    rivals["ours, micro-batch 100 ms"] = (forms.ours(more, 100), BATCHES)
-    # What each of two subtasks would do that shared one forest's trees: all rows, half the trees.
-    rivals["the same with half the trees"] = (forms.ours(more, 100, trees=50), BATCHES)
+    rivals: dict[str, Rival] = {
+        "Java, AWS's library": (forms.java(source), {}),
+        "ours, as shipped": (forms.ours(more), {}),
+        "ours, bundles as on Managed Flink": (forms.ours(more), MANAGED),
+        "ours, thread mode": (forms.ours(source), THREAD),
+        # What each of two subtasks would do that shared one forest's trees: all rows, half the trees.
+        "ours with half the trees": (forms.ours(more, trees=50), {}),
+    }
     compare(console, "One forest (100 trees, 256 samples)", rounds(rivals, folder, 50_000))
 
 
@@ -102,23 +112,23 @@ def tickers(console: Console, folder: Path) -> None:
     source = partial(forms.price_and_quantity, rows=150_000, keys=100)
     rivals: dict[str, Rival] = {
         "Java, AWS's library": (forms.java(source, keyed=True), TWO),
-        "ours, micro-batch 100 ms": (forms.ours(source, 100, keyed=True), TWO | BATCHES),
+        "ours": (forms.ours(source, keyed=True), TWO),
     }
     compare(console, "A forest for each of 100 tickers, parallelism 2", rounds(rivals, folder, 50_000, 2))
 
 
 def many_keys(console: Console, folder: Path) -> None:
     """Small forests: one, and ten thousand."""
-    ours = partial(forms.ours, micro_batch_ms=100, keyed=True, trees=30, samples=64)
+    ours = partial(forms.ours, keyed=True, trees=30, samples=64)
     java = partial(forms.java, keyed=True, trees=30, samples=64)
     rivals: dict[str, Rival] = {}
     # A number of keys that has no factor in common with the source's step, so that all of them come.
     for keys in (1, 10_007):
         source = partial(forms.price_and_quantity, rows=300_000, keys=keys)
         rivals[f"Java, {keys:,} keys"] = (java(source), {})
-        rivals[f"ours, {keys:,} keys"] = (ours(source), BATCHES)
+        rivals[f"ours, {keys:,} keys"] = (ours(source), {})
     measured = rounds(rivals, folder, 150_000, 1)
-    compare(console, "Small forests (30 trees, 64 samples), micro-batch 100 ms", measured)
+    compare(console, "Small forests (30 trees, 64 samples)", measured)
     table = Table("form", "checkpoint, s", "its state, MB", title="Their last checkpoint")
     for name, (run,) in measured.items():
         table.add_row(name, f"{run.checkpoint:.2f}", f"{run.state / 1e6:.1f}")
@@ -128,7 +138,7 @@ def many_keys(console: Console, folder: Path) -> None:
     )
     for keys, rows in ((1, 150_000), (10_007, 300_000)):
         source = partial(forms.price_and_quantity, rows=5_000_000, keys=keys)
-        restored = harness.restore(ours(source), folder, rows, **BATCHES)
+        restored = harness.restore(ours(source), folder, rows)
         table.add_row(
             f"{keys:,}", f"{restored.state / 1e6:.1f}", f"{restored.saved:.1f}", f"{restored.back:.1f}"
         )
@@ -140,12 +150,10 @@ def latency(console: Console, folder: Path) -> None:
     source = partial(forms.paced_trades, rows=2_800, rate=200)
     rivals: dict[str, Rival] = {
         "Java": (forms.java(source), SWIFT),
-        "a record at a time, as shipped": (forms.ours(source), {}),
+        "ours, as shipped": (forms.ours(source), {}),
         "the same with the decoder before it": (forms.ours(forms.as_records(source)), {}),
-        "micro-batch 20 ms, bundle 10 ms": (forms.ours(source, 20), SWIFT),
-        "a record at a time, bundle 1000 ms": (forms.ours(source), MANAGED),
-        "a record at a time, thread": (forms.ours(source), MANAGED | THREAD),
-        "micro-batch 20 ms, thread": (forms.ours(source, 20), MANAGED | THREAD),
+        "bundles as on Managed Flink": (forms.ours(source), MANAGED),
+        "the same in thread mode": (forms.ours(source), MANAGED | THREAD),
     }
     table = Table("form", "p50, ms", "p99, ms", title="Latency at 200 records/s")
     for name, (run,) in rounds(rivals, folder, 1_200, 1).items():
@@ -155,24 +163,18 @@ def latency(console: Console, folder: Path) -> None:
 
 def decoding(console: Console, folder: Path) -> None:
     """What the error stream costs, alone and in front of the forest."""
-    path, few = folder / "records.json", folder / "few.json"
+    path = folder / "records.json"
     forms.write_records(path, 900_000)
-    forms.write_records(few, 300_000)
     alone: dict[str, Rival] = {
         "Flink's format = json": (forms.json_format(path), {}),
         "our decoder": (forms.decoded(path), {}),
     }
     compare(console, "Decoding", rounds(alone, folder, 300_000, 2))
     scored: dict[str, Rival] = {
-        "format = json, ours, micro-batch 100 ms": (forms.ours(forms.json_format(path), 100), BATCHES),
-        "our decoder, ours, micro-batch 100 ms": (forms.ours(forms.decoded(path), 100), BATCHES),
+        "format = json, ours": (forms.ours(forms.json_format(path)), {}),
+        "our decoder, ours": (forms.ours(forms.decoded(path)), {}),
     }
     compare(console, "Decoding and one forest", rounds(scored, folder, 300_000, 2))
-    shipped: dict[str, Rival] = {
-        "format = json, ours, a record at a time": (forms.ours(forms.json_format(few)), {}),
-        "our decoder, ours, a record at a time": (forms.ours(forms.decoded(few)), {}),
-    }
-    compare(console, "The same as shipped", rounds(shipped, folder, 100_000, 1))
 
 
 def both_labs(console: Console, folder: Path) -> None:
@@ -198,13 +200,20 @@ def both_labs(console: Console, folder: Path) -> None:
     console.print(table)
 
 
-def main() -> None:
+#: What can be asked for by name; `shipped` last, as its line is what is looked at.
+PARTS = (throughput, tickers, many_keys, latency, decoding, both_labs, shipped)
+
+
+def main(names: Sequence[str]) -> None:
+    known = {part.__name__: part for part in PARTS}
+    if unknown := set(names) - set(known):
+        sys.exit(f"bench.job: parts are {', '.join(known)}, got {', '.join(sorted(unknown))}")
     console = Console(width=120)
     with tempfile.TemporaryDirectory() as folder:
         harness.prepare(Path(folder))
-        for part in (throughput, tickers, many_keys, latency, decoding, both_labs):
-            part(console, Path(folder))
+        for name in names or known:
+            known[name](console, Path(folder))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -133,16 +132,13 @@ def _records(table_env: StreamTableEnvironment, path: Path, columns: str, format
     """)
 
 
-def ours(
-    source: Form, micro_batch_ms: int = 0, keyed: bool = False, trees: int = 100, samples: int = 256
-) -> Form:
+def ours(source: Form, keyed: bool = False, trees: int = 100, samples: int = 256) -> Form:
     """Our forest."""
     options = ForestOptions(
         COLUMNS,
         number_of_trees=trees,
         sub_sample_size=samples,
         partition_by="ticker_symbol" if keyed else None,
-        micro_batch=timedelta(milliseconds=micro_batch_ms),
     )
     return lambda table_env: random_cut_forest(table_env, source(table_env), options)[0]
 

@@ -1,11 +1,11 @@
 // The flow as a picture: boxes from sources to destinations, and an arrow for each thing that leads to another.
 
-import { count, h, say, show } from "./dom.js";
+import { count, h, say, show, svg } from "./dom.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const TRACK = 6;
 
-export function drawFlow(element, chosen, flow, open) {
+// `work`: of each relation how busy its step is, where that is known.
+export function drawFlow(element, chosen, flow, open, work = new Map()) {
   const { application, relation } = chosen;
   const errors = { id: application.errors, label: application.errors, relation: application.errors, note: "what could not be used" };
   const nodes = application.flow.stages.flat();
@@ -19,6 +19,16 @@ export function drawFlow(element, chosen, flow, open) {
     rate.closest(".node").classList.toggle("bad", Boolean(bad));
     rate.classList.toggle("idle", !found || found.rate === 0);
     say(rate, found ? `${found.sampled ? "≈ " : ""}${found.rate.toFixed(1)}/s · ${count(found.total)} ${found.total === 1 ? "row" : "rows"}` : "no rows");
+  }
+  for (const meter of element.querySelectorAll(".meter")) {
+    const step = work.get(meter.dataset.of);
+    meter.hidden = !step;
+    if (!step) continue;
+    const [busy, waits] = [step.busy, step.back_pressured || 0].map((share) => Math.round(share * 100));
+    meter.firstChild.style.width = `${busy}%`;
+    meter.lastChild.style.width = `${Math.min(waits, 100 - busy)}%`;
+    meter.title = `busy ${busy} %${waits ? `, held up by what follows ${waits} %` : ""}`;
+    meter.setAttribute("aria-label", meter.title);
   }
   if (!fresh) return;
   element.arrows = arrows(nodes.map((node) => node.id), application.flow.edges);
@@ -35,13 +45,14 @@ function box(node, relation, open) {
   const note = node.note ? h("small", {}, node.note) : null;
   if (!node.relation) return h("div", { class: "node", dataset: { node: node.id } }, name, note);
   const rate = h("span", { class: "rate idle", dataset: { relation: node.relation } }, "no rows");
+  const meter = h("span", { class: "meter", role: "img", hidden: true, dataset: { of: node.relation } }, h("i", {}), h("i", {}));
   return h("button", {
     class: "node", type: "button", dataset: { node: node.id }, "aria-pressed": String(node.relation === relation),
     onclick: () => {
       open(node.relation);
       requestAnimationFrame(() => document.querySelector(`#flow [data-relation="${CSS.escape(node.relation)}"]`)?.closest("button")?.focus());
     },
-  }, name, note, rate);
+  }, name, note, rate, meter);
 }
 
 // An arrow to the next box goes straight (track -1); others go along the left edge, those of one box on one track of their own.
@@ -80,10 +91,4 @@ function drawArrows(element) {
     return [svg("path", { class: "line", d: `M${a.left},${begin} H${x + 5} Q${x},${begin} ${x},${begin + 5} V${end - 5} Q${x},${end} ${x + 5},${end} H${b.left - 4}` }),
       svg("path", { class: "head", d: `M${b.left - 6},${end - 3.5} v7 l5.5,-3.5 z` })];
   }));
-}
-
-function svg(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
 }

@@ -1,7 +1,8 @@
 // The job: its state, its figures, and what it can be asked to do.
 
-import { ask } from "./api.js";
-import { count, h, say, show } from "./dom.js";
+import { of, post } from "./api.js";
+import { confirmed } from "./dialogs.js";
+import { count, h, icon, say, show } from "./dom.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -11,11 +12,16 @@ const WORDS = {
   killed: "Killed", lost: "Killed", finished: "Finished", canceled: "Cancelled", cancelling: "Stopping …",
 };
 
-export function drawJob(application, job, said) {
+const BUSY = ["starting", "stopping", "unknown"];
+
+export const isUp = (job) => Boolean(job.url) || job.state === "running";
+
+export function drawJob(page, job, said) {
+  const { application } = page;
   const words = WORDS[job.state] || job.state;
   if ($("job-state").textContent !== words) said(`${application.label}: ${words}`);
   say($("job-state"), words).dataset.state = job.state;
-  const up = Boolean(job.url) || job.state === "running";
+  const up = isUp(job);
   // Of a managed application some are known only, and some minutes later.
   const facts = (up ? [
     ["checkpoint", "checkpoint", job.checkpoint_age === null ? "none yet" : `${Math.round(job.checkpoint_age)} s ago`],
@@ -26,8 +32,9 @@ export function drawJob(application, job, said) {
     ["late", "late records", count(job.late)],
   ] : []).filter(([fact]) => job.measured.includes(fact)).map(([, name, value]) => [name, value]);
   show($("job-facts"), facts, () => facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
-  const busy = ["starting", "stopping", "unknown"].includes(job.state);
-  show($("job-actions"), [application.name, up, busy, job.resumable, job.url], () => actions(application, job, up, busy, said));
+  const busy = BUSY.includes(job.state);
+  const saved = page.draft.document?.saved !== null || !page.draft.editable;
+  show($("job-actions"), [application.name, up, busy, job.resumable, job.url, saved, job.left_behind], () => actions(application, job, up, busy || !saved, said));
   const trouble = [job.trouble, job.reason].filter(Boolean).join("\n");
   if (!$("job-trouble").asked || trouble) report(trouble, false);
 }
@@ -38,18 +45,29 @@ function report(text, asked) {
   say($("job-trouble"), text);
 }
 
+const IMAGES = { stop: "stop", start: "play", resume: "play" };
+
 function actions(application, job, up, busy, said) {
-  const act = (what, label, first) => h("button", {
+  const act = (what, label, first, body) => h("button", {
     type: "button", class: first ? "first" : null, disabled: busy,
-    onclick: async (event) => {
-      for (const button of $("job-actions").querySelectorAll("button")) button.disabled = true;
-      const trouble = await ask(`/api/applications/${application.name}/job/${what}`);
-      report(trouble, true);
-      if (trouble) for (const button of $("job-actions").querySelectorAll("button")) button.disabled = false;
+    onclick: async () => {
+      if (body && !(await leaves(job.left_behind))) return;
+      const every = $("job-actions").querySelectorAll("button");
+      for (const button of every) button.disabled = true;
+      const { ok, body: found } = await post(of(application.name, `/job/${what}`), body);
+      report(ok ? "" : found.error, true);
+      if (!ok) for (const button of every) button.disabled = false;
       else said(`${application.label}: ${label} asked`);
     },
-  }, label);
+  }, icon(IMAGES[what]), label);
   const page = job.url ? h("a", { class: "button", href: job.url, target: "_blank", rel: "noreferrer" }, "Flink’s page ↗") : null;
-  if (up || job.state === "starting") return [act("stop", "Stop with savepoint", false), page].filter(Boolean);
-  return job.resumable ? [act("resume", "Resume", true), act("start", "Start afresh", false)] : [act("start", "Start", true)];
+  if (up || job.state === "starting") return [page, act("stop", "Stop with savepoint", false)].filter(Boolean);
+  if (job.left_behind?.length) return [act("start", "Start afresh", false), act("resume", "Resume without it", true, { leave_state: true })];
+  return job.resumable ? [act("start", "Start afresh", false), act("resume", "Resume", true)] : [act("start", "Start", true)];
 }
+
+// What of the saved state would be left behind, and whether that is meant.
+export const leaves = (names) => confirmed("Leave saved state behind?", [
+  "The saved state of these steps fits nothing in the new version: they would be forgotten, and what follows them begins anew.",
+  h("ul", { class: "lines" }, ...names.map((name) => h("li", {}, h("span", { class: "mono" }, name), h("span", { class: "badge warm" }, "left behind")))),
+], "Leave it and run");

@@ -1,37 +1,47 @@
-// Senders: records at a rate, each with its own start and stop.
+// Senders: records at a rate, each with its own start and stop. An application's own, and those of a stream.
 
-import { ask } from "./api.js";
-import { count, h, say, show } from "./dom.js";
+import { of, post } from "./api.js";
+import { count, h, icon, say, show } from "./dom.js";
 
-const $ = (id) => document.getElementById(id);
+const words = (s) => {
+  const failed = s.failed ? `, ${count(s.failed)} failed` : "";
+  return s.trouble || (s.sent ? `${s.per_second.toFixed(1)}/s · ${count(s.sent)} sent${failed}` : s.running ? "starting …" : "not started");
+};
 
-export function drawSenders(application, senders, said) {
-  show($("senders"), [application.name, senders.map((s) => s.id)], () => senders.length ? senders.map((s) => row(application, s, said)) : h("li", { class: "empty" }, "The application describes no senders."));
-  for (const sender of senders) {
-    const item = $("senders").querySelector(`[data-sender="${sender.id}"]`);
-    const button = item.querySelector("button");
-    say(button, sender.running ? "Stop" : "Start");
-    button.setAttribute("aria-label", `${sender.running ? "Stop" : "Start"} ${sender.label}`);
-    button.dataset.running = sender.running ? "yes" : "";
-    const facts = item.querySelector("small");
-    facts.classList.toggle("bad", Boolean(sender.trouble));
-    const failed = sender.failed ? `, ${count(sender.failed)} failed` : "";
-    say(facts, sender.trouble || (sender.sent ? `${sender.per_second.toFixed(1)}/s · ${count(sender.sent)} sent${failed}` : sender.running ? "starting …" : "not started"));
-  }
-}
-
-function row(application, sender, said) {
-  const id = `rate-${application.name}-${sender.id}`;
-  const input = sender.fixed ? null : h("input", { id, type: "number", min: 0.1, max: 2000, step: "any", value: sender.rate, onchange: () => button.dataset.running && go("start") });
-  const go = async (what) => {
-    const trouble = await ask(`/api/applications/${application.name}/senders/${sender.id}/${what}`, input && what === "start" ? { rate: Number(input.value) } : null);
-    $("sender-trouble").hidden = !trouble;
-    say($("sender-trouble"), trouble);
-    if (!trouble) said(`${sender.label}: ${what === "start" ? "started" : "stopped"}`);
+export function makeSenders(context, { none = "The application describes no senders.", act: acts } = {}) {
+  const list = h("ul", { class: "senders" }), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
+  const ask = acts || ((sender, what, body) => post(of(context.application.name, `/senders/${encodeURIComponent(sender.id)}/${what}`), body));
+  const act = async (sender, what, body) => {
+    const { ok, body: found } = await ask(sender, what, body);
+    trouble.hidden = ok;
+    say(trouble, ok ? "" : found.error);
+    if (ok) context.said(`${sender.label}: ${what === "start" ? "started" : "stopped"}`);
   };
-  const button = h("button", { type: "button", onclick: () => go(button.dataset.running ? "stop" : "start") }, "Start");
-  return h("li", { dataset: { sender: sender.id } },
-    h("div", {}, h("span", {}, sender.label), h("small", {}, "not started")),
-    input ? h("label", { for: id }, input, " /s") : h("span", { class: "muted" }, "paced"),
-    button);
+  const row = (sender, number) => {
+    const rate = sender.fixed ? null : h("input", {
+      id: `rate-${acts ? "stream" : "own"}-${number}`, type: "number", min: 0.1, max: 2000, step: "any", value: sender.rate,
+      onchange: () => go.dataset.running && act(sender, "start", { rate: Number(rate.value) }),
+    });
+    const go = h("button", { type: "button", class: "small", onclick: () => (go.dataset.running ? act(sender, "stop") : act(sender, "start", rate ? { rate: Number(rate.value) } : undefined)) });
+    return h("li", { dataset: { sender: sender.id } },
+      h("div", {}, h("span", {}, sender.label), h("small", {}, "not started")),
+      rate ? h("label", { for: rate.id }, rate, " /s") : h("span", { class: "muted" }, "paced"),
+      go);
+  };
+  return {
+    element: h("div", {}, list, trouble),
+    draw(senders) {
+      show(list, senders.map((s) => [s.id, s.label, s.fixed]), () => senders.length ? senders.map(row) : h("li", { class: "empty" }, none));
+      senders.forEach((sender, number) => {
+        const item = list.children[number], go = item.querySelector("button"), facts = item.querySelector("small");
+        if (go.dataset.running !== (sender.running ? "yes" : "")) {
+          go.dataset.running = sender.running ? "yes" : "";
+          go.replaceChildren(icon(sender.running ? "stop" : "play"), sender.running ? "Stop" : "Start");
+          go.setAttribute("aria-label", `${sender.running ? "Stop" : "Start"} ${sender.label}`);
+        }
+        facts.classList.toggle("bad", Boolean(sender.trouble));
+        say(facts, words(sender));
+      });
+    },
+  };
 }

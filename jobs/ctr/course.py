@@ -36,7 +36,8 @@ class Score:
     start: datetime
     ctr: float
     score: float
-    usual_ctr: float | None
+    expected_ctr: float
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Course:
     scores : dict
         By start of the window.
     anomalies : set of datetime
-        Windows in DESTINATION_SQL_STREAM.
+        Windows in DESTINATION_SQL_STREAM: the detector's alerts.
     notifications : list
     counts : Counts
         Of the generator.
@@ -84,6 +85,11 @@ class Course:
         return [n for n in self.notifications if self.number(n.window_start) in windows]
 
     @property
+    def by_score(self) -> list[int]:
+        """Numbers of the windows that KDA's rule would tell of."""
+        return sorted(self.number(s.start) for s in self.scores.values() if s.score > s.threshold)
+
+    @property
     def complete(self) -> bool:
         """Whether every window is scored and every anomaly told."""
         told = {n.window_start for n in self.notifications}
@@ -96,7 +102,8 @@ class Course:
         early = [n for n in self.notifications if burst is None or n.sent < burst]
         return {
             "no message before the burst": not early and not self.notified(range(BURST.start)),
-            "a message for one of its first two windows": bool(self.notified(BURST[:2])),
+            "one message for the burst, by its second window": len(self.notified(BURST)) == 1
+            and bool(self.notified(BURST[:2])),
             "none for any window after it": not self.notified(range(BURST.stop, 10**9)),
         }
 
@@ -177,7 +184,9 @@ def _read_tap(tap: StreamReader, course: Course) -> None:
         row = json.loads(tapped["data"])
         if tapped["relation"] == "scores":
             start = _time(row["window_start"])
-            course.scores[start] = Score(start, row["ctr"], row["anomaly_score"], row["usual_ctr"])
+            course.scores[start] = Score(
+                start, row["ctr"], row["anomaly_score"], row["expected_ctr"], row["threshold"]
+            )
         elif tapped["relation"] == "destination_sql_stream":
             course.anomalies.add(_time(row["WINDOW_START"]))
 

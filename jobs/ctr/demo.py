@@ -55,7 +55,8 @@ def told(
         figures={
             "records": f"{course.counts.sent:,} sent, {course.counts.failed:,} failed",
             "windows scored": f"{len(course.scores):,}",
-            "anomalies": f"{len(course.anomalies):,}",
+            "alerts": f"{len(course.anomalies):,}",
+            "windows above the threshold, KDA's rule": f"{len(course.by_score):,}",
             "messages": f"{len(course.notifications):,}",
         },
         expectations=course.expectations,
@@ -67,7 +68,7 @@ def told(
 
 def _picture(course: Course, job: DemoJob) -> Group:
     sent = Text(f"{course.counts.sent:,} records sent, {course.counts.failed:,} failed")
-    table = Table("window (UTC)", "CTR %", "usual", "score", "", box=None)
+    table = Table("window (UTC)", "CTR %", "expected", "score", "", box=None)
     for start in sorted(course.scores)[-14:]:
         table.add_row(*_row(course, course.scores[start]))
     messages = [Panel(n.message, title=n.subject) for n in course.notifications[-1:]]
@@ -77,12 +78,11 @@ def _picture(course: Course, job: DemoJob) -> Group:
 def _row(course: Course, found: Score) -> tuple[str | Text, ...]:
     number = course.number(found.start)
     color = "red" if found.start in course.anomalies else "green" if found.score else "dim"
-    usual = "" if found.usual_ctr is None else f"{found.usual_ctr:.0f}"
     bar = "█" * round(found.score * 8) if found.score else "learning"
     return (
         f"{found.start:%H:%M:%S}{' burst' if number in BURST else ''}",
         f"{found.ctr:.0f}",
-        usual,
+        f"{found.expected_ctr:.0f}",
         Text(f"{found.score:.2f}", style=color),
         Text(bar, style=color),
     )
@@ -103,7 +103,8 @@ def _summary(out: Console, course: Course, people: list[str]) -> None:
     table = Table("lab 1: click-through rate", "", title=f"time × {SPEED:g}", title_justify="left")
     table.add_row("records", f"{course.counts.sent:,} sent, {course.counts.failed:,} failed")
     table.add_row("windows", f"{len(course.scores)} of {WINDOW.total_seconds():g} s scored")
-    table.add_row("anomalies", f"{len(course.anomalies)}, messages {len(course.notifications)}")
+    table.add_row("alerts", f"{len(course.anomalies)}, messages {len(course.notifications)}")
+    table.add_row("by KDA's rule", f"{len(course.by_score)} windows above the threshold")
     for expectation, held in course.expectations.items():
         table.add_row(expectation, Text("yes" if held else "NO", style="green" if held else "red"))
     out.print(table)

@@ -1,6 +1,5 @@
--- Scored click-through rates with the usual one in percent, the mean of the ordinary among as many newest windows as the
--- forest samples, and one: one row a window and forest key, when the window closes. usual_ctr is NULL where none of them
--- was ordinary; threshold is the score that is no longer.
+-- Scored click-through rates with what was expected, in percent: one row a window and forest key, when the window closes.
+-- threshold is the score that is no longer ordinary by KDA's rule; alert is the detector's word.
 SELECT
   window_start,
   window_end,
@@ -9,12 +8,9 @@ SELECT
   clickcount,
   impressioncount,
   ctr,
+  expected_ctr,
   anomaly_score,
   :anomalies.threshold AS threshold,
-  AVG(CASE WHEN anomaly_score <= :anomalies.threshold THEN ctr END) OVER (
-    PARTITION BY forest_key
-    ORDER BY rowtime
-    ROWS BETWEEN :random_cut_forest.sub_sample_size PRECEDING AND CURRENT ROW
-  ) AS usual_ctr,
+  alert,
   rowtime
-FROM scored_ctr
+FROM detections

@@ -40,7 +40,8 @@ def folder(tmp_path: Path) -> Path:
 def test_alerts_by_setting_with_labels(folder: Path) -> None:
     recording = ["--recording", str(folder / "day.jsonl"), "--labels", str(folder / "labels.csv")]
     # A process of its own: its JVM has its files in a folder that goes with the command.
-    command = ["backtest", str(folder / "app"), *recording, "--try", "side=below", "--try", "again=2"]
+    command = ["backtest", str(folder / "app"), *recording, "--try", "side=below", "--suggest"]
+    command += ["--chart", str(folder / "chart.html")]
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", *command],
         capture_output=True,
@@ -53,7 +54,10 @@ def test_alerts_by_setting_with_labels(folder: Path) -> None:
     by_setting = {row[1]: row[2:-1] for row in rows}
     assert by_setting["as it is"] == ["100", "1", "10.00", "100 %", "100 %", "60 s"]
     assert by_setting["side=below"][:2] == ["100", "0"]
-    assert by_setting["again=2"][:2] == ["100", "1"]
+    (better,) = (name for name in by_setting if name.startswith("sub_sample_size=32 threshold="))
+    assert by_setting[better][-2:] == ["100 %", "60 s"]
+    assert "window 60 rows come every 60 s" in done.stdout
+    assert (folder / "chart.html").stat().st_size > 1_000_000, "its library is in it"
 
 
 @pytest.mark.parametrize(

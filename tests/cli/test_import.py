@@ -6,6 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cli.main import app
+from pipeline.application import read
 from tests.kda_sql.test_importing import SCHEMA, description
 
 SQL = """-- by the minute
@@ -40,6 +41,30 @@ def test_a_file_of_sql(tmp_path: Path) -> None:
         "MIGRATION.md",
     }
     assert "stream: ticks" in (tmp_path / "out" / "application.yaml").read_text()
+
+
+SCORED = """CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (price REAL, ANOMALY_SCORE DOUBLE);
+CREATE OR REPLACE PUMP "P" AS INSERT INTO "DESTINATION_SQL_STREAM"
+SELECT STREAM price, ANOMALY_SCORE FROM TABLE(RANDOM_CUT_FOREST(
+  CURSOR(SELECT STREAM price FROM "SOURCE_SQL_STREAM_001"), 100, 64, 100000, 1));
+"""
+
+
+def test_alerts_beside_the_scores_if_asked(tmp_path: Path) -> None:
+    sql, schema = written(tmp_path)
+    arguments = [sql, "--to", str(tmp_path / "out"), "--schema", schema, "--detector"]
+    code, said = kda(*arguments)
+    assert code == 1
+    assert "has no RANDOM_CUT_FOREST" in said
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "counts.sql").write_text(SCORED)
+    price = {"Name": "PRICE", "SqlType": "REAL", "Mapping": "$.price"}
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA | {"RecordColumns": [price]}))
+    code, said = kda(*arguments)
+    assert code == 0, said
+    (detector,) = read(tmp_path / "out").detectors
+    assert (detector.name, detector.columns, detector.sub_sample_size) == ("detections", ("PRICE",), 64)
+    assert "alerts" in read(tmp_path / "out").shown
 
 
 def test_what_is_not_translated_is_told_and_the_rest_runs(tmp_path: Path) -> None:

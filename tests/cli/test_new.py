@@ -48,6 +48,15 @@ def test_what_was_discovered_is_an_application(tmp_path: Path, sample: list[byte
     assert application.shown == ("orders", "by_minute")
 
 
+def test_alerts_in_place_of_scores_above_a_threshold(tmp_path: Path) -> None:
+    files = new.folder_of(discover(JSON), "mine", "orders", ("order_total",), detector=True)
+    assert set(files) == {"application.yaml"}
+    (tmp_path / "application.yaml").write_text(files["application.yaml"])
+    application = read(tmp_path)
+    assert application.shown == ("orders", "scores", "detections", "alerts")
+    assert [d.of for d in application.destinations] == ["alerts"]
+
+
 def test_a_folder_that_has_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "application.yaml").write_text("title: mine\n")

@@ -50,7 +50,7 @@ def test_the_command() -> None:
     shown = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["ctr"])
     assert shown.exit_code == 0
     # As `-p` takes it, with what `kda run` runs with, which may be another than the engine's default.
-    assert "\nanomalies.least_change=25\n    percent" in shown.output
+    assert "\ndetector.ignore_within_percent=25\n    nor" in shown.output
     assert "\nrandom_cut_forest.sub_sample_size=12\n    records" in shown.output
     notes = [line for line in shown.output.splitlines() if line.startswith("    ")]
     assert max(map(len, notes)) <= 80

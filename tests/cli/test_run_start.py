@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from cli import run
-from infra import flink
 from pipeline.catalog import find
-from pipeline.settings import settings
 from tests.waiting import until
 
 
@@ -98,21 +96,3 @@ def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_
             process.kill()
     assert (process.returncode, output, errors) == (130, "", "kda: ended before the job started\n")
     until(lambda: not jvm.exists())
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "bundle"), [("0", ("10", None)), ("20", ("10", "10000")), ("100", ("50", "10000"))]
-)
-def test_with_micro_batches_python_is_given_more_at_a_time(
-    milliseconds: str, bundle: tuple[str, str | None]
-) -> None:
-    trades = find("trades")
-    given = settings(trades, {"random_cut_forest": {"micro_batch": milliseconds}})
-    told = flink.cluster("trades", micro_batch=run._micro_batch(trades, given))
-    options = ("python.fn-execution.bundle.time", "python.fn-execution.bundle.size")
-    assert tuple(told.get(option) for option in options) == bundle
-
-
-def test_a_job_without_a_forest_has_no_micro_batches() -> None:
-    sessions = find("sessions")
-    assert not run._micro_batch(sessions, settings(sessions, {}))

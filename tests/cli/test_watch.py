@@ -52,7 +52,7 @@ def clicks(numbers: range) -> Feed:
         "forest_key": "",
         "site": "yourwebsiteurl.domain.com",
         "window_end": "2026-11-21T14:43:25",
-        "usual_ctr": None,
+        "expected_ctr": None,
     }
     for name in CTR.shown:
         for _ in numbers:
@@ -63,7 +63,7 @@ def clicks(numbers: range) -> Feed:
     return feed
 
 
-@pytest.mark.parametrize(("height", "rows"), [(None, 50), (80, 50), (48, 20), (40, 10), (24, 5), (12, 0)])
+@pytest.mark.parametrize(("height", "rows"), [(None, 60), (80, 48), (48, 12), (40, 12), (24, 4), (14, 0)])
 def test_all_relations_and_the_errors_fit_into_the_terminal(height: int | None, rows: int) -> None:
     feed = clicks(range(9))
     console = Console(width=80, record=True, file=io.StringIO())
@@ -85,7 +85,7 @@ def test_numbers_are_whole_and_empty_columns_left_out() -> None:
     text = console.export_text()
     assert "14:43:24.999  2.42805        80          409.524  yourwebsiteurl.domain.com" in text
     assert "forest_key" not in text
-    assert "usual_ctr" not in text
+    assert "expected_ctr" not in text
 
 
 def test_columns_keep_the_relations_order_and_what_is_wide_comes_last() -> None:

@@ -1,7 +1,6 @@
-"""The console's page in a real browser, over a running lab 1: one job, the whole story, then its end."""
+"""The workbench in a real browser: lab 1 from an empty account to its message, all of it on the page."""
 
 import http.server
-import json
 import os
 import re
 import signal
@@ -10,59 +9,41 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra import local, stacks
 from infra.clients import client
 from infra.paths import ROOT
 from pipeline.catalog import JOBS, read
+from tests.console.conftest import HOSTILE, Console, Page
 
 pytestmark = [pytest.mark.aws, pytest.mark.flink]
 
-SCREENSHOTS = ROOT / "build" / "screenshots"
-HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
-#: Far above what is needed on a quiet machine.
-PATIENCE = 240_000
-
-
-@dataclass
-class Console:
-    """A running `kda console`."""
-
-    url: str
-    endpoint: str
-    state: Path
-    process: subprocess.Popen[str]
-
-    def send(self, data: str) -> None:
-        client("kinesis", self.endpoint).put_record(StreamName="ctr-clickstream", Data=data, PartitionKey="x")
-
-    def job_pid(self) -> int:
-        running = self.state / "flink" / "running" / "ctr.json"
-        return int(json.loads(running.read_text())["pid"])
+LAB = Path(__file__).parents[1] / "kda_sql" / "cases" / "lab-click-through-rate.yaml"
+#: The lab's own program, with windows of a second: the forest has learnt after a dozen.
+SQL = yaml.safe_load(LAB.read_text())["sql"].replace("SECOND / 10 TO SECOND", "SECOND / 1 TO SECOND")
+FUNCTION = "CSEBeconAnomalyResponse"
 
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
     with local.running_local_aws(folder / "aws") as endpoint:
+        # The pre-lab stack: the function and its topic. The rest is done on the page.
         stacks.deploy(endpoint, read(JOBS / "ctr"))
+        environment = os.environ | {"KDA_STATE": str(folder), "COLUMNS": "140"}
         command = [sys.executable, "-m", "cli.main", "console", "--port", "0", "--endpoint", endpoint]
-        # Windows of a second: the forest has learnt after a dozen.
-        command += ["-p", "ctr.window.size=1"]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"KDA_STATE": str(folder)}
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
         assert process.stdout
         line = process.stdout.readline()
         url = re.search(r"http://\S+", line)
         assert url, line
         try:
-            yield Console(url[0], endpoint, folder, process)
+            yield Console(url[0], endpoint, folder, process, environment)
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -73,120 +54,173 @@ def console(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator
 
 
 @pytest.fixture
-def page(browser: Any, console: Console) -> Iterator[Any]:
+def page(browser: Any, console: Console) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(PATIENCE)
-    opened = context.new_page()
-    opened.complaints = []
-    opened.on(
-        "console", lambda message: opened.complaints.append(message.text) if message.type == "error" else None
-    )
-    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened = Page(context.new_page())
     opened.goto(console.url)
     yield opened
     context.close()
 
 
-def see(page: Any, selector: str, text: str, timeout: float = PATIENCE) -> None:
-    """Wait until an element shows a text."""
-    page.locator(selector).filter(has_text=text).first.wait_for(timeout=timeout)
+def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console, tmp_path: Path) -> None:
+    page.press("New application")
+    page.field("Name").fill("clicks")
+    page.keep("new-application")
+    page.press("Create")
 
+    # The source: a stream, records, a schema; a wrong type shows at once.
+    page.press("New stream")
+    page.field("Name").fill("clicks")
+    page.press("Create")
+    page.see("select[name=stream]", "clicks · Kinesis stream, 1 shard")
+    for template in ("impression", "click"):
+        page.press("Add a sender")
+        page.field("What").select_option(template)
+        page.field("Records a second").fill("20")
+        page.locator("dialog").get_by_role("button", name="Start", exact=True).click()
+        page.see(".senders li", template)
+    page.see(".senders small", re.compile(r"[1-9]\d* sent"))
+    page.press("Discover schema")
+    page.see(".sample td", "Impression")
+    page.keep("source")
+    page.field("Type of column 1").fill("INTEGER")
+    page.tab("Errors")
+    page.see(".sample .error", "browseraction")
+    page.field("Type of column 1").fill("VARCHAR(32)")
+    page.see(".sample", "No errors: every record becomes a row.")
 
-def press(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+    # SQL with a mistake: marked where it stands, and mended. A reload loses nothing that was typed.
+    page.step("SQL")
+    page.write(SQL.replace('"CLICKCOUNT" /', '"CLICKCONT" /'))
+    page.see(".problems li", "CLICKCONT")
+    page.see(".cm-lintRange-error", "CLICKCONT")
+    page.keep("sql-problem")
+    page.locator(".problems button").first.click()
+    assert page.editor().evaluate("e => e.getRootNode().activeElement === e"), "a problem leads to its place"
+    page.write(SQL)
+    page.reload()
+    page.see(".problems", "No problems")
+    assert "CLICKCONT" not in page.editor().inner_text()
+    page.see(".kept", "Draft kept")
 
+    # A second tab says so, and shows what is typed in the first.
+    other = Page(page.context.new_page())
+    other.goto(page.url)
+    page.see("#notices", "open in another tab too")
+    page.editor().press("Control+Home")
+    page.keyboard.insert_text("-- typed in one tab\n")
+    other.see(".cm-line", "-- typed in one tab")
+    other.close()
 
-def keep(page: Any, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-
-
-def test_lab_1_from_start_to_kill(page: Any, console: Console) -> None:
-    # Empty states say what they are.
-    see(page, "#job-state", "Stopped")
-    see(page, "#rows", "No rows: the job does not run.")
-    see(page, "#errors", "No errors.")
-    see(page, "#results", "Nothing has arrived yet.")
-    assert page.get_by_text("Nothing to draw yet.").count() == 2
-
-    press(page, "Start")
-    see(page, "#rows", "No rows yet: the job starts.")
-    see(page, "#job-state", "Running")
-    see(page, "#job-facts", "s ago")  # the first checkpoint: every part of the job runs
-    see(page, "#rows", "No row has come yet: start a sender")
+    page.press("Save and run")
+    page.see("#job-state", "Running")
+    page.tab_of("CTRSTREAM")
+    page.see(".grid td", "100")
+    page.see("#job-facts", "s ago")  # a checkpoint, which the killed job goes on from
 
     # What records hold is text, wherever it is shown.
-    console.send(json.dumps({"browseraction": "Other", "site": HOSTILE}))
-    console.send(f"no json {HOSTILE}")
-    see(page, "#rows td", HOSTILE, 60_000)
-    see(page, "#errors pre", HOSTILE, 60_000)
+    kinesis = client("kinesis", console.endpoint)
+    hostile = f'{{"browseraction": "Other", "site": "{HOSTILE}"}}'
+    for data in (hostile, f"no json {HOSTILE}"):
+        kinesis.put_record(StreamName="clicks", Data=data, PartitionKey="x")
+    page.tab_of("error_stream")
+    page.see(".grid td", HOSTILE)
+    page.tab_of("SOURCE_SQL_STREAM_001")
+    newest = page.locator(".grid td").first
+    before = newest.inner_text()
+    page.wait_for_function("before => document.querySelector('.grid td').textContent > before", arg=before)
+    assert page.locator(".grid tbody tr").count() <= 200
+    page.locator("input[type=search]").fill("other")
+    page.see(".grid td", HOSTILE)
+    page.keep("results")
     assert page.locator("#main img").count() == 0
-    assert page.title() == "Click-through rate – kda console"
+    assert page.title() == "clicks – kda console"
 
-    for sender in ("Impressions", "Clicks 1"):
-        row = page.locator("#senders li").filter(has_text=sender)
-        row.locator("input").fill("20")
-        press(page, f"Start {sender}")
-        see(page, "#senders li", "sent")
-    see(page, "#rows td", "Click", 60_000)
+    os.kill(console.job_pid("clicks"), signal.SIGKILL)
+    page.see("#job-state", "Killed")
+    page.see("#job-trouble", "The job's process was killed by signal 9.")
+    page.keep("killed")
 
-    # By keyboard: to the scores, whose newest rows then show.
-    node = page.get_by_role("button", name=re.compile("^scores"))
-    node.focus()
-    page.keyboard.press("Enter")
-    see(page, "#rows-title", "Newest rows of scores")
-    assert node.get_attribute("aria-pressed") == "true"
-    page.locator("#rows tbody tr").nth(13).wait_for()
+    # The function is connected; the new version goes on from the state of the old one.
+    page.step("Destinations")
+    page.press("Connect a destination")
+    page.field("In-application stream").select_option("DESTINATION_SQL_STREAM")
+    page.field("Name").fill(FUNCTION)
+    page.press("Test the connection")
+    page.see("dialog", "it is there and active")
+    page.keep("destination")
+    page.press("Connect")
+    page.step("SQL")
+    agree = page.locator("dialog").get_by_role("button", name="Leave it and run")
+    page.add_locator_handler(agree, lambda: agree.click())
+    page.press("Save and run")
+    page.see("#job-state", "Running")
+    page.see("#job-facts div", "restored1")
 
-    # The burst, and its anomaly within seconds of its window.
-    began = time.time()
-    for place in ("2", "3", "4"):
-        page.locator("#senders li").filter(has_text=f"Clicks {place}").locator("input").fill("20")
-        press(page, f"Start Clicks {place}")
-    see(page, "#results pre", "The click-through rate is anomalous", 60_000)
-    see(page, "#results h4", "Messages sent: ")
-    for place in ("2", "3", "4"):
-        press(page, f"Stop Clicks {place}")
-    assert time.time() - began < 20
-    page.locator("figure", has_text="Anomaly score").locator("summary").click()
-    see(page, "figure td", "anomaly", 60_000)
-    see(page, "[data-relation=destination_sql_stream]", "row", 60_000)
-    assert page.locator(".plot .scatterlayer .point").count() > 14
-    keep(page, "lab-1-light")
-    page.emulate_media(color_scheme="dark")
-    keep(page, "lab-1-dark")
-    page.set_viewport_size({"width": 390, "height": 844})
-    keep(page, "lab-1-phone")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing may be wider than a phone"
+    # The scores, and the burst.
+    page.step("Overview")
+    page.locator(".plot .scatterlayer .point").nth(15).wait_for(state="attached")
+    burst = page.locator(".senders li").filter(has_text="click").locator("input")
+    burst.fill("80")
+    burst.press("Enter")
+    began = time.monotonic()
+    page.see("#results pre", "The click-through rate is anomalous")
+    burst.fill("20")
+    burst.press("Enter")
+    assert time.monotonic() - began < 30
+    page.see("#results h4", "Messages sent: ")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            for step in ("Overview", "Source", "SQL", "Results", "Destinations", "Operations"):
+                page.step(step)
+                page.keep(f"{step.lower()}-{scheme}-{width}")
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, step
     page.set_viewport_size({"width": 1280, "height": 900})
-
-    press(page, "Stop with savepoint")
-    see(page, "#job-state", "Stopped")
-    press(page, "Resume")
-    see(page, "#job-state", "Running")
-    see(page, "#job-facts div", "restored1")
     assert page.complaints == []
 
-    os.kill(console.job_pid(), signal.SIGKILL)
-    see(page, "#job-state", "Killed", 60_000)
-    see(page, "#job-trouble", "The job's process was killed by signal 9.", 60_000)
-    keep(page, "killed")
+    # The same application on the command line.
+    watched = console.kda("watch", "clicks", "--seconds", "4", "--rows", "2")
+    assert re.search(r"rowtime +browseraction +site", watched)
+    assert "INVALID_JSON" in watched
+    report = tmp_path / "clicks.html"
+    console.kda("report", "clicks", "--to", str(report))
+    assert '"title": "Anomaly score' in report.read_text()
+    assert re.search(r"clicks +│ running", console.kda("status"))
+    recorded = tmp_path / "clicks.jsonl"
+    console.kda("record", "clicks", str(recorded))
+    assert "Impression" in recorded.read_text()
+
+    page.press("Stop with savepoint")
+    page.see("#job-state", "Stopped")
 
 
-def test_the_other_labs_have_their_pages(page: Any) -> None:
+def test_the_labs_are_examples_to_run_and_to_copy(page: Page) -> None:
     for name in ("Sessions", "Trades"):
         page.get_by_role("link", name=name).click()
-        see(page, "#title", name)
+        page.see("#title", name)
         # Their stacks are not deployed here: said, not blank.
-        see(page, "#lost", "The streams can't be read", 60_000)
+        page.see("#lost", "The streams can't be read")
         assert page.get_by_role("button", name="Start", exact=True).is_visible()
+    page.step("SQL")
+    page.see(".notice", "A copy of it can be edited.")
+    page.press("Duplicate to edit")
+    page.field("Name of the copy").fill("mine")
+    page.press("Duplicate")
+    page.see("#title", "mine")
+    page.see(".kept", "Draft kept")
+    page.step("Operations")
+    page.press("Delete")
+    page.locator("dialog").get_by_role("button", name="Delete").click()
+    page.locator("#applications").get_by_text("mine").wait_for(state="detached")
 
 
 @pytest.fixture
 def other_page() -> Iterator[str]:
     """A page of another program on this machine, so that no rule of the browser's own keeps it from the console."""
 
-    class Page(http.server.BaseHTTPRequestHandler):
+    class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
@@ -194,19 +228,19 @@ def other_page() -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
 
-def test_no_other_origins_page_can_start_a_sender(page: Any, console: Console, other_page: str) -> None:
+def test_no_other_origins_page_can_change_anything(page: Page, console: Console, other_page: str) -> None:
     page.goto(other_page)
     asked = """async (url) => {
         const results = [];
         for (const options of [{}, {method: "POST"}, {method: "POST", mode: "no-cors"}]) {
             try {
-                const path = options.method ? "api/applications/ctr/senders/clicks-4/start" : "api/applications";
+                const path = options.method ? "api/streams" : "api/applications";
                 const answer = await fetch(url + path, options);
                 results.push(answer.type + await answer.text());
             } catch (error) { results.push("refused"); }
@@ -214,22 +248,22 @@ def test_no_other_origins_page_can_start_a_sender(page: Any, console: Console, o
         return results;
     }"""
     assert page.evaluate(asked, console.url) == ["refused"] * 3
-    page.goto(console.url)
-    see(page, "#senders li", "Clicks 4")
-    item = page.locator("#senders li").filter(has_text="Clicks 4")
-    assert item.locator("button").inner_text() == "Start"
+    assert (
+        "kinesis-analytics-demo-stream"
+        not in client("kinesis", console.endpoint).list_streams()["StreamNames"]
+    )
 
 
-def test_a_lost_connection_shows(page: Any, console: Console) -> None:
-    see(page, "#link", "Live")
+def test_a_lost_connection_shows(page: Page, console: Console) -> None:
+    page.see("#link", "Live")
     console.process.send_signal(signal.SIGSTOP)
     try:
-        see(page, "#lost", "has not answered for some seconds", 60_000)
-        see(page, "#link", "Connection lost")
-        keep(page, "connection-lost")
+        page.see("#lost", "has not answered for some seconds")
+        page.see("#link", "Connection lost")
+        page.keep("connection-lost")
     finally:
         console.process.send_signal(signal.SIGCONT)
-    see(page, "#link", "Live", 60_000)
+    page.see("#link", "Live")
     console.process.send_signal(signal.SIGINT)
     console.process.wait(60)
-    see(page, "#lost", "The connection to the console is lost.", 60_000)
+    page.see("#lost", "The connection to the console is lost.")

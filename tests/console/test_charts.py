@@ -29,7 +29,7 @@ def score(second: int, ctr: float, anomaly_score: float) -> dict[str, Any]:
         "window_end": f"2024-01-31T12:00:{second:02}",
         "ctr": ctr,
         "anomaly_score": anomaly_score,
-        "usual_ctr": 100.0,
+        "expected_ctr": 100.0,
         "threshold": 2.5,
     }
 
@@ -46,7 +46,8 @@ def test_marked_rows_are_found_by_their_x_whatever_the_names_case() -> None:
     found = {"WINDOW_END": "2024-01-31T12:00:20", "CTRPERCENT": 400.0, "ANOMALY_SCORE": 3.1}
     gone = {"WINDOW_END": "2024-01-31T11:00:00", "CTRPERCENT": 300.0, "ANOMALY_SCORE": 3.3}
     # Out of order, as the tap may have them.
-    rows = {"scores": [score(20, 400.0, 3.1), score(10, 100.0, 0.7)], "destination_sql_stream": [gone, found]}
+    rows = {"scores": [score(20, 400.0, 3.1), score(10, 100.0, 0.7)]}
+    rows |= {"alerts": [gone, found], "anomalies": [gone, found]}
     rate, scores = drawn(CTR, rows)
     assert trace(rate, "ctr")["y"] == [100.0, 400.0]
     # Its own relation has no column of that name: the height is that of the drawn row.
@@ -61,7 +62,7 @@ def test_a_row_is_marked_or_ordinary_never_both() -> None:
         "temp_stream": [{"id": n, "price": 100.0, "quantity": 50, "anomaly_score": 0.8} for n in range(3)],
         "destination_sql_stream": [{"id": 2, "price": 100.0, "quantity": 50, "anomaly_score": 0.8}],
     }
-    (figure,) = drawn(TRADES, rows)
+    figure, _ = drawn(TRADES, rows)
     assert len(trace(figure, "ordinary")["x"]) == 2
     assert trace(figure, "anomaly")["x"] == [100.0]
     assert trace(figure, "anomaly")["text"] == ["id 2, anomaly_score 0.8"]

@@ -3,15 +3,24 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cli import report
+from cli.backtest_chart import chart
+from pipeline.backtest import Label
+from udfs.detector_function import DetectorOptions
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"
 ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {
     "ctr": {
         "scores": [
-            {"window_end": f"2024-01-31T12:00:{n:02}", "ctr": 100.0, "anomaly_score": 0.7, "usual_ctr": 100.0}
+            {
+                "window_end": f"2024-01-31T12:00:{n:02}",
+                "ctr": 100.0,
+                "anomaly_score": 0.7,
+                "expected_ctr": 100.0,
+            }
             for n in range(20)
         ],
         "error_stream": [{"error_name": "INVALID_JSON", "message": HOSTILE, "record": HOSTILE}],
@@ -51,3 +60,25 @@ def test_it_draws_its_charts_alone(lab: str, browser: Any, tmp_path: Path) -> No
     assert page.locator("img").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing may be wider than a phone"
     context.close()
+
+
+def test_a_backtest_shows_the_alerts_of_the_threshold_that_is_chosen(browser: Any, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(20, 1, 900)
+    values[700:] += 9
+    rows = [{"x": float(x), "site": "<b>"} for x in values]
+    options = DetectorOptions(("x",), partition_by="site", number_of_trees=20)
+    times, labels = [60.0 * k for k in range(900)], [Label(41_900, 42_600)]
+    path = tmp_path / "chart.html"
+    path.write_text(chart("Rates", rows, times, {"as it is": options}, labels))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector(".slider-rail-rect", state="attached")
+    said = page.inner_text("main")
+    assert "x of <b>, as it is" in said
+    assert "900 rows, 1 alerts by threshold 1.5." in said
+    shown = "document.querySelector('.plot').data.filter(t => t.visible === true && t.mode === 'markers')"
+    assert page.evaluate(f"{shown}.map(t => t.name)") == ["alert, threshold 1.5"]
+    rail = page.locator(".slider-rail-touch-rect").bounding_box()
+    page.mouse.click(rail["x"] + 2, rail["y"] + rail["height"] / 2)
+    page.wait_for_function(f"{shown}.map(t => t.name).join() === 'alert, threshold 1.2'")
+    page.close()

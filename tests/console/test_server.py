@@ -49,7 +49,12 @@ def test_the_applications(ask: Ask) -> None:
     )  # fmt: skip
     assert (found["origin"], found["form"]) == ("example", "flink")
     nodes = [node for stage in found["flow"]["stages"] for node in stage]
-    assert {"id": "scores", "label": "scores", "relation": "scores", "note": "random cut forest"} in nodes
+    assert {
+        "id": "scores",
+        "label": "scores",
+        "relation": "scores",
+        "note": "random cut forest and detector",
+    } in nodes
     assert ["scores", "anomalies"] in found["flow"]["edges"]
 
 

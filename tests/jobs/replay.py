@@ -123,7 +123,7 @@ REPLAYS = (
     ),
     Replay(
         "ctr",
-        (*_FOREST, "window.size=1", "anomalies.least_change=0"),
+        (*_FOREST, "window.size=1", "anomalies.by=score"),
         _action,
         lambda r: (r["WINDOW_START"][:19], round(r["CTRPERCENT"], 6), round(r["ANOMALY_SCORE"], 9)),
         _scored_rates,

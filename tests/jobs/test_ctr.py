@@ -191,44 +191,48 @@ def lab(size: float = 10, site: str = SITE) -> Records:
     ]
 
 
-def test_the_burst_is_an_anomaly_and_nothing_else_is(mini_flink: Flink) -> None:
+def test_the_burst_is_told_once_and_kdas_rule_has_each_window(mini_flink: Flink) -> None:
     found = run(
-        mini_flink, MemorySource(lab(size=1)), ("scores", "destination_sql_stream"), {"window": {"size": "1"}}
+        mini_flink,
+        MemorySource(lab(size=1)),
+        ("scores", "anomalies", "alerts", "destination_sql_stream"),
+        {"window": {"size": "1"}},
     )
-    expected = RandomCutForest(1, 100, 12, 100_000).score_many([[row["ctr"]] for row in found["scores"]])
+    rates = [[row["ctr"]] for row in found["scores"]]
+    expected = RandomCutForest(1, 100, 12, 100_000).score_many(rates)
     assert [row["anomaly_score"] for row in found["scores"]] == pytest.approx(expected)
     assert [row["anomaly_score"] for row in found["scores"][:12]] == [0.0] * 12
-    anomalies = {number(row, 1): row for row in found["destination_sql_stream"]}
-    assert set(BURST) <= set(anomalies) <= {*BURST, 20}
-    first = anomalies[BURST[0]]
-    assert (first["CTRPERCENT"], first["USUAL_CTR"], first["SITE"]) == (400.0, 100.0, SITE)
-    assert 2 < first["ANOMALY_SCORE"] < 3.71
-    assert set(first) == {"CTRPERCENT", "ANOMALY_SCORE", "SITE", "WINDOW_START", "WINDOW_END", "USUAL_CTR"}
-    # A longer burst becomes no usual rate.
-    assert anomalies[BURST[1]]["USUAL_CTR"] == 100.0
+    assert [number(row, 1) for row in found["anomalies"]] == list(BURST)
+    (told,) = found["destination_sql_stream"]
+    assert number(told, 1) == BURST[1]
+    assert (told["CTRPERCENT"], told["EXPECTED_CTR"], told["SITE"]) == (400.0, 100.0, SITE)
+    assert 2 < told["ANOMALY_SCORE"] < 3.71
+    assert set(told) == {"CTRPERCENT", "ANOMALY_SCORE", "SITE", "WINDOW_START", "WINDOW_END", "EXPECTED_CTR"}
+    # The detector's row has the forest's score as well as its own.
+    (alert,) = found["alerts"]
+    assert (alert["direction"], alert["anomaly_score"]) == ("HIGH", told["ANOMALY_SCORE"])
+    assert alert["detector_score"] > alert["anomaly_threshold"]
 
 
 def test_one_record_on_the_wrong_side_of_a_window_is_an_anomaly_only_by_kdas_rule(mini_flink: Flink) -> None:
     # After nothing but 100 %, the forest has never seen another rate: any scores as high as can be.
     records = [r for n in range(20) for r in window(n, {15: 9, 16: 11}.get(n, 10), 10)] + window(20, 12, 10)
-    found = run(
-        mini_flink,
-        MemorySource(records),
-        ("scores", "destination_sql_stream"),
-        {"anomalies": {"least_change": "25", "threshold": "2.5"}},
-    )
+    wanted = ("scores", "anomalies", "destination_sql_stream")
+    found = run(mini_flink, MemorySource(records), wanted, {"anomalies": {"threshold": "2.5"}})
     assert {row["threshold"] for row in found["scores"]} == {2.5}, "the charts draw it"
     assert [number(row) for row in found["scores"] if row["anomaly_score"] > 2] == [15, 16, 20]
-    # The shipped properties ask for a change that one record can't make.
+    assert {number(row) for row in found["anomalies"]} >= {15}
     assert found["destination_sql_stream"] == []
+    by_score = run(mini_flink, MemorySource(records), wanted, {"anomalies": {"by": "score"}})
+    assert [number(row) for row in by_score["destination_sql_stream"]] == [15, 16, 20]
 
 
-def test_a_forest_for_each_site(mini_flink: Flink) -> None:
+def test_a_forest_and_a_detector_for_each_site(mini_flink: Flink) -> None:
     calm = [record for n in range(27) for record in window(n, 5, 10, "calm.example.com", 1)]
     records = sorted(lab(1, "burst.example.com") + calm, key=lambda record: record[0])
     groups = {"window": {"size": "1", "by_site": "true"}}
     found = run(mini_flink, MemorySource(records), ("scores", "destination_sql_stream"), groups)
-    assert {row["SITE"] for row in found["destination_sql_stream"]} == {"burst.example.com"}
+    assert [row["SITE"] for row in found["destination_sql_stream"]] == ["burst.example.com"]
     by_site = defaultdict(list)
     for row in found["scores"]:
         by_site[row["site"]].append(row["ctr"])

@@ -33,7 +33,10 @@ def test_the_defaults_are_the_labs() -> None:
         1,
     )
     assert forest.columns == ("ctr",)
-    assert (shipped.anomalies.threshold, shipped.anomalies.least_change) == (2, 25)
+    assert (shipped.anomalies.by, shipped.anomalies.threshold) == ("detector", 2)
+    watched = shipped.detector
+    assert (watched.columns, watched.partition_by, watched.sub_sample_size) == (("ctr",), "forest_key", 12)
+    assert watched.ignore_within_percent == (25,)
     assert shipped.sink.function == "CSEBeconAnomalyResponse"
 
 
@@ -51,7 +54,8 @@ def test_the_source_is_chosen_by_property() -> None:
         (["source.type=firehose"], "source.path is required with type firehose"),
         (["source.type=recording", "source.path=day.jsonl"], "source.path must look like"),
         (["window.size=0"], "window.size must be at least 0.1, got 0"),
-        (["anomalies.least_change=-1"], "anomalies.least_change must be greater than or equal to 0"),
+        (["anomalies.threshold=-1"], "anomalies.threshold must be greater than or equal to 0"),
+        (["anomalies.by=luck"], "anomalies.by must be 'detector' or 'score'"),
         (["window.slide=5"], "window.slide is no property of this application"),
     ],
 )

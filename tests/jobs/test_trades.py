@@ -49,12 +49,11 @@ def expected_scores(rows: list[tuple[float, bytes]]) -> dict[int, float]:
     return dict(zip((json.loads(data)["id"] for _, data in rows), scores(rows), strict=True))
 
 
-@pytest.mark.parametrize("micro_batch", [0, 100])
-def test_scores_every_trade_and_orders_the_anomalies(mini_flink: Flink, micro_batch: int) -> None:
+def test_scores_every_trade_and_orders_the_anomalies(mini_flink: Flink) -> None:
     # Two anomalies in one second, the smaller first; one on the next second's very first millisecond.
     outliers = [(4.1, trade(901, 300.0, 150)), (4.2, trade(902, 900.0, 900)), (5.0, trade(903, 600.0, 500))]
     rows = ordinary(300) + outliers
-    table_env = compose(mini_flink, rows, micro_batch=micro_batch)
+    table_env = compose(mini_flink, rows)
 
     scored = rows_of(table_env, "SELECT id, anomaly_score FROM temp_stream")
     assert [i for i, _ in scored] == [*range(300), 901, 902, 903]
@@ -65,21 +64,21 @@ def test_scores_every_trade_and_orders_the_anomalies(mini_flink: Flink, micro_ba
     assert ids[-3:] == [902, 901, 903]
 
 
-def test_a_forest_for_each_ticker(mini_flink: Flink) -> None:
+@pytest.mark.parametrize("buckets", [16, 512])
+def test_a_forest_for_each_ticker(mini_flink: Flink, buckets: int) -> None:
     rows = ordinary(300, ("A", "B", "C"))
-    table_env = compose(mini_flink, rows, partition_by="ticker_symbol", micro_batch=50)
+    table_env = compose(mini_flink, rows, partition_by="ticker_symbol", buckets=buckets)
     scored = dict(rows_of(table_env, "SELECT id, anomaly_score FROM temp_stream"))
     for first in range(3):
         assert {i: scored[i] for i in range(first, 300, 3)} == expected_scores(rows[first::3])
 
 
-@pytest.mark.parametrize("micro_batch", [0, 100])
-def test_an_idle_forest_is_forgotten_by_the_streams_time(mini_flink: Flink, micro_batch: int) -> None:
+def test_an_idle_forest_is_forgotten_by_the_streams_time(mini_flink: Flink) -> None:
     first = ordinary(100)
     # A minute and a second after the last of them by their arrival, at once by the clock.
     second = [(seconds + 0.99 + 61, data) for seconds, data in ordinary(100)]
     for idle_expiry, expected in (60, [first, second]), (70, [first + second]):
-        table_env = compose(mini_flink, first + second, idle_expiry=str(idle_expiry), micro_batch=micro_batch)
+        table_env = compose(mini_flink, first + second, idle_expiry=str(idle_expiry))
         found = [score for _, score in rows_of(table_env, "SELECT id, anomaly_score FROM temp_stream")]
         assert found == [score for rows in expected for score in scores(rows)]
 

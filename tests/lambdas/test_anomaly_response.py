@@ -16,7 +16,7 @@ from tests.lambdas.contract import CONTEXT, RUBBISH, event
 ROW = {
     "CTRPERCENT": 398.76,
     "ANOMALY_SCORE": 2.345,
-    "USUAL_CTR": 100.04,
+    "EXPECTED_CTR": 100.04,
     "SITE": "shop.example.com",
     "WINDOW_START": "2026-05-04 10:00:00",
     "WINDOW_END": "2026-05-04 10:00:10",
@@ -55,10 +55,22 @@ def test_everything_that_is_known_is_told() -> None:
     assert message(ROW) == (
         "Click-through rate 398.8 % on shop.example.com is anomalous",
         "The click-through rate is anomalous: 398.8 % on shop.example.com.\n"
-        "It usually is about 100.0 %.\n"
+        "About 100.0 % was expected: it is 298.7 points higher (+299 %).\n"
         "Anomaly score: 2.35 (up to 1 is ordinary, higher is more anomalous).\n"
         "Window: 2026-05-04 10:00:00 to 2026-05-04 10:00:10.",
     )
+
+
+@pytest.mark.parametrize(
+    ("expected", "told"),
+    [
+        (800, "About 800.0 % was expected: it is 401.2 points lower (-50 %)."),
+        (0, "About 0.0 % was expected: it is 398.8 points higher."),
+        (398.75, "About 398.8 % was expected, too: what is unusual is how it changes."),
+    ],
+)
+def test_by_how_much_it_differs(expected: float, told: str) -> None:
+    assert message(ROW | {"EXPECTED_CTR": expected})[1].splitlines()[1] == told
 
 
 def test_names_are_taken_in_any_case() -> None:
@@ -66,7 +78,7 @@ def test_names_are_taken_in_any_case() -> None:
 
 
 def test_the_labs_own_two_columns_are_enough() -> None:
-    assert message({"CTRPERCENT": 400, "ANOMALY_SCORE": 3, "SITE": None, "USUAL_CTR": None}) == (
+    assert message({"CTRPERCENT": 400, "ANOMALY_SCORE": 3, "SITE": None, "EXPECTED_CTR": None}) == (
         "Click-through rate 400.0 % is anomalous",
         "The click-through rate is anomalous: 400.0 %.\n"
         "Anomaly score: 3.00 (up to 1 is ordinary, higher is more anomalous).",

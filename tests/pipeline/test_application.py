@@ -164,3 +164,78 @@ def test_the_labs_are_applications_like_any_other() -> None:
     assert [forest.name for forest in labs["trades"].relations if isinstance(forest, Forest)] == [
         "temp_stream"
     ]
+
+
+WATCHED = """\
+title: Watched
+sources: {numbers: {columns: {x: DOUBLE, place: VARCHAR(8)}}}
+detector: on
+relations:
+  - {forest: scores, of: numbers, columns: x, partition_by: place, sub_sample_size: 32}
+  - {forest: others, of: numbers, columns: x}
+destinations:
+  - {of: alerts, type: none}
+"""
+
+
+def written(path: Path, description: str) -> Path:
+    path.mkdir()
+    (path / "application.yaml").write_text(description)
+    return path
+
+
+def test_one_line_puts_a_detector_and_its_alerts_behind_each_forest(tmp_path: Path) -> None:
+    found = read(written(tmp_path / "one", WATCHED))
+    assert found.shown == (
+        "numbers",
+        "scores",
+        "detections",
+        "alerts",
+        "others",
+        "others_detections",
+        "others_alerts",
+    )
+    first, second = found.detectors
+    assert (first.of, first.columns, first.partition_by, first.sub_sample_size) == (
+        "scores",
+        ("x",),
+        "place",
+        32,
+    )
+    assert (second.of, second.partition_by, second.sub_sample_size) == ("others", None, None)
+    assert [group for group in found.groups if "det" in group] == ["detector", "others_detections"]
+    assert ("detections", "alerts") in set(found.edges())
+    off = WATCHED.replace("detector: on", "detector: off").replace("of: alerts", "of: scores")
+    assert read(written(tmp_path / "off", off)).detectors == ()
+
+
+def test_options_of_the_one_line_and_names_that_are_taken(tmp_path: Path) -> None:
+    given = DESCRIPTION.replace("relations:", "detector: {side: above, sub_sample_size: 64}\nrelations:")
+    fleet = read(folder(tmp_path / "fleet", given))
+    assert [(d.name, d.side, d.sub_sample_size) for d in fleet.detectors] == [
+        ("scores_detections", ("above",), 64),
+        ("others_detections", ("above",), 64),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "fault"),
+    [
+        (
+            "detector: on",
+            "detector: maybe",
+            "application.yaml:3: detector: must be on, off, or a detector's options",
+        ),
+        (
+            "detector: on",
+            "detector: {sides: above}",
+            "detector.sides: Extra inputs are not permitted, got 'above'",
+        ),
+        ("detector: on", "detector: {again: much}", "detector.again: "),
+        ("forest: ", "detector: ", "there is none"),
+    ],
+)
+def test_a_detector_that_can_not_be_is_named(tmp_path: Path, was: str, now: str, fault: str) -> None:
+    with pytest.raises(ApplicationError) as refused:
+        read(written(tmp_path / "bad", WATCHED.replace(was, now)))
+    assert fault in str(refused.value)

@@ -26,14 +26,12 @@ def test_text_becomes_typed_values() -> None:
         {
             "random_cut_forest": {
                 "columns": "price,  quantity",
-                "micro_batch": "100",
                 "idle_expiry": "60",
                 "explain": "true",
             }
         },
     ).random_cut_forest
     assert forest.columns == ("price", "quantity")
-    assert forest.micro_batch == timedelta(milliseconds=100)
     assert forest.idle_expiry == timedelta(minutes=1)
     assert forest.explain
 
@@ -72,14 +70,6 @@ def test_an_empty_value_is_as_good_as_none() -> None:
         (
             {"random_cut_forest": {"time_decay": "100"}},
             "random_cut_forest.time_decay must be more than sub_sample_size, 256, got 100",
-        ),
-        (
-            {"random_cut_forest": {"micro_batch": "300"}},
-            "random_cut_forest.micro_batch must divide 1000, got 300",
-        ),
-        (
-            {"random_cut_forest": {"micro_batch": "3000"}},
-            "random_cut_forest.micro_batch must be at most 1, got 3",
         ),
         ({"sink": {"type": "ftp"}}, "sink.type must be 'firehose'"),
         ({"sink": {"type": "s3"}}, "sink.path is required with type s3, and not set"),

@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from udfs.anomaly_detector import AnomalyDetector
 from udfs.columns import Column
 from udfs.decoding import RecordDecoder
 from udfs.random_cut_forest import RandomCutForest
@@ -205,7 +208,7 @@ BY_SYMBOL = replace(
 )
 
 
-# --- lab 1: the rate of every second, and its score
+# --- lab 1: the rate of every second, its score, and what the detector expected it to be
 
 
 def _action(number: int, rng: random.Random) -> dict[str, Any]:
@@ -226,10 +229,15 @@ def _ctr_expected(records: list[Record]) -> Outcome:
         if counts[s, "Click"] and counts[s, "Impression"]
     ]
     forest = RandomCutForest(1, sub_sample_size=12, seed=7)
-    scores = forest.score_many([[rate] for _, rate in rates])
+    points = np.array([[rate] for _, rate in rates]).reshape(-1, 1)
+    scores = forest.score_many(points)
+    expected = AnomalyDetector(1, sub_sample_size=12).detect_many(points).expected[:, 0]
     rows = [
-        (datetime.fromtimestamp(s, UTC).strftime("%Y-%m-%d %H:%M:%S"), round(rate, 6), round(float(score), 9))
-        for (s, rate), score in zip(rates, scores, strict=True)
+        (
+            datetime.fromtimestamp(s, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            *(round(float(x), 6) for x in (rate, score, number)),
+        )
+        for (s, rate), score, number in zip(rates, scores, expected, strict=True)
         if score > 0
     ]
     return Outcome(collections.Counter(rows), errors)
@@ -239,11 +247,19 @@ CTR = Lab(
     "ctr",
     "ctr-clickstream",
     "ctr-errors",
-    {"window": {"size": "1"}, "random_cut_forest": {"seed": "7"}, "anomalies": {"threshold": "0"}},
+    {
+        "window": {"size": "1"},
+        "random_cut_forest": {"seed": "7"},
+        "anomalies": {"by": "score", "threshold": "0"},
+    },
     _action,
     _ctr_expected,
     lambda rows: collections.Counter(
-        (r["WINDOW_START"][:19], round(r["CTRPERCENT"], 6), round(r["ANOMALY_SCORE"], 9)) for r in rows
+        (
+            r["WINDOW_START"][:19],
+            *(round(r[name], 6) for name in ("CTRPERCENT", "ANOMALY_SCORE", "EXPECTED_CTR")),
+        )
+        for r in rows
     ),
     sink="s3",
 )

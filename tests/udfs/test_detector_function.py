@@ -16,6 +16,12 @@ from udfs.detector_function import DetectorFunction, DetectorOptions
 FIELDS = ("symbol", "price", "quantity")
 SMALL = {"number_of_trees": 10, "sub_sample_size": 16}
 OPTIONS = DetectorOptions(("price", "quantity"), seed=3, **SMALL)  # type: ignore[arg-type]
+WITH_QUIET_TIME = DetectorOptions(
+    ("price", "quantity"),
+    seed=3,
+    quiet_time=timedelta(minutes=5),
+    **SMALL,  # type: ignore[arg-type]
+)
 POINTS = np.random.default_rng(1).normal(100, 5, (90, 2))
 POINTS[70:] += 60
 
@@ -64,6 +70,15 @@ def test_a_row_comes_out_with_what_the_detector_says_of_it() -> None:
     (alert,) = [row for row in rows if row["alert"]]
     assert alert["direction"] == "HIGH"
     assert all(type(value) in (str, float, bool) for value in alert.values())
+
+
+def test_rows_that_come_together_are_judged_as_if_each_came_alone() -> None:
+    function, got = opened(Context(), WITH_QUIET_TIME), []
+    for start in range(0, len(POINTS), 13):
+        points = POINTS[start : start + 13].tolist()
+        times = [AtRow(start + k).timestamp() for k in range(len(points))]
+        got += function.process_batch("", [["AMZN", *point] for point in points], times)
+    assert [tuple(row) for row in got] == through(opened(Context(), WITH_QUIET_TIME), POINTS)
 
 
 @pytest.mark.parametrize("commit_every", [1, 7, 90])

@@ -24,7 +24,8 @@ def alerts(values: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
         ("constant", 0.0),
         ("daily pattern", 0.0),
         ("noisy daily pattern", 0.05),
-        ("daily shifts", 0.2),
+        # The first shift that ever was is news.
+        ("daily shifts", 0.25),
         ("counts", 0.5),
         ("large counts", 0.5),
         ("few counts", 0.5),
@@ -64,6 +65,15 @@ def test_what_happens_is_told_once(kind: str) -> None:
     assert late == []
     # At most one more in the 1,500 rows that follow.
     assert max(further) <= 1
+
+
+@pytest.mark.parametrize("kind", ["level step of 6", "drop to nothing", "amplitude times 4"])
+def test_what_happens_in_the_first_rows_is_told_too(kind: str) -> None:
+    for seed in range(6):
+        values = event(kind, seed)[EVENT - 150 : EVENT + WINDOW]
+        rows = alerts(values, seed)
+        assert len(rows) == 1
+        assert rows[0] >= 150
 
 
 def test_of_thirty_columns_of_any_size_the_one_that_moves_is_named() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -96,6 +97,11 @@ def scores(function: ForestFunction, points: Any) -> list[float]:
     return [out[3] for p in points for out in function.process_element(row(p), CONTEXT)]
 
 
+def batch(function: ForestFunction, rows: Iterable[Row], times: list[int] | None = None) -> list[list[Any]]:
+    values = [list(r) for r in rows]
+    return function.process_batch("", values, times or [0] * len(values))
+
+
 def expected(points: Any) -> list[float]:
     scores: list[float] = (
         RandomCutForest(2, number_of_trees=20, sub_sample_size=16, seed=3).score_many(points).tolist()
@@ -131,13 +137,11 @@ def test_what_was_not_committed_is_learned_again_not_twice() -> None:
     assert first + scores(opened(state.restored()), POINTS[40:]) == expected(POINTS)
 
 
-def test_a_micro_batch_gives_its_rows_in_order_with_the_same_scores() -> None:
+def test_rows_that_come_together_get_the_same_scores() -> None:
     function = opened(Context())
     got = []
     for start in range(0, len(POINTS), 9):
-        got += [
-            out[3] for out in function.process_element([row(p) for p in POINTS[start : start + 9]], CONTEXT)
-        ]
+        got += [out[3] for out in batch(function, map(row, POINTS[start : start + 9]))]
     assert got == expected(POINTS)
 
 
@@ -209,36 +213,36 @@ def test_keys_of_one_bucket_have_forests_of_their_own_and_come_back_exactly(
     state, got = Context(), []
     for start in range(0, len(rows), size):
         state = state.restored()
-        got += list(keyed(state).process_element(rows[start : start + size], CONTEXT))
+        got += batch(keyed(state), rows[start : start + size])
         state.commit()
-    assert [tuple(r)[:3] for r in got] == [tuple(r) for r in rows]
+    assert [r[:3] for r in got] == [list(r) for r in rows]
     for k in range(5):
         assert [r[3] for r in got[k::5]] == alone(POINTS[k::5])
 
 
+@pytest.mark.parametrize("size", [1, 7, 80])
 @pytest.mark.parametrize("longest_log", [1, 7, 10_000])
 def test_a_forest_that_was_idle_for_too_long_begins_anew(
-    longest_log: int, monkeypatch: pytest.MonkeyPatch
+    longest_log: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forest_bucket, "LONGEST_LOG", longest_log)
     monkeypatch.setattr(forest_bucket, "_ROWS_PER_FOREST", 0)
-    now = [0]
-    monkeypatch.setattr(Context, "timestamp", lambda _: now[0])
-    state, got = Context(), {"A": [], "B": []}  # type: ignore[var-annotated]
-    for k, point in enumerate(POINTS):
-        # A rests for an hour and a millisecond once, B never for longer than an hour.
-        now[0] += 3_600_000 if k == 40 else 1
+    # A rests for an hour and a millisecond once, B never for longer than an hour.
+    times = np.cumsum([3_600_000 if k == 40 else 1 for k in range(80)]).tolist()
+    rows = [
+        Row("B" if k in (39, 40) or k % 2 else "A", float(point[0]), 1.0) for k, point in enumerate(POINTS)
+    ]
+    state, got = Context(), []
+    for start in range(0, 80, size):
         state = state.restored()
         function = keyed(state, idle_expiry=timedelta(hours=1))
-        symbol = "B" if k in (39, 40) or k % 2 else "A"
-        got[symbol] += [
-            out[3] for out in function.process_element(Row(symbol, float(point[0]), 1.0), CONTEXT)
-        ]
+        got += batch(function, rows[start : start + size], times[start : start + size])
         state.commit()
-    of_a = [k for k in range(80) if k % 2 == 0 and k != 40]
+    of_a = [k for k in range(80) if rows[k][0] == "A"]
     before, after = [k for k in of_a if k < 40], [k for k in of_a if k > 40]
-    assert got["A"] == alone(POINTS[before]) + alone(POINTS[after])
-    assert got["B"] == alone(POINTS[[k for k in range(80) if k % 2 or k == 40]])
+    assert [got[k][3] for k in of_a] == alone(POINTS[before]) + alone(POINTS[after])
+    of_b = [k for k in range(80) if rows[k][0] == "B"]
+    assert [got[k][3] for k in of_b] == alone(POINTS[of_b])
 
 
 def test_the_log_is_what_grows_not_the_base() -> None:
@@ -249,8 +253,3 @@ def test_the_log_is_what_grows_not_the_base() -> None:
         state.commit()
     assert not state.base.committed
     assert sum(map(len, state.log.committed)) < 80 * 300
-
-
-def test_micro_batches_must_divide_a_second() -> None:
-    with pytest.raises(ValueError, match="must divide one second, got 300 ms"):
-        ForestOptions(("price",), micro_batch=timedelta(milliseconds=300))

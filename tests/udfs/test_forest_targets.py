@@ -27,7 +27,7 @@ import numpy as np
 options = dict(error_model="numpy", boundscheck=False, _nrt=False)
 compiled = numba.njit(**options)(through.py_func)
 forest = RandomCutForest(2, 3, 10)
-compiled(forest.arrays, forest._scratch, np.zeros((0, 2), np.float32), 0.1, True, np.zeros(0))
+compiled(forest.arrays, forest._scratch, np.zeros(0, np.float32), 2, 0.1, True, np.zeros(0))
 text = compiled.inspect_llvm(compiled.signatures[0])
 """
 

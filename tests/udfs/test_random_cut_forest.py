@@ -249,3 +249,15 @@ def test_score_and_attribution_agree_with_krcf(shingle: int) -> None:
     one, other = np.array([theirs(s) for s in range(1, 9)]), np.array([ours(s) for s in range(8)])
     error = np.sqrt((one.var(axis=0, ddof=1) + other.var(axis=0, ddof=1)) / 8)
     assert (abs(one.mean(axis=0) - other.mean(axis=0)) < 5 * error + 0.005).all()
+
+
+def test_a_forest_keeps_the_memory_that_its_compiled_calls_know_by_address() -> None:
+    points = np.random.default_rng(1).normal(size=(60, 1))
+    forest = RandomCutForest(1, 3, 12, seed=1)
+    expected = forest.score_many(points[:30]).tolist() + forest.score_many(points[30:]).tolist()
+    forest = RandomCutForest(1, 3, 12, seed=1)
+    got = forest.score_many(points[:30]).tolist()
+    # Room to work in is shared by forests of one size, and kept for the last few sizes.
+    for samples in range(13, 40):
+        RandomCutForest(1, 40, samples).score_many(points[:samples])
+    assert got + forest.score_many(points[30:]).tolist() == expected

@@ -1,0 +1,157 @@
+// What is typed: kept here at once, at the console a moment later, and never lost to a reload or another tab.
+
+import { get, of, put, remove } from "./api.js";
+import { later } from "./dom.js";
+
+const WAIT_MS = 500;
+
+export class Draft {
+  // `changed` is called whenever something of it is new: files, whether it is kept, another tab's word.
+  constructor(name, changed) {
+    this.name = name;
+    this.changed = changed;
+    this.document = null;
+    this.files = {};
+    this.state = "loading"; // kept, keeping, unkept (the console does not answer), conflict
+    this.trouble = "";
+    this.theirs = null; // what another tab made of it meanwhile
+    this.others = 0; // tabs that have it open too
+    this.key = `kda draft ${name}`;
+    this.send = later(() => this.keep(), WAIT_MS);
+    this.tab = Math.random().toString(36).slice(2);
+    this.channel = new BroadcastChannel(`kda ${name}`);
+    this.channel.onmessage = ({ data }) => this.hear(data);
+    this.channel.postMessage({ what: "here", from: this.tab });
+  }
+
+  get editable() { return Boolean(this.document?.editable); }
+
+  async load() {
+    const { ok, body } = await get(of(this.name, "/document"));
+    if (!ok) {
+      this.state = "failed";
+      this.trouble = body.error;
+      return this.changed("failed");
+    }
+    this.document = body;
+    this.files = { ...body.files };
+    this.state = "kept";
+    const typed = this.typed();
+    if (typed && body.editable && JSON.stringify(typed.files) !== JSON.stringify(body.files)) {
+      this.files = typed.files;
+      if (typed.revision === body.revision) this.keep();
+      else this.quarrel(body.files, body.revision);
+    } else localStorage.removeItem(this.key);
+    this.changed("loaded");
+  }
+
+  typed() {
+    try {
+      return JSON.parse(localStorage.getItem(this.key));
+    } catch {
+      return null;
+    }
+  }
+
+  edit(file, text) {
+    if (!this.editable || this.files[file] === text) return;
+    this.files = { ...this.files, [file]: text };
+    this.document.draft = true;
+    if (this.state !== "conflict") this.state = "keeping";
+    try {
+      localStorage.setItem(this.key, JSON.stringify({ files: this.files, revision: this.document.revision }));
+    } catch { /* full: then the console alone keeps it */ }
+    if (this.state !== "conflict") this.send();
+    this.changed("edited");
+  }
+
+  // Sends what is typed; true when the console has it.
+  async keep() {
+    this.send.cancel();
+    if (this.keeping) return this.keeping.then(() => (this.state === "keeping" ? this.keep() : this.state === "kept"));
+    if (this.state === "conflict" || !this.editable) return this.state === "kept";
+    const sent = this.files;
+    this.keeping = put(of(this.name, "/draft"), { files: sent, revision: this.document.revision });
+    const { ok, status, body } = await this.keeping;
+    this.keeping = null;
+    if (ok) {
+      this.document.revision = body.revision;
+      this.trouble = "";
+      this.channel.postMessage({ what: "kept", from: this.tab, revision: body.revision, files: sent });
+      if (this.files === sent) {
+        this.state = "kept";
+        localStorage.removeItem(this.key);
+      } else return this.keep();
+    } else if (status === 409) {
+      const files = body.files ?? (await get(of(this.name, "/document"))).body.files;
+      if (JSON.stringify(files) === JSON.stringify(this.files)) this.agree(body.revision);
+      else this.quarrel(files, body.revision);
+    } else {
+      this.state = "unkept";
+      this.trouble = body.error;
+      if (status === 0) this.send(); // the console may come back
+    }
+    this.changed("kept");
+    return this.state === "kept";
+  }
+
+  quarrel(files, revision) {
+    this.state = "conflict";
+    this.theirs = { files, revision };
+  }
+
+  agree(revision) {
+    this.document.revision = revision;
+    this.state = "kept";
+    this.theirs = null;
+    localStorage.removeItem(this.key);
+  }
+
+  async settle(mine) {
+    const { files, revision } = this.theirs;
+    this.theirs = null;
+    this.document.revision = revision;
+    this.state = "keeping";
+    if (!mine) {
+      this.files = { ...files };
+      this.agree(revision);
+      return this.changed("loaded");
+    }
+    await this.keep();
+  }
+
+  // Back to what is saved.
+  async drop() {
+    const { ok, body } = await remove(of(this.name, "/draft"));
+    if (!ok) return body.error;
+    localStorage.removeItem(this.key);
+    await this.load();
+    this.channel.postMessage({ what: "kept", from: this.tab, revision: this.document.revision, files: this.files });
+    return "";
+  }
+
+  hear({ what, from, revision, files }) {
+    if (from === this.tab) return;
+    if (what === "here") this.channel.postMessage({ what: "also", from: this.tab });
+    if (what === "here" || what === "also") this.others += 1;
+    if (what === "gone") this.others = Math.max(0, this.others - 1);
+    if (what === "kept" && this.document && revision > this.document.revision) {
+      if (this.state === "kept") {
+        this.files = { ...files };
+        this.document.revision = revision;
+        this.document.draft = true;
+        return this.changed("loaded");
+      }
+      if (!this.keeping) this.quarrel(files, revision);
+    }
+    if (what === "saved") this.load();
+    this.changed("others");
+  }
+
+  close() {
+    this.send.cancel();
+    if (this.state === "keeping" && !this.keeping) this.keep();
+    this.channel.postMessage({ what: "gone", from: this.tab });
+    this.channel.close();
+  }
+}

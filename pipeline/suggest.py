@@ -1,0 +1,195 @@
+"""Settings for a detector, from rows that are there already: each with its reason, in words.
+
+Pure: rows in, suggestions out. The command and the page show the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.backtest import Alert, Label, Watched, backtest, fit, watch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from udfs.detector_function import DetectorOptions
+
+#: Sample sizes to choose from, and rows that matter to a detector for each sample.
+SIZES, ROWS_PER_SAMPLE = (32, 64, 128, 256, 512), 10
+#: Of a recording at most so much is spent on learning.
+_LEARNING = 0.25
+#: Thresholds to choose from; 1.5 serves where nothing speaks against it.
+THRESHOLDS = tuple(round(1.2 + 0.1 * k, 1) for k in range(14))
+USUAL = 1.5
+USUAL_SIZE = 256
+#: More alerts than these in 1,000 rows, and nobody reads them.
+_MOST, _WANTED = 1.0, 0.5
+#: A band that is wider than this part of the expected value hides changes of a half.
+_WIDE = 0.5
+#: A pattern that explains less than this of the changes is none.
+_PATTERN = 0.4
+_WINDOWS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A property's value and why; ``of`` is "window" (seconds), "sub_sample_size" or "threshold"."""
+
+    of: str
+    value: float
+    reason: str
+
+
+def suggest(
+    rows: Sequence[Mapping[str, Any]],
+    times: Sequence[float],
+    options: DetectorOptions,
+    labels: Sequence[Label] = (),
+) -> list[Suggestion]:
+    """Window, sample size and threshold, in this order; each is chosen with those before it.
+
+    Parameters
+    ----------
+    rows, times
+        As :func:`pipeline.backtest.watch` takes them: what the detector reads.
+    options : DetectorOptions
+        As the application has them.
+    labels : sequence of Label
+        What happened, where that is known: the threshold then is the one that fits it best.
+
+    Returns
+    -------
+    list of Suggestion
+        Empty without rows.
+    """
+    if not rows:
+        return []
+    watched = watch(rows, times, options)
+    size = sample_size(watched[0])
+    return [window(watched[0], options), size, threshold(rows, times, _sized(options, size), labels)]
+
+
+def _sized(options: DetectorOptions, size: Suggestion) -> DetectorOptions:
+    return replace(options, sub_sample_size=int(size.value))
+
+
+def window(watched: Watched, options: DetectorOptions) -> Suggestion:
+    """How long the windows should be whose counts or averages are watched: seconds from row to row."""
+    gaps = np.diff(watched.times)
+    if not len(gaps) or np.median(gaps) <= 0:
+        return Suggestion("window", 0, "rows share their times: aggregate them in windows first")
+    now = float(np.median(gaps))
+    found = watched.found
+    with np.errstate(invalid="ignore", divide="ignore"):
+        widths = np.nanmedian((found.high - found.low) / np.abs(found.expected), axis=0)
+    column = int(np.argmax(np.nan_to_num(widths, nan=0.0, posinf=0.0)))
+    width, name = float(widths[column]), options.columns[column]
+    irregular = float(np.percentile(gaps, 90)) > 3 * now
+    signed = bool((watched.points[:, column] < 0).any() and (watched.points[:, column] > 0).any())
+    about = f"rows come every {_seconds(now)}"
+    # What lies on both sides of 0 has no size to compare its noise with.
+    if signed or not np.isfinite(width) or width <= _WIDE:
+        if irregular:
+            return Suggestion(
+                "window", _window(2 * float(np.percentile(gaps, 90))), f"{about}, but not evenly"
+            )
+        band = (
+            ""
+            if signed or not np.isfinite(width)
+            else f", and {name} is usually within {50 * width:.0f} % of what is expected"
+        )
+        return Suggestion("window", now, f"{about}{band}: as it is")
+    # Noise of independent rows shrinks with the root of their number.
+    wanted = _window(now * (width / _WIDE) ** 2)
+    small = 50 * width * np.sqrt(now / wanted)
+    now_and_then = (
+        f"within {50 * width:.0f} % of what is expected; of {_seconds(wanted)} it would be {small:.0f} %"
+    )
+    return Suggestion("window", wanted, f"{name} is usually {now_and_then}")
+
+
+def sample_size(watched: Watched) -> Suggestion:
+    """The usual sample, or a larger one whose memory has the stream's pattern twice; less for a short recording."""
+    count = len(watched.times)
+    room = max([s for s in SIZES if s <= _LEARNING * count], default=SIZES[0])
+    period, share = _period(watched.points[:, 0])
+    if not period:
+        best = min(USUAL_SIZE, room)
+        few = f"{count:,} rows are few: it begins to tell sooner"
+        reason = "no pattern that repeats: the usual size" if best == USUAL_SIZE else few
+        return Suggestion("sub_sample_size", best, reason)
+    enough = [s for s in SIZES if s >= USUAL_SIZE and s * ROWS_PER_SAMPLE >= 2 * period]
+    best = min(min(enough, default=SIZES[-1]), room)
+    pattern = f"a pattern repeats every {period:,} rows ({100 * share:.0f} % alike)"
+    return Suggestion("sub_sample_size", best, f"{pattern}; {best * ROWS_PER_SAMPLE:,} are remembered")
+
+
+def threshold(
+    rows: Sequence[Mapping[str, Any]],
+    times: Sequence[float],
+    options: DetectorOptions,
+    labels: Sequence[Label] = (),
+) -> Suggestion:
+    """The usual threshold, unless it tells too often, or labels say otherwise."""
+
+    def told(t: float) -> list[Alert]:
+        return backtest(rows, times, replace(options, threshold=t))
+
+    if labels:
+        fits = {t: fit(told(t), labels) for t in THRESHOLDS}
+        of = {t: _f1(f.precision or 0.0, f.recall or 0.0) for t, f in fits.items()}
+        best = max(THRESHOLDS, key=lambda t: (of[t], -abs(t - USUAL)))
+        precision, recall = fits[best].precision or 0.0, fits[best].recall or 0.0
+        said = (
+            f"{100 * precision:.0f} % of its alerts are known events, {100 * recall:.0f} % of those are told"
+        )
+        return Suggestion("threshold", best, f"fits the labels best: {said}")
+    rate = first = 1_000 * len(told(USUAL)) / len(rows)
+    best = USUAL
+    for t in THRESHOLDS[THRESHOLDS.index(USUAL) + 1 :]:
+        if rate <= (_MOST if best == USUAL else _WANTED):
+            break
+        best, rate = t, 1_000 * len(told(t)) / len(rows)
+    if best == USUAL:
+        return Suggestion("threshold", USUAL, f"the usual one; it tells {rate:.2f} in 1,000 rows")
+    return Suggestion("threshold", best, f"{USUAL} tells {first:.1f} in 1,000 rows, {best} tells {rate:.1f}")
+
+
+def _f1(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _period(values: NDArray[np.float64]) -> tuple[int, float]:
+    """Rows after which a stream is most like itself again, and how much (correlation); 0 where it never is."""
+    good = values[np.isfinite(values)]
+    if len(good) < 48 or good.std() == 0:
+        return 0, 0.0
+    # Outliers must not decide.
+    low, high = np.percentile(good, [1, 99])
+    centred = np.clip(good, low, high) - np.clip(good, low, high).mean()
+    n = len(centred)
+    spectrum = np.fft.rfft(centred, 2 * n)
+    longest = n // 3
+    alike = np.fft.irfft(np.abs(spectrum) ** 2)[:longest] / np.arange(n, n - longest, -1)
+    alike = alike / alike[0] if alike[0] > 0 else np.zeros(longest)
+    # Behind the first fall: next to itself everything is alike.
+    falls = np.flatnonzero(alike < 0.5 * _PATTERN)
+    if not len(falls):
+        return 0, 0.0
+    # Twice the pattern is as alike as once: the first that nearly is the best, at its height.
+    lag = int(falls[0] + np.argmax(alike[falls[0] :] >= 0.9 * alike[falls[0] :].max()))
+    while lag + 1 < longest and alike[lag + 1] > alike[lag]:
+        lag += 1
+    return (lag, float(alike[lag])) if alike[lag] >= _PATTERN and lag >= 8 else (0, 0.0)
+
+
+def _window(seconds: float) -> float:
+    return float(next((w for w in _WINDOWS if w >= seconds), _WINDOWS[-1]))
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3g} s"

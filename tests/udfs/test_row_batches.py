@@ -1,0 +1,142 @@
+"""PyFlink's own operation, without a JVM: its function is given rows together, as PyFlink's loop still allows."""
+
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cloudpickle
+import pyflink.fn_execution.beam.beam_operations_fast as beam_operations
+import pytest
+from pyflink.common import Instant, Row, RowKind, Types
+from pyflink.datastream import KeyedProcessFunction
+from pyflink.fn_execution import coder_impl_fast
+from pyflink.fn_execution.coders import from_type_info
+from pyflink.fn_execution.datastream.process.operations import StatefulOperation
+from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
+from pyflink.fn_execution.table.operations import BundleOperation
+
+from udfs import row_batches
+from udfs.row_batches import LightRow, take_batches
+
+ELEMENT = Types.ROW_NAMED(
+    ["key", "element", "rowtime"],
+    [Types.STRING(), Types.ROW_NAMED(["symbol", "price"], [Types.STRING(), Types.DOUBLE()]), Types.INSTANT()],
+)
+#: As rows come into a worker: time, watermark, and what SQL made.
+CODER = from_type_info(Types.ROW([Types.LONG(), Types.LONG(), ELEMENT]))
+OUT = from_type_info(
+    Types.ROW([Types.LONG(), Types.LONG(), Types.ROW_NAMED(["price", "size"], [Types.DOUBLE(), Types.INT()])])
+)
+ROWS = [
+    Row(10 * k, 5, Row("ab"[k // 2 % 2], Row("AMZN", float(k)), Instant.of_epoch_milli(10 * k)))
+    for k in range(7)
+]
+
+
+class Sized(KeyedProcessFunction):  # type: ignore[misc]
+    """A row's price, and how many rows came with it."""
+
+    def __init__(self, batches: bool = True) -> None:
+        self._batches = batches
+
+    def open(self, runtime_context: Any) -> None:
+        if self._batches:
+            take_batches(self)
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any:
+        yield Row(value[1], 1)
+
+    def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
+        assert [row[1] * 10 for row in rows] == times
+        assert key == "ab"[int(rows[0][1]) // 2 % 2]
+        return [[row[1], len(rows)] for row in rows]
+
+
+class Backend:
+    """Notes the keys whose state is asked for."""
+
+    _namespace_coder_impl = None
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def set_current_key(self, key: Row) -> None:
+        self.keys.append(key[0])
+
+
+@pytest.fixture(autouse=True)
+def _unpatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coder_impl_fast, "Row", Row)
+    monkeypatch.setattr(coder_impl_fast, "RowKind", RowKind)
+
+
+def opened(function: KeyedProcessFunction) -> tuple[StatefulOperation, Any]:
+    """The operation, and what PyFlink's loop calls for each row, which it takes before the operation is opened."""
+    description = UserDefinedDataStreamFunction(
+        function_type=UserDefinedDataStreamFunction.KEYED_PROCESS, payload=cloudpickle.dumps(function)
+    )
+    operation = StatefulOperation(description, Backend(), None)
+    process_element = operation.process_element
+    operation.open()
+    return operation, process_element
+
+
+def test_rows_that_come_together_are_given_together_by_key_and_come_back_in_order() -> None:
+    operation, process_element = opened(Sized())
+    assert isinstance(operation, BundleOperation)
+    for row in ROWS:
+        process_element(CODER.get_impl().decode(CODER.get_impl().encode(row)))
+    written = [OUT.get_impl().encode(row) for row in operation.finish_bundle()]
+    expected = [Row(10 * k, 5, Row(float(k), (4, 3)[k // 2 % 2])) for k in range(7)]
+    assert written == [OUT.get_impl().encode(row) for row in expected]
+    assert operation.keyed_state_backend.keys == ["a", "b"]
+    assert operation.internal_timer_service.current_watermark() == 5
+    assert operation.finish_bundle() == []
+
+
+def test_pyflinks_loop_still_gives_an_operation_of_bundles_all_rows() -> None:
+    """The one place in PyFlink that batches rest on: when it has changed, `row_batches` must be looked at."""
+    source = Path(beam_operations.__file__).parent / "beam_operations_fast.pyx"
+    loop = " ".join(source.read_text().split())
+    assert (
+        "if isinstance(self.operation, BundleOperation): while input_processor.has_next():"
+        " self.process_element(input_processor.next())"
+        " self._main_output_processor.process_outputs(o, self.operation.finish_bundle())"
+    ) in loop
+    # Taken before `open`: so what it calls must be what can be exchanged.
+    assert "self.process_element = self.operation.process_element self.operation.open()" in loop
+
+
+@pytest.mark.parametrize("reason", ["another PyFlink", "thread mode", "not asked for"])
+def test_without_it_rows_come_one_by_one(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason == "thread mode":
+        # No operation of a worker process opens the function.
+        assert not take_batches(Sized())
+        return
+    if reason == "another PyFlink":
+        monkeypatch.setattr(row_batches, "_being_opened", lambda: None)
+    operation, process_element = opened(Sized(batches=reason != "not asked for"))
+    assert not isinstance(operation, BundleOperation)
+    out = [row for came in ROWS for row in process_element(came)]
+    assert out == [Row(10 * k, 5, Row(float(k), 1)) for k in range(7)]
+    assert coder_impl_fast.Row is Row
+
+
+def test_a_light_row_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    coder = from_type_info(ELEMENT).get_impl()
+    as_it_was = coder.decode(coder.encode(ROWS[3][2]))
+    row_batches.lighten_rows()
+    light = coder.decode(coder.encode(ROWS[3][2]))
+    assert type(light) is type(light.element) is LightRow
+    assert light == as_it_was
+    assert as_it_was == light
+    assert light != Row("a")
+    assert (repr(light), hash(light.element), light.get_row_kind()) == (
+        repr(as_it_was), hash(as_it_was.element), RowKind.INSERT
+    )  # fmt: skip
+    assert light.element.as_dict() == {"symbol": "AMZN", "price": 3.0}
+    assert coder.encode(light) == coder.encode(as_it_was)
+    assert pickle.loads(pickle.dumps(light)) == as_it_was
+    kept = SimpleNamespace(row=light)
+    assert kept.row["element"]["price"] == 3.0
