@@ -18,6 +18,7 @@ export function makeOperations(context) {
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
   const properties = makeProperties(context), deploy = makeDeploy(context), work = new Work(name), steps = h("div", { class: "table" });
   let log = [];
+  lines.append(empty("Looking …"));
   const bundle = h("a", { class: "button", href: of(name, "/bundle"), download: `${name}-support.zip` }, icon("download"), "Support bundle");
   const remove = button("Delete", async () => {
     const wrong = await deleteApplication(context.application, context);

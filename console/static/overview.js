@@ -35,7 +35,12 @@ export function makeOverview(context) {
   const drawn = () => drawFlow(flow, { application: context.application, relation: "" }, context.snapshot?.flow || {}, (relation) => context.go("results", relation), work.byRelation);
   return {
     element,
-    shown() { drawn(); generators?.look(); },
+    shown() {
+      drawn();
+      generators?.look();
+      // The window may have another width since they were drawn.
+      for (const plot of charts.querySelectorAll(".js-plotly-plot")) window.Plotly.Plots.resize(plot);
+    },
     drafted: (what) => what === "loaded" && generators?.look(),
     theme: () => drawCharts(charts, null),
     draw(snapshot) {

@@ -8,7 +8,7 @@ const LOOK_MS = 3000;
 export class Work {
   constructor(application) {
     this.application = application;
-    this.steps = [];
+    this.steps = null; // not known yet
     this.asking = false;
     this.looked = 0;
   }
@@ -16,7 +16,7 @@ export class Work {
   // Asks now and then; `drawn` is called when there is something new.
   async tick(up, drawn) {
     if (!up) {
-      if (this.steps.length) { this.steps = []; drawn(); }
+      if (this.steps?.length !== 0) { this.steps = []; drawn(); }
       return;
     }
     if (this.asking || Date.now() - this.looked < LOOK_MS) return;
@@ -31,7 +31,7 @@ export class Work {
   // Of each relation the busiest step that it is part of.
   get byRelation() {
     const found = new Map();
-    for (const step of this.steps)
+    for (const step of this.steps || [])
       for (const relation of step.relations || [])
         if (step.busy !== null && (!found.has(relation) || found.get(relation).busy < step.busy)) found.set(relation, step);
     return found;
@@ -42,7 +42,7 @@ const share = (value) => (value === null || value === undefined ? "–" : `${Mat
 
 export function drawWork(element, steps) {
   show(element, steps, () => {
-    if (!steps.length) return empty("The job does not run.");
+    if (!steps?.length) return empty(steps ? "The job does not run." : "Looking …");
     const heads = ["step", "parallel", "read", "written", "busy", "back-pressured", "idle"];
     return h("table", {}, h("thead", {}, h("tr", {}, ...heads.map((name, i) => h("th", { scope: "col", class: i ? "number" : null }, name)))),
       h("tbody", {}, ...steps.map((step) => h("tr", {}, h("td", { title: step.name }, (step.relations || []).join(", ") || step.name),

@@ -100,6 +100,8 @@ class Page:
         """Another text in the editor, as if it were pasted."""
         self.editor().click()
         self._page.keyboard.press("Control+a")
+        # What is typed over coloured words the browser colours by itself, and the page's policy forbids it aloud.
+        self._page.keyboard.press("Delete")
         self._page.keyboard.insert_text(text)
 
     def keep(self, name: str) -> None:
