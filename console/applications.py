@@ -99,6 +99,15 @@ class Applications:
                 controller.take(application, self.groups(name))
             self._shown[name] = newest.number
 
+    def started(self, name: str) -> None:
+        """Show what runs from now on: the newest version, with the properties that it was started with."""
+        with self._lock:
+            if name in self.shelf:
+                self.refresh(name, whatever_runs=True)
+            controller = self.controllers.get(name)
+            if controller is not None and controller.groups != (groups := self.groups(name)):
+                controller.take(controller.application, groups)
+
     def controller(self, name: str) -> Controller:
         """The controller of an application that was saved, or came with the console."""
         if name in self.shelf:
@@ -121,7 +130,7 @@ class Applications:
             controller = self.controllers.get(name)
             if controller is not None:
                 yield controller.described() | about
-            else:
+            elif name in self.shelf:
                 title = self.shelf.about(name)[0]
                 yield {
                     "name": name,
@@ -135,9 +144,10 @@ class Applications:
 
     def origin(self, name: str) -> str:
         """``own``, ``example`` or ``folder``."""
-        if name in self.shelf:
+        controller = self.controllers.get(name)
+        if name in self.shelf or controller is None:
             return "own"
-        folder = self.controllers[name].application.folder
+        folder = controller.application.folder
         return "example" if folder.resolve().parent == JOBS.resolve() else "folder"
 
     def form(self, name: str) -> Form:

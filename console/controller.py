@@ -38,6 +38,8 @@ class Controller:
     ----------
     application : Application
         As it is shown.
+    groups : mapping
+        The property groups that it is shown with.
     found : Resources
         Its streams and destinations.
     steps : Steps
@@ -58,6 +60,7 @@ class Controller:
     def _open(self, application: Application, groups: Mapping[str, Mapping[str, str]] | None) -> None:
         client = self._client
         self.application = application
+        self.groups = groups or {}
         self.steps = Steps(application.name)
         self.found = resources(application, groups)
         self.feed = Feed(application, lambda: client("kinesis"), found=self.found)
@@ -66,12 +69,15 @@ class Controller:
 
     def take(self, application: Application, groups: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """Show another version of the application; its job is the same one."""
-        before = self.feed, self.senders, self.results
+        feed, senders, results = self.feed, self.senders, self.results
+        sending = (self.application.senders, self.found.sources)
         self._open(application, groups)
-        feed, senders, results = before
         feed.close()
-        senders.stop_all()
         results.close()
+        if sending == (application.senders, self.found.sources):
+            self.senders = senders  # they go on, whatever changed beside them
+        else:
+            senders.stop_all()
 
     def described(self) -> dict[str, Any]:
         """What does not change while the console runs, and whether the job is up."""

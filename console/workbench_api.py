@@ -87,16 +87,16 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         name, what = _name(request), request.path_params["what"]
         if what not in ("start", "resume", "run", "stop"):
             return refused("there is no such action here", 404)
-        controller = await run_in_threadpool(workbench.controller, name)
+        job = (await run_in_threadpool(workbench.controller, name)).job
         leave_state = (await body(request)).get("leave_state") is True
         if what == "stop":
-            await run_in_threadpool(controller.job.stop)
-        elif what == "run":
-            await run_in_threadpool(controller.job.run, leave_state)
-            if name in workbench.shelf:
-                await run_in_threadpool(workbench.refresh, name, True)
+            await run_in_threadpool(job.stop)
+            return JSONResponse({})
+        if what == "run":
+            await run_in_threadpool(job.run, leave_state)
         else:
-            await run_in_threadpool(controller.job.start, what == "resume", leave_state)
+            await run_in_threadpool(job.start, what == "resume", leave_state)
+        await run_in_threadpool(workbench.started, name)
         return JSONResponse({})
 
     async def ask_preview(request: Request) -> Response:

@@ -123,6 +123,7 @@ class Shelf:
             link = self._applications / name
             if link.is_symlink():
                 link.unlink()
+            (self.folder / ".properties" / f"{name}.json").unlink(missing_ok=True)
             gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=self.folder))
             (self.folder / name).rename(gone / name)
         shutil.rmtree(gone, ignore_errors=True)

@@ -31,7 +31,7 @@ export function inputOf(tree, number = 0) {
   const kind = found[FIREHOSE] ? "firehose" : "kinesis";
   const { RecordFormat, RecordColumns, ...rest } = found.InputSchema || {};
   return {
-    names: found.InAppStreamNames || [`SOURCE_SQL_STREAM_${String(number + 1).padStart(3, "0")}`], kind, stream: named(found[kind === "firehose" ? FIREHOSE : STREAM]?.ResourceARN),
+    path: found[FIREHOSE]?.Path || "", names: found.InAppStreamNames || [`SOURCE_SQL_STREAM_${String(number + 1).padStart(3, "0")}`], kind, stream: named(found[kind === "firehose" ? FIREHOSE : STREAM]?.ResourceARN),
     preprocess: named(found.InputProcessingConfiguration?.InputLambdaProcessor?.ResourceARN), schema: { ...emptySchema(), ...rest, ...(RecordFormat ? { RecordFormat } : {}), RecordColumns: RecordColumns || [] },
   };
 }
@@ -43,7 +43,7 @@ export function withInput(tree, input, number = 0) {
   const kept = (before, name) => (before && named(before) === name ? before : name);
   all[number] = {
     ...rest, InAppStreamNames: input.names,
-    ...(input.stream ? { [input.kind === "firehose" ? FIREHOSE : STREAM]: { ResourceARN: kept((input.kind === "firehose" ? landing : stream)?.ResourceARN, input.stream) } } : {}),
+    ...(input.stream ? { [input.kind === "firehose" ? FIREHOSE : STREAM]: { ResourceARN: kept((input.kind === "firehose" ? landing : stream)?.ResourceARN, input.stream), ...(input.kind === "firehose" && input.path ? { Path: input.path } : {}) } } : {}),
     ...(input.preprocess ? { InputProcessingConfiguration: { InputLambdaProcessor: { ResourceARN: kept(first?.InputLambdaProcessor?.ResourceARN, input.preprocess) } } } : {}),
     InputSchema: input.schema,
   };

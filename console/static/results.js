@@ -48,6 +48,11 @@ export function makeRows(context, { choose, preview = false, chart = false }) {
   }
 
   function tell() {
+    if (grid.rows.length) {
+      const lost = Boolean(grid.words) && !grid.chosen().length;
+      none.hidden = !lost;
+      if (lost) say(none, "No row has these words.");
+    }
     say(told, grid.rows.length ? grid.said() + (grid.paused && grid.waiting ? ` · ${count(grid.waiting)} wait` : "") : "");
   }
 

@@ -31,7 +31,7 @@ export class Sample {
     this.tell();
     if (!body.schema) this.tab = "raw";
     this.draw();
-    if (body.schema) this.discovered(body.schema);
+    if (body.schema) this.discovered(body.schema, body.path);
     return true;
   }
 

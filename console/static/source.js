@@ -15,7 +15,7 @@ const KINDS = { kinesis: "Kinesis stream", firehose: "Firehose landing" };
 export function makeSource(context) {
   const { draft } = context;
   const several = h("div", { class: "several" }), choice = h("div", { class: "fields" }), told = h("p", { class: "muted" }), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
-  const sample = new Sample({ discovered: (schema) => change({ schema }) });
+  const sample = new Sample({ discovered: (schema, path) => change({ schema, path: path || "" }) });
   const schema = new SchemaEditor({ changed: (found) => { change({ schema: found }, false); sample.soon(found); } });
   const discover = button("Discover schema", () => discovered(), { kind: "first", image: "refresh" });
   const demo = button("Create demo stream", () => created({}), { image: "plus" });
@@ -125,7 +125,7 @@ export function makeSource(context) {
     const stream = h("select", {
       name: "stream", disabled: !editable, onchange: () => {
         const [kind, ...rest] = stream.value.split(" ");
-        change({ kind, stream: rest.join(" ") });
+        change({ kind, stream: rest.join(" "), path: "" });
         sample.forget();
         generators.look();
       },

@@ -142,6 +142,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.locator("input[type=search]").fill("other")
     page.see(".grid td", HOSTILE)
     page.keep("results")
+    page.locator("input[type=search]").fill("")
     assert page.locator("#main img").count() == 0
     assert page.title() == "clicks – kda console"
 
@@ -213,7 +214,7 @@ def test_the_labs_are_examples_to_run_and_to_copy(page: Page) -> None:
         page.see("#title", name)
         # Their stacks are not deployed here: said, not blank.
         page.see("#lost", "The streams can't be read")
-        assert page.get_by_role("button", name="Start", exact=True).is_visible()
+        page.get_by_role("button", name="Start", exact=True).wait_for()
     page.step("SQL")
     page.see(".notice", "A copy of it can be edited.")
     page.press("Duplicate to edit")

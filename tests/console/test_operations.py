@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from console.controller import Controller
+from console.jobs import JobView
+from infra.flink_health import Health
 from pipeline.catalog import JOBS, read
 from pipeline.settings import override
 from tests.console.bench import Ask, Idle, asked, bench, unreachable
@@ -18,14 +20,18 @@ PATH = "/api/applications/ctr/properties"
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Ask:
+def ctr() -> Controller:
+    return Controller(read(JOBS / "ctr"), unreachable, Idle())
+
+
+@pytest.fixture
+def ask(ctr: Controller, tmp_path: Path) -> Ask:
     shelf = Shelf(tmp_path / "workbench", tmp_path / "applications")
 
     def groups(name: str) -> dict[str, dict[str, str]]:
         return override({"window": {"size": "1"}}, [f"{k}={v}" for k, v in shelf.properties(name).items()])
 
-    controllers = {"ctr": Controller(read(JOBS / "ctr"), unreachable, Idle())}
-    return asked(bench(tmp_path, controllers, groups=groups))
+    return asked(bench(tmp_path, {"ctr": ctr}, groups=groups))
 
 
 def found(answer: Any, group: str, key: str) -> dict[str, Any]:
@@ -34,7 +40,16 @@ def found(answer: Any, group: str, key: str) -> dict[str, Any]:
     return dict(one)
 
 
-def test_properties_are_shown_and_kept_for_the_next_start(ask: Ask, tmp_path: Path) -> None:
+class Started(Idle):
+    """A job that runs, and can be started all the same."""
+
+    view = JobView(Health("running", url="http://x"))
+
+    def start(self, resume: bool, leave_state: bool = False) -> None:
+        pass
+
+
+def test_properties_are_shown_and_kept_for_the_next_start(ask: Ask, ctr: Controller, tmp_path: Path) -> None:
     shown = ask("GET", PATH).json()
     assert "aws" not in [g["name"] for g in shown["groups"]]
     threshold = found(shown, "anomalies", "threshold")
@@ -45,6 +60,18 @@ def test_properties_are_shown_and_kept_for_the_next_start(ask: Ask, tmp_path: Pa
     assert found(answer.json(), "anomalies", "threshold") | threshold == threshold
     assert found(ask("GET", PATH).json(), "anomalies", "threshold")["value"] == "3.5"
     assert Shelf(tmp_path / "workbench", tmp_path).properties("ctr") == {"anomalies.threshold": "3.5"}
+    # A job that starts is shown with what it was started with.
+    ctr.job = Started()
+    assert ask("PUT", PATH, json={"assignments": {"source.stream": "other"}}).status_code == 200
+    assert ctr.found.stream_of(None) == "ctr-clickstream"
+    assert ask("POST", "/api/applications/ctr/job/start").status_code == 200
+    assert ctr.found.stream_of(None) == "other"
+    # Senders go on unless what they send, or where to, is another.
+    senders = ctr.senders
+    ctr.take(ctr.application, {"source": {"stream": "other"}, "anomalies": {"threshold": "3"}})
+    assert ctr.senders is senders
+    ctr.take(ctr.application)
+    assert ctr.senders is not senders
     assert ask("PUT", PATH, json={"assignments": {}}).status_code == 200
     assert found(ask("GET", PATH).json(), "anomalies", "threshold")["value"] == "2"
 
