@@ -42,7 +42,13 @@ export class Draft {
       if (typed.revision === body.revision) this.keep();
       else this.quarrel(body.files, body.revision);
     } else localStorage.removeItem(this.key);
+    // What a page sent as it was left, no other tab has heard of.
+    if (this.state === "kept") this.tell();
     this.changed("loaded");
+  }
+
+  tell() {
+    this.channel.postMessage({ what: "kept", from: this.tab, revision: this.document.revision, files: this.files });
   }
 
   typed() {
@@ -126,7 +132,6 @@ export class Draft {
     if (!ok) return body.error;
     localStorage.removeItem(this.key);
     await this.load();
-    this.channel.postMessage({ what: "kept", from: this.tab, revision: this.document.revision, files: this.files });
     return "";
   }
 

@@ -101,6 +101,7 @@ export function makeSql(context) {
     }
     report("");
     checked = { relations: [], statements: [], changes: [], ...body };
+    if (!draft.document.saved) checked.changes = []; // against nothing, all of it is new
     if (editor) {
       if (checked.relations.length) editor.relations = checked.relations;
       editor.mark(checked.problems.filter((p) => p.file === file || !p.file));
