@@ -164,6 +164,7 @@ class Workbench(Applications):
                 "effect": "goes on" if id_ in planned["operators"] else "left behind",
             }
             for id_ in saved
+            if id_ in planned["operators"] or flink.is_worth_keeping(known.get(id_, ""))
         ]
         kept, lost = ([s["name"] for s in steps if s["effect"] == e] for e in ("goes on", "left behind"))
         state = {

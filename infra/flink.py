@@ -197,7 +197,22 @@ def lost_state(job: str, saved: Iterable[str], names: Mapping[str, str], folder:
         What the job's operators do, by id, as it would run now.
     """
     known = _operators(folder / "operators" / f"{job}.json")
-    return sorted(known.get(id_, f"an unknown operator {id_[:8]}") for id_ in saved if id_ not in names)
+    lost = (known.get(id_, f"an unknown operator {id_[:8]}") for id_ in saved if id_ not in names)
+    return sorted(name for name in lost if is_worth_keeping(name))
+
+
+def is_worth_keeping(operator: str) -> bool:
+    """Whether anything is lost with an operator's state.
+
+    Not with that of the tap, whose copies are for looking at, nor of the error stream's writer, which sends what it
+    holds before each checkpoint.
+
+    Examples
+    --------
+    >>> is_worth_keeping("tap[79]: Writer"), is_worth_keeping("GroupWindowAggregate(…)")
+    (False, True)
+    """
+    return not re.match(r"(tap|error_stream)\[|OverAggregate\(partitionBy=\[relation\]", operator)
 
 
 def known_operators(job: str, folder: Path = FLINK) -> dict[str, str]:
