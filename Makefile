@@ -1,7 +1,8 @@
 # Two commands on a fresh machine: make demo, make test. Each does its own set-up, once.
 .DEFAULT_GOAL := help
 CASES ?= tests/kda_sql/cases
-.PHONY: help setup demo test test-fast check kda-sql-cases bench bench-forest package sbom torture console editor clean
+FLINK_2 := tests/udfs tests/pipeline tests/kda_sql tests/jobs
+.PHONY: help setup demo test test-fast check kda-sql-cases bench bench-forest test-flink2 package sbom torture console editor clean
 KDA := .venv/bin/kda
 
 help: ## show this
@@ -13,8 +14,12 @@ setup: ## tools, packages, connector jar: once, from lock files
 demo: setup ## local AWS, the labs end to end, what was found (LAB=trades|ctr|sessions for one)
 	@$(KDA) demo $(LAB)
 
-test: setup ## every test, by two workers
-	@.venv/bin/pytest -n 2
+test: setup ## every test, by three workers
+	@.venv/bin/pytest -n 3
+
+test-flink2: setup ## what needs no Kinesis, on Flink 2 with Python 3.12
+	@sh infra/flink_2.sh
+	@build/flink-2/bin/python -m pytest -n 2 -m "flink and not aws and not kinesis" $(FLINK_2)
 
 test-fast: setup ## the tests that need neither Java nor the local AWS
 	@.venv/bin/pytest -m "not flink and not aws"

@@ -1,6 +1,7 @@
 """Fixtures that tests of more than one room share."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         ranks[item.path] = min(rank(item), ranks.get(item.path, len(_LONGEST)))
     items.sort(key=lambda item: ranks[item.path])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """No module may start the JVM by being imported: it would lack what `infra.flink.prepare` gives it."""
+    gateway = sys.modules.get("pyflink.java_gateway")
+    assert gateway is None or gateway._gateway is None, "a JVM was started while the tests were collected"
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def test_two_sources_of_other_formats_and_two_forests(mini_flink: Flink) -> None
     assert [row.values["pump_name"] for row in rows["error_stream"]] == ["lines"]
 
 
+@pytest.mark.kinesis
 def test_a_destination_of_each_kind_is_planned(mini_flink: Flink) -> None:
     columns = {"k": "VARCHAR(8)", "x": "DOUBLE", "t": "TIMESTAMP(3)"}
     destinations = [

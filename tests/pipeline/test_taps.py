@@ -26,6 +26,7 @@ def delivered(table_env: Any, application: Application, *properties: str) -> Pip
     return pipeline
 
 
+@pytest.mark.kinesis
 @EACH
 def test_the_job_is_the_same_and_the_tap_is_added_to_it(mini_flink: Flink, application: Application) -> None:
     off = delivered(mini_flink.environment(), application).statements

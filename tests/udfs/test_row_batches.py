@@ -8,10 +8,18 @@ from typing import Any
 import cloudpickle
 import pyflink.fn_execution.beam.beam_operations_fast as beam_operations
 import pytest
-from pyflink.common import Instant, Row, RowKind, Types
+from pyflink.common import Instant, Row, RowKind
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.fn_execution import coder_impl_fast
-from pyflink.fn_execution.coders import from_type_info
+from pyflink.fn_execution.coders import (
+    BigIntCoder,
+    CharCoder,
+    DoubleCoder,
+    FieldCoder,
+    InstantCoder,
+    IntCoder,
+    RowCoder,
+)
 from pyflink.fn_execution.datastream.process.operations import StatefulOperation
 from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
 from pyflink.fn_execution.table.operations import BundleOperation
@@ -19,15 +27,21 @@ from pyflink.fn_execution.table.operations import BundleOperation
 from udfs import row_batches
 from udfs.row_batches import LightRow, take_batches
 
-ELEMENT = Types.ROW_NAMED(
-    ["key", "element", "rowtime"],
-    [Types.STRING(), Types.ROW_NAMED(["symbol", "price"], [Types.STRING(), Types.DOUBLE()]), Types.INSTANT()],
+
+def row_coder(**fields: FieldCoder) -> RowCoder:
+    """Made by hand: of a type, PyFlink would ask Java what its fields are called."""
+    return RowCoder(list(fields.values()), list(fields))
+
+
+def timed(row: RowCoder) -> RowCoder:
+    """Rows as they come into a worker: time, watermark, and what SQL made."""
+    return row_coder(f0=BigIntCoder(), f1=BigIntCoder(), f2=row)
+
+
+ELEMENT = row_coder(
+    key=CharCoder(), element=row_coder(symbol=CharCoder(), price=DoubleCoder()), rowtime=InstantCoder()
 )
-#: As rows come into a worker: time, watermark, and what SQL made.
-CODER = from_type_info(Types.ROW([Types.LONG(), Types.LONG(), ELEMENT]))
-OUT = from_type_info(
-    Types.ROW([Types.LONG(), Types.LONG(), Types.ROW_NAMED(["price", "size"], [Types.DOUBLE(), Types.INT()])])
-)
+CODER, OUT = timed(ELEMENT), timed(row_coder(price=DoubleCoder(), size=IntCoder()))
 ROWS = [
     Row(10 * k, 5, Row("ab"[k // 2 % 2], Row("AMZN", float(k)), Instant.of_epoch_milli(10 * k)))
     for k in range(7)
@@ -124,7 +138,7 @@ def test_without_it_rows_come_one_by_one(reason: str, monkeypatch: pytest.Monkey
 
 
 def test_a_light_row_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    coder = from_type_info(ELEMENT).get_impl()
+    coder = ELEMENT.get_impl()
     as_it_was = coder.decode(coder.encode(ROWS[3][2]))
     row_batches.lighten_rows()
     light = coder.decode(coder.encode(ROWS[3][2]))
