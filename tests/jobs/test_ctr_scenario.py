@@ -24,10 +24,29 @@ def course(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> ctr
     return ctr_course.run(local_aws.endpoint, tmp_path_factory.mktemp("ctr"), lambda course, job: None)
 
 
-def test_a_message_for_the_burst_and_for_nothing_else(course: ctr_course.Course) -> None:
+@pytest.fixture(scope="module")
+def recorded(
+    course: ctr_course.Course, local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The course's records."""
+    everything = tmp_path_factory.mktemp("recorded") / "everything"
+    assert record(local_aws.client("kinesis"), local_aws.outputs["ctr"]["ClickStreamName"], everything) > 500
+    # Other tests may have sent to the same stream before.
+    lines = [line for line in everything.read_text().splitlines() if _time(line) >= course.begin]
+    everything.with_name("recorded").write_text("\n".join(lines))
+    return everything.with_name("recorded")
+
+
+def test_a_message_for_the_burst_and_for_nothing_else(course: ctr_course.Course, recorded: Path) -> None:
     assert course.counts.failed == 0
     rates = {course.number(start): found.ctr for start, found in course.scores.items()}
-    assert set(range(26)) <= set(rates)
+    # On a machine that is busy with other tests a window may stay without records.
+    came: dict[str, set[int]] = {"Click": set(), "Impression": set()}
+    for line in recorded.read_text().splitlines():
+        came[json.loads(line)["browseraction"]].add(course.number(_time(line).replace(microsecond=0)))
+    windows = came["Click"] & came["Impression"] & set(range(26))
+    assert len(windows) > 20
+    assert windows <= set(rates)
     assert min(rates[n] for n in ctr_course.BURST) > 200
     told = {course.number(n.window_start) for n in course.notifications}
     assert len(course.notifications) == 1
@@ -49,20 +68,20 @@ def test_a_message_for_the_burst_and_for_nothing_else(course: ctr_course.Course)
 
 
 def test_its_recording_gives_the_same_rows_in_seconds(
-    course: ctr_course.Course, local_aws: LocalAws, mini_flink: Flink, tmp_path: Path
+    course: ctr_course.Course, recorded: Path, mini_flink: Flink
 ) -> None:
-    everything = tmp_path / "everything"
-    assert record(local_aws.client("kinesis"), local_aws.outputs["ctr"]["ClickStreamName"], everything) > 500
-    # Other tests may have sent to the same stream before.
-    lines = [line for line in everything.read_text().splitlines() if _time(line) >= course.begin]
-    (tmp_path / "recorded").write_text("\n".join(lines))
     table_env = mini_flink.environment()
-    recording = Recording((tmp_path / "recorded").as_uri(), "us-east-1")
+    recording = Recording(recorded.as_uri(), "us-east-1")
     mini_flink.pipeline("ctr", table_env, {"source_sql_stream": recording}, {"window": {"size": "1"}})
     query = "SELECT CAST(window_start AS STRING), ctr, anomaly_score, expected_ctr, threshold FROM scores"
     replayed = [ctr_course.Score(_utc(start), *rest) for start, *rest in rows_of(table_env, query)]
     # The live run's last window closed after it was looked at, if at all.
-    assert replayed[:26] == [course.scores[start] for start in sorted(course.scores)][:26]
+    live = [course.scores[start] for start in sorted(course.scores)]
+    assert _early(course, replayed) == _early(course, live)
+
+
+def _early(course: ctr_course.Course, scores: list[ctr_course.Score]) -> list[ctr_course.Score]:
+    return [score for score in scores if course.number(score.start) < 26]
 
 
 def _time(line: str) -> datetime:
