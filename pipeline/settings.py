@@ -100,8 +100,13 @@ def settings_model(application: Application) -> type[Settings]:
     Raises
     ------
     SettingsError
-        A default of the application's is out of range.
+        A default of the application's is out of range, or a group can't be called so.
     """
+    for name in (*application.groups, *application.properties):
+        if name.startswith("_"):
+            raise SettingsError(
+                f"{name}: a group of properties begins with a letter: give it another with `group:`"
+            )
     fields: dict[str, Any] = {"errors": _group(Errors, {"stream": application.error_stream})}
     for name, part in application.groups.items():
         given = {k: getattr(part, k) for k in _MODELS[type(part)].model_fields if hasattr(part, k)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.application import Application
+from pipeline.application import Application, read
 from pipeline.catalog import all_applications, find
 from pipeline.settings import SettingsError, override, parameters, read_groups, settings
 
@@ -142,3 +142,13 @@ def test_the_shape_is_the_services_own(tmp_path: Path) -> None:
     path = tmp_path / "application_properties.json"
     path.write_text(json.dumps([{"PropertyGroupId": "job", "PropertyMap": {"name": "x"}}]))
     assert read_groups(path) == {"job": {"name": "x"}}
+
+
+def test_a_group_that_begins_with_an_underscore_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "application.yaml").write_text(
+        "{title: x, relations: [w], sources: {a: {stream: s, columns: {v: DOUBLE}}, "
+        "_b: {stream: t, columns: {v: DOUBLE}}}}"
+    )
+    (tmp_path / "w.sql").write_text("SELECT * FROM a")
+    with pytest.raises(SettingsError, match="_b: a group of properties begins with a letter"):
+        settings(read(tmp_path), {})
