@@ -22,6 +22,7 @@ from infra import clients
 from pipeline.settings import override
 from tests.jobs.conftest import EPOCH, Flink
 from tests.torture.proxy import Call, Fault, running_proxy
+from tests.waiting import stop_with_savepoint
 from udfs.anomaly_detector import AnomalyDetector
 from udfs.random_cut_forest import RandomCutForest
 
@@ -255,7 +256,7 @@ class Run:
         end = time.monotonic() + 180
         while True:
             try:
-                stopped = self.client.stop_with_savepoint(drain, folder.as_uri()).result()
+                stopped = stop_with_savepoint(self.client, drain, folder)
             except Exception as e:
                 # The source may have read all before the last task runs.
                 if "is not being executed at the moment" not in str(e) or time.monotonic() > end:

@@ -26,7 +26,7 @@ from infra import flink
 from tests.jobs.conftest import Flink
 from tests.jobs.replay import REPLAYS, Replay, Services, running
 
-pytestmark = pytest.mark.flink
+pytestmark = [pytest.mark.flink, pytest.mark.kinesis]
 
 FOLDER = Path(__file__).with_name("savepoints")
 #: Of each job: how many records there are, after how many the savepoint is taken, and how many rows have been delivered

@@ -23,9 +23,9 @@ from pipeline.settings import override, settings
 from tests.jobs.conftest import Flink
 from tests.torture.kinesis_local import running_kinesis
 from tests.torture.windows import Producer
-from tests.waiting import until
+from tests.waiting import stop_with_savepoint, until
 
-pytestmark = pytest.mark.flink
+pytestmark = [pytest.mark.flink, pytest.mark.kinesis]
 
 COMMITTED = Path(__file__).with_name("operator_ids.json")
 LABS = sorted(path.parent.name for path in JOBS.glob("*/application.yaml"))
@@ -91,7 +91,7 @@ def test_a_job_with_other_sql_goes_on_where_the_old_one_stopped(mini_flink: Flin
         producer.put(100, 0.5)
         old = _copy(mini_flink.environment(**_OPTIONS), tmp_path, source, "SELECT id, '' FROM numbers")
         _wait_for(tmp_path, 100)
-        savepoint = old.stop_with_savepoint(False, (tmp_path / "savepoints").as_uri()).result()
+        savepoint = stop_with_savepoint(old, False, tmp_path / "savepoints")
         producer.put(100, 0.5)
         resumed = _OPTIONS | {
             "execution__state-recovery__path": savepoint,

@@ -14,6 +14,7 @@ from pipeline import sql
 from pipeline.application import ERRORS, Application
 from pipeline.settings import settings
 from tests.kda_sql.case import Record
+from tests.waiting import stop_with_savepoint
 
 #: Marks the rows that say that a record was read.
 _READ = "a record was read"
@@ -145,9 +146,7 @@ def _run(
             assert time.monotonic() < end, f"{len(_read(out))} rows came, of {lines} lines"
             assert not str(client.get_job_status().result()).endswith("FAILED"), "the job failed"
             time.sleep(0.2)
-        return str(
-            client.stop_with_savepoint(savepoint is not None, (folder / "savepoints").as_uri()).result()
-        )
+        return str(stop_with_savepoint(client, savepoint is not None, folder / "savepoints"))
     except BaseException:
         client.cancel()
         raise
