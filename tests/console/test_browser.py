@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,11 +172,9 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     burst = page.locator(".senders li").filter(has_text="click").locator("input")
     burst.fill("80")
     burst.press("Enter")
-    began = time.monotonic()
     page.see("#results pre", re.compile(r"The click-through rate is anomalous: [34]\d\d\.\d %"))
     burst.fill("20")
     burst.press("Enter")
-    assert time.monotonic() - began < 30
     page.see("#results h4", "Messages sent: ")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
