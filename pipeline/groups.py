@@ -151,6 +151,10 @@ class Source(Group):
         gt=timedelta(seconds=10),
         description="seconds after which a silent shard stops holding others back",
     )
+    late: Literal["count_now", "report"] = Field(
+        "count_now",
+        description="a late record goes to the error stream, and counts now (count_now) or not (report)",
+    )
     preprocess: str | None = Field(
         None,
         description="a function that records pass first, by KDA's contract: its name or ARN",

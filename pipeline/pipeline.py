@@ -11,6 +11,7 @@ from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
 from pipeline.application import Application
+from pipeline.environment import parallelism
 from pipeline.faults import query_error, updates
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
@@ -19,7 +20,14 @@ from pipeline.python_relations import OPERATORS, add_functions
 from pipeline.relations import Detector, Errors, Forest, Lookup, Relation, Rowtime, View
 from pipeline.settings import Settings, parameters
 from pipeline.sizes import part_by_size
-from pipeline.sources import RecordSource, check_reference, preprocess_options, record_source, reference_file
+from pipeline.sources import (
+    RecordSource,
+    check_reference,
+    clocks,
+    preprocess_options,
+    record_source,
+    reference_file,
+)
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.columns import Column
@@ -156,10 +164,10 @@ class Pipeline:
             )
             decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
         else:
-            idle_timeout = connector.idle_timeout if isinstance(connector, KinesisSource) else None
-            decoded, errors, quiet = decode_records(
-                self.table_env, records, columns, idle_timeout, form, name
-            )
+            # Other subtasks wait for this one's watermark, and joins for this source's.
+            shared = parallelism(self.table_env) > 1 or len(self._application.sources) > 1
+            kept = clocks(connector, group, shared)
+            decoded, errors, quiet = decode_records(self.table_env, records, columns, kept, form, name)
         self.table_env.create_temporary_view(sql.identifier(name), decoded)
         self._join_errors(f"{name}_errors", errors)
         if isinstance(connector, Recording):  # never quiet

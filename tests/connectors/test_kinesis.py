@@ -31,8 +31,8 @@ def stream(kinesis: Proxy, name: str, shards: int) -> Any:
     return client
 
 
-def environment(mini_flink: Flink, state: str = "") -> Any:
-    options = {"execution__checkpointing__interval": "1 s"}
+def environment(mini_flink: Flink, state: str = "", parallelism: int = 1) -> Any:
+    options = {"execution__checkpointing__interval": "1 s", "parallelism__default": str(parallelism)}
     if state:
         options["execution__state-recovery__path"] = state
     return mini_flink.environment(**options)
@@ -103,12 +103,12 @@ def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_seco
 def test_splits_merges_and_a_restore_while_records_come(
     kinesis: Proxy, mini_flink: Flink, tmp_path: Path
 ) -> None:
-    """1 → 2 → 4 → 3 shards under load, a cut and a restore in between: all counted once, in their second."""
+    """1 → 2 → 4 → 3 shards under load, a cut and a rescaling in between: all counted once, in their second."""
     name = "resharded"
     client = stream(kinesis, name, 1)
     producer = Producer(client, name)
     source = KinesisSource(name, "us-east-1", kinesis.endpoint, "TRIM_HORIZON", timedelta(seconds=11))
-    counting = Counting(environment(mini_flink), tmp_path, source)
+    counting = Counting(environment(mini_flink, parallelism=2), tmp_path, source)
     producer.start(1000, 25.0)
     try:
         counting.wait(50, 60)
@@ -119,7 +119,7 @@ def test_splits_merges_and_a_restore_while_records_come(
         checkpoint = flink.last_state("test", mini_flink.folder)
         assert checkpoint is not None
         reshard(client, name, merges=1)
-        counting = Counting(environment(mini_flink, checkpoint), tmp_path, source)
+        counting = Counting(environment(mini_flink, checkpoint, parallelism=1), tmp_path, source)
         producer.finish()
         counts = counting.wait(1000, 480)
     finally:
