@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from connectors.lambda_options import LambdaSinkOptions
+from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.option import options_of
 
 #: Of the place and the application, not of the destination.
