@@ -30,7 +30,7 @@ def markdown() -> str:
     for place in dict.fromkeys(place for found in by_name.values() for place in found):
         found = {name: properties[place] for name, properties in by_name.items() if place in properties}
         own = place[0] == "job" or any(place[0] in a.properties for a in applications)
-        if own or all(_as_the_first(p, by_name[name]) for name, p in found.items()):
+        if own or all(_as_said(p, by_name[name]) for name, p in found.items()):
             continue
         if len({p.default for p in found.values()}) == 1:
             default = _code(next(iter(found.values())).default) or "none"
@@ -44,8 +44,10 @@ def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def _as_the_first(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
-    """Is it what the group `sink` says already? Further destinations have the same keys."""
+def _as_said(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
+    """Is it what another group says already? A detector has its forest's keys, further destinations those of `sink`."""
+    if p.group == "detector":
+        return ("random_cut_forest", p.key) in beside
     first = beside.get(("sink", p.key))
     return p.group != "sink" and first is not None and first.notes == p.notes
 
