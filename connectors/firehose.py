@@ -97,9 +97,9 @@ class FirehoseLanding:
     found, then once ``idle_timeout`` until its window may close.
 
     Time: objects are found in any order, a backlog's above all. So time does not follow them, it follows the clock,
-    ``idle_timeout`` behind, and stands still while older objects still come (``udfs.shard_clock.LandingClock``).
-    Windows so close when the stream is quiet as well. The clocks of S3 and of the cluster must agree within half of
-    ``idle_timeout``.
+    ``idle_timeout`` behind, and stands still while older objects still come
+    (``udfs.decoding.stream_clock.LandingClock``). Windows so close when the stream is idle as well. The clocks of S3
+    and of the cluster must agree within half of ``idle_timeout``.
 
     Limits: plain objects, and gzip by name (``.gz``), in folders of any depth; names that begin with ``.`` or ``_`` are
     left out. The whole path is listed each time, a call for each folder, and the names are kept in state. A listing

@@ -15,9 +15,9 @@ from connectors.firehose import FirehoseLanding
 from infra import flink
 from pipeline.environment import table_environment
 from tests.conftest import LocalAws
-from udfs.columns import Column
-from udfs.decode_function import decode_records
-from udfs.shard_clock import Clocks
+from udfs.decoding.columns import Column
+from udfs.decoding.function import decode_records
+from udfs.decoding.stream_clock import Clocks
 
 SOON = timedelta(seconds=3)
 
