@@ -13,6 +13,7 @@ from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from tests.torture.kinesis_local import running_kinesis
 from tests.torture.proxy import Call, Fault, Proxy, running_proxy
+from tests.torture.shards import reshard
 from tests.torture.windows import Counting, Producer, truth
 from tests.waiting import until
 
@@ -138,24 +139,3 @@ def wait_until_read(kinesis: Proxy, name: str, shards: int) -> None:
 
 def _iterator_of(call: Call, name: str) -> bool:
     return call.operation == "GetShardIterator" and call.body["StreamName"] == name
-
-
-def reshard(client: Any, name: str, splits: int = 0, merges: int = 0) -> None:
-    """Split or merge so many of the open shards, at their middle or with their neighbours."""
-    shards = [
-        s
-        for s in client.list_shards(StreamName=name)["Shards"]
-        if "EndingSequenceNumber" not in s["SequenceNumberRange"]
-    ]
-    shards.sort(key=lambda s: int(s["HashKeyRange"]["StartingHashKey"]))
-    waiter = client.get_waiter("stream_exists")
-    for shard in shards[:splits]:
-        keys = shard["HashKeyRange"]
-        middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"])) // 2
-        client.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle))
-        waiter.wait(StreamName=name, WaiterConfig={"Delay": 1})
-    for left, right in list(zip(shards[::2], shards[1::2], strict=False))[:merges]:
-        client.merge_shards(
-            StreamName=name, ShardToMerge=left["ShardId"], AdjacentShardToMerge=right["ShardId"]
-        )
-        waiter.wait(StreamName=name, WaiterConfig={"Delay": 1})

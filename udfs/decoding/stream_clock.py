@@ -108,7 +108,8 @@ class ShardClock(StreamClock):
         Whether others wait for this watermark: other subtasks, or other sources. While all shards are idle, it then
         follows the wall's clock, `LAG` behind; else the newest record, ``idle_timeout`` behind, which needs no clock.
     monotonic, wall : callable
-        The clocks, in seconds. Not shared, the wall's only tells a backlog from the present.
+        The clocks, in seconds. Not shared, the wall's only tells a backlog from the present, and the time of a stream
+        that never had a record.
 
     Examples
     --------
@@ -139,17 +140,18 @@ class ShardClock(StreamClock):
     def _over(self) -> int | None:
         now, heard = self._passed, self._shards.values()
         if not heard:
-            # Who has no shards does not hold the others for ever.
-            return self._while_idle(0) if self._shared and now >= self._idle else None
+            # Who has no shards does not hold the others for ever; alone, it may be the first read that is slow.
+            patience = self._idle if self._shared else PATIENCE * self._idle
+            return None if now < patience else self._while_idle(int(1000 * self._wall()))
         awake = [arrival for arrival, at in heard if now - at < self._idle]
         if awake:
             over = reached = min(awake)
         else:
             reached = max(arrival for arrival, _ in heard)
-            # The newest record is as old as the silence, at least.
+            # The newest record is as old as the time since, at least.
             over = self._while_idle(reached + int(1000 * (now - max(at for _, at in heard))))
         if reached < 1000 * (self._wall() - 2 * self._idle):
-            # Behind the present, silence may be that of a slow read, or of a full pipe.
+            # Behind the present, a slow read or a full pipe may look like an idle shard.
             patience = PATIENCE * self._idle
             over = min([over, *(arrival for arrival, at in heard if now - at < patience)])
         return over - DISORDER
