@@ -11,7 +11,7 @@ from pipeline.backtest import Label, Watched, alerts_of, drawn, fit, time_text, 
 from pipeline.suggest import THRESHOLDS, Suggestion
 
 if TYPE_CHECKING:
-    from udfs.detector_function import DetectorOptions
+    from udfs.detector.function import DetectorOptions
 
 #: Points of a line; keys that are drawn, those with the most alerts; alerts that are marked on one line.
 _MOST_POINTS, _MOST_KEYS, _MOST_MARKS = 1_500, 3, 1_000

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from connectors.lambda_options import LambdaSinkOptions
+from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.option import options_of
 from infra.paths import ROOT
 
@@ -25,7 +25,7 @@ def test_every_field_of_the_lambda_sink_can_be_set_and_is_explained() -> None:
 
 
 def test_the_document_has_them() -> None:
-    section = (ROOT / "docs" / "lambda_sink.md").read_text().partition("## What can be set")[2]
+    section = (ROOT / "docs" / "lambda.md").read_text().partition("### What can be set")[2]
     rows = dict(re.findall(r"(?m)^\| `(\w+)` \| ([^|]*) \|", section))
     options = {o.name: o for o in options_of(LambdaSinkOptions)}
     assert list(rows) == list(options)

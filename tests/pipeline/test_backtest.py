@@ -9,8 +9,8 @@ import numpy as np
 from pipeline.application import parse
 from pipeline.backtest import Alert, Fit, Label, alerts_of, backtest, drawn, fit, watch
 from pipeline.backtest_settings import AS_IT_IS, settings_to_try, watched_by
-from udfs.detector_function import DetectorOptions
-from udfs.detector_rules import Rule
+from udfs.detector.function import DetectorOptions
+from udfs.detector.rules import Rule
 
 VALUES = np.random.default_rng(0).normal(20, 1, 900)
 VALUES[700:] += 9
