@@ -273,6 +273,10 @@ class Errors(Group):
     """Where the error stream goes."""
 
     stream: Resource = Field(description="name of the Kinesis stream that takes the error stream")
+    path: Folder | None = Field(
+        None,
+        description="folder for files of the error stream in its place, s3://bucket/prefix/ or file:///folder/",
+    )
 
 
 class Tap(Group):
