@@ -29,7 +29,7 @@ from pipeline import flink_version
 
 CONFIGURATION = ROOT / "flink-conf"
 CONNECTORS = BUILD / "connectors.jar"
-PLUGINS = BUILD / flink_version.PLUGINS
+PLUGINS = BUILD / flink_version.BUILT / "plugins"
 FLINK = STATE / "flink"
 
 

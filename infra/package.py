@@ -29,8 +29,8 @@ from infra.paths import BUILD, ROOT
 from pipeline import flink_version
 from pipeline.application import DESCRIPTION, Application
 
-PACKAGE = BUILD / "kda-on-flink.zip"
-WHEELS = BUILD / "wheels"
+PACKAGE = BUILD / flink_version.BUILT / "kda-on-flink.zip"
+WHEELS = BUILD / flink_version.BUILT / "wheels"
 CONNECTORS = BUILD / "connectors.jar"
 LOCK = ROOT / flink_version.LOCK
 

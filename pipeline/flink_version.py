@@ -17,8 +17,8 @@ PYTHON = "3.12" if FLINK_2 else "3.11"
 JAVA = (17,) if FLINK_2 else (11, 17)
 #: Packages with their hashes, from the clone's root.
 LOCK = "flink-conf/flink-2.lock" if FLINK_2 else "requirements.lock"
-#: Flink's file systems, of its own version; under ``build/``.
-PLUGINS = "flink-2/plugins" if FLINK_2 else "plugins"
+#: What is built for this version, under ``build/``: the package and its wheels, Flink's file systems.
+BUILT = "flink-2" if FLINK_2 else "."
 #: Whether AWS's connectors (Kinesis, Firehose, DynamoDB) run. Those in the jar use what Flink 2 has no longer, and the
 #: ones for Flink 2 don't give SQL a record's arrival time (FLINK-36671).
 AWS_CONNECTORS = not FLINK_2
