@@ -1,4 +1,4 @@
-"""`kda run` of an imported program on Flink 2, files in and files out: resumed from 1.20, stopped with Ctrl-C, resumed."""
+"""`kda run` of an imported program on Flink 2, files in, files out: resumed from 1.20, stopped, resumed."""
 
 import sys
 from pathlib import Path
