@@ -170,12 +170,12 @@ class Pipeline:
             # Other subtasks wait for this one's watermark, and joins for this source's.
             shared = parallelism(self.table_env) > 1 or len(self._application.sources) > 1
             kept = clocks(connector, group, shared)
-            decoded, errors, quiet = decode_records(self.table_env, records, columns, kept, form, name)
+            decoded, errors, heartbeats = decode_records(self.table_env, records, columns, kept, form, name)
         self.table_env.create_temporary_view(sql.identifier(name), decoded)
         self._join_errors(f"{name}_errors", errors)
-        if isinstance(connector, Recording):  # never quiet
-            quiet = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
-        self.table_env.create_temporary_view(sql.identifier(f"{name}_quiet"), quiet)
+        if isinstance(connector, Recording):  # has none
+            heartbeats = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
+        self.table_env.create_temporary_view(sql.identifier(f"{name}_heartbeats"), heartbeats)
 
     def _make(self, relation: Relation) -> None:
         _MAKERS[type(relation)](self, relation)

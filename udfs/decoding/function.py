@@ -125,7 +125,7 @@ def decode_records(
         The columns, and ``rowtime``.
     errors : Table
         ``error_name, message, data_rowtime, data_row``.
-    quiet : Table
+    heartbeats : Table
         ``rowtime``: a row each heartbeat, with the watermark.
     """
     from pyflink.table import Schema
@@ -180,17 +180,16 @@ def decode_records(
     )
     own = ", ".join(quoted(c.name) for c in columns)
     error, message, data_row = _ERROR
-    good, heartbeats = f"{error} IS NULL", f"{source} WHERE `data` IS NULL"
+    good, beats = f"{error} IS NULL", f"{source} WHERE `data` IS NULL"
     if clocks is not None:
         good += f" AND rowtime > {_REACHED}"
-        heartbeats = f"{output} WHERE rowtime = {_REACHED} AND {_REACHED} > TO_TIMESTAMP_LTZ(0, 3)"
+        beats = f"{output} WHERE rowtime = {_REACHED} AND {_REACHED} > TO_TIMESTAMP_LTZ(0, 3)"
     rows = table_env.sql_query(f"SELECT {own}, rowtime FROM {output} WHERE {good}")
     errors = table_env.sql_query(
         f"SELECT {error} AS error_name, {message} AS message, rowtime AS data_rowtime, {data_row} AS data_row"
         f" FROM {output} WHERE {error} IS NOT NULL"
     )
-    quiet = table_env.sql_query(f"SELECT rowtime FROM {heartbeats}")
-    return rows, errors, quiet
+    return rows, errors, table_env.sql_query(f"SELECT rowtime FROM {beats}")
 
 
 def quoted(name: str) -> str:
