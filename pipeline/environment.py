@@ -41,5 +41,5 @@ def table_environment(cluster: Mapping[str, str] | None = None) -> StreamTableEn
 
 
 def parallelism(table_env: StreamTableEnvironment) -> int:
-    """How many subtasks an operator of a job has, unless told otherwise."""
+    """How many subtasks an operator of a job has, by default."""
     return int(table_env._j_tenv.execEnv().getParallelism())

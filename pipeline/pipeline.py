@@ -13,7 +13,7 @@ from connectors.s3 import S3Sink
 from pipeline import destinations, groups, sql
 from pipeline.application import ERRORS, Application
 from pipeline.environment import parallelism
-from pipeline.faults import query_error, updates
+from pipeline.flink_errors import query_error, updates
 from pipeline.flink_version import require_aws_connectors
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
@@ -68,7 +68,7 @@ class Pipeline:
 
     Raises
     ------
-    pipeline.faults.QueryError
+    pipeline.flink_errors.QueryError
         Flink refuses a view's query; file, line and column.
     ValueError
         A forest's column is missing or no number, or a destination can't take a relation's columns.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Beside a record's own columns, which may well be called `message`.
 _ERROR = ("__error_name", "__message", "__data_row")
 #: When a row counts, and its subtask's watermark: milliseconds since the epoch. A row counts later than the watermark,
-#: a heartbeat at it: so these two are told apart.
+#: a heartbeat at it: so these two are distinguished.
 _TIME = ("__happened_ms", "__reached_ms")
 _REACHED = "__reached"
 

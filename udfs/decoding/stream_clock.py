@@ -1,6 +1,6 @@
 """Event time where records flow by: records and heartbeats in, a watermark out. No Flink.
 
-Flink's own ways lose records in silence: one watermark for shards that are read at different speeds drops the slower
+Flink's own ways silently lose records: one watermark for shards that are read at different speeds drops the slower
 ones' backlog, and the connector's watermark per shard ignores a shard until its first record has come. A clock here
 says of each record when it counts: at its arrival, or just after the watermark where it comes later than that.
 

@@ -124,7 +124,7 @@ def test_behind_the_present_silence_is_believed_later() -> None:
 
 
 def test_time_without_calls_is_no_silence() -> None:
-    """A full pipe lets neither records nor beats through: no shard may be taken for idle."""
+    """A full pipe lets neither records nor heartbeats through: no shard may be taken for idle."""
     clocks, clock = started()
     live(clocks, clock, 10, "a", "b")
     last = clocks.ms
@@ -240,7 +240,7 @@ def test_a_landing_without_objects_closes_windows_too() -> None:
 def test_no_order_of_reading_a_backlog_makes_a_record_late(
     shards: int, reads: list[tuple[int, int, float]], span: int
 ) -> None:
-    """Each read takes up to a second and gives up to 200 records of one shard; nobody is silent for the timeout."""
+    """Each read takes up to a second and gives up to 200 records of one shard; nobody is idle for the timeout."""
     clocks, clock = started()
     begin = clocks.ms - span - 60_000
     position = [0] * shards
