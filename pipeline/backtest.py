@@ -1,4 +1,4 @@
-"""A detector over rows that are there already: what it would have told, and how that fits what happened.
+"""A detector over rows that are there already: what it would have reported, and how that fits what happened.
 
 The same compiled code as in a job, without Flink: a hundred thousand rows a second.
 """

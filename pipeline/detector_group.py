@@ -67,7 +67,7 @@ class Detector(Group):
     )
     tell_from: AwareDatetime | None = Field(
         None,
-        description="a time like 2026-03-02T10:00:00Z: what came before is history, learned from and not told",
+        description="a time like 2026-03-02T10:00:00Z: what came before is history, learned from and not reported",
     )
     number_of_trees: int = Field(50, ge=1, le=1000, description="trees in the detector's forest")
     sub_sample_size: int = Field(256, ge=10, le=1000, description="rows each tree holds; no alert until then")
@@ -77,7 +77,7 @@ class Detector(Group):
     idle_expiry: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="seconds of silence after which a detector is forgotten; 0: never",
+        description="seconds without a row after which a detector is forgotten; 0: never",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What a detector would have told of rows that are there already."""
+"""What a detector would have reported of rows that are there already."""
 
 from datetime import timedelta
 

@@ -81,14 +81,14 @@ class Judged(NamedTuple):
 
 
 def joined(parts: list[Detections]) -> Detections:
-    """Of one stretch after the other."""
+    """Of one chunk after the other."""
     if len(parts) == 1:
         return parts[0]
     names = [field.name for field in fields(Detections)]
     return Detections(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def told(
+def reported(
     judged: Judged,
     last: tuple[float, float, bool],
     confidence: NDArray[np.float64],
