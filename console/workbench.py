@@ -117,6 +117,7 @@ class Workbench(Applications):
             if controller is not None and (controller.runs or controller.job.view.asked):
                 raise StoreError(f"{name} runs: stop it first")
             self.previews.stop(name)
+            self.backtests.stop(name)
             self.store.delete(name)
             self._shown.pop(name, None)
             self.controllers.pop(name, None)

@@ -131,7 +131,7 @@ class ForestBucket:
         """
         self.logged += len(entry.points)
         if not self._idle_expiry and entry.keys.count(entry.keys[0]) == len(entry.keys):
-            return self._through(entry.keys[0], entry.points, entry.times, explain)
+            return self._score_and_learn(entry.keys[0], entry.points, entry.times, explain)
         rows = _rows_by_key(entry.keys)
         runs = [
             (key, run) for key, rows_of_key in rows.items() for run in self._runs(rows_of_key, entry.times)
@@ -140,7 +140,7 @@ class ForestBucket:
             return self._through_each(rows, entry)
         results: list[Any] = [None] * len(entry.points)
         for key, run in runs:
-            found = self._through(
+            found = self._score_and_learn(
                 key, entry.points[run], [entry.times[run[0]], entry.times[run[-1]]], explain
             )
             for row, result in zip(run, found, strict=True):
@@ -164,7 +164,7 @@ class ForestBucket:
             base[key] = (last, self.packed[key] if forest is None else forest.to_bytes())
         return base
 
-    def _through(self, key: Any, points: Any, times: Sequence[int], explain: Any) -> list[Any]:
+    def _score_and_learn(self, key: Any, points: Any, times: Sequence[int], explain: Any) -> list[Any]:
         _, forest = self._use(key, times[0], times[-1])
         if explain is None:
             return [(score,) for score in forest.score_many(points).tolist()]

@@ -25,7 +25,7 @@ from udfs.forest.stream import score_and_learn
 from udfs.random_cut_forest import RandomCutForest
 import numpy as np
 options = dict(error_model="numpy", boundscheck=False, _nrt=False)
-compiled = numba.njit(**options)(through.py_func)
+compiled = numba.njit(**options)(score_and_learn.py_func)
 forest = RandomCutForest(2, 3, 10)
 compiled(forest.arrays, forest._scratch, np.zeros(0, np.float32), 2, 0.1, True, np.zeros(0))
 text = compiled.inspect_llvm(compiled.signatures[0])
