@@ -26,10 +26,11 @@ def with_heartbeats(
         Prefix of what is made here.
     """
     table_env.execute_sql(
-        f"CREATE TEMPORARY TABLE `{name}_beats` (beat INT) WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
+        f"CREATE TEMPORARY TABLE `{name}_seconds` (number INT)"
+        " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
     )
     nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in columns.values())
     taken = ", ".join(f"`{column}`" for column in columns)
     return table_env.sql_query(
-        f"SELECT {taken} FROM `{records}` UNION ALL SELECT {nothing} FROM `{name}_beats`"
+        f"SELECT {taken} FROM `{records}` UNION ALL SELECT {nothing} FROM `{name}_seconds`"
     )

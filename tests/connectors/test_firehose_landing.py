@@ -85,7 +85,7 @@ def test_objects_are_read_as_firehose_lands_them_and_as_they_come(
 
 
 @pytest.mark.flink
-def test_a_backlog_in_any_order_makes_nothing_late_and_windows_close_in_silence(tmp_path: Path) -> None:
+def test_a_backlog_in_any_order_makes_nothing_late_and_windows_close_when_idle(tmp_path: Path) -> None:
     landing = tmp_path / "landing"
 
     def land(name: str, records: int, seconds_ago: float) -> None:
@@ -110,7 +110,7 @@ def test_a_backlog_in_any_order_makes_nothing_late_and_windows_close_in_silence(
     )
     backlog = [next(windows) for _ in range(30)]
     assert sorted(count for _, count in backlog) == list(range(1, 31))
-    # Fresh objects, and silence after them.
+    # Fresh objects, and none after them.
     land("2026/01/31/23/fresh", 7, 0)
     assert next(windows)[1] == 7
     windows.close()

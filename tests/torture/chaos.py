@@ -191,7 +191,7 @@ class ChaosRun:
         until(read, f"{kind}: the new shards to be read", 120)
 
     def _slow_down(self) -> None:
-        """Half of the reads take seconds, as those of a throttled shard; none as long as an idle shard is silent."""
+        """Half of the reads take seconds, as those of a throttled shard; none for as long as an idle shard."""
         rng = random.Random(self.rng.random())
         self.proxy.rule = lambda call: (
             Fault(delay=rng.uniform(1, 4)) if call.operation == "GetRecords" and rng.random() < 0.5 else None

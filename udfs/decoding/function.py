@@ -180,16 +180,16 @@ def decode_records(
     )
     own = ", ".join(quoted(c.name) for c in columns)
     error, message, data_row = _ERROR
-    good, beats = f"{error} IS NULL", f"{source} WHERE `data` IS NULL"
+    good, heartbeats = f"{error} IS NULL", f"{source} WHERE `data` IS NULL"
     if clocks is not None:
         good += f" AND rowtime > {_REACHED}"
-        beats = f"{output} WHERE rowtime = {_REACHED} AND {_REACHED} > TO_TIMESTAMP_LTZ(0, 3)"
+        heartbeats = f"{output} WHERE rowtime = {_REACHED} AND {_REACHED} > TO_TIMESTAMP_LTZ(0, 3)"
     rows = table_env.sql_query(f"SELECT {own}, rowtime FROM {output} WHERE {good}")
     errors = table_env.sql_query(
         f"SELECT {error} AS error_name, {message} AS message, rowtime AS data_rowtime, {data_row} AS data_row"
         f" FROM {output} WHERE {error} IS NOT NULL"
     )
-    return rows, errors, table_env.sql_query(f"SELECT rowtime FROM {beats}")
+    return rows, errors, table_env.sql_query(f"SELECT rowtime FROM {heartbeats}")
 
 
 def quoted(name: str) -> str:

@@ -1,8 +1,8 @@
 """Event time where records flow by: records and heartbeats in, a watermark out. No Flink.
 
-Flink's own ways silently lose records: one watermark for shards that are read at different speeds drops the slower
-ones' backlog, and the connector's watermark per shard ignores a shard until its first record has come. A clock here
-says of each record when it counts: at its arrival, or just after the watermark where it comes later than that.
+Flink loses records without a word: one watermark for shards that are read at different speeds drops the backlog of the
+slower ones, and the connector's watermark per shard ignores a shard until its first record has come. A clock here says
+of each record when it counts: at its arrival, or just after the watermark where it comes later than that.
 
 Each subtask has a clock of its own. Its watermark is in every row and in a heartbeat each second, so that Flink never
 takes the subtask for idle: what Flink makes of all subtasks' watermarks, the least, is never beyond one of them. So no

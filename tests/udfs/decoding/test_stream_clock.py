@@ -93,7 +93,7 @@ def test_a_shard_that_comes_back_makes_nobody_late() -> None:
     assert live(clocks, clock, 40, "a", "b") == [0] * 80
 
 
-def test_a_quiet_stream_closes_its_windows_behind_the_timeout() -> None:
+def test_an_idle_stream_closes_its_windows_behind_the_timeout() -> None:
     clocks, clock = started()
     live(clocks, clock, 10, "a")
     last = clocks.ms
@@ -104,7 +104,7 @@ def test_a_quiet_stream_closes_its_windows_behind_the_timeout() -> None:
     assert live(clocks, clock, 20, "a") == [0] * 20
 
 
-def test_behind_the_present_silence_is_believed_later() -> None:
+def test_behind_the_present_a_shard_is_idle_later() -> None:
     clocks, clock = started()
     backlog = clocks.ms - 3_600_000
     for i in range(100):
@@ -123,7 +123,7 @@ def test_behind_the_present_silence_is_believed_later() -> None:
     assert clock.watermark >= backlog + 2_000_000 - DISORDER
 
 
-def test_time_without_calls_is_no_silence() -> None:
+def test_time_without_calls_makes_no_shard_idle() -> None:
     """A full pipe lets neither records nor heartbeats through: no shard may be taken for idle."""
     clocks, clock = started()
     live(clocks, clock, 10, "a", "b")
