@@ -40,6 +40,55 @@ _uint64 = array_at("uint64")
 
 
 @compiled
+def learn_points(
+    book: Array, points: Array, step: int, rate: float, scale: float, scoring: bool, scores: Array
+) -> None:
+    """`through` for the forest of a book: score if asked, then learn, each point in turn.
+
+    Adds to `scores` its sum over the trees, and multiplies that with `scale`.
+    """
+    trees, samples, columns, rows = book[_TREES], book[_SAMPLES], book[_COLUMNS], book[_ROWS]
+    words, lanes = trees * (samples - 1) * (4 + 2 * columns), book[_LANES]
+    arrays = Arrays(
+        _float32(pointer(book[0]), (words,)),
+        _int16(pointer(book[1]), (2 * words,)),
+        _int32(pointer(book[2]), (trees, 4)),
+        _int32(pointer(book[3]), (trees, samples)),
+        _float32(pointer(book[4]), (trees, samples)),
+        _int16(pointer(book[5]), (trees, samples)),
+        _int16(pointer(book[6]), (trees, samples)),
+        _float64(pointer(book[7]), (trees, samples)),
+        _int32(pointer(book[8]), (trees, samples)),
+        _int16(pointer(book[9]), (trees, samples)),
+        _uint64(pointer(book[10]), (trees,)),
+        _uint64(pointer(book[11]), (trees,)),
+        _int64(pointer(book[12]), (trees,)),
+        _int64(pointer(book[13]), (2,)),
+        _float32(pointer(book[14]), (rows, columns)),
+        _int64(pointer(book[15]), (rows,)),
+        _float64(pointer(book[16]), (samples + 1,)),
+        _float64(pointer(book[17]), (samples + 1,)),
+    )
+    scratch = Scratch(
+        _float32(pointer(book[18]), (book[_STRETCH],)),
+        _int64(pointer(book[19]), (lanes,)),
+        _int64(pointer(book[20]), (lanes,)),
+        _int32(pointer(book[21]), (samples, lanes)),
+        _int64(pointer(book[22]), (lanes,)),
+        _float64(pointer(book[23]), (lanes,)),
+        _int16(pointer(book[24]), (samples,)),
+        _int16(pointer(book[25]), (samples,)),
+        _int16(pointer(book[26]), (samples,)),
+        _int32(pointer(book[27]), (rows,)),
+        _float32(pointer(book[28]), (2 * columns,)),
+        _float64(pointer(book[29]), (2 * columns,)),
+    )
+    through(arrays, scratch, points, step, rate, scoring, scores)
+    for k in range(scores.shape[0]):
+        scores[k] *= scale
+
+
+@compiled
 def learn_records(
     book: Array, given: Array, stream: Array, kept: int, rate: float, scale: float, scores: Array
 ) -> int:
@@ -51,48 +100,11 @@ def learn_records(
     bad = take_in(given, stream[kept:])
     if bad >= 0:
         return bad
-    trees, samples, columns, rows = book[_TREES], book[_SAMPLES], book[_COLUMNS], book[_ROWS]
-    words, lanes, dimensions = trees * (samples - 1) * (4 + 2 * columns), book[_LANES], stream.shape[1]
+    columns, dimensions = book[_COLUMNS], stream.shape[1]
     # A shingle is a piece of the stream; before the first full one nothing is scored.
     count = stream.shape[0] - columns // dimensions + 1
     if count > 0:
         scoring = scores.shape[0] > 0
         late = scores[given.shape[0] - count :] if scoring else scores
-        arrays = Arrays(
-            _float32(pointer(book[0]), (words,)),
-            _int16(pointer(book[1]), (2 * words,)),
-            _int32(pointer(book[2]), (trees, 4)),
-            _int32(pointer(book[3]), (trees, samples)),
-            _float32(pointer(book[4]), (trees, samples)),
-            _int16(pointer(book[5]), (trees, samples)),
-            _int16(pointer(book[6]), (trees, samples)),
-            _float64(pointer(book[7]), (trees, samples)),
-            _int32(pointer(book[8]), (trees, samples)),
-            _int16(pointer(book[9]), (trees, samples)),
-            _uint64(pointer(book[10]), (trees,)),
-            _uint64(pointer(book[11]), (trees,)),
-            _int64(pointer(book[12]), (trees,)),
-            _int64(pointer(book[13]), (2,)),
-            _float32(pointer(book[14]), (rows, columns)),
-            _int64(pointer(book[15]), (rows,)),
-            _float64(pointer(book[16]), (samples + 1,)),
-            _float64(pointer(book[17]), (samples + 1,)),
-        )
-        scratch = Scratch(
-            _float32(pointer(book[18]), (book[_STRETCH],)),
-            _int64(pointer(book[19]), (lanes,)),
-            _int64(pointer(book[20]), (lanes,)),
-            _int32(pointer(book[21]), (samples, lanes)),
-            _int64(pointer(book[22]), (lanes,)),
-            _float64(pointer(book[23]), (lanes,)),
-            _int16(pointer(book[24]), (samples,)),
-            _int16(pointer(book[25]), (samples,)),
-            _int16(pointer(book[26]), (samples,)),
-            _int32(pointer(book[27]), (rows,)),
-            _float32(pointer(book[28]), (2 * columns,)),
-            _float64(pointer(book[29]), (2 * columns,)),
-        )
-        through(arrays, scratch, stream.reshape(stream.size), dimensions, rate, scoring, late)
-        for k in range(late.shape[0]):
-            late[k] *= scale
+        learn_points(book, stream.reshape(stream.size), dimensions, rate, scale, scoring, late)
     return -1
