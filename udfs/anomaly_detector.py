@@ -15,7 +15,7 @@ from udfs.detector.rows import checked, filled
 from udfs.detector.rules import MISSING, DetectorParameters, Rule
 from udfs.detector.scales import due_rows, rescaled
 from udfs.detector.state import DetectorState
-from udfs.forest.call import Book, written_down
+from udfs.forest.call import Addresses, addresses_of
 from udfs.forest.layout import Arrays, scale, scratch
 from udfs.forest.state import Parameters, StateError
 from udfs.forest.stream import keep_living_rows
@@ -48,7 +48,7 @@ class AnomalyDetector:
     again : float
         Within a run there is another alert where the smoothed score is this many times what it was of late; inf: never.
     quiet_rows : int
-        No alert in so many rows after one; what still goes on then is told then.
+        No alert in so many rows after one; what still goes on then is reported then.
     quiet_time : float
         Nor in so many seconds; takes `times`.
     missing : str
@@ -152,7 +152,7 @@ class AnomalyDetector:
         return (found, alerts) if given is None else (found[given], {t: a[given] for t, a in alerts.items()})
 
     def update_many(self, points: ArrayLike, times: ArrayLike | None = None) -> None:
-        """A warm start: learn from history, of which nothing is told."""
+        """A warm start: learn from history, of which nothing is reported."""
         self.detect_many(points, times)
 
     @property
@@ -174,7 +174,7 @@ class AnomalyDetector:
 
     def to_bytes(self) -> bytes:
         """Everything that later results depend on, packed."""
-        keep_living_rows(self._state.arrays, self._book.scratch)
+        keep_living_rows(self._state.arrays, self._addresses.scratch)
         return detector_state.pack(self._state)
 
     @classmethod
@@ -204,12 +204,12 @@ class AnomalyDetector:
         self._ordered = np.zeros_like(state.window)
         self._ordered[:, :held] = np.sort(state.window[:, :held], axis=1)
         self._soften()
-        self._book = _book(p.forest, state.arrays)
+        self._addresses = _addresses(p.forest, state.arrays)
         many = max(1.0, (p.sub_sample_size / 256) ** 0.055)
         self._factors = np.array([scale(state.arrays) * many, 0.0, 0.0])
         self._young_book = np.zeros(0, np.int64)
         if state.young and p.young:
-            self._kept = _book(p.young, state.young)
+            self._kept = _addresses(p.young, state.young)
             self._young_book = self._kept.numbers
             self._factors[1:] = scale(state.young), 1.0 / p.young.time_decay
 
@@ -233,7 +233,7 @@ class AnomalyDetector:
             np.empty((FLAGS, n), np.bool_),
         )
         count = judge(
-            self._book.numbers,
+            self._addresses.numbers,
             self._young_book,
             rows,
             seconds,
@@ -270,5 +270,5 @@ class AnomalyDetector:
         return Detections(score, smoothed, limit, grade, alert, in_run, confidence, *bands, *wholes)
 
 
-def _book(p: Parameters, arrays: Arrays) -> Book:
-    return written_down(arrays, scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size))
+def _addresses(p: Parameters, arrays: Arrays) -> Addresses:
+    return addresses_of(arrays, scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size))

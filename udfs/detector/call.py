@@ -12,12 +12,12 @@ from udfs.detector.decisions import (
     LEARNING_ROWS,
     LIMIT,
     MISSING,
-    QUIET,
     QUIET_TIME,
     ROWS,
+    RUN_GAP,
     SAMPLES,
-    SILENT,
     SMOOTHED,
+    WITHHELD,
     decide,
 )
 from udfs.detector.features import observe
@@ -63,7 +63,7 @@ def direct(expected: Array, far: Array, i: int, wholes: Array) -> None:
 
 @compiled
 def judge(
-    book: Array,
+    addresses: Array,
     young: Array,
     points: Array,
     times: Array,
@@ -88,13 +88,13 @@ def judge(
 ) -> int:
     """Judge, then learn, each of n rows; returns how many went to the forest, the first of `taken` (n,).
 
-    `book`, `young`: of the forest, and of the one that stands in for it (of length 0: none). `factors`: what a sum over
+    `addresses`, `young`: of the forest, and of the one that stands in for it (of length 0: none). `factors`: what a sum over
     the trees of the one, and of the other, is multiplied with, and the other's rate. `room` (n + 4,) and `features`
     (n, 3 columns) mean nothing before; the scores of `taken` come first in `room`. `expected` (n, 3, columns) and `far`
     (n, columns) as in `observe`; `reals`, `wholes`, `flags`, each (…, n): what is found.
     """
     before = state[ROWS]
-    in_run = before - state[LAST_HOT] <= QUIET and state[SILENT] == 0.0
+    in_run = before - state[LAST_HOT] <= RUN_GAP and state[WITHHELD] == 0.0
     smoothed, limit = state[SMOOTHED], state[LIMIT]
     n, width = points.shape[0], features.shape[1]
     count = observe(
@@ -116,7 +116,7 @@ def judge(
     for k in range(count):
         scores[k] = 0.0
     flat = features.reshape(features.size)[: count * width]
-    learn_points(book, flat, width, 1.0 / asked[DECAY], factors[0], True, scores)
+    learn_points(addresses, flat, width, 1.0 / asked[DECAY], factors[0], True, scores)
     if young.shape[0] > 0:
         early = min(whole(count), whole(asked[SAMPLES] - before))
         learn_points(young, flat[: early * width], width, factors[2], factors[1], True, scores[:early])

@@ -7,7 +7,7 @@
    on average, as it does where a stream has heavy tails or few distinct values.
 3. A hot row begins a run, and is an alert, if none of the last 96 rows was hot; or if e is half as high again as it was
    of late, so that a run that stays hot does not hide what comes next.
-4. Rules may withhold an alert. A miss on the side that is not asked for begins a silent run: what follows of the same
+4. Rules may withhold an alert. A miss on the side that is not asked for begins a withheld run: what follows of the same
    event is not taken for another. Near the expected value no run begins: it may still grow.
 """
 
@@ -19,7 +19,7 @@ from udfs.forest.layout import Array
 
 # Numbers of a detector: rows seen, smoothed score, discounted number of alerts, last hot row, last alert, what e was of
 # late, unrest, time of the last row and of the last alert, threshold,
-# whether the run is silent, row in which it last began or got worse.
+# whether the run's alerts are withheld, row in which it last began or got worse.
 ROWS = 0
 SMOOTHED = 1
 ALERTS = 2
@@ -30,13 +30,13 @@ UNREST = 6
 LAST_TIME = 7
 LAST_ALERT_TIME = 8
 LIMIT = 9
-SILENT = 10
+WITHHELD = 10
 BEGUN = 11
 NUMBERS = 12
 
-# What is asked of a detector: as it was told; the memory of its forest in rows; rows without a score; rows that were
+# What is asked of a detector: as it was reported; the memory of its forest in rows; rows without a score; rows that were
 # scored by few samples; how much closer to what is ordinary scores lie than those of one column with 256 samples.
-AGAIN, QUIET_ROWS, LONG_QUIET, DECAY, LEARNING_ROWS, SAMPLES, STRETCH = range(7)
+AGAIN, QUIET_ROWS, LONG_QUIET, DECAY, LEARNING_ROWS, SAMPLES, CHUNK = range(7)
 
 #: Rows that a score is averaged over.
 MEMORY = 5.0
@@ -51,8 +51,8 @@ EARLY = 0.3
 RESTLESS, UNREST_GAIN, MOST_UNREST = 0.85, 3.0, 0.4
 #: Unrest is averaged over so many times the rows that matter to the forest.
 UNREST_MEMORY = 2.0
-#: Quiet rows that end a run.
-QUIET = 2 * WINDOW
+#: Rows without a miss that end a run.
+RUN_GAP = 2 * WINDOW
 #: Rows in which an event shows its height.
 SETTLING = 10
 #: Rows that unrest counts as averaged over when scores begin.
@@ -113,14 +113,14 @@ def decide(
     in seconds (n,) or of length 0. `asked`: see above.
     """
     again, quiet_rows, quiet_time = asked[AGAIN], asked[QUIET_ROWS], asked[LONG_QUIET]
-    decay, learning, young, stretch = asked[DECAY], asked[LEARNING_ROWS], asked[SAMPLES], asked[STRETCH]
+    decay, learning, young, factor = asked[DECAY], asked[LEARNING_ROWS], asked[SAMPLES], asked[CHUNK]
     keep = math.exp(-1.0 / decay)
     for i in range(scores.shape[0]):
         state[ROWS] += 1.0
         row = state[ROWS]
         score, here = scores[i], taken[i]
         if score > ORDINARY:
-            score = ORDINARY + (score - ORDINARY) * stretch
+            score = ORDINARY + (score - ORDINARY) * factor
         state[SMOOTHED] += (score - state[SMOOTHED]) / MEMORY
         e = state[SMOOTHED]
         state[ALERTS] *= keep
@@ -133,7 +133,7 @@ def decide(
         if row <= learning:
             reason = LEARNING
         elif e > limit:
-            begins = row - state[LAST_HOT] > QUIET
+            begins = row - state[LAST_HOT] > RUN_GAP
             worse = row - state[BEGUN] > SETTLING and e > again * state[LATELY]
             reason = IN_RUN
             if begins or worse:
@@ -150,16 +150,16 @@ def decide(
                     reason = ALERT
                     state[ALERTS] += 1.0
                     state[LAST_ALERT] = row
-                    state[SILENT] = 0.0
+                    state[WITHHELD] = 0.0
                     if times.shape[0] > 0:
                         state[LAST_ALERT_TIME] = times[here]
                 if reason == OTHER_SIDE and begins:
-                    state[SILENT] = 1.0
+                    state[WITHHELD] = 1.0
                 if reason in (ALERT, OTHER_SIDE):
                     state[BEGUN] = row
             if reason in (IN_RUN, ALERT, OTHER_SIDE):
                 state[LAST_HOT] = row
-            if reason == IN_RUN and state[SILENT] > 0.0:
+            if reason == IN_RUN and state[WITHHELD] > 0.0:
                 reason = OTHER_SIDE
         if e > state[LATELY] and row - state[BEGUN] <= SETTLING:
             state[LATELY] = e
@@ -171,4 +171,4 @@ def decide(
                 row - learning + _TAKEN_FOR_QUIET, UNREST_MEMORY * decay
             )
         reasons[here] = reason
-        in_run[here] = row - state[LAST_HOT] <= QUIET and state[SILENT] == 0.0
+        in_run[here] = row - state[LAST_HOT] <= RUN_GAP and state[WITHHELD] == 0.0

@@ -65,7 +65,7 @@ class Detections:
 
 
 def joined(parts: list[Detections]) -> Detections:
-    """Of one stretch after the other."""
+    """Of one chunk after the other."""
     if len(parts) == 1:
         return parts[0]
     names = [field.name for field in fields(Detections)]

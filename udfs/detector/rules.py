@@ -118,9 +118,9 @@ class DetectorParameters:
     def decision_numbers(self) -> NDArray[np.float64]:
         """What is asked, as `udfs.detector.decisions` has it."""
         stretch = math.sqrt(self.dimensions) * max(1.0, (_FEW / self.sub_sample_size) ** 0.27)
-        told = (self.again, self.quiet_rows, self.quiet_time)
+        reported = (self.again, self.quiet_rows, self.quiet_time)
         return np.array(
-            [*told, self.forest.time_decay, self.learning, self.sub_sample_size, stretch], np.float64
+            [*reported, self.forest.time_decay, self.learning, self.sub_sample_size, stretch], np.float64
         )
 
     def to_json(self) -> bytes:
