@@ -207,10 +207,10 @@ class AnomalyDetector:
         self._addresses = _addresses(p.forest, state.arrays)
         many = max(1.0, (p.sub_sample_size / 256) ** 0.055)
         self._factors = np.array([scale(state.arrays) * many, 0.0, 0.0])
-        self._young_book = np.zeros(0, np.int64)
+        self._young_addresses = np.zeros(0, np.int64)
         if state.young and p.young:
-            self._kept = _addresses(p.young, state.young)
-            self._young_book = self._kept.numbers
+            self._young_alive = _addresses(p.young, state.young)
+            self._young_addresses = self._young_alive.numbers
             self._factors[1:] = scale(state.young), 1.0 / p.young.time_decay
 
     def _soften(self) -> None:
@@ -234,7 +234,7 @@ class AnomalyDetector:
         )
         count = judge(
             self._addresses.numbers,
-            self._young_book,
+            self._young_addresses,
             rows,
             seconds,
             MISSING.index(p.missing),

@@ -88,10 +88,10 @@ def judge(
 ) -> int:
     """Judge, then learn, each of n rows; returns how many went to the forest, the first of `taken` (n,).
 
-    `addresses`, `young`: of the forest, and of the one that stands in for it (of length 0: none). `factors`: what a sum over
-    the trees of the one, and of the other, is multiplied with, and the other's rate. `room` (n + 4,) and `features`
-    (n, 3 columns) mean nothing before; the scores of `taken` come first in `room`. `expected` (n, 3, columns) and `far`
-    (n, columns) as in `observe`; `reals`, `wholes`, `flags`, each (…, n): what is found.
+    `addresses`, `young`: of the forest, and of the one that stands in for it (of length 0: none). `factors`: what a
+    sum over the trees of the one, and of the other, is multiplied with, and the other's rate. `room` (n + 4,) and
+    `features` (n, 3 columns) mean nothing before; the scores of `taken` come first in `room`. `expected` (n, 3,
+    columns) and `far` (n, columns) as in `observe`; `reals`, `wholes`, `flags`, each (…, n): what is found.
     """
     before = state[ROWS]
     in_run = before - state[LAST_HOT] <= RUN_GAP and state[WITHHELD] == 0.0

@@ -34,9 +34,9 @@ WITHHELD = 10
 BEGUN = 11
 NUMBERS = 12
 
-# What is asked of a detector: as it was reported; the memory of its forest in rows; rows without a score; rows that were
-# scored by few samples; how much closer to what is ordinary scores lie than those of one column with 256 samples.
-AGAIN, QUIET_ROWS, LONG_QUIET, DECAY, LEARNING_ROWS, SAMPLES, CHUNK = range(7)
+# What is asked of a detector: its own settings; the memory of its forest in rows; rows without a score; rows that
+# were scored by few samples; how much closer to what is ordinary scores lie than those of one column with 256 samples.
+AGAIN, QUIET_ROWS, LONG_QUIET, DECAY, LEARNING_ROWS, SAMPLES, FACTOR = range(7)
 
 #: Rows that a score is averaged over.
 MEMORY = 5.0
@@ -113,7 +113,7 @@ def decide(
     in seconds (n,) or of length 0. `asked`: see above.
     """
     again, quiet_rows, quiet_time = asked[AGAIN], asked[QUIET_ROWS], asked[LONG_QUIET]
-    decay, learning, young, factor = asked[DECAY], asked[LEARNING_ROWS], asked[SAMPLES], asked[CHUNK]
+    decay, learning, young, factor = asked[DECAY], asked[LEARNING_ROWS], asked[SAMPLES], asked[FACTOR]
     keep = math.exp(-1.0 / decay)
     for i in range(scores.shape[0]):
         state[ROWS] += 1.0

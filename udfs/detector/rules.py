@@ -117,10 +117,10 @@ class DetectorParameters:
     @cached_property
     def decision_numbers(self) -> NDArray[np.float64]:
         """What is asked, as `udfs.detector.decisions` has it."""
-        stretch = math.sqrt(self.dimensions) * max(1.0, (_FEW / self.sub_sample_size) ** 0.27)
-        reported = (self.again, self.quiet_rows, self.quiet_time)
+        factor = math.sqrt(self.dimensions) * max(1.0, (_FEW / self.sub_sample_size) ** 0.27)
+        own = (self.again, self.quiet_rows, self.quiet_time)
         return np.array(
-            [*reported, self.forest.time_decay, self.learning, self.sub_sample_size, stretch], np.float64
+            [*own, self.forest.time_decay, self.learning, self.sub_sample_size, factor], np.float64
         )
 
     def to_json(self) -> bytes:

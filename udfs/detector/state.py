@@ -14,7 +14,7 @@ from udfs.detector.rules import DetectorParameters
 from udfs.forest import state as forest_state
 from udfs.forest.layout import LEARNED, Arrays, empty_arrays, scratch
 from udfs.forest.state import ForestState, Parameters, StateError
-from udfs.forest.stream import through
+from udfs.forest.stream import score_and_learn
 
 _MAGIC = b"KDET"
 #: Until version 2 the forest that stands in was saved too.
@@ -65,7 +65,7 @@ def standing_in(p: DetectorParameters, arrays: Arrays) -> Arrays | None:
     young, width = _empty(p.young), arrays.points.shape[1]
     room = scratch(p.young.number_of_trees, p.young.sub_sample_size, width)
     points = arrays.points[:learned].reshape(-1)
-    through(young, room, points, width, 1.0 / p.young.time_decay, False, np.zeros(0))
+    score_and_learn(young, room, points, width, 1.0 / p.young.time_decay, False, np.zeros(0))
     return young
 
 
