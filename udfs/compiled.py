@@ -28,6 +28,7 @@ COMPILED_SOURCES = (
     "forest/call",
     "detector/features",
     "detector/decisions",
+    "detector/call",
 )
 
 
