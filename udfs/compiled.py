@@ -26,6 +26,7 @@ COMPILED_SOURCES = (
     "forest_packing",
     "forest_grove",
     "forest_call",
+    "row_bytes",
     "detector_features",
     "detector_decisions",
 )

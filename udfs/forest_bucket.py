@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -121,31 +121,32 @@ class ForestBucket:
             self.packed[key], self._last[key] = packed, time
         self._learn_again(log)
 
-    def score(self, entry: Entry, explain: Callable[[RandomCutForest, Any], Any] | None = None) -> list[Any]:
-        """One score for each row, in order; with ``explain`` what it gives for each row instead.
+    def score(self, entry: Entry, explain: Callable[[RandomCutForest, Any], Any]) -> list[Any]:
+        """What ``explain`` gives for each row, in order.
 
         Parameters
         ----------
-        explain : callable or None
+        explain : callable
             (forest, points) to (scores, explanations), which learns too.
         """
         self.logged += len(entry.points)
-        if not self._idle_expiry and entry.keys.count(entry.keys[0]) == len(entry.keys):
-            return self._through(entry.keys[0], entry.points, entry.times, explain)
-        rows = _rows_by_key(entry.keys)
-        runs = [
-            (key, run) for key, rows_of_key in rows.items() for run in self._runs(rows_of_key, entry.times)
-        ]
-        if explain is None and self._live.grove.scores_each and len(runs) == len(rows):
-            return self._through_each(rows, entry)
         results: list[Any] = [None] * len(entry.points)
-        for key, run in runs:
-            found = self._through(
-                key, entry.points[run], [entry.times[run[0]], entry.times[run[-1]]], explain
-            )
-            for row, result in zip(run, found, strict=True):
+        for key, run in self.runs(entry):
+            forest = self.use(key, entry.times[run[0]], entry.times[run[-1]])[1]
+            scores, explanations = explain(forest, entry.points[run])
+            for row, result in zip(run, zip(scores.tolist(), explanations, strict=True), strict=True):
                 results[row] = result
         return results
+
+    def runs(self, entry: Entry) -> list[tuple[Any, list[int]]]:
+        """Keys with rows of theirs, in order; a key comes again where its forest expires between two rows."""
+        if not self._idle_expiry and entry.keys.count(entry.keys[0]) == len(entry.keys):
+            return [(entry.keys[0], list(range(len(entry.keys))))]
+        return [
+            (key, run)
+            for key, rows in _rows_by_key(entry.keys).items()
+            for run in self._cut(rows, entry.times)
+        ]
 
     @property
     def log_is_long(self) -> bool:
@@ -164,27 +165,7 @@ class ForestBucket:
             base[key] = (last, self.packed[key] if forest is None else forest.to_bytes())
         return base
 
-    def _through(self, key: Any, points: Any, times: Sequence[int], explain: Any) -> list[Any]:
-        _, forest = self._use(key, times[0], times[-1])
-        if explain is None:
-            return [(score,) for score in forest.score_many(points).tolist()]
-        scores, explanations = explain(forest, points)
-        return list(zip(scores.tolist(), explanations, strict=True))
-
-    def _through_each(self, rows: dict[Any, list[int]], entry: Entry) -> list[Any]:
-        scores = np.empty(len(entry.points))
-        keys, room = list(rows), self._live.grove.room
-        # No more keys at once than there is room: what one needs must not push out another.
-        for some in (keys[k : k + room] for k in range(0, len(keys), room)):
-            order = list(chain.from_iterable(rows[key] for key in some))
-            places = [
-                self._use(key, entry.times[rows[key][0]], entry.times[rows[key][-1]])[0] for key in some
-            ]
-            rows_of_each = [len(rows[key]) for key in some]
-            scores[order] = self._live.grove.score_each(np.repeat(places, rows_of_each), entry.points[order])
-        return [(score,) for score in scores.tolist()]
-
-    def _runs(self, rows: list[int], times: Sequence[int]) -> list[list[int]]:
+    def _cut(self, rows: list[int], times: Sequence[int]) -> list[list[int]]:
         """A key's rows, cut where its forest expires between two of them."""
         if not self._idle_expiry:
             return [rows]
@@ -195,7 +176,7 @@ class ForestBucket:
             runs[-1].append(row)
         return runs
 
-    def _use(self, key: Any, first: int, last: int) -> tuple[int, RandomCutForest]:
+    def use(self, key: Any, first: int, last: int) -> tuple[int, RandomCutForest]:
         """The forest of a key whose next rows are of these times."""
         if (before := self._last.get(key)) is not None and self._expired(before, first):
             self._forget(key)
@@ -207,7 +188,7 @@ class ForestBucket:
         for entry in log:
             self.logged += len(entry.points)
             for key, rows in _rows_by_key(entry.keys).items():
-                for run in self._runs(rows, entry.times):
+                for run in self._cut(rows, entry.times):
                     last = self._last.get(key)
                     if last is not None and self._expired(last, entry.times[run[0]]):
                         self._forget(key)
@@ -224,6 +205,32 @@ class ForestBucket:
         self._live.remove(self, key)
         self.packed.pop(key, None)
         self._last.pop(key, None)
+
+
+def score_together(
+    live: LiveForests, parts: Sequence[tuple[ForestBucket, Entry]]
+) -> list[NDArray[np.float64]]:
+    """One score for each row of each bucket, in order, before its forest learns it; one compiled call, if it can be."""
+    points = np.concatenate([entry.points for _, entry in parts]) if len(parts) > 1 else parts[0][1].points
+    scores, ends = np.zeros(len(points)), list(accumulate(len(entry.points) for _, entry in parts))
+    runs = []
+    for (bucket, entry), end in zip(parts, ends, strict=True):
+        bucket.logged += len(entry.points)
+        first = end - len(entry.points)
+        for key, rows in bucket.runs(entry):
+            runs.append((bucket, key, entry.times[rows[0]], entry.times[rows[-1]], [first + r for r in rows]))
+    keys = len({(bucket, key) for bucket, key, *_ in runs})
+    if not live.grove.scores_each or keys == 1 or keys < len(runs):
+        for bucket, key, first, last, rows in runs:
+            scores[rows] = bucket.use(key, first, last)[1].score_many(points[rows])
+    else:
+        # No more keys at once than there is room: what one needs must not push out another.
+        for some in (runs[k : k + live.grove.room] for k in range(0, keys, live.grove.room)):
+            order = list(chain.from_iterable(rows for *_, rows in some))
+            places = [bucket.use(key, first, last)[0] for bucket, key, first, last, _ in some]
+            rows_of_each = [len(rows) for *_, rows in some]
+            scores[order] = live.grove.score_each(np.repeat(places, rows_of_each), points[order])
+    return np.split(scores, ends[:-1])
 
 
 def _rows_by_key(keys: Sequence[Any]) -> dict[Any, list[int]]:
