@@ -67,6 +67,7 @@ def take_batches(function: InBatches) -> bool:
     from pyflink.fn_execution.table.operations import BundleOperation
 
     lighten_rows()
+    _commit_together(operation.keyed_state_backend)
     came: list[Any] = []
     keyed_state = operation.keyed_state_backend
 
@@ -99,6 +100,36 @@ def take_batches(function: InBatches) -> bool:
     )
     operation.process_element_func = lambda value: came.append(tuple(value))
     return True
+
+
+def _commit_together(backend: Any) -> None:
+    """Let the states of all keys be written one after the other, and wait for all of them at the end of the bundle.
+
+    PyFlink waits for each: with hundreds of keys that is longer than what is computed for them.
+    """
+    handler = backend._state_handler
+    commit, written = backend.commit, []
+
+    class Together:
+        """PyFlink's handler of states, which tells what it writes to us, and that there is nothing to wait for."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(handler, name)
+
+        def clear(self, *arguments: Any) -> None:
+            written.append(handler.clear(*arguments))
+
+        def extend(self, *arguments: Any) -> None:
+            written.append(handler.extend(*arguments))
+
+    def commit_all() -> None:
+        commit()
+        answers = [future.get() for future in written]
+        written.clear()
+        if refused := [answer.error for answer in answers if answer.error]:
+            raise RuntimeError(f"state could not be written: {refused[0]}")
+
+    backend._state_handler, backend.commit = Together(), commit_all
 
 
 class LightRow(Row):  # type: ignore[misc]
