@@ -23,25 +23,33 @@ _err = Console(stderr=True, soft_wrap=True)
 
 
 def markdown() -> str:
-    """The properties of the project's own applications, as the documentation has them: each once, its defaults beside
-    one another."""
+    """The engine's properties, each once, with the defaults of the project's own applications."""
     applications = all_applications()
     by_name = {a.name: {(p.group, p.key): p for p in properties_of(a)} for a in applications}
-    rows = [("Property", *by_name, "Notes"), ("---",) * (len(by_name) + 2)]
+    lines = []
     for place in dict.fromkeys(place for found in by_name.values() for place in found):
-        found = [properties.get(place) for properties in by_name.values()]
-        if all(p is None or _as_the_first(p, by_name[a]) for a, p in zip(by_name, found, strict=True)):
+        found = {name: properties[place] for name, properties in by_name.items() if place in properties}
+        own = place[0] == "job" or any(place[0] in a.properties for a in applications)
+        if own or all(_as_said(p, by_name[name]) for name, p in found.items()):
             continue
-        defaults = ["–" if p is None else f"`{p.default}`" if p.default else "" for p in found]
-        notes = dict.fromkeys(p.notes for p in found if p)
-        rows.append((f"`{'.'.join(place)}`", *defaults, "; or: ".join(notes)))
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+        if len({p.default for p in found.values()}) == 1:
+            default = _code(next(iter(found.values())).default) or "none"
+        else:
+            default = ", ".join(f"{name} {_code(p.default)}" for name, p in found.items() if p.default)
+        lines.append(f"- `{'.'.join(place)}` ({default}): {next(iter(found.values())).notes}")
+    return "\n".join(lines)
 
 
-def _as_the_first(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
-    """Is it what the group `sink` says already? Further destinations have the same keys."""
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _as_said(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
+    """Is it what another group says already? A detector has its forest's keys, further destinations those of `sink`."""
+    if p.group == "detector":
+        return ("random_cut_forest", p.key) in beside
     first = beside.get(("sink", p.key))
-    return p.group != "sink" and first is not None and (first.default, first.notes) == (p.default, p.notes)
+    return p.group != "sink" and first is not None and first.notes == p.notes
 
 
 def documented(text: str) -> str:

@@ -12,10 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from console.applications import Unknown
+from console.backtests import BacktestError
 from console.jobs import JobError
 from console.sending import SenderError
 from console.standby import StandbyError
-from infra.discovery import DiscoveryError
+from discovery.schema import DiscoveryError
 from infra.stream_reader import StreamError
 from kda_sql.description import DescriptionError
 from pipeline.application import ApplicationError
@@ -85,6 +86,7 @@ def answered(handler: Handler) -> Handler:
             return refused(str(error), 502)
         except (
             BodyError,
+            BacktestError,
             NameRefused,
             DescriptionError,
             SenderError,

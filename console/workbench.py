@@ -10,8 +10,8 @@ from typing import Any
 
 from console import operations
 from console.applications import Applications
+from discovery.sampling import landing_of
 from infra import flink
-from infra.sampling import landing_of
 from pipeline.application import DESCRIPTION
 from pipeline.settings import override
 from workbench import description, effect, uploads
@@ -117,6 +117,7 @@ class Workbench(Applications):
             if controller is not None and (controller.runs or controller.job.view.asked):
                 raise ShelfError(f"{name} runs: stop it first")
             self.previews.stop(name)
+            self.backtests.stop(name)
             self.shelf.delete(name)
             self._shown.pop(name, None)
             self.controllers.pop(name, None)

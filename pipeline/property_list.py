@@ -104,13 +104,13 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _range(field: FieldInfo) -> str:
-    words = {Ge: ("at least", "ge"), Gt: ("more than", "gt"), Le: ("at most", "le"), Lt: ("less than", "lt")}
     bounds = {type(m): m for m in field.metadata}
-    return ", ".join(
-        f"{word} {_text(getattr(bounds[kind], name))}"
-        for kind, (word, name) in words.items()
-        if kind in bounds
-    )
+    low, high = bounds.get(Ge), bounds.get(Le)
+    if Gt in bounds:
+        return f"more than {_text(bounds[Gt].gt)}" + (f", at most {_text(high.le)}" if high else "")
+    if low and high and high.le != 2**63 - 1:
+        return f"{_text(low.ge)} to {_text(high.le)}"
+    return f"{_text(low.ge)} or more" if low and _text(low.ge) != "0" else ""
 
 
 def _kind(annotation: Any) -> str:

@@ -107,8 +107,7 @@ def _commit_together(backend: Any) -> None:
 
     PyFlink waits for each: with hundreds of keys that is longer than what is computed for them.
     """
-    handler = backend._state_handler
-    commit, written = backend.commit, []
+    handler, commit, written = backend._state_handler, backend.commit, list[Any]()
 
     class Together:
         """PyFlink's handler of states, which tells what it writes to us, and that there is nothing to wait for."""

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from udfs.compiled import at, compiled, real, whole
-from udfs.forest_layout import Array
+from udfs.forest.layout import Array
 
 #: Bytes of a field of each of PyFlink's coders; 0: text, with its length in front.
 WIDTHS = {

@@ -29,7 +29,7 @@ export function makeProperties(context) {
 
   function row(group, p) {
     const id = `${group}.${p.key}`, value = p.value ?? "";
-    const bounds = /at least|at most|more than/.test(p.help || "") ? "" : [p.minimum !== undefined && p.minimum !== null ? `from ${p.minimum}` : "", p.maximum !== undefined && p.maximum !== null ? `to ${p.maximum}` : ""].filter(Boolean).join(" ");
+    const bounds = /\d to \d|or more|more than/.test(p.help || "") ? "" : [p.minimum !== undefined && p.minimum !== null ? `from ${p.minimum}` : "", p.maximum !== undefined && p.maximum !== null ? `to ${p.maximum}` : ""].filter(Boolean).join(" ");
     const said = h("small", {}, [p.help, bounds, p.default === null || p.default === undefined || p.default === "" ? "" : `default ${p.default}`].filter(Boolean).join(" · "));
     if (p.set) set.set(id, String(value));
     const choices = p.choices?.length ? p.choices : p.type === "boolean" ? ["true", "false"] : null;

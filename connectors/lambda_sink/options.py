@@ -1,0 +1,112 @@
+"""Options of the Lambda sink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from connectors.option import FORMATS, check_options, option
+from connectors.requirements import Requirements, function_requirements
+
+LOCAL_APPLICATION_ARN = "arn:aws:kinesisanalytics:us-east-1:000000000000:application/local"
+
+
+@dataclass(frozen=True)
+class LambdaSinkOptions:
+    """Which function takes the rows, and how they are handed over; :func:`connectors.option.options_of` lists it.
+
+    Parameters
+    ----------
+    function : str
+        Name or ARN.
+    region : str
+        AWS region.
+    endpoint : str or None
+        Another address for Lambda; the only difference between a local AWS and the real one.
+    key_column : str or None
+        Rows with the same value here are delivered one call after the other, in order. None: rows go to
+        whichever call is next.
+    concurrency : int
+        Calls in flight at once over the whole job, 1-128. With 1 all rows are delivered in order.
+    batch_seconds : float
+        A row waits at most this long for company, 0-60 s.
+    batch_records : int
+        Rows in one call at most, 1-10,000. Calls also stay under Lambda's 6 MB.
+    max_retries : int or None
+        Failures after the first that a row may have before it goes to the error rows, 0 or more. None: it is
+        sent until it is taken, as KDA did.
+    max_buffered : int
+        Rows that one subtask holds without acknowledgement before it holds back its input, 1-1,000,000.
+    format : str
+        ``json`` or ``csv``.
+    application_arn : str
+        What the function sees as ``applicationArn``: the deployed application's.
+    name : str or None
+        Of the destination: its property group, and what its operator and state are called. None: ``sink``, called by
+        its function; two sinks to one function need a name each.
+
+    Raises
+    ------
+    ValueError
+        For a value out of range.
+    """
+
+    function: str = field(metadata=option("with type lambda: the function's name or ARN"))
+    region: str
+    endpoint: str | None = None
+    key_column: str | None = field(
+        default=None,
+        metadata=option("with type lambda: column whose rows of one value stay in order; none: in any order"),
+    )
+    concurrency: int = field(
+        default=8,
+        metadata=option(
+            "with type lambda: calls at once in the whole job; 1 keeps all rows in order",
+            minimum=1,
+            maximum=128,
+        ),
+    )
+    batch_seconds: float = field(
+        default=1.0,
+        metadata=option("with type lambda: seconds that a row waits for others", minimum=0, maximum=60),
+    )
+    batch_records: int = field(
+        default=500, metadata=option("with type lambda: rows in a call", minimum=1, maximum=10_000)
+    )
+    max_retries: int | None = field(
+        default=None,
+        metadata=option(
+            "with type lambda: retries before a row goes to the error stream; none: no limit",
+            minimum=0,
+        ),
+    )
+    max_buffered: int = field(
+        default=10_000,
+        metadata=option(
+            "with type lambda: unacknowledged rows of a subtask before it slows its input",
+            minimum=1,
+            maximum=1_000_000,
+        ),
+    )
+    format: str = field(default="json", metadata=option("how a row is written", choices=FORMATS))
+    application_arn: str = LOCAL_APPLICATION_ARN
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self, self.group)
+        for required in ("region", "application_arn"):
+            if not getattr(self, required):
+                raise ValueError(f"aws.{required} must be set, got {getattr(self, required)!r}")
+
+    def requires(self) -> Requirements:
+        """The permissions and resources that the sink needs."""
+        return function_requirements(self.function)
+
+    @property
+    def group(self) -> str:
+        """The property group that these options come from."""
+        return self.name or "sink"
+
+    @property
+    def operator_name(self) -> str:
+        """What tells the operator and its state from another sink's."""
+        return self.name or self.function
