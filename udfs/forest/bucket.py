@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from udfs.forest.records import as_records
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -58,10 +60,13 @@ class LiveForests:
     ----------
     grove : Grove
         Where they live.
+    young : int
+        Up to so many records a forest is no more than these: where scores begin only then, and nothing else is asked.
     """
 
-    def __init__(self, grove: Grove) -> None:
+    def __init__(self, grove: Grove, young: int = 0) -> None:
         self.grove = grove
+        self.young = young
         self._planted: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
 
     def get(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
@@ -78,7 +83,9 @@ class LiveForests:
                 place, forest = self._planted.pop((other, oldest))
                 other.packed[oldest] = forest.to_bytes()
                 self.grove.clear(place)
-            found = self.grove.plant(bucket.packed.pop(key, None))
+            records = bucket.young.pop(key, None)
+            packed = bucket.packed.pop(key, None) if records is None else self.grove.packed_young(records)
+            found = self.grove.plant(packed)
         self._planted[bucket, key] = found
         return found
 
@@ -115,10 +122,17 @@ class ForestBucket:
         self._live = live
         self._idle_expiry = idle_expiry
         self.packed: dict[Any, bytes] = {}
+        #: Records (float32) of forests that are no more than these.
+        self.young: dict[Any, bytes] = {}
         self._last: dict[Any, int] = {}
         self.logged = 0
         for key, (time, packed) in (base or {}).items():
-            self.packed[key], self._last[key] = packed, time
+            self._last[key] = time
+            records = live.grove.young_records(packed) if live.young else None
+            if records is None:
+                self.packed[key] = packed
+            else:
+                self.young[key] = records
         self._learn_again(log)
 
     def score(self, entry: Entry, explain: Callable[[RandomCutForest, Any], Any]) -> list[Any]:
@@ -161,8 +175,13 @@ class ForestBucket:
             self._forget(key)
         base = {}
         for key, last in self._last.items():
-            forest = self._live.get(self, key)
-            base[key] = (last, self.packed[key] if forest is None else forest.to_bytes())
+            if forest := self._live.get(self, key):
+                packed = forest.to_bytes()
+            elif (records := self.young.get(key)) is not None:
+                packed = self._live.grove.packed_young(records)
+            else:
+                packed = self.packed[key]
+            base[key] = (last, packed)
         return base
 
     def _cut(self, rows: list[int], times: Sequence[int]) -> list[list[int]]:
@@ -177,11 +196,26 @@ class ForestBucket:
         return runs
 
     def use(self, key: Any, first: int, last: int) -> tuple[int, RandomCutForest]:
-        """The forest of a key whose next rows are of these times."""
+        """The forest of a key whose next rows are of these times, and its place."""
+        self._come(key, first, last)
+        return self._live.use(self, key)
+
+    def stays_young(self, key: Any, first: int, last: int, records: NDArray[np.float32]) -> bool:
+        """Take records of these times for a forest that is young, if it still is with them; no score is but 0 then."""
+        self._come(key, first, last)
+        young = self.young.get(key)
+        if young is None and (key in self.packed or self._live.get(self, key) is not None):
+            return False
+        young = (young or b"") + records.tobytes()
+        if len(young) > 4 * records.shape[1] * self._live.young:
+            return False
+        self.young[key] = young
+        return True
+
+    def _come(self, key: Any, first: int, last: int) -> None:
         if (before := self._last.get(key)) is not None and self._expired(before, first):
             self._forget(key)
         self._last[key] = last
-        return self._live.use(self, key)
 
     def _learn_again(self, log: Iterable[Entry]) -> None:
         pending: dict[Any, list[Any]] = {}
@@ -195,8 +229,12 @@ class ForestBucket:
                         pending.pop(key, None)
                     self._last[key] = entry.times[run[-1]]
                     pending.setdefault(key, []).append(entry.points[run])
-        for key, points in pending.items():
-            self._live.use(self, key)[1].update_many(np.concatenate(points))
+        for key, runs in pending.items():
+            points, last = np.concatenate(runs), self._last[key]
+            if not self._live.young or not self.stays_young(
+                key, last, last, as_records(points, 2, points.shape[1])
+            ):
+                self._live.use(self, key)[1].update_many(points)
 
     def _expired(self, last: int, time: int) -> bool:
         return 0 < self._idle_expiry < time - last
@@ -204,7 +242,18 @@ class ForestBucket:
     def _forget(self, key: Any) -> None:
         self._live.remove(self, key)
         self.packed.pop(key, None)
+        self.young.pop(key, None)
         self._last.pop(key, None)
+
+
+class _Run(NamedTuple):
+    """Rows of one key, with the times of the first and the last of them."""
+
+    bucket: ForestBucket
+    key: Any
+    first: int
+    last: int
+    rows: list[int]
 
 
 def score_together(
@@ -213,22 +262,33 @@ def score_together(
     """One score for each row of each bucket, in order, before its forest learns it; one compiled call, if it can be."""
     points = np.concatenate([entry.points for _, entry in parts]) if len(parts) > 1 else parts[0][1].points
     scores, ends = np.zeros(len(points)), list(accumulate(len(entry.points) for _, entry in parts))
-    runs = []
+    runs: list[_Run] = []
     for (bucket, entry), end in zip(parts, ends, strict=True):
         bucket.logged += len(entry.points)
         first = end - len(entry.points)
-        for key, rows in bucket.runs(entry):
-            runs.append((bucket, key, entry.times[rows[0]], entry.times[rows[-1]], [first + r for r in rows]))
-    keys = len({(bucket, key) for bucket, key, *_ in runs})
-    if not live.grove.scores_each or keys == 1 or keys < len(runs):
-        for bucket, key, first, last, rows in runs:
-            scores[rows] = bucket.use(key, first, last)[1].score_many(points[rows])
+        runs += [
+            _Run(bucket, key, entry.times[rows[0]], entry.times[rows[-1]], [first + r for r in rows])
+            for key, rows in bucket.runs(entry)
+        ]
+    records = as_records(points, 2, points.shape[1])
+    each_once = len({(bucket, key) for bucket, key, *_ in runs}) == len(runs)
+
+    def is_young(run: _Run) -> bool:
+        return live.young > 0 and run.bucket.stays_young(run.key, run.first, run.last, records[run.rows])
+
+    if each_once:
+        runs = [run for run in runs if not is_young(run)]
+    if not live.grove.scores_each or len(runs) < 2 or not each_once:
+        for run in runs:
+            if each_once or not is_young(run):
+                forest = run.bucket.use(run.key, run.first, run.last)[1]
+                scores[run.rows] = forest.score_many(points[run.rows])
     else:
         # No more keys at once than there is room: what one needs must not push out another.
-        for some in (runs[k : k + live.grove.room] for k in range(0, keys, live.grove.room)):
-            order = list(chain.from_iterable(rows for *_, rows in some))
-            places = [bucket.use(key, first, last)[0] for bucket, key, first, last, _ in some]
-            rows_of_each = [len(rows) for *_, rows in some]
+        for some in (runs[k : k + live.grove.room] for k in range(0, len(runs), live.grove.room)):
+            order = list(chain.from_iterable(run.rows for run in some))
+            places = [run.bucket.use(run.key, run.first, run.last)[0] for run in some]
+            rows_of_each = [len(run.rows) for run in some]
             scores[order] = live.grove.score_each(np.repeat(places, rows_of_each), points[order])
     return np.split(scores, ends[:-1])
 

@@ -113,7 +113,9 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         parameters = Parameters(
             len(o.columns), o.number_of_trees, o.sub_sample_size, o.time_decay, o.shingle_size, o.seed
         ).checked()
-        self._live = LiveForests(Grove(parameters, MOST_BYTES if o.partition_by else 0))
+        # Of a forest with shingles, or with explanations, more is asked than a score from its first full sample on.
+        young = o.sub_sample_size if o.shingle_size == 1 and not o.explain else 0
+        self._live = LiveForests(Grove(parameters, MOST_BYTES if o.partition_by else 0), young)
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Score one row, where they can't be had together."""
