@@ -115,7 +115,7 @@ def test_rows_that_come_together_are_given_together_by_key_and_come_back_in_orde
 
 
 class Handler:
-    """Notes what it is told to write, and which answers are waited for."""
+    """Notes what it is reported to write, and which answers are waited for."""
 
     _state_cache = _underlying = _context = None
 

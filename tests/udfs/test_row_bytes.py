@@ -95,7 +95,7 @@ def test_what_is_read_and_answered_is_what_pyflink_reads_and_writes() -> None:
     )
 
 
-def test_rows_that_are_not_plain_are_told_apart_and_given_back_as_they_came() -> None:
+def test_rows_that_are_not_plain_are_reported_apart_and_given_back_as_they_came() -> None:
     data = [values(k) for k in range(12)]
     data[2][2] = None
     data[3][2] = float("nan")

@@ -1,7 +1,7 @@
 """The random cut forests of the keys that share one piece of state, and how they are written down.
 
 To write a forest down costs as much as to score a thousand records with it. So a bucket is written as a base (every
-forest, packed) and a log: the records learned since. Each call adds to the log; the base is written anew once the log
+forest, packed) and a log: the records learned since. Each call adds to the log; the base is rewritten once the log
 is long. Base and log together always give the same forests, as learning depends on the records alone.
 """
 
@@ -19,7 +19,7 @@ from udfs.forest.records import as_records
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from udfs.forest.grove import Grove
+    from udfs.forest.arena import Arena
     from udfs.random_cut_forest import RandomCutForest
 
 #: Rows in the log that make a new base worthwhile, at least: 0.1 s to learn them again.
@@ -58,41 +58,41 @@ class LiveForests:
 
     Parameters
     ----------
-    grove : Grove
+    arena : Arena
         Where they live.
     young : int
         Up to so many records a forest is no more than these: where scores begin only then, and nothing else is asked.
     """
 
-    def __init__(self, grove: Grove, young: int = 0) -> None:
-        self.grove = grove
+    def __init__(self, arena: Arena, young: int = 0) -> None:
+        self.arena = arena
         self.young = young
-        self._planted: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
+        self._unpacked: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
 
     def get(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
         """The forest, if it is here."""
-        found = self._planted.get((bucket, key))
+        found = self._unpacked.get((bucket, key))
         return found and found[1]
 
     def use(self, bucket: ForestBucket, key: Any) -> tuple[int, RandomCutForest]:
-        """The forest, planted first if need be, and its place: from now on the one used last."""
-        found = self._planted.pop((bucket, key), None)
+        """The forest, unpacked first if need be, and its slot: from now on the one used last."""
+        found = self._unpacked.pop((bucket, key), None)
         if found is None:
-            if self.grove.is_full:
-                other, oldest = next(iter(self._planted))
-                place, forest = self._planted.pop((other, oldest))
+            if self.arena.is_full:
+                other, oldest = next(iter(self._unpacked))
+                slot, forest = self._unpacked.pop((other, oldest))
                 other.packed[oldest] = forest.to_bytes()
-                self.grove.clear(place)
+                self.arena.free(slot)
             records = bucket.young.pop(key, None)
-            packed = bucket.packed.pop(key, None) if records is None else self.grove.packed_young(records)
-            found = self.grove.plant(packed)
-        self._planted[bucket, key] = found
+            packed = bucket.packed.pop(key, None) if records is None else self.arena.packed_young(records)
+            found = self.arena.allocate(packed)
+        self._unpacked[bucket, key] = found
         return found
 
     def remove(self, bucket: ForestBucket, key: Any) -> None:
         """Take the forest away, if it is here."""
-        if found := self._planted.pop((bucket, key), None):
-            self.grove.clear(found[0])
+        if found := self._unpacked.pop((bucket, key), None):
+            self.arena.free(found[0])
 
 
 class ForestBucket:
@@ -128,7 +128,7 @@ class ForestBucket:
         self.logged = 0
         for key, (time, packed) in (base or {}).items():
             self._last[key] = time
-            records = live.grove.young_records(packed) if live.young else None
+            records = live.arena.young_records(packed) if live.young else None
             if records is None:
                 self.packed[key] = packed
             else:
@@ -178,7 +178,7 @@ class ForestBucket:
             if forest := self._live.get(self, key):
                 packed = forest.to_bytes()
             elif (records := self.young.get(key)) is not None:
-                packed = self._live.grove.packed_young(records)
+                packed = self._live.arena.packed_young(records)
             else:
                 packed = self.packed[key]
             base[key] = (last, packed)
@@ -196,7 +196,7 @@ class ForestBucket:
         return runs
 
     def use(self, key: Any, first: int, last: int) -> tuple[int, RandomCutForest]:
-        """The forest of a key whose next rows are of these times, and its place."""
+        """The forest of a key whose next rows are of these times, and its slot."""
         self._come(key, first, last)
         return self._live.use(self, key)
 
@@ -278,18 +278,18 @@ def score_together(
 
     if each_once:
         runs = [run for run in runs if not is_young(run)]
-    if not live.grove.scores_each or len(runs) < 2 or not each_once:
+    if not live.arena.scores_each or len(runs) < 2 or not each_once:
         for run in runs:
             if each_once or not is_young(run):
                 forest = run.bucket.use(run.key, run.first, run.last)[1]
                 scores[run.rows] = forest.score_many(points[run.rows])
     else:
         # No more keys at once than there is room: what one needs must not push out another.
-        for some in (runs[k : k + live.grove.room] for k in range(0, len(runs), live.grove.room)):
+        for some in (runs[k : k + live.arena.room] for k in range(0, len(runs), live.arena.room)):
             order = list(chain.from_iterable(run.rows for run in some))
-            places = [run.bucket.use(run.key, run.first, run.last)[0] for run in some]
+            slots = [run.bucket.use(run.key, run.first, run.last)[0] for run in some]
             rows_of_each = [len(run.rows) for run in some]
-            scores[order] = live.grove.score_each(np.repeat(places, rows_of_each), points[order])
+            scores[order] = live.arena.score_each(np.repeat(slots, rows_of_each), points[order])
     return np.split(scores, ends[:-1])
 
 

@@ -22,7 +22,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
-from udfs.decoding.refused import Refused, told
+from udfs.decoding.refused import Refused, error_row
 from udfs.forest.bucket import Entry, ForestBucket, LiveForests, score_together
 from udfs.key_groups import USUAL
 from udfs.row_batches import Switch, take_batches, take_columns
@@ -94,7 +94,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: Any) -> None:
         """Declare the state. The forest is imported here, on the worker: compiled code does not travel."""
-        from udfs.forest.grove import Grove
+        from udfs.forest.arena import Arena
         from udfs.forest.state import Parameters
 
         self._base = runtime_context.get_state(ValueStateDescriptor("forests", Types.PICKLED_BYTE_ARRAY()))
@@ -115,7 +115,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         ).checked()
         # Of a forest with shingles, or with explanations, more is asked than a score from its first full sample on.
         young = o.sub_sample_size if o.shingle_size == 1 and not o.explain else 0
-        self._live = LiveForests(Grove(parameters, MOST_BYTES if o.partition_by else 0), young)
+        self._live = LiveForests(Arena(parameters, MOST_BYTES if o.partition_by else 0), young)
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Score one row, where they can't be had together."""
@@ -145,8 +145,8 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         i = next(i for i in self._indices if row[i] is None or not math.isfinite(row[i]))
         message = f"column {self._fields[i]}: required a finite number to score, got {row[i]}"
         data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=_shown)
-        told_row = told(Refused("NOT_SCORED", message), data_row.encode())
-        return [*row, *self._nothing, *told_row[1:]]
+        error = error_row(Refused("NOT_SCORED", message), data_row.encode())
+        return [*row, *self._nothing, *error[1:]]
 
     def process_columns(
         self, keys: list[str], values: list[Any] | None, points: Any, times: list[int], switch: Switch
