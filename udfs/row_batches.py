@@ -184,16 +184,12 @@ def take_columns(function: InColumns) -> bool:
 
 def _answer_bytes(function: InColumns, operation: Any, steps: list[Any]) -> None:
     """Where a worker's steps are input, the operation and output, let messages go past the operation."""
-    from apache_beam.runners.worker.bundle_processor import (  # type: ignore[import-untyped]
-        DataInputOperation,
-        DataOutputOperation,
-    )
     from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
 
     # On the worker only: compiled code does not travel.
-    from udfs.row_bytes import RowLayout, Rows
+    from udfs.row_columns import RowLayout, Rows
 
-    if [type(s) for s in steps[:: len(steps) - 1]] != [DataInputOperation, DataOutputOperation]:
+    if [type(s).__name__ for s in steps[:: len(steps) - 1]] != ["DataInputOperation", "DataOutputOperation"]:
         return
     # Between the operation and the output PyFlink takes the watermark off each row; nothing else may be there.
     if [s.spec.serialized_fn.function_type for s in steps[2:-1]] != [

@@ -18,7 +18,7 @@ from pyflink.fn_execution.coders import (
     TinyIntCoder,
 )
 
-from udfs.row_bytes import RowLayout, Rows
+from udfs.row_columns import RowLayout, Rows
 
 #: More fields than a mask of one byte has room for, so that masks of rows and answers differ in length.
 FIELDS: dict[str, Any] = {
