@@ -15,7 +15,7 @@ from pipeline.backtest import Label, Watched, alerts_of, fit, watch
 from pipeline.suggest import THRESHOLDS, Suggestion
 
 if TYPE_CHECKING:
-    from udfs.detector_function import DetectorOptions
+    from udfs.detector.function import DetectorOptions
 
 #: Points of a line; of keys, those with the most alerts are drawn.
 _MOST_POINTS, _MOST_KEYS = 5_000, 3

@@ -12,10 +12,10 @@ from rich.table import Table
 
 from cli import target
 from cli.shown import plain
-from infra import sampling
+from discovery import sampling
+from discovery.output import as_text, input_schema, source_yaml
+from discovery.schema import DiscoveryError, Schema, discover
 from infra.clients import client
-from infra.discovery import DiscoveryError, Schema, discover
-from infra.discovery_output import as_text, input_schema, source_yaml
 from infra.stream_reader import StreamError, StreamRecord
 
 _out = Console()
@@ -67,7 +67,7 @@ def discover_stream(
 def sample(
     endpoint: str | None, stream: str, records: int, seconds: float, since: float
 ) -> list[StreamRecord]:
-    """See :func:`infra.sampling.sample`."""
+    """See :func:`discovery.sampling.sample`."""
     return sampling.sample(client("kinesis", endpoint), stream, records, seconds, since)
 
 

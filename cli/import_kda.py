@@ -14,8 +14,8 @@ from rich.text import Text
 from cli import target
 from cli.discover import sample
 from cli.shown import plain
-from infra.discovery import DiscoveryError, discover
-from infra.discovery_output import input_schema
+from discovery.output import input_schema
+from discovery.schema import DiscoveryError, discover
 from infra.paths import APPLICATIONS
 from infra.stream_reader import StreamError
 from kda_sql.description import Described, DescriptionError, Schema, schema_of

@@ -13,8 +13,8 @@ from rich.text import Text
 from cli import target
 from cli.discover import relation, sample
 from cli.shown import plain
-from infra.discovery import DiscoveryError, Schema, discover
-from infra.discovery_output import source_yaml
+from discovery.output import source_yaml
+from discovery.schema import DiscoveryError, Schema, discover
 from infra.stream_reader import StreamError
 from pipeline.application import ApplicationError, read
 

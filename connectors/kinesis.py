@@ -3,7 +3,7 @@
 Source. Delivery: exactly once into Flink's state (shard positions are checkpointed). Order: within a shard; a child
 shard may be read before its parent's end. Rows: the record's bytes with its shard and arrival time. The connector can
 keep a watermark per shard too, but ignores there a shard that it has not heard of since the start, or that waits
-behind another for a full pipe: so time is kept downstream (``udfs.shard_clock``).
+behind another for a full pipe: so time is kept downstream (``udfs.decoding.shard_clock``).
 
 Sink. Delivery: at least once; a record may come twice after a failure. Order: within a partition key on the happy
 path. Batches: 500 records, 5 MB. A record that Kinesis refuses is sent again until it is taken, with back-pressure

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from pyflink.table import DataTypes, Schema
 from pyflink.table.udf import ScalarFunction, udf
 
-from connectors.lambda_calls import LambdaFunction
-from connectors.lambda_options import LOCAL_APPLICATION_ARN
+from connectors.lambda_sink.calls import LambdaFunction
+from connectors.lambda_sink.options import LOCAL_APPLICATION_ARN
 from connectors.option import check_options, option
 from connectors.preprocess_batch import (
     Outcome,

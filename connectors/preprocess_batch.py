@@ -1,7 +1,8 @@
 """KDA's contract with a function that records pass before they are decoded, and how a batch of them gets through it.
 
-No Flink here. Calls, quarters, back-off and outages are those of the Lambda sink (:mod:`connectors.lambda_lane`); what
-differs is the event, the answer, and that the batch waits here until all of it is settled: so order is kept.
+No Flink here. Calls, quarters, back-off and outages are those of the Lambda sink
+(:mod:`connectors.lambda_sink.delivery_queue`); what differs is the event, the answer, and that the batch waits here
+until all of it is settled: so order is kept.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from connectors.check import ConnectorError
-from connectors.lambda_calls import CallFailed, CallRefused
-from connectors.lambda_contract import PAYLOAD_LIMIT, AnswerError, Delivery, Refusal, entries
-from connectors.lambda_lane import Failure, Lane
+from connectors.lambda_sink.calls import CallFailed, CallRefused
+from connectors.lambda_sink.contract import PAYLOAD_LIMIT, AnswerError, Delivery, Refusal, entries
+from connectors.lambda_sink.delivery_queue import Failure, Lane
 
 #: A function that takes nothing for so long fails the job, which goes on from its last checkpoint: Flink itself gives
 #: up after 600 s on a checkpoint, which can't pass meanwhile, and does not say why.
@@ -90,7 +91,7 @@ def read_answer(
 
     Raises
     ------
-    connectors.lambda_contract.AnswerError
+    connectors.lambda_sink.contract.AnswerError
         For an answer of another form.
     """
     said = entries(answer)
@@ -130,7 +131,7 @@ class Preprocessor:
     Parameters
     ----------
     function
-        Has ``name`` and ``invoke(payload) -> answer``: a :class:`connectors.lambda_calls.LambdaFunction`.
+        Has ``name`` and ``invoke(payload) -> answer``: a :class:`connectors.lambda_sink.calls.LambdaFunction`.
     application_arn, stream_arn : str
         What the function is told.
     batch_records : int

@@ -15,7 +15,7 @@ from console.applications import Unknown
 from console.jobs import JobError
 from console.sending import SenderError
 from console.standby import StandbyError
-from infra.discovery import DiscoveryError
+from discovery.schema import DiscoveryError
 from infra.stream_reader import StreamError
 from kda_sql.description import DescriptionError
 from pipeline.application import ApplicationError

@@ -10,19 +10,19 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from connectors.lambda_calls import CallFailed
-from connectors.lambda_lane import Failure
-from connectors.lambda_options import LOCAL_APPLICATION_ARN
+from connectors.lambda_sink.calls import CallFailed
+from connectors.lambda_sink.delivery_queue import Failure
+from connectors.lambda_sink.options import LOCAL_APPLICATION_ARN
 from connectors.preprocess_batch import Preprocessor, SourceRecord, kinesis_metadata
 from console.row_buffer import bounded
-from infra import sampling
-from infra.discovery import DiscoveryError, discover
-from infra.discovery_output import input_schema
+from discovery import sampling
+from discovery.output import input_schema
+from discovery.schema import DiscoveryError, discover
 from infra.stream_reader import StreamRecord
 from kda_sql.description import DescriptionError, Schema, get, schema_of
-from udfs.columns import Column
-from udfs.decoding import RecordDecoder
-from udfs.record_format import RecordFormat
+from udfs.decoding.columns import Column
+from udfs.decoding.decoder import RecordDecoder
+from udfs.decoding.record_format import RecordFormat
 
 #: Samples kept, for all open pages.
 _MOST_SAMPLES = 20

@@ -10,8 +10,8 @@ from typing import Any
 
 from console import operations
 from console.applications import Applications
+from discovery.sampling import landing_of
 from infra import flink
-from infra.sampling import landing_of
 from pipeline.application import DESCRIPTION
 from pipeline.settings import override
 from workbench import description, effect, uploads

@@ -206,7 +206,7 @@ def _hotspots(query: Query, name: str, node: Any, relation: Relation, rest: list
     }
     query.add(Step("hotspots", made, body))
     query.notes.append(
-        "HOTSPOTS: AWS tells its parameters, not its algorithm; dense boxes are found as udfs/hotspots.py says"
+        "HOTSPOTS: AWS tells its parameters, not its algorithm; dense boxes are found as udfs/windows/hotspots.py says"
     )
     found = Relation(made, relation.columns | {"HOTSPOTS_RESULT": SqlType("VARCHAR")}, relation.shown)
     return Item(found, _HOTSPOTS, names={"HOTSPOTS_RESULT": "hotspots_result"})

@@ -14,8 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from udfs.detections import Detections
-    from udfs.detector_function import DetectorOptions
+    from udfs.detector.detections import Detections
+    from udfs.detector.function import DetectorOptions
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from connectors.dynamodb import MOST_KEY_BYTES, DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
-from connectors.lambda_options import LambdaSinkOptions
+from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.requirements import Requirements
 from connectors.s3 import S3Sink
 from pipeline import sql

@@ -12,7 +12,7 @@ from pipeline.groups import Group, Names, Seconds
 from udfs.key_groups import FEW, MOST
 
 if TYPE_CHECKING:
-    from udfs.detector_function import DetectorOptions
+    from udfs.detector.function import DetectorOptions
 
 
 def _values(value: Any) -> Any:
@@ -98,8 +98,8 @@ class Detector(Group):
     @property
     def options(self) -> DetectorOptions:
         """As the detector takes them."""
-        from udfs.detector_function import DetectorOptions
-        from udfs.detector_rules import Rule
+        from udfs.detector.function import DetectorOptions
+        from udfs.detector.rules import Rule
 
         lists = (self.side, self.ignore_within, self.ignore_within_percent)
         each = zip(*(values * (len(self.columns) // len(values)) for values in lists), strict=True)

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from connectors.lambda_options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
+from connectors.lambda_sink.options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
 from connectors.option import options_of
 from pipeline.parts import DESTINATION_TYPES
 from udfs.key_groups import FEW, MOST

@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import model_validator
 
 from pipeline.spec import Columns, Name, Names, Spec
-from udfs.columns import Column
-from udfs.record_format import RecordFormat
+from udfs.decoding.columns import Column
+from udfs.decoding.record_format import RecordFormat
 from udfs.reference_table import ReferenceTable
 
 #: Kinds of a destination; ``none`` is a destination that is off.

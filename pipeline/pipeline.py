@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from connectors.kinesis import KinesisSink, KinesisSource
-from connectors.lambda_sink import check_function, lambda_sink
+from connectors.lambda_sink.sink import check_function, lambda_sink
 from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
 from pipeline import destinations, sql
@@ -22,11 +22,11 @@ from pipeline.sizes import part_by_size
 from pipeline.sources import RecordSource, check_reference, preprocess_options, record_source, reference_file
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
-from udfs.columns import Column
-from udfs.decode_function import decode_records
-from udfs.detector_table import detect_anomalies
-from udfs.forest_function import ForestOptions
-from udfs.forest_table import random_cut_forest
+from udfs.decoding.columns import Column
+from udfs.decoding.function import decode_records
+from udfs.detector.table import detect_anomalies
+from udfs.forest.function import ForestOptions
+from udfs.forest.table import random_cut_forest
 from udfs.lookup import lookup
 from udfs.row_stream import through_a_stream
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import sql
 from pipeline.relations import Call, Hotspots, Ordered, Relation, Sliding, Windows
-from udfs.aggregates import Aggregate
 from udfs.kda_functions import FUNCTIONS
 from udfs.row_stream import through_a_stream
+from udfs.windows.aggregates import Aggregate
 
 if TYPE_CHECKING:
     from pyflink.table import Table
@@ -32,9 +32,9 @@ def add_functions(table_env: Any, query: str) -> None:
 
 
 def _sliding(table_env: Any, relation: Sliding) -> Table:
-    from udfs import sliding
-    from udfs.keyed_table import column_types
-    from udfs.sliding_function import sliding_windows
+    from udfs.windows import sliding
+    from udfs.windows.keyed_table import column_types
+    from udfs.windows.sliding_function import sliding_windows
 
     table = table_env.from_path(sql.identifier(relation.of))
     places = list(column_types(table))
@@ -54,7 +54,7 @@ def _sliding(table_env: Any, relation: Sliding) -> Table:
 
 
 def _windows(table_env: Any, relation: Windows) -> Table:
-    from udfs.windows_function import closing_windows
+    from udfs.windows.closing_function import closing_windows
 
     closed = closing_windows(
         table_env,
@@ -72,7 +72,7 @@ def _windows(table_env: Any, relation: Windows) -> Table:
 
 
 def _hotspots(table_env: Any, relation: Hotspots) -> Table:
-    from udfs.hotspots_function import hotspots
+    from udfs.windows.hotspots_function import hotspots
 
     return hotspots(
         table_env,

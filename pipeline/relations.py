@@ -98,7 +98,7 @@ class Lookup(Relation):
 
 
 class Call(Spec):
-    """An aggregate over a window, as :class:`udfs.aggregates.Aggregate` has it; sliding ones are so long."""
+    """An aggregate over a window, as :class:`udfs.windows.aggregates.Aggregate` has it; sliding ones are so long."""
 
     function: str
     type: str

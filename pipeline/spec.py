@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from udfs.columns import Column
+from udfs.decoding.columns import Column
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 _COLUMN = re.compile(

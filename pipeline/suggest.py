@@ -16,7 +16,7 @@ from pipeline.backtest import Alert, Label, Watched, backtest, fit, watch
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from udfs.detector_function import DetectorOptions
+    from udfs.detector.function import DetectorOptions
 
 #: Sample sizes to choose from, and rows that matter to a detector for each sample.
 SIZES, ROWS_PER_SAMPLE = (32, 64, 128, 256, 512), 10

@@ -18,6 +18,7 @@ OURS = (
     "connectors",
     "lambdas",
     "generator",
+    "discovery",
     "infra",
     "workbench",
     "cli",
@@ -32,8 +33,9 @@ MAY_KNOW = {
     "connectors": {"connectors"},
     "lambdas": {"lambdas"},
     "generator": {"generator"},
-    # Discovery reads records as the decoder does.
-    "infra": {"infra", "pipeline", "connectors", "udfs"},
+    # It reads records as the decoder does, and samples streams.
+    "discovery": {"discovery", "infra", "udfs"},
+    "infra": {"infra", "pipeline", "connectors"},
     "workbench": {"workbench", "kda_sql", "pipeline"},
 }
 THIRD_PARTIES = {
@@ -44,18 +46,18 @@ THIRD_PARTIES = {
 #: Algorithms: they must run where there is no Flink.
 WITHOUT_FLINK = (
     "udfs.random_cut_forest",
-    "udfs.aggregates",
+    "udfs.windows.aggregates",
     "udfs.anomaly_detector",
-    "udfs.decoding",
-    "udfs.hotspots",
+    "udfs.decoding.decoder",
+    "udfs.windows.hotspots",
     "udfs.kda_functions",
-    "udfs.sliding",
-    "udfs.windows",
+    "udfs.windows.sliding",
+    "udfs.windows.closing",
     "kda_sql.importing",
     "kda_sql.translate",
     "workbench.checked",
     "workbench.shelf",
-    "udfs.shard_clock",
+    "udfs.decoding.shard_clock",
     "pipeline.application",
     "pipeline.catalog",
     "pipeline.settings",
@@ -107,7 +109,7 @@ def test_runs_without_flink(module: str) -> None:
 
 
 #: Reads back what the job itself wrote into its checkpoints.
-OWN_STATE = {"udfs/forest_bucket.py"}
+OWN_STATE = {"udfs/forest/bucket.py"}
 #: A safe loader of its own.
 SAFE_YAML = {"pipeline/document.py"}
 

@@ -11,6 +11,7 @@ ROOMS = (
     "cli",
     "connectors",
     "console",
+    "discovery",
     "generator",
     "infra",
     "jobs",

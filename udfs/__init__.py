@@ -1,1 +1,1 @@
-"""The random cut forest, its door to Flink, and record decoding."""
+"""What SQL can't say: record decoding, random cut forest, anomaly detector, windows; each with its door to Flink."""

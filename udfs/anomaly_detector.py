@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from udfs import detector_state
-from udfs.detections import REASONS, Detections, Judged, joined, told
-from udfs.detector_decisions import LAST_HOT, LAST_TIME, LIMIT, QUIET, ROWS, SILENT, SMOOTHED, decide
-from udfs.detector_features import FEATURES, WINDOW, observe
-from udfs.detector_rows import checked, filled
-from udfs.detector_rules import MISSING, DetectorParameters, Rule
-from udfs.detector_scales import due_rows, rescaled
-from udfs.detector_state import DetectorState
-from udfs.forest_layout import Scratch, scale, scratch
-from udfs.forest_state import StateError
-from udfs.forest_stream import keep_living_rows, through
+from udfs.detector import state as detector_state
+from udfs.detector.decisions import LAST_HOT, LAST_TIME, LIMIT, QUIET, ROWS, SILENT, SMOOTHED, decide
+from udfs.detector.detections import REASONS, Detections, Judged, joined, told
+from udfs.detector.features import FEATURES, WINDOW, observe
+from udfs.detector.rows import checked, filled
+from udfs.detector.rules import MISSING, DetectorParameters, Rule
+from udfs.detector.scales import due_rows, rescaled
+from udfs.detector.state import DetectorState
+from udfs.forest.layout import Scratch, scale, scratch
+from udfs.forest.state import StateError
+from udfs.forest.stream import keep_living_rows, through
 
 __all__ = ["REASONS", "AnomalyDetector", "Detections", "Rule", "StateError"]
 
@@ -29,7 +29,7 @@ class AnomalyDetector:
     """Alerts for a stream of rows of numbers: one for each thing that happens, and none for what always happens.
 
     A random cut forest scores each row with the range and deviation of its last 48 rows; what the score must be for an
-    alert follows from the stream itself (see :mod:`udfs.detector_decisions`). No alerts in the first 32 rows, and a
+    alert follows from the stream itself (see :mod:`udfs.detector.decisions`). No alerts in the first 32 rows, and a
     higher threshold until there are `sub_sample_size`. Columns may be of any size: each is brought to a common scale by
     what it was like so far.
 

@@ -16,18 +16,18 @@ from typing import Any, TypeVar
 
 HERE = Path(__file__).resolve().parent
 
-#: The modules whose text decides whether machine code is out of date.
+#: The modules (paths in this folder) whose text decides whether machine code is out of date.
 COMPILED_SOURCES = (
     "compiled",
-    "forest_layout",
-    "forest_trees",
-    "forest_scores",
-    "forest_stream",
-    "forest_packing",
-    "forest_grove",
-    "forest_call",
-    "detector_features",
-    "detector_decisions",
+    "forest/layout",
+    "forest/trees",
+    "forest/scores",
+    "forest/stream",
+    "forest/packing",
+    "forest/grove",
+    "forest/call",
+    "detector/features",
+    "detector/decisions",
 )
 
 

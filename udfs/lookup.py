@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflink.table.udf import TableFunction, udtf
 
-from udfs.decode_function import _data_type, quoted
+from udfs.decoding.function import _data_type, quoted
 from udfs.reference_table import File, Reference, ReferenceTable
 from udfs.row_stream import through_a_stream
 

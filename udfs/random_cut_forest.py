@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from udfs import forest_state
-from udfs.forest_attribution import Attribution
-from udfs.forest_call import Book, learn_records, written_down
-from udfs.forest_layout import LEARNED, USED, Arrays, Scratch, empty_arrays, scale, scratch
-from udfs.forest_records import as_numbers, as_records, require_finite
-from udfs.forest_state import ForestState, Parameters, StateError
-from udfs.forest_stream import attribution_of, keep_living_rows, score_of
+from udfs.forest import state as forest_state
+from udfs.forest.attribution import Attribution
+from udfs.forest.call import Book, learn_records, written_down
+from udfs.forest.layout import LEARNED, USED, Arrays, Scratch, empty_arrays, scale, scratch
+from udfs.forest.records import as_numbers, as_records, require_finite
+from udfs.forest.state import ForestState, Parameters, StateError
+from udfs.forest.stream import attribution_of, keep_living_rows, score_of
 
 __all__ = ["Attribution", "RandomCutForest", "StateError"]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from udfs.columns import Column
-from udfs.decoding import RecordDecoder
-from udfs.record_envelope import is_wrapped, unwrapped
-from udfs.record_format import RecordFormat
+from udfs.decoding.columns import Column
+from udfs.decoding.decoder import RecordDecoder
+from udfs.decoding.record_envelope import is_wrapped, unwrapped
+from udfs.decoding.record_format import RecordFormat
 
 #: Rows by the values of their key columns.
 Rows = Mapping[tuple[Any, ...], list[tuple[Any, ...]]]

@@ -7,10 +7,10 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from udfs.columns import Column
-from udfs.decode_function import decode_records
-from udfs.forest_function import ForestOptions
-from udfs.forest_table import random_cut_forest
+from udfs.decoding.columns import Column
+from udfs.decoding.function import decode_records
+from udfs.forest.function import ForestOptions
+from udfs.forest.table import random_cut_forest
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table

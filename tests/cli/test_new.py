@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from cli import check, new
 from cli.main import app
-from infra.discovery import discover
+from discovery.schema import discover
 from pipeline.application import read
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture

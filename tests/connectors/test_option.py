@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from connectors.lambda_options import LambdaSinkOptions
+from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.option import options_of
 from infra.paths import ROOT
 

@@ -13,7 +13,7 @@ import pytest
 
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
-from connectors.lambda_sink import LambdaSinkOptions, check_function, lambda_sink
+from connectors.lambda_sink.sink import LambdaSinkOptions, check_function, lambda_sink
 from connectors.requirements import together
 from connectors.s3 import S3Sink
 from infra import clients, code_bucket, flink

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from connectors import preprocess_batch
 from connectors.check import ConnectorError
-from connectors.lambda_calls import CallFailed, CallRefused
-from connectors.lambda_contract import AnswerError, Refusal
-from connectors.lambda_lane import Failure
+from connectors.lambda_sink.calls import CallFailed, CallRefused
+from connectors.lambda_sink.contract import AnswerError, Refusal
+from connectors.lambda_sink.delivery_queue import Failure
 from connectors.preprocess import PreprocessOptions
 from connectors.preprocess_batch import (
     Outcome,
@@ -25,7 +25,7 @@ from connectors.preprocess_batch import (
     kinesis_metadata,
     read_answer,
 )
-from tests.connectors.test_lambda_misbehaviour import HANDLERS, FunctionError
+from tests.connectors.lambda_sink.test_misbehaviour import HANDLERS, FunctionError
 
 APPLICATION = "arn:aws:kinesisanalytics:us-east-1:000000000000:application/a"
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/s"

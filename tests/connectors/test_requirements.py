@@ -3,7 +3,7 @@
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.kinesis import KinesisSink, KinesisSource
-from connectors.lambda_options import LambdaSinkOptions
+from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.recording import Recording
 from connectors.requirements import Resource, function_requirements, together
 from connectors.s3 import S3Sink

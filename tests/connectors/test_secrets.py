@@ -15,9 +15,9 @@ from connectors.check import require
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.kinesis import KinesisSink, KinesisSource
-from connectors.lambda_calls import LambdaFunction, deliver
-from connectors.lambda_contract import Delivery
-from connectors.lambda_sink import LambdaSink, LambdaSinkOptions, RowToData, check_function
+from connectors.lambda_sink.calls import LambdaFunction, deliver
+from connectors.lambda_sink.contract import Delivery
+from connectors.lambda_sink.sink import LambdaSink, LambdaSinkOptions, RowToData, check_function
 from connectors.s3 import S3Sink
 from infra import stacks
 from pipeline.application import Application

@@ -9,7 +9,7 @@ import pytest
 from cli import report
 from cli.backtest_chart import chart
 from pipeline.backtest import Label
-from udfs.detector_function import DetectorOptions
+from udfs.detector.function import DetectorOptions
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"
 ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {

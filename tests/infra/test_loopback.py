@@ -8,8 +8,8 @@ import pytest
 
 from tests.jobs.conftest import Flink, MemorySource
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
-from udfs.columns import Column
-from udfs.decode_function import decode_records
+from udfs.decoding.columns import Column
+from udfs.decoding.function import decode_records
 
 pytestmark = pytest.mark.flink
 

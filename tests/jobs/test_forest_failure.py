@@ -16,11 +16,11 @@ from infra import flink_rest
 from tests.jobs.conftest import Flink
 from tests.waiting import until
 from udfs.anomaly_detector import AnomalyDetector
-from udfs.detector_function import DetectorOptions
-from udfs.detector_table import detect_anomalies
-from udfs.forest_bucket import LONGEST_LOG
-from udfs.forest_function import ForestOptions
-from udfs.forest_table import random_cut_forest
+from udfs.detector.function import DetectorOptions
+from udfs.detector.table import detect_anomalies
+from udfs.forest.bucket import LONGEST_LOG
+from udfs.forest.function import ForestOptions
+from udfs.forest.table import random_cut_forest
 from udfs.random_cut_forest import RandomCutForest
 
 pytestmark = pytest.mark.flink

@@ -5,8 +5,8 @@ from datetime import timedelta
 import numpy as np
 
 from pipeline.backtest import Alert, Fit, Label, backtest, fit
-from udfs.detector_function import DetectorOptions
-from udfs.detector_rules import Rule
+from udfs.detector.function import DetectorOptions
+from udfs.detector.rules import Rule
 
 VALUES = np.random.default_rng(0).normal(20, 1, 900)
 VALUES[700:] += 9

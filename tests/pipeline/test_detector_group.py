@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.application import Application, parse
 from pipeline.settings import SettingsError, parameters, settings
-from udfs.detector_rules import Rule
+from udfs.detector.rules import Rule
 
 
 def application(**detector: Any) -> Application:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.backtest import Label, backtest, fit
 from pipeline.suggest import THRESHOLDS, Suggestion, suggest
-from udfs.detector_function import DetectorOptions
+from udfs.detector.function import DetectorOptions
 
 OPTIONS = DetectorOptions(("x",), number_of_trees=20)
 

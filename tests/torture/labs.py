@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from udfs.anomaly_detector import AnomalyDetector
-from udfs.columns import Column
-from udfs.decoding import RecordDecoder
+from udfs.decoding.columns import Column
+from udfs.decoding.decoder import RecordDecoder
 from udfs.random_cut_forest import RandomCutForest
 
 #: Share of the records that no job can use.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.lambda_sink import LambdaSinkOptions, lambda_sink
+from connectors.lambda_sink.sink import LambdaSinkOptions, lambda_sink
 from infra import clients
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture

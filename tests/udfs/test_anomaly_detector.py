@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from udfs.anomaly_detector import REASONS, AnomalyDetector, Detections, Rule, StateError
-from udfs.detections import joined
+from udfs.detector.detections import joined
 
 SMALL = {"number_of_trees": 10, "sub_sample_size": 32}
 
@@ -236,7 +236,7 @@ def test_a_warm_start_is_history_without_a_word() -> None:
 
 
 def test_state_is_hardly_larger_than_the_forests() -> None:
-    from udfs.forest_state import ForestState, pack
+    from udfs.forest.state import ForestState, pack
 
     detector = AnomalyDetector()
     detector.update_many(noise(3_000))

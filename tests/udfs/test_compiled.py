@@ -64,15 +64,20 @@ def test_the_cache_is_not_kept_where_others_may_write(tmp_path: Path) -> None:
 def test_every_module_with_compiled_functions_decides_about_the_cache() -> None:
     from udfs.compiled import COMPILED_SOURCES
 
-    with_kernels = {path.stem for path in (ROOT / "udfs").glob("*.py") if "\n@compiled\n" in path.read_text()}
-    assert with_kernels | {"compiled", "forest_layout"} == set(COMPILED_SOURCES)
+    udfs = ROOT / "udfs"
+    with_kernels = {
+        path.relative_to(udfs).with_suffix("").as_posix()
+        for path in udfs.rglob("*.py")
+        if "\n@compiled\n" in path.read_text()
+    }
+    assert with_kernels | {"compiled", "forest/layout"} == set(COMPILED_SOURCES)
 
 
 def test_the_same_code_at_another_path_is_not_compiled_again(tmp_path: Path) -> None:
     """As after each restart of a deployed job, whose files Flink unpacks under a new name."""
     code = (
         "from udfs.random_cut_forest import RandomCutForest\n"
-        "from udfs.forest_stream import score_of\n"
+        "from udfs.forest.stream import score_of\n"
         "f = RandomCutForest(1, 10, 10); f.score_many([[k] for k in range(20)]); f.score([3])\n"
         "print(sum(score_of.stats.cache_hits.values()), sum(score_of.stats.cache_misses.values()))"
     )

@@ -9,10 +9,10 @@ import pytest
 from connectors.reference import ReferenceFile
 from tests.jobs.conftest import Flink, MemorySource
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
-from udfs.columns import Column
-from udfs.decode_function import decode_records
+from udfs.decoding.columns import Column
+from udfs.decoding.function import decode_records
+from udfs.decoding.record_format import RecordFormat
 from udfs.lookup import lookup
-from udfs.record_format import RecordFormat
 from udfs.reference_table import ReferenceTable
 
 pytestmark = pytest.mark.flink

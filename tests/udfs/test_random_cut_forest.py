@@ -8,7 +8,7 @@ import krcf
 import numpy as np
 import pytest
 
-import udfs.forest_attribution
+import udfs.forest.attribution
 import udfs.random_cut_forest
 from udfs.random_cut_forest import RandomCutForest
 
@@ -18,7 +18,7 @@ def gaussian(n: int, dimensions: int, seed: int = 1) -> np.ndarray:
 
 
 def test_the_examples_in_the_docstrings_are_true() -> None:
-    for module in (udfs.random_cut_forest, udfs.forest_attribution):
+    for module in (udfs.random_cut_forest, udfs.forest.attribution):
         tested = doctest.testmod(module)
         assert tested.attempted > 0
         assert tested.failed == 0

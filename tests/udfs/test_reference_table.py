@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from udfs import reference_table
-from udfs.columns import Column
-from udfs.record_format import RecordFormat
+from udfs.decoding.columns import Column
+from udfs.decoding.record_format import RecordFormat
 from udfs.reference_table import Reference, ReferenceTable
 
 LOAVES = ReferenceTable(

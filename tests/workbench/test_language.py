@@ -2,9 +2,9 @@
 
 import pytest
 
+from discovery.output import input_schema
+from discovery.schema import discover
 from generator import runner, scenario
-from infra.discovery import discover
-from infra.discovery_output import input_schema
 from workbench.checked import check
 from workbench.language import known
 from workbench.uploads import files_of_sql

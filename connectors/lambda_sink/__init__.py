@@ -1,0 +1,1 @@
+"""Rows to a Lambda function by the contract of KDA's Lambda destination."""

@@ -1,0 +1,132 @@
+"""A sample of a stream, or of what a delivery stream landed in S3, to discover a schema from."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from discovery.schema import DiscoveryError
+from infra.stream_reader import READ_SECONDS, StreamReader, StreamRecord
+
+#: Objects of a landing that are looked at, the newest first, and bytes of each.
+_MOST_OBJECTS, _MOST_BYTES = 20, 1_000_000
+_MOST_PAGES = 20
+
+
+def sample(
+    kinesis: Any, stream: str, records: int, seconds: float, since: float, quiet: float = math.inf
+) -> list[StreamRecord]:
+    """The newest records of a stream, those of the last ``since`` seconds too.
+
+    Parameters
+    ----------
+    kinesis : boto3 client
+    stream : str
+    records : int
+        At most so many.
+    seconds : float
+        Wait so long for them at most.
+    since : float
+        Take those of so many seconds before, too.
+    quiet : float
+        Wait no more once there are some, and none came for so many seconds.
+
+    Raises
+    ------
+    DiscoveryError
+        There are none.
+    StreamError
+        There is no such stream, or it can't be read.
+    """
+    start = datetime.now(UTC) - timedelta(seconds=since)
+    found = _read(StreamReader(kinesis, stream, start), records, seconds, quiet)
+    if not found:
+        raise DiscoveryError(
+            f"stream {stream}: no record came within {seconds:g} s, and none in the {since:g} s before: "
+            "send some, or look further back with --since"
+        )
+    return found
+
+
+def _read(reader: StreamReader, records: int, seconds: float, quiet: float) -> list[StreamRecord]:
+    found: list[StreamRecord] = []
+    newest = time.monotonic()
+    deadline = newest + seconds
+    while True:
+        new, now = reader.read(records), time.monotonic()
+        found += new
+        newest = now if new else newest
+        if len(found) >= records or now >= deadline or (found and now - newest >= quiet):
+            return found[-records:]
+        time.sleep(READ_SECONDS)
+
+
+def landing_of(firehose: Any, delivery_stream: str) -> str:
+    """Where a delivery stream lands its records: ``s3://bucket/prefix``, without the folders by time.
+
+    Raises
+    ------
+    DiscoveryError
+        It delivers elsewhere than to S3.
+    """
+    described = firehose.describe_delivery_stream(DeliveryStreamName=delivery_stream)
+    for destination in described["DeliveryStreamDescription"]["Destinations"]:
+        s3 = destination.get("ExtendedS3DestinationDescription") or destination.get(
+            "S3DestinationDescription"
+        )
+        if s3 and s3.get("BucketARN"):
+            prefix = str(s3.get("Prefix") or "").partition("!{")[0]
+            return f"s3://{s3['BucketARN'].rpartition(':')[2]}/{prefix}"
+    raise DiscoveryError(f"delivery stream {delivery_stream}: required one that delivers to S3")
+
+
+def stored(s3: Any, path: str) -> bytes:
+    """What an object holds, a reference table's file for one: its first megabyte, in whole lines.
+
+    Raises
+    ------
+    DiscoveryError
+        It is empty.
+    """
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    found = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_MOST_BYTES - 1}")
+    data: bytes = found["Body"].read()
+    if len(data) == _MOST_BYTES:
+        data = data[: data.rfind(b"\n") + 1] or data
+    if not data.strip():
+        raise DiscoveryError(f"{path}: is empty")
+    return data
+
+
+def landed(s3: Any, path: str, records: int) -> list[StreamRecord]:
+    """The newest records, a line each, of what was landed under a path.
+
+    Raises
+    ------
+    DiscoveryError
+        There are none.
+    """
+    bucket, _, prefix = path.removeprefix("s3://").partition("/")
+    objects: list[dict[str, Any]] = []
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for number, page in enumerate(pages):
+        objects += page.get("Contents", [])
+        if number >= _MOST_PAGES:
+            break
+    newest = sorted((o for o in objects if o["Size"]), key=lambda o: o["LastModified"], reverse=True)
+    found: list[StreamRecord] = []
+    for each in newest[:_MOST_OBJECTS]:
+        bytes_ = s3.get_object(Bucket=bucket, Key=each["Key"], Range=f"bytes=0-{_MOST_BYTES - 1}")[
+            "Body"
+        ].read()
+        lines = bytes_.splitlines()
+        if each["Size"] > _MOST_BYTES:
+            del lines[-1:]
+        found += [StreamRecord(line, each["LastModified"], each["Key"], "") for line in lines if line.strip()]
+        if len(found) >= records:
+            break
+    if not found:
+        raise DiscoveryError(f"{path}: nothing was landed there yet")
+    return found[:records]

@@ -1,0 +1,261 @@
+"""The Lambda sink on a mini-cluster, with a real handler on the local AWS."""
+
+import dataclasses
+import io
+import json
+import os
+import signal
+import textwrap
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.check import ConnectorError
+from connectors.lambda_sink.sink import LambdaSinkOptions, check_function, lambda_sink
+from infra import flink
+from pipeline.environment import table_environment
+from tests.conftest import LocalAws
+
+pytestmark = [pytest.mark.flink, pytest.mark.aws]
+
+#: A handler as one would write it for KDA. What a row says in `fate` is what happens to it.
+HANDLER = textwrap.dedent(
+    """
+    import base64, csv, json, os, time
+
+    def parsed(data):
+        return json.loads(data) if data[0] == "{" else dict(zip(("fate", "id", "rowtime"), next(csv.reader([data]))))
+
+    def handler(event, context):
+        rows = [parsed(base64.b64decode(record["data"]).decode()) for record in event["records"]]
+        hints = [record["lambdaDeliveryRecordMetadata"]["retryHint"] for record in event["records"]]
+        with open(os.environ["SEEN"], "a") as seen:
+            for row, hint in zip(rows, hints):
+                print(json.dumps([hint, row]), file=seen, flush=True)
+        while os.path.exists(os.environ["HOLD"]):
+            time.sleep(0.05)
+        if any(row["fate"] == "raise" for row in rows):
+            raise ValueError("poison")
+        return {"records": [
+            {"recordId": record["recordId"],
+             "result": "DeliveryFailed" if row["fate"] == "fail" or (row["fate"] == "once" and hint == 0) else "Ok"}
+            for record, row, hint in zip(event["records"], rows, hints)
+        ]}
+    """
+)
+ERRORS = "error_name STRING, message STRING, data_rowtime TIMESTAMP_LTZ(3), data_row STRING"
+BLACKHOLE = "'connector' = 'blackhole'"
+
+
+class Function:
+    """A deployed handler and what it has seen: (retryHint, row) in order."""
+
+    def __init__(self, local_aws: LocalAws, name: str, seen: Path) -> None:
+        self.client = local_aws.client("lambda")
+        self.seen_path = seen
+        self.hold_path = seen.with_name("hold")  # no call is answered while this file is there
+        seen.touch()
+        package = io.BytesIO()
+        with zipfile.ZipFile(package, "w") as archive:
+            archive.writestr("code.py", HANDLER)
+        self.client.create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Role="arn:aws:iam::000000000000:role/lambda",
+            Handler="code.handler",
+            Code={"ZipFile": package.getvalue()},
+            Timeout=20,
+            Environment={"Variables": {"SEEN": str(seen), "HOLD": str(self.hold_path)}},
+        )
+        self.options = LambdaSinkOptions(
+            name, "us-east-1", local_aws.endpoint, max_retries=1, batch_seconds=0.2
+        )
+
+    def seen(self) -> list[tuple[int, dict[str, Any]]]:
+        lines = self.seen_path.read_text().splitlines()
+        return [(hint, row) for hint, row in map(json.loads, lines)]
+
+    def ids(self) -> Counter[int]:
+        return Counter(row["id"] for _, row in self.seen())
+
+
+@pytest.fixture
+def environment(local_aws: LocalAws, tmp_path: Path) -> Callable[..., Any]:
+    flink.prepare(local_aws.endpoint, tmp_path)
+
+    def make(**options: str) -> Any:
+        options = {key.replace("__", ".").replace("_", "-"): value for key, value in options.items()}
+        defaults = {"restart-strategy.type": "none", "parallelism.default": "2"}
+        return table_environment(flink.cluster("lambda", folder=tmp_path, overrides=defaults | options))
+
+    return make
+
+
+@pytest.fixture
+def function(local_aws: LocalAws, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Function]:
+    name = f"kda-{request.node.name[:40]}"
+    made = Function(local_aws, name, tmp_path / "seen")
+    yield made
+    made.client.delete_function(FunctionName=name)
+
+
+def start(
+    table_env: Any, rows: int, per_second: int, options: LambdaSinkOptions, errors: Path | None = None
+) -> Any:
+    """Rows with id 1..n into the function, what could not be delivered as JSON lines into a folder."""
+    table_env.execute_sql(
+        f"""CREATE TABLE source (id BIGINT, rowtime AS TO_TIMESTAMP_LTZ(id, 3), WATERMARK FOR rowtime AS rowtime)
+        WITH ('connector' = 'datagen', 'rows-per-second' = '{per_second}', 'fields.id.kind' = 'sequence',
+              'fields.id.start' = '1', 'fields.id.end' = '{rows}')"""
+    )
+    folder = f"'connector' = 'filesystem', 'path' = '{errors.as_uri()}', 'format' = 'json'" if errors else ""
+    table_env.execute_sql(f"CREATE TABLE errors ({ERRORS}) WITH ({folder or BLACKHOLE})")
+    source = table_env.sql_query(
+        "SELECT id, CASE id WHEN 7 THEN 'raise' WHEN 9 THEN 'fail' WHEN 11 THEN 'once' ELSE 'ok' END AS fate, rowtime"
+        " FROM source"
+    )
+    statements = table_env.create_statement_set()
+    statements.add_insert("errors", lambda_sink(table_env, source, options))
+    return statements.execute()
+
+
+def test_every_row_of_a_bounded_input_is_settled_before_the_job_ends(
+    environment: Callable[..., Any], function: Function, tmp_path: Path
+) -> None:
+    check_function(function.options)
+    start(environment(), 300, 100_000, function.options, tmp_path / "errors").wait()
+    ids = function.ids()
+    assert sorted(ids) == list(range(1, 301))
+    assert min(hint for hint, row in function.seen() if row["id"] == 300) == 0
+    assert function.seen()[0][1].keys() == {"id", "fate", "rowtime"}
+    assert {row["rowtime"] for _, row in function.seen() if row["id"] == 7} == {"1970-01-01 00:00:00.007"}
+    errors = [
+        json.loads(line) for path in (tmp_path / "errors").iterdir() for line in path.read_text().splitlines()
+    ]
+    given_up = {json.loads(bytes.fromhex(error["data_row"]))["id"]: error for error in errors}
+    assert {id_: error["error_name"] for id_, error in given_up.items()} == {
+        7: "FunctionError",
+        9: "DeliveryFailed",
+    }
+    assert given_up[9]["data_rowtime"] == "1970-01-01 00:00:00.009Z"
+    assert "poison" in given_up[7]["message"]
+    # Those that shared a call with the poison row are repeated, but only until it is found.
+    assert max(count for id_, count in ids.items() if id_ not in (7, 9, 11)) <= 5
+
+
+def test_two_sinks_to_one_function_of_which_one_writes_csv(
+    environment: Callable[..., Any], function: Function
+) -> None:
+    table_env = environment()
+    table_env.execute_sql(f"CREATE TABLE errors ({ERRORS}) WITH ({BLACKHOLE})")
+    rows = table_env.sql_query(
+        "SELECT fate, id, TO_TIMESTAMP_LTZ(1700000000123, 3) FROM (VALUES ('ok', 1), ('a, \"b\"', 2)) AS t(fate, id)"
+    ).alias("fate", "id", "rowtime")
+    statements = table_env.create_statement_set()
+    for name, form in (("first", "json"), ("second", "csv")):
+        options = dataclasses.replace(function.options, name=name, format=form)
+        statements.add_insert("errors", lambda_sink(table_env, rows, options))
+    statements.execute().wait()
+    expected = [
+        {"fate": fate, "id": id_, "rowtime": "2023-11-14 22:13:20.123"}
+        for fate, id_ in (('a, "b"', 2), ('a, "b"', "2"), ("ok", 1), ("ok", "1"))
+    ]
+    assert (
+        sorted((row for _, row in function.seen()), key=lambda r: (r["fate"], str(type(r["id"])))) == expected
+    )
+
+
+def test_a_worker_killed_between_call_and_acknowledgement_loses_nothing(
+    environment: Callable[..., Any], function: Function, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_python_worker_execution_mode", "process")
+    function.hold_path.touch()
+    table_env = environment(
+        execution__checkpointing__interval="200 ms",
+        restart_strategy__type="fixed-delay",
+        restart_strategy__fixed_delay__attempts="10",
+        restart_strategy__fixed_delay__delay="100 ms",
+    )
+    result = start(table_env, 300, 50, function.options)
+    unanswered: set[int] = set()
+    for killed_after in (20, 100):
+        # Calls are in flight and not answered; the source has gone on past their rows in a checkpoint.
+        wait_until(lambda: len(function.ids()) > killed_after)  # noqa: B023
+        passed = newest_checkpoint(tmp_path)
+        wait_until(lambda: newest_checkpoint(tmp_path) >= passed + 2)  # noqa: B023
+        unanswered |= set(function.ids())
+        workers = python_workers()
+        assert workers
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not set(workers) & set(python_workers()))  # noqa: B023
+    function.hold_path.unlink()
+    result.wait()
+    ids = function.ids()
+    assert sorted(ids) == list(range(1, 301))
+    # The function got them, but nobody knows: they must come again. What was answered must not.
+    assert min(ids[id_] for id_ in unanswered) >= 2
+    assert ids[300] == 1
+
+
+def test_a_savepoint_keeps_what_is_not_acknowledged_for_fewer_subtasks_and_lanes(
+    environment: Callable[..., Any], function: Function, tmp_path: Path
+) -> None:
+    function.hold_path.touch()
+    job = start(environment(), 200, 50, function.options).get_job_client()
+    wait_until(lambda: len(function.ids()) > 50)
+    savepoint = job.stop_with_savepoint(False, str(tmp_path / "savepoint")).result()
+    unanswered = set(function.ids())
+    function.hold_path.unlink()
+    fewer = dataclasses.replace(function.options, concurrency=1)
+    table_env = environment(parallelism__default="1", execution__state_recovery__path=savepoint)
+    start(table_env, 200, 50, fewer).wait()
+    ids = function.ids()
+    assert sorted(ids) == list(range(1, 201))
+    assert min(ids[id_] for id_ in unanswered) >= 2
+
+
+def test_a_missing_function_fails_early_with_one_line(
+    environment: Callable[..., Any], local_aws: LocalAws
+) -> None:
+    options = LambdaSinkOptions("nobody", "us-east-1", local_aws.endpoint)
+    with pytest.raises(ConnectorError, match="Lambda function nobody: none of that name") as early:
+        check_function(options)
+    assert "\n" not in str(early.value)
+    with pytest.raises(Exception, match=r"Lambda function nobody in us-east-1 at .* can't be used"):
+        start(environment(), 10, 1000, options).wait()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def newest_checkpoint(folder: Path) -> int:
+    """Number of the last complete one, 0 before the first."""
+    found = (folder / "checkpoints" / "lambda").glob("*/chk-*/_metadata")
+    return max((int(path.parent.name.removeprefix("chk-")) for path in found), default=0)
+
+
+def python_workers() -> list[int]:
+    """Flink's Python worker processes that descend from this one."""
+    parents, workers = {}, []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(path.name)] = int(path.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1])
+            if b"beam_boot" in path.joinpath("cmdline").read_bytes():
+                workers.append(int(path.name))
+        except (OSError, IndexError):
+            continue
+
+    def ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
+
+    return [pid for pid in workers if ours(pid)]

@@ -1,0 +1,218 @@
+"""The Lambda sink's operator: what it keeps, sends, gives up and lets in."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from pyflink.common import Row
+
+from connectors.check import ConnectorError
+from connectors.lambda_sink import sink as module
+from connectors.lambda_sink.contract import Delivery
+from connectors.lambda_sink.options import LambdaSinkOptions
+from connectors.lambda_sink.sink import END_OF_INPUT, RowToData
+from tests.connectors.lambda_sink.operator import FakeFunction, Harness
+
+
+def test_rows_leave_the_state_when_they_are_acknowledged_and_timers_end() -> None:
+    function = FakeFunction()
+    run = Harness(function)
+    for n in range(5):
+        run.send({"n": n})
+    assert run.pending() == 5
+    run.until(lambda: run.pending() == 0)
+    run.tick()
+    assert [row["n"] for row in function.rows] == [0, 1, 2, 3, 4]
+    assert len(function.sent) == 1
+    assert {timestamp for timestamp, _ in run.timers} == {END_OF_INPUT}
+    assert (run.metrics.counts, run.metrics.gauges["in_flight"]()) == (
+        {"delivered": 5, "failed": 0, "retried": 0},
+        0,
+    )
+
+
+def test_what_was_not_acknowledged_before_a_crash_is_sent_again() -> None:
+    release = threading.Event()
+
+    class Stuck(FakeFunction):
+        def invoke(self, payload: bytes) -> bytes:
+            release.wait(10)
+            return super().invoke(payload)
+
+    run = Harness(Stuck())
+    for n in range(3):
+        run.send({"n": n}, bucket=n % 2)
+    run.state.commit()
+    run.send({"n": 3})  # after the last commit: the source will bring it again
+    run.operator.close()  # the crash: calls are in flight, nothing is acknowledged
+
+    function = FakeFunction()
+    restored = Harness(function, backend=run.state.backend)
+    restored.end()
+    release.set()
+    assert sorted(row["n"] for row in function.rows) == [0, 1, 2]
+    assert restored.pending() == 0
+    assert restored.metrics.counts == {"delivered": 3, "failed": 0, "retried": 3}
+
+
+def test_a_clock_that_jumps_back_overwrites_no_pending_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Harness(FakeFunction(lambda row: "DeliveryFailed"))
+    run.send({"n": 0})
+    run.state.commit()
+    run.operator.close()
+    monkeypatch.setattr(time, "time_ns", lambda: 5)
+    restored = Harness(FakeFunction(), backend=run.state.backend)
+    for n in (1, 2):
+        restored.send({"n": n})
+    assert restored.pending() == 3
+    restored.end()
+
+
+def test_the_end_of_input_delivers_everything_first() -> None:
+    attempts: dict[int, int] = {}
+
+    def third_time(row: dict[str, Any]) -> str:
+        attempts[row["n"]] = attempts.get(row["n"], 0) + 1
+        return "Ok" if attempts[row["n"]] >= 3 or row["n"] < 4 else "DeliveryFailed"
+
+    run = Harness(FakeFunction(third_time), LambdaSinkOptions("f", "us-east-1", batch_seconds=60))
+    for n in range(6):
+        run.send({"n": n}, bucket=n % 3)
+    run.end()
+    assert run.pending() == 0
+    assert run.metrics.counts == {"delivered": 6, "failed": 0, "retried": 4}
+
+
+def test_the_end_of_input_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "END_WAIT_SECONDS", 1)
+    run = Harness(FakeFunction(lambda row: "DeliveryFailed" if row["n"] else "Ok"))
+    for n in range(3):
+        run.send({"n": n})
+    with pytest.raises(ConnectorError, match="Lambda function f took none of the last 2 rows for 1 s"):
+        run.end()
+    assert run.pending() == 3
+    run.operator.close()
+
+
+def test_a_large_row_that_is_given_up_is_cut_and_says_so() -> None:
+    run = Harness(FakeFunction(), LambdaSinkOptions("f", "us-east-1"))
+    run.send({"n": "x" * 6_000_000})
+    run.end()
+    ((name, message, _, data_row),) = run.errors
+    assert (name, len(data_row)) == ("RecordTooLarge", 49152)
+    assert message.endswith("(row of 6000009 bytes, cut to 24576)")
+
+
+def test_a_row_that_is_given_up_goes_to_the_errors_with_all_that_is_known() -> None:
+    function = FakeFunction(lambda row: "DeliveryFailed" if row["n"] == 1 else "Ok")
+    run = Harness(function, LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02, max_retries=1))
+    run.rowtime = 1_700_000_000_123
+    for n in range(3):
+        run.send({"n": n})
+    run.end()
+    (error,) = run.errors
+    name, message, rowtime, data_row = error
+    assert (name, message) == ("DeliveryFailed", "f, sent 2 times: the function answered DeliveryFailed")
+    assert (rowtime.seconds, rowtime.nanos) == (1_700_000_000, 123_000_000)
+    assert bytes.fromhex(data_row) == b'{"n": 1}'
+    assert run.pending() == 0
+    assert run.metrics.counts == {"delivered": 2, "failed": 1, "retried": 1}
+
+
+@pytest.mark.parametrize(("missing", "delivered"), [(0, 1), (-1, 0)])
+def test_one_row_more_than_a_call_can_carry_is_an_error_at_once(missing: int, delivered: int) -> None:
+    """base64 makes four bytes of three, so the largest row has about 4.7 MB."""
+    function = FakeFunction()
+    run = Harness(function)
+    probe = Delivery(1, f"0-{time.time_ns()}", b"")
+    largest = (run.operator._room - probe.size) // 4 * 3
+    run.send({"a": "x" * (largest - len('{"a": ""}') - missing)})
+    assert [error[0] for error in run.errors] == ["RecordTooLarge"] * (1 - delivered)
+    run.end()
+    assert len(function.rows) == delivered
+    assert all(len(error[3]) <= module.DATA_ROW_LENGTH for error in run.errors)
+
+
+def test_a_missing_function_fails_the_job_with_the_line() -> None:
+    class Missing:
+        def invoke(self, payload: bytes) -> bytes:
+            raise ConnectorError("there is no function f")
+
+    run = Harness(Missing())
+    run.send({"n": 1})
+    with pytest.raises(ConnectorError, match="there is no function f"):
+        run.until(lambda: False)
+    with pytest.raises(ConnectorError, match="there is no function f"):
+        run.end()
+
+
+def test_a_full_buffer_lets_in_a_trickle_and_all_of_it_is_delivered_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    works = threading.Event()
+    function = FakeFunction(lambda row: "Ok" if works.is_set() else "DeliveryFailed")
+    run = Harness(function, LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02, max_buffered=10))
+    for n in range(10):
+        run.send({"n": n})
+    start = time.monotonic()
+    for n in range(10, 14):
+        run.send({"n": n})
+    waited = time.monotonic() - start
+    assert waited >= 4 * module.FULL_WAIT_SECONDS
+    assert run.metrics.gauges["in_flight"]() == 14
+    works.set()
+    run.end()
+    assert {row["n"] for row in function.rows} == set(range(14))
+    assert run.pending() == 0
+    start = time.monotonic()
+    run.send({"n": 14})
+    assert time.monotonic() - start < module.FULL_WAIT_SECONDS
+
+
+def test_a_slow_function_does_not_hold_up_the_input_or_other_buckets() -> None:
+    release = threading.Event()
+
+    class SlowForZero(FakeFunction):
+        def invoke(self, payload: bytes) -> bytes:
+            answer = super().invoke(payload)
+            if self.sent[-1][0]["n"] == 0:
+                release.wait(10)
+            return answer
+
+    function = SlowForZero()
+    run = Harness(function)
+    run.send({"n": 0}, bucket=0)
+    run.until(lambda: len(function.sent) == 1)
+    run.send({"n": 1}, bucket=1)
+    run.until(lambda: run.pending() == 1)
+    assert len(function.sent) == 2
+    release.set()
+    run.until(lambda: run.pending() == 0)
+
+
+def test_a_closed_operator_leaves_no_thread() -> None:
+    before = set(threading.enumerate())
+    run = Harness(FakeFunction())
+    for bucket in range(3):
+        run.send({"n": bucket}, bucket=bucket)
+    run.end()
+    ours = set(threading.enumerate()) - before
+    assert len(ours) == 3
+    run.operator.close()
+    for thread in ours:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in ours)
+
+
+def test_a_key_always_takes_the_same_bucket_and_no_key_fills_one_after_the_other() -> None:
+    keyed = LambdaSinkOptions("f", "us-east-1", key_column="site", concurrency=4)
+    mappers = [RowToData(("n", "site"), keyed) for _ in range(2)]
+    buckets = [[mapper.map(Row(n, f"s{n % 20}"))[0] for n in range(40)] for mapper in mappers]
+    assert buckets[0] == buckets[1] == buckets[0][:20] * 2
+    assert set(buckets[0]) == {0, 1, 2, 3}
+
+    unkeyed = RowToData(
+        ("n",), LambdaSinkOptions("f", "us-east-1", concurrency=3, batch_records=2, batch_seconds=60)
+    )
+    assert [unkeyed.map(Row(n))[0] for n in range(8)] == [0, 0, 1, 1, 2, 2, 0, 0]

@@ -1,0 +1,1 @@
+"""From records to typed rows: formats, envelopes, columns, coercions and time, with the door to Flink."""

@@ -1,0 +1,240 @@
+"""The decoder's door to Flink: a table of raw records becomes a table of columns and a table of errors."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pyflink.table import DataTypes
+from pyflink.table.udf import TableFunction, udtf
+
+from udfs.decoding.columns import Column
+from udfs.decoding.decoder import RecordDecoder, late_record
+from udfs.decoding.record_format import JSON, RecordFormat
+from udfs.decoding.refused import Decoded
+from udfs.decoding.shard_clock import ShardClock
+from udfs.row_stream import through_a_stream
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
+
+#: Beside a record's own columns, which may well be called `message`.
+_ERROR = ("__error_name", "__message", "__data_row")
+#: When a row happened, and up to when all rows have come: milliseconds since the epoch.
+_TIME = ("__happened_ms", "__reached_ms")
+_REACHED = "__reached"
+#: In place of an error's name: a row that only says how far time has come.
+_TIME_ROW = "TIME"
+#: Milliseconds without a row after which a subtask's time no longer holds back the others'. Beats come each second.
+_AWAY = 3000
+#: While all shards of a subtask are silent, its time is told so many seconds apart: in between others don't wait.
+_QUIET_STEP = 5
+
+
+class Decode(TableFunction):  # type: ignore[misc]
+    """One row for each document of a record: the columns, or the reason there are none."""
+
+    def __init__(self, columns: Sequence[Column], record_format: RecordFormat) -> None:
+        self._columns = tuple(columns)
+        self._format = record_format
+
+    def open(self, function_context: Any) -> None:
+        """Compile the columns' coercions; they can't travel, closures don't pickle."""
+        self._decoder = RecordDecoder(self._columns, self._format)
+        self._nothing = (None,) * len(self._columns)
+        self._no_error = (None,) * len(_ERROR)
+
+    def eval(self, data: bytes | None) -> Iterable[tuple[Any, ...]]:
+        """Called by Flink for each record, and with nothing where only time has passed."""
+        plain = self._decoder.plain(data)
+        # Of what it may be given, PyFlink takes a list with the least ado.
+        return [plain + self._no_error] if plain else self._any(data, ())
+
+    def _any(self, data: bytes | None, time: tuple[int | None, ...]) -> Iterator[tuple[Any, ...]]:
+        for row in self._decoder.decode(data):
+            yield self._values(row) + time
+
+    def _values(self, row: Decoded) -> tuple[Any, ...]:
+        if row.values is not None:
+            return row.values + self._no_error
+        return (*self._nothing, row.error_name, row.message, row.data_row)
+
+
+class DecodeAndTime(Decode):
+    """The same, with the time of each row: what comes late counts now, and is told."""
+
+    def __init__(self, columns: Sequence[Column], record_format: RecordFormat, idle_timeout: float) -> None:
+        super().__init__(columns, record_format)
+        self._idle_timeout = idle_timeout
+
+    def open(self, function_context: Any) -> None:
+        """Start the clock."""
+        super().open(function_context)
+        self._clock = ShardClock(self._idle_timeout)
+        self._quiet_beats = 0
+
+    def eval(  # type: ignore[override]  # Flink calls it by the number of its arguments
+        self, data: bytes | None, shard: str, arrival: int
+    ) -> Iterable[tuple[Any, ...]]:
+        """Called by Flink for each record, and with nothing each second."""
+        if data is None:
+            return self._beat()
+        happened = self._clock.hear(shard, arrival)
+        time = (happened, self._clock.reached)
+        plain = self._decoder.plain(data) if happened == arrival else None
+        return [plain + self._no_error + time] if plain else self._any_or_late(data, arrival, time)
+
+    def _any_or_late(
+        self, data: bytes, arrival: int, time: tuple[int, int | None]
+    ) -> Iterator[tuple[Any, ...]]:
+        yield from self._any(data, time)
+        if time[0] != arrival:
+            yield self._values(late_record(data, arrival, time[0])) + time
+
+    def _beat(self) -> list[tuple[Any, ...]]:
+        clock = self._clock
+        clock.beat()
+        self._quiet_beats = 0 if clock.holding else self._quiet_beats + 1
+        if self._quiet_beats % _QUIET_STEP:
+            return []
+        return [(*self._nothing, _TIME_ROW, None, None, clock.reached or 0, clock.reached)]
+
+
+def decode_records(
+    table_env: StreamTableEnvironment,
+    records: Table,
+    columns: Sequence[Column],
+    idle_timeout: timedelta | None = None,
+    record_format: RecordFormat = JSON,
+    name: str = "records",
+) -> tuple[Table, Table, Table]:
+    """Decode the records of a source.
+
+    Parameters
+    ----------
+    table_env : StreamTableEnvironment
+        Where both tables are made.
+    records : Table
+        ``data BYTES`` (NULL: nothing came since ``rowtime``) and ``rowtime``, a rowtime attribute. With
+        ``idle_timeout``: ``data BYTES``, ``shard STRING`` and ``arrival TIMESTAMP_LTZ(3)``, and about each second a
+        row of NULLs. Beside them what columns of metadata take: ``shard``, ``sequence_number``, ``partition_key``;
+        ``arrival``, or else ``rowtime``.
+    columns : sequence of Column
+        What to take from each row of a record, and what from the source's own columns (``@arrival`` and the like);
+        those never go through Python.
+    idle_timeout : timedelta or None
+        Where records come from several shards, each in order: see :class:`~udfs.decoding.shard_clock.ShardClock`.
+    record_format : RecordFormat
+        How records are laid out.
+    name : str
+        Of the relation that these rows become: what is made here is named after it, so it must be the only one of its
+        name in the table environment.
+
+    Returns
+    -------
+    rows : Table
+        The columns, and ``rowtime``.
+    errors : Table
+        ``error_name, message, data_rowtime, data_row``.
+    quiet : Table
+        ``rowtime``: a row now and then while nothing comes, with the time since which that is so.
+    """
+    from pyflink.table import Schema
+
+    types = [_data_type(table_env, c.type) for c in columns]
+    in_record = [c for c in columns if not c.metadata]
+    # Made here as well, so that what can't be decoded fails before the job starts.
+    RecordDecoder(in_record, record_format)
+    given = _metadata_columns(records, columns)
+    # Flink does not tell capital from small letters in a function's name.
+    decode = quoted(f"{name}_decode_{zlib.crc32(name.encode()):08x}")
+    source, output = quoted(f"{name}_undecoded"), quoted(f"{name}_decoded")
+    table_env.create_temporary_view(source, records)
+    fields = [
+        f"CAST(r.{quoted(given[c.name])} AS {c.type}) AS {quoted(c.name)}"
+        if c.metadata
+        else f"d.{quoted(c.name)}"
+        for c in columns
+    ]
+    decoded = [*(quoted(c.name) for c in in_record), *_ERROR]
+    result_types = [*(_data_type(table_env, c.type) for c in in_record), *[DataTypes.STRING()] * len(_ERROR)]
+    if idle_timeout is None:
+        function, watermark = Decode(in_record, record_format), "SOURCE_WATERMARK()"
+        query = f"""
+            SELECT {", ".join([*fields, *_ERROR])}, r.rowtime
+            FROM {source} AS r, LATERAL TABLE({decode}(r.`data`)) AS d({", ".join(decoded)})
+        """
+    else:
+        function = DecodeAndTime(in_record, record_format, idle_timeout.total_seconds())
+        watermark = _REACHED
+        result_types += [DataTypes.BIGINT()] * len(_TIME)
+        query = f"""
+            SELECT {", ".join([*fields, *_ERROR])},
+              TO_TIMESTAMP_LTZ({_TIME[0]}, 3) AS rowtime, TO_TIMESTAMP_LTZ({_TIME[1]}, 3) AS {_REACHED}
+            FROM {source} AS r, LATERAL TABLE({decode}(
+                r.`data`, r.shard, EXTRACT(EPOCH FROM r.arrival) * 1000 + EXTRACT(MILLISECOND FROM r.arrival)
+            )) AS d({", ".join([*decoded, *_TIME])})
+        """
+        table_env.get_config().set("table.exec.source.idle-timeout", f"{_AWAY} ms")
+    table_env.create_temporary_function(decode, udtf(function, result_types=result_types))
+    # Through a data stream, so that the planner can't decode once for the rows and once more for the errors.
+    schema = Schema.new_builder()
+    for column, type_ in zip(columns, types, strict=True):
+        schema.column(column.name, type_)
+    for error in _ERROR:
+        schema.column(error, "STRING")
+    schema.column("rowtime", "TIMESTAMP_LTZ(3)")
+    if idle_timeout is not None:
+        schema.column(_REACHED, "TIMESTAMP_LTZ(3)")
+    schema.watermark("rowtime", watermark)
+    table_env.create_temporary_view(
+        output, through_a_stream(table_env, table_env.sql_query(query), schema.build())
+    )
+    own = ", ".join(quoted(c.name) for c in columns)
+    error, message, data_row = _ERROR
+    rows = table_env.sql_query(f"SELECT {own}, rowtime FROM {output} WHERE {error} IS NULL")
+    errors = table_env.sql_query(
+        f"SELECT {error} AS error_name, {message} AS message, rowtime AS data_rowtime, {data_row} AS data_row"
+        f" FROM {output} WHERE {error} <> '{_TIME_ROW}'"
+    )
+    silences = (
+        f"{source} WHERE `data` IS NULL"
+        if idle_timeout is None
+        else f"{output} WHERE {error} = '{_TIME_ROW}' AND {_REACHED} IS NOT NULL"
+    )
+    quiet = table_env.sql_query(f"SELECT rowtime FROM {silences}")
+    return rows, errors, quiet
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever is in it."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _metadata_columns(records: Table, columns: Sequence[Column]) -> dict[str, str]:
+    """For each column of metadata, by name, the source's column; ValueError where the source has none such."""
+    there = records.get_schema().get_field_names()
+    found = {}
+    for column in columns:
+        wanted = column.metadata
+        if wanted == "arrival" and wanted not in there:
+            wanted = "rowtime"
+        if wanted and wanted not in there:
+            raise ValueError(
+                f"column {column.name}: this source does not tell {column.path}; it has {', '.join(there)}"
+            )
+        if wanted:
+            found[column.name] = wanted
+    return found
+
+
+def _data_type(table_env: StreamTableEnvironment, type_: str) -> Any:
+    from pyflink.java_gateway import get_gateway
+    from pyflink.table.types import _from_java_data_type
+
+    logical = get_gateway().jvm.org.apache.flink.table.types.logical.utils.LogicalTypeParser
+    java_type = logical.parse(type_, get_gateway().jvm.Thread.currentThread().getContextClassLoader())
+    utils = get_gateway().jvm.org.apache.flink.table.types.utils.TypeConversions
+    return _from_java_data_type(utils.fromLogicalToDataType(java_type))

@@ -1,0 +1,1 @@
+"""From scores to alerts: what :mod:`udfs.anomaly_detector` is made of, and its door to Flink."""

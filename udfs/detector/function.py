@@ -1,0 +1,278 @@
+"""The anomaly detector as a Flink function: rows of a key in order in, the same rows with what was found out.
+
+State is kept as that of the forests is (see :mod:`udfs.forest.function`): a base of packed detectors and a log of the
+rows since. A row's time is learned with it, as its last number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction
+from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
+
+from udfs.forest.bucket import Entry, ForestBucket, LiveForests
+from udfs.key_groups import FEW
+from udfs.row_batches import take_batches
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from udfs.anomaly_detector import AnomalyDetector
+    from udfs.detector.detections import Detections
+    from udfs.detector.rules import Rule
+
+#: Of the unpacked detectors of a worker that has one for each key; the others wait packed.
+MOST_BYTES = 1_500_000_000
+#: What a row has behind its own values, before its columns' ``expected_x``, ``low_x`` and ``high_x``.
+RESULTS = {
+    "anomaly_score": "DOUBLE",
+    "smoothed_score": "DOUBLE",
+    "anomaly_threshold": "DOUBLE",
+    "anomaly_grade": "DOUBLE",
+    "alert": "BOOLEAN",
+    "in_run": "BOOLEAN",
+    "confidence": "DOUBLE",
+    "anomaly_column": "STRING",
+    "direction": "STRING",
+    "reason": "STRING",
+}
+_DIRECTIONS = {1: "HIGH", -1: "LOW", 0: "PATTERN"}
+
+
+@dataclass(frozen=True)
+class DetectorOptions:
+    """What to watch, and how; see :class:`udfs.anomaly_detector.AnomalyDetector` for what has its name there.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        1-30 numeric columns.
+    partition_by : str or None
+        A column: each of its values has a detector of its own. None: one for all rows.
+    buckets : int
+        Parts of such detectors' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
+    tell_from : float
+        Seconds since the epoch: rows from before are history, of which the detector learns and nothing is told.
+    idle_expiry : timedelta
+        A detector that has seen nothing for this long is forgotten; zero: never.
+    """
+
+    columns: tuple[str, ...]
+    partition_by: str | None = None
+    buckets: int = FEW
+    number_of_trees: int = 50
+    sub_sample_size: int = 256
+    seed: int = 0
+    rules: tuple[Rule, ...] = ()
+    again: float = 1.5
+    quiet_rows: int = 0
+    quiet_time: timedelta = timedelta(0)
+    missing: str = "skip"
+    interval: timedelta = timedelta(0)
+    threshold: float = 1.5
+    tell_from: float = 0.0
+    idle_expiry: timedelta = timedelta(0)
+
+    @property
+    def results(self) -> dict[str, str]:
+        """Names and types of what a row gets."""
+        bands = {
+            f"{kind}_{column}": "DOUBLE" for column in self.columns for kind in ("expected", "low", "high")
+        }
+        return RESULTS | bands
+
+    def detector(self) -> AnomalyDetector:
+        """A new one. Imported here, on the worker: compiled code does not travel."""
+        from udfs.anomaly_detector import AnomalyDetector
+
+        return AnomalyDetector(
+            len(self.columns),
+            self.seed,
+            number_of_trees=self.number_of_trees,
+            sub_sample_size=self.sub_sample_size,
+            rules=self.rules,
+            again=self.again,
+            quiet_rows=self.quiet_rows,
+            quiet_time=self.quiet_time.total_seconds(),
+            missing=self.missing,
+            interval=self.interval.total_seconds(),
+            threshold=self.threshold,
+        )
+
+
+class TimedDetector:
+    """A detector whose rows have their time, in seconds, behind their values."""
+
+    def __init__(self, detector: AnomalyDetector) -> None:
+        self._detector = detector
+
+    def detect_many(self, points: NDArray[np.float64]) -> Detections:
+        """What it finds."""
+        return self._detector.detect_many(points[:, :-1], points[:, -1])
+
+    def update_many(self, points: NDArray[np.float64]) -> None:
+        """Learn only."""
+        self.detect_many(points)
+
+    def to_bytes(self) -> bytes:
+        """Packed."""
+        return self._detector.to_bytes()
+
+
+class DetectorGrove:
+    """Where a worker's detectors live, in the way of :class:`udfs.forest.grove.Grove`.
+
+    Parameters
+    ----------
+    options : DetectorOptions
+        Of each.
+    most_bytes : int
+        Of all together; for one there always is room.
+    """
+
+    #: Each has its rows by itself.
+    scores_each = False
+
+    def __init__(self, options: DetectorOptions, most_bytes: int) -> None:
+        self._options = options
+        self.room = max(1, most_bytes // options.detector().bytes_in_memory)
+        self._planted = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another."""
+        return self._planted >= self.room
+
+    def plant(self, packed: bytes | None = None) -> tuple[int, TimedDetector]:
+        """The detector of packed bytes, or a new one.
+
+        Raises
+        ------
+        StateError
+            (a ValueError) for bytes that are no detector, and for one that was made with other options.
+        """
+        from udfs.anomaly_detector import AnomalyDetector, StateError
+
+        detector = self._options.detector()
+        if packed is not None:
+            wanted = detector.parameters
+            detector = AnomalyDetector.from_bytes(packed)
+            if detector.parameters != wanted:
+                raise StateError(
+                    f"saved detector: it was made with {detector.parameters}, the job asks for {wanted};"
+                    " give the job the parameters that it had, or start it without the saved state"
+                )
+        self._planted += 1
+        return 0, TimedDetector(detector)
+
+    def clear(self, place: int) -> None:
+        """Give room for another."""
+        self._planted -= 1
+
+
+class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
+    """Judges rows by the detector of their key, each before it is learned. Flink's own key is the bucket.
+
+    Parameters
+    ----------
+    fields : sequence of str
+        The names of a row's values, in order.
+    options : DetectorOptions
+        What to watch, and how.
+    """
+
+    def __init__(self, fields: Sequence[str], options: DetectorOptions) -> None:
+        fields = tuple(fields)
+        self._options = options
+        self._indices = [fields.index(c) for c in options.columns]
+        self._key = fields.index(options.partition_by) if options.partition_by else None
+
+    def open(self, runtime_context: Any) -> None:
+        """Declare the state."""
+        self._base = runtime_context.get_state(ValueStateDescriptor("detectors", Types.PICKLED_BYTE_ARRAY()))
+        self._log = runtime_context.get_list_state(
+            ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
+        )
+        take_batches(self)
+        self._buckets: dict[str, ForestBucket] = {}
+        grove = DetectorGrove(self._options, MOST_BYTES if self._key is not None else 0)
+        self._live = LiveForests(cast("Any", grove))
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        """Judge one row, where they can't be had together."""
+        for values in self.process_batch(ctx.get_current_key(), [list(value)], [ctx.timestamp()]):
+            yield Row(*values)
+
+    def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
+        """Judge rows of one bucket."""
+        # None and what is not finite are missing values.
+        points = np.array(
+            [[*(row[i] for i in self._indices), time] for row, time in zip(rows, times, strict=True)]
+        )
+        points = points.astype(np.float64)
+        points[:, -1] /= 1000
+        points[~np.isfinite(points)] = np.nan
+        names = [""] * len(rows) if self._key is None else [row[self._key] for row in rows]
+        # The stream's time says which detector has expired: how long a job was off makes no difference.
+        moments = times if self._options.idle_expiry else [0] * len(rows)
+        names = [name if type(name) in (str, int) or name is None else str(name) for name in names]
+        entry = Entry(moments, names, points)
+        bucket = self._bucket(key)
+        found = bucket.score(entry, cast("Any", self._found))
+        if bucket.log_is_long:
+            self._base.update(bucket.base(moments[-1]))
+            self._log.clear()
+        else:
+            self._log.add(entry.packed())
+        return [[*row, score, *others] for row, (score, others) in zip(rows, found, strict=True)]
+
+    def _bucket(self, name: str) -> ForestBucket:
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            log = map(Entry.unpacked, self._log.get() or ())
+            idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
+            bucket = ForestBucket(
+                self._live,
+                idle_expiry,
+                self._base.value(),
+                log,
+                self._options.buckets if self._key is not None else 1,
+            )
+            self._buckets[name] = bucket
+        return bucket
+
+    def _found(self, detector: TimedDetector, points: Any) -> tuple[Any, list[tuple[Any, ...]]]:
+        """Scores, and of each row the other results."""
+        from udfs.detector.detections import REASONS
+
+        found = detector.detect_many(points)
+        # Rows from before are history: learned, not told.
+        history = points[:, -1] < self._options.tell_from
+        names = self._options.columns
+        reasons = [REASONS[k] for k in found.reason.tolist()]
+        for k in np.flatnonzero(found.alert & history):
+            reasons[k] = "HISTORY"
+        bands = np.stack([found.expected, found.low, found.high], axis=2).reshape(len(found), -1)
+        columns: list[list[Any]] = [
+            found.smoothed.tolist(),
+            found.threshold.tolist(),
+            found.grade.tolist(),
+            (found.alert & ~history).tolist(),
+            found.in_run.tolist(),
+            found.confidence.tolist(),
+            [names[k] for k in found.column.tolist()],
+            [_DIRECTIONS[k] for k in found.direction.tolist()],
+            reasons,
+            *bands.T.tolist(),
+        ]
+        if np.isnan(bands).any():  # before the first row nothing is expected
+            columns[-bands.shape[1] :] = [
+                [None if x != x else x for x in c] for c in columns[-bands.shape[1] :]
+            ]
+        return found.score, list(zip(*columns, strict=True))

@@ -1,0 +1,64 @@
+"""Columns of a detector brought to one size, so that one whose values spread widely does not decide alone."""
+
+from typing import Any
+
+import numpy as np
+
+from udfs.detector.features import FEATURES, MEAN, SPREAD
+from udfs.detector.state import DetectorState
+from udfs.forest.layout import USED, Arrays, Scratch
+from udfs.forest.state import ForestState, Parameters, pack, unpack
+from udfs.forest.stream import keep_living_rows
+
+#: No scale before so many rows.
+_FIRST = 16
+#: Of a column that has never changed, any change is large: of so small a part of its value.
+_SMALL_PART = 1 / 128
+
+
+def due_rows(rows: Any, before: int, samples: int, *, skipping: bool) -> list[int]:
+    """Rows before which to look at the scales: after 16, 32, 64, ... rows, and then as often as the forest is renewed.
+
+    Parameters
+    ----------
+    rows : array, (n, columns)
+        With one column there is nothing to compare.
+    before : int
+        Rows seen before these.
+    samples : int
+        Of a tree.
+    skipping : bool
+        Whether rows with a missing value are skipped; otherwise only those before the first whole one are.
+    """
+    if rows.shape[1] == 1:
+        return []
+    counts = ~np.isnan(rows).any(axis=1)
+    if not skipping:
+        counts = np.logical_or.accumulate(counts) | (before > 0)
+    seen = before + np.cumsum(counts) - counts
+    looked = np.where(seen < samples, seen & (seen - 1) == 0, seen % samples == 0)
+    return [int(k) for k in np.flatnonzero(counts & (seen >= _FIRST) & looked)]
+
+
+def rescaled(state: DetectorState, scratch: Scratch, young_scratch: Scratch) -> DetectorState:
+    """The state with columns of one size again, where one has become twice as wide, or half as wide, as it was.
+
+    Scales are powers of two: they keep the order, and the last bit, of all numbers that the forest holds.
+    """
+    spread = state.columns[:, SPREAD]
+    spread = np.where(spread > 0.0, spread, np.maximum(np.abs(state.columns[:, MEAN]), 1.0) * _SMALL_PART)
+    wanted, now = -np.log2(spread), np.log2(state.scales)
+    exponents = np.where(np.abs(wanted - now) > 1.0, np.clip(np.rint(wanted), -100, 100), now)
+    if (exponents == now).all():
+        return state
+    factors = np.repeat(np.exp2(exponents - now), FEATURES).astype(np.float32)
+    p = state.parameters
+    young = _scaled(p.young, state.young, young_scratch, factors) if p.young and state.young else None
+    arrays = _scaled(p.forest, state.arrays, scratch, factors)
+    return state._replace(scales=np.exp2(exponents), arrays=arrays, young=young)
+
+
+def _scaled(parameters: Parameters, arrays: Arrays, scratch: Scratch, factors: Any) -> Arrays:
+    keep_living_rows(arrays, scratch)
+    arrays.points[: arrays.counts[USED]] *= factors
+    return unpack(pack(ForestState(parameters, np.zeros((0, 0), np.float32), arrays))).arrays

@@ -1,0 +1,130 @@
+"""A detector as bytes, and back: a header, its parameters, its numbers, the last rows, and its forest."""
+
+import struct
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.detector import decisions as detector_decisions
+from udfs.detector import features as detector_features
+from udfs.detector.features import WINDOW
+from udfs.detector.rules import DetectorParameters
+from udfs.forest import state as forest_state
+from udfs.forest.layout import Arrays, empty_arrays
+from udfs.forest.state import ForestState, Parameters, StateError
+
+_MAGIC = b"KDET"
+_VERSION = 2
+# magic, version, checksum of everything behind it, length of the parameters
+_START = struct.Struct("<4sHIH")
+_CHECKED_FROM = 10
+
+
+class DetectorState(NamedTuple):
+    """All that later results depend on (n columns)."""
+
+    parameters: DetectorParameters
+    state: NDArray[np.float64]  # see detector_decisions
+    columns: NDArray[np.float64]  # (n, NUMBERS): see detector_features
+    scales: NDArray[np.float64]  # (n,): powers of two by which the forest sees the columns
+    window: NDArray[np.float64]  # (n, 48): the last values, a ring
+    arrays: Arrays  # the forest
+    young: Arrays | None  # the one that stands in for it until it has its samples
+
+
+def fresh(p: DetectorParameters) -> DetectorState:
+    """Of a detector that has seen nothing."""
+    state = np.zeros(detector_decisions.NUMBERS)
+    for number in (detector_decisions.LAST_HOT, detector_decisions.LAST_ALERT, detector_decisions.BEGUN):
+        state[number] = -1e18
+    state[[detector_decisions.LAST_TIME, detector_decisions.LAST_ALERT_TIME]] = -np.inf
+    state[detector_decisions.LIMIT] = p.threshold
+    return DetectorState(
+        p,
+        state,
+        np.zeros((p.dimensions, detector_features.NUMBERS)),
+        np.ones(p.dimensions),
+        np.zeros((p.dimensions, WINDOW)),
+        _empty(p.forest),
+        _empty(p.young) if p.young else None,
+    )
+
+
+def _empty(f: Parameters) -> Arrays:
+    return empty_arrays(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size, f.seed)
+
+
+def pack(state: DetectorState) -> bytes:
+    """The state as bytes; rows of a forest that no tree holds must have been put away."""
+    parameters = state.parameters.to_json()
+    held = min(int(state.state[detector_decisions.ROWS]), WINDOW)
+    numbers = (state.state, state.columns, state.scales, state.window[:, :held])
+    forest = _packed(state.parameters.forest, state.arrays)
+    young = _packed(state.parameters.young, state.young) if state.parameters.young and state.young else b""
+    body = b"".join(
+        [
+            len(parameters).to_bytes(2, "little"),
+            parameters,
+            *(array.astype("<f8").tobytes() for array in numbers),
+            len(young).to_bytes(4, "little"),
+            young,
+            forest,
+        ]
+    )
+    return _START.pack(_MAGIC, _VERSION, zlib.crc32(body), len(parameters))[:_CHECKED_FROM] + body
+
+
+def _packed(parameters: Parameters, arrays: Arrays) -> bytes:
+    return forest_state.pack(ForestState(parameters, np.zeros((0, 0), np.float32), arrays))
+
+
+def unpack(data: bytes) -> DetectorState:
+    """The state that `pack` packed; StateError for any other bytes."""
+    if len(data) < _START.size:
+        raise StateError(f"saved detector must have at least {_START.size} bytes, got {len(data)}")
+    magic, version, checksum, length = _START.unpack_from(data)
+    if magic != _MAGIC:
+        raise StateError(f"saved detector must begin with {_MAGIC!r}, got {magic!r}")
+    if version != _VERSION:
+        raise StateError(f"saved detector must be of version {_VERSION}, got {version}")
+    if zlib.crc32(memoryview(data)[_CHECKED_FROM:]) != checksum:
+        raise StateError("saved detector is damaged: its checksum does not match")
+    position = _START.size + length
+    try:
+        p = DetectorParameters.from_json(data[_START.size : position])
+    except (ValueError, TypeError) as error:
+        raise StateError(f"saved detector: {error}") from error
+
+    def take(*shape: int) -> NDArray[np.float64]:
+        nonlocal position
+        count = int(np.prod(shape))
+        if position + 8 * count > len(data):
+            raise StateError("saved detector is damaged: it ends too early")
+        array = np.frombuffer(data, "<f8", count, position).astype(np.float64).reshape(shape)
+        position += 8 * count
+        return array
+
+    n = p.dimensions
+    state = take(detector_decisions.NUMBERS)
+    columns = take(n, detector_features.NUMBERS)
+    scales = take(n)
+    rows = state[detector_decisions.ROWS]
+    if not 0 <= rows < 2**53:
+        raise StateError("saved detector is damaged: rows that can't be counted")
+    held = min(int(rows), WINDOW)
+    window = np.zeros((n, WINDOW))
+    window[:, :held] = take(n, held)
+    if not (np.isfinite(window).all() and np.isfinite(columns).all() and (scales > 0).all()):
+        raise StateError("saved detector is damaged: a number out of range")
+    end = position + 4 + int.from_bytes(data[position : position + 4], "little")
+    young = _unpacked(p.young, data[position + 4 : end]) if p.young and end > position + 4 else None
+    return DetectorState(p, state, columns, scales, window, _unpacked(p.forest, data[end:]), young)
+
+
+def _unpacked(parameters: Parameters, data: bytes) -> Arrays:
+    forest = forest_state.unpack(data)
+    if forest.parameters != parameters:
+        raise StateError(f"saved detector is damaged: its forest was made with {forest.parameters}")
+    return forest.arrays

@@ -1,0 +1,180 @@
+"""The random cut forest as a Flink function: rows of a key in order in, the same rows with a score out.
+
+State. The keys of a stream are spread over a few buckets; a bucket's forests live in the worker, and what they learn is
+added to keyed state in each call, as :mod:`udfs.forest.bucket` says. Flink writes it when a bundle commits, before the
+checkpoint's barrier. So after a failure each row is scored by exactly the forest that an unbroken run would have had.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction
+from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
+
+from udfs.decoding.refused import Refused, told
+from udfs.forest.bucket import Entry, ForestBucket, LiveForests
+from udfs.key_groups import FEW
+from udfs.row_batches import take_batches
+
+#: Of the unpacked forests of a worker that has one for each key; the others wait packed.
+MOST_BYTES = 1_500_000_000
+#: What a scored row has behind its own values where the score could not be computed.
+ERROR_COLUMNS = ("error_name", "message", "data_row")
+
+
+@dataclass(frozen=True)
+class ForestOptions:
+    """What to score, and how.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        1-30 numeric columns.
+    number_of_trees, sub_sample_size, time_decay, shingle_size, seed : int
+        As for :class:`udfs.random_cut_forest.RandomCutForest`.
+    partition_by : str or None
+        A column: each of its values has a forest of its own. None: one forest for all rows.
+    buckets : int
+        Parts of such forests' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
+    idle_expiry : timedelta
+        A forest that has scored nothing for this long, by its rows' rowtime, is forgotten; zero: never.
+    explain : bool
+        Add ``anomaly_explanation``, the JSON of RANDOM_CUT_FOREST_WITH_EXPLANATION with directionality.
+    """
+
+    columns: tuple[str, ...]
+    number_of_trees: int = 100
+    sub_sample_size: int = 256
+    time_decay: int = 100_000
+    shingle_size: int = 1
+    seed: int = 0
+    partition_by: str | None = None
+    buckets: int = FEW
+    idle_expiry: timedelta = timedelta(0)
+    explain: bool = False
+
+
+class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
+    """Scores rows by the forest of their key, each before the forest learns it. Flink's own key is the bucket.
+
+    It is given the rows that have come together (see :mod:`udfs.row_batches`), each of a bucket in one call.
+
+    Parameters
+    ----------
+    fields : sequence of str
+        The names of a row's values, in order.
+    options : ForestOptions
+        What to score, and how.
+    """
+
+    def __init__(self, fields: Sequence[str], options: ForestOptions) -> None:
+        self._fields = tuple(fields)
+        self._options = options
+        self._indices = [self._fields.index(c) for c in options.columns]
+        # Of one column, a slice: the getter of one would give the number itself.
+        first = self._indices[0]
+        self._numbers = (
+            itemgetter(*self._indices) if len(self._indices) > 1 else itemgetter(slice(first, first + 1))
+        )
+        self._key = self._fields.index(options.partition_by) if options.partition_by else None
+        self._nothing = (None,) * (2 if options.explain else 1)
+
+    def open(self, runtime_context: Any) -> None:
+        """Declare the state. The forest is imported here, on the worker: compiled code does not travel."""
+        from udfs.forest.grove import Grove
+        from udfs.forest.state import Parameters
+
+        self._base = runtime_context.get_state(ValueStateDescriptor("forests", Types.PICKLED_BYTE_ARRAY()))
+        # As bytes already: Flink's own pickling of an array takes as long as to score it.
+        self._log = runtime_context.get_list_state(
+            ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
+        )
+        take_batches(self)
+        # Rows by the thousand make the collector look for cycles all the time; there are none. A fifth of the worker.
+        gc.freeze()
+        gc.set_threshold(100_000)
+        self._buckets: dict[str, ForestBucket] = {}
+        o = self._options
+        parameters = Parameters(
+            len(o.columns), o.number_of_trees, o.sub_sample_size, o.time_decay, o.shingle_size, o.seed
+        ).checked()
+        self._live = LiveForests(Grove(parameters, MOST_BYTES if o.partition_by else 0))
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        """Score one row, where they can't be had together."""
+        for values in self.process_batch(ctx.get_current_key(), [list(value)], [ctx.timestamp()]):
+            yield Row(*values)
+
+    def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
+        """Score rows of one bucket; a row without a score says why instead."""
+        # None becomes NaN.
+        points = np.array(list(map(self._numbers, rows)), np.float64)
+        if np.isfinite(points).all():
+            scores = self._scores(key, rows, points, times)
+            return [[*row, *score, None, None, None] for row, score in zip(rows, scores, strict=True)]
+        good = np.isfinite(points).all(axis=1)
+        some = np.flatnonzero(good).tolist()
+        found = iter(
+            self._scores(key, [rows[k] for k in some], points[good], [times[k] for k in some]) if some else ()
+        )
+        return [
+            [*row, *next(found), None, None, None] if ok else self._error(row)
+            for row, ok in zip(rows, good.tolist(), strict=True)
+        ]
+
+    def _error(self, row: Sequence[Any]) -> list[Any]:
+        i = next(i for i in self._indices if row[i] is None or not math.isfinite(row[i]))
+        message = f"column {self._fields[i]}: required a finite number to score, got {row[i]}"
+        data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=_shown)
+        told_row = told(Refused("NOT_SCORED", message), data_row.encode())
+        return [*row, *self._nothing, *told_row[1:]]
+
+    def _scores(self, name: str, rows: list[Any], points: Any, times: list[int]) -> list[Any]:
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            log = map(Entry.unpacked, self._log.get() or ())
+            idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
+            bucket = ForestBucket(
+                self._live,
+                idle_expiry,
+                self._base.value(),
+                log,
+                self._options.buckets if self._key is not None else 1,
+            )
+            self._buckets[name] = bucket
+        # The stream's time, needed only to tell which forest has expired: a stop must make none begin anew.
+        moments = times if self._options.idle_expiry else [0] * len(rows)
+        keys = [""] * len(rows) if self._key is None else [_hashable(row[self._key]) for row in rows]
+        entry = Entry(moments, keys, points)
+        scores = bucket.score(entry, self._explain if self._options.explain else None)
+        if bucket.log_is_long:
+            self._base.update(bucket.base(moments[-1]))
+            self._log.clear()
+        else:
+            self._log.add(entry.packed())
+        return scores
+
+    def _explain(self, forest: Any, points: Any) -> Any:
+        return forest.explain_many(points, columns=self._options.columns)
+
+
+def _hashable(key: Any) -> Any:
+    return key if type(key) in (str, int) or key is None else str(key)
+
+
+def _shown(value: Any) -> str:
+    """A value that JSON has no form for, as text: Flink's times as the destinations write them."""
+    if hasattr(value, "nanos"):
+        moment = datetime.fromtimestamp(value.seconds, UTC) + timedelta(microseconds=value.nanos // 1000)
+        return moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
+    return value.isoformat(" ", "milliseconds") if isinstance(value, datetime) else str(value)

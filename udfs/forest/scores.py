@@ -1,0 +1,208 @@
+# mypy: disable-error-code="no-any-return"
+"""How far out a point lies in one tree, and in which dimensions.
+
+On the way down, a random cut separates the point from a node's box with probability p = excess / (sides +
+excess), where `excess` is how far the point lies outside, summed over dimensions. A point separated at depth
+k scores 1 / (k + 1), so the tree's score is the sum over the path of
+
+    p_k / (k + 1) * product of (1 - p_j) over the nodes j above k
+
+with p = 1 at a leaf that differs from the point; going up, s becomes s + p (1 / (k + 1) - s), and above the
+first box that holds the point nothing changes any more. A leaf of mass m equal to the point scores
+1 / (depth + log2 m), or 1 / (m + 1) where it is the whole tree (as KDA did).
+"""
+
+from udfs.compiled import at, compiled, real, whole
+from udfs.forest.layout import BOX, CUT, DIMENSION, LEFT, RIGHT, ROOT, SIDES, Array, Arrays, Scratch
+from udfs.forest.trees import outside, side
+
+
+@compiled
+def score_lanes(
+    arrays: Arrays, scratch: Scratch, lanes: int, tree: int, tree_step: int, point: int, point_step: int
+) -> None:
+    """Score of a point in a tree, before the factor log2 M, for each of the first `lanes` lanes.
+
+    Lane k has tree `tree + k tree_step` and the point at `query[point + k point_step]`. All go down together one level
+    at a time, and then up again, so that no step waits for the one before it. There are no branches to guess wrong: a
+    lane that has ended is overwritten by the next in the list.
+    """
+    nodes, links, points, weights, query = (
+        arrays.nodes,
+        arrays.links,
+        arrays.points,
+        arrays.weights,
+        scratch.query,
+    )
+    child, depth, path, walking, score = (
+        scratch.child,
+        scratch.depth,
+        scratch.path,
+        scratch.walking,
+        scratch.score,
+    )
+    dimensions = points.shape[1]
+    words = 4 + 2 * dimensions
+    nodes_of_tree = (arrays.leaf_row.shape[1] - 1) * words
+    root, root_step = tree * nodes_of_tree, tree_step * nodes_of_tree
+    count = 0
+    for lane in range(lanes):
+        child[at(lane)] = arrays.trees[at(tree + tree_step * lane), at(ROOT)]
+        depth[at(lane)] = 0
+        walking[at(count)] = lane
+        count += whole(child[at(lane)] >= 0)
+    level = 0
+    while count > 0:
+        going = count
+        count = 0
+        for k in range(going):
+            lane = walking[at(k)]
+            base = root + root_step * lane + child[at(lane)] * words
+            path[at(level), at(lane)] = base
+            depth[at(lane)] = level + 1
+            d = whole(links[at(2 * base + DIMENSION)])
+            right = whole(query[at(point + point_step * lane + d)] > nodes[at(base + CUT)])
+            below = whole(links[at(2 * base + LEFT + right)])
+            child[at(lane)] = below
+            walking[at(count)] = lane
+            count += whole(below >= 0)
+        level += 1
+
+    for lane in range(lanes):
+        its_tree, leaf, asked = tree + tree_step * lane, ~child[at(lane)], point + point_step * lane
+        equal = arrays.leaf_first[at(its_tree), at(leaf)] == query[at(asked)]
+        if equal and dimensions > 1:
+            row = arrays.leaf_row[at(its_tree), at(leaf)]
+            for d in range(1, dimensions):
+                equal &= points[at(row), at(d)] == query[at(asked + d)]
+        mass = arrays.leaf_mass[at(its_tree), at(leaf)]
+        # Which it is can't be guessed: so both are there, and one is taken without a branch.
+        added = added_depth(arrays, mass, depth[at(lane)])
+        score[at(lane)] = 1.0 / (depth[at(lane)] + (added if equal else 1.0))
+        walking[at(count)] = lane
+        count += whole((not equal) & (depth[at(lane)] > 0))
+    while count > 0:
+        going = count
+        count = 0
+        for k in range(going):
+            lane = walking[at(k)]
+            level = depth[at(lane)] - 1
+            depth[at(lane)] = level
+            base = whole(path[at(level), at(lane)])
+            excess = outside(nodes, base + BOX, query, point + point_step * lane, dimensions)
+            separated = excess / (real(nodes[at(base + SIDES)]) + excess)
+            score[at(lane)] += separated * (weights[at(level)] - score[at(lane)])
+            walking[at(count)] = lane
+            count += whole((excess > 0.0) & (level > 0))
+
+
+@compiled
+def added_depth(arrays: Arrays, mass: int, depth: int) -> float:
+    """What is added to the depth of a leaf for a point equal to it, whose score is one over the sum."""
+    return arrays.logarithms[at(mass)] if depth > 0 else mass + 1.0
+
+
+@compiled
+def share_out(arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, portion: float) -> None:
+    """Add `portion` to the scratch `share`, in proportion to how far the point is outside on each side."""
+    excess = 0.0
+    for k in range(scratch.share.shape[0]):
+        excess += max(real(side(arrays, tree, child, k)) - real(scratch.query[point + k]), 0.0)
+    for k in range(scratch.share.shape[0]):
+        gap = max(real(side(arrays, tree, child, k)) - real(scratch.query[point + k]), 0.0)
+        scratch.share[k] += portion * (gap / excess)
+
+
+@compiled
+def share_below(
+    arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, depth: int, path: Array
+) -> tuple[float, int, int]:
+    """Score in the subtree `child` at `depth`, shared out; with the leaf at its end, and the leaf's depth.
+
+    The nodes passed are written to `path`. A point equal to the leaf has score 0 here.
+    """
+    nodes, links, query = arrays.nodes, arrays.links, scratch.query
+    words = 4 + 2 * arrays.points.shape[1]
+    first = tree * (arrays.leaf_row.shape[1] - 1)
+    score = 0.0
+    rest = 1.0
+    while child >= 0:
+        path[depth] = child
+        base = (first + child) * words
+        excess = outside(nodes, base + BOX, query, point, arrays.points.shape[1])
+        if excess > 0.0:
+            separated = rest * (excess / (real(nodes[base + SIDES]) + excess))
+            score += separated * arrays.weights[depth]
+            rest -= separated
+            share_out(arrays, scratch, tree, point, child, separated * arrays.weights[depth])
+        right = whole(query[point + links[2 * base + DIMENSION]] > nodes[base + CUT])
+        child = whole(links[2 * base + LEFT + right])
+        depth += 1
+    for d in range(arrays.points.shape[1]):
+        if side(arrays, tree, child, d) != query[point + d]:
+            share_out(arrays, scratch, tree, point, child, rest * arrays.weights[depth])
+            return score + rest * arrays.weights[depth], ~child, depth
+    return 0.0, ~child, depth
+
+
+@compiled
+def share_without(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf: int, depth: int) -> float:
+    """Score, shared out, of a point equal to a leaf at `depth` > 0, as if that leaf were not in the tree.
+
+    The leaf's sibling then has its parent's place, and each box further up is the union of those beside the path.
+    """
+    links, box, query, path = arrays.links, scratch.box, scratch.query, scratch.own_path
+    dimensions = arrays.points.shape[1]
+    words = 2 * (4 + 2 * dimensions)
+    first = tree * (arrays.leaf_row.shape[1] - 1)
+    scratch.share[:] = 0.0
+    score = 0.0
+    child = ~leaf
+    for level in range(depth - 1, -1, -1):
+        base = (first + path[level]) * words
+        left, right = whole(links[base + LEFT]), whole(links[base + RIGHT])
+        beside = right if left == child else left
+        child = whole(path[level])
+        if level == depth - 1:
+            score = share_below(arrays, scratch, tree, point, beside, level, scratch.side_path)[0]
+            for k in range(2 * dimensions):
+                box[k] = side(arrays, tree, beside, k)
+            continue
+        excess = sides = 0.0
+        for k in range(2 * dimensions):
+            box[k] = min(box[k], side(arrays, tree, beside, k))
+            excess += max(real(box[k]) - real(query[point + k]), 0.0)
+        for d in range(dimensions):
+            # Pair by pair: a narrow side would be lost in a sum with another's far ends.
+            sides -= real(box[d + dimensions]) + real(box[d])
+        if excess == 0.0:
+            break
+        separated = excess / (sides + excess)
+        score += separated * (arrays.weights[level] - score)
+        for k in range(2 * dimensions):
+            gap = max(real(box[k]) - real(query[point + k]), 0.0)
+            scratch.share[k] += separated * (arrays.weights[level] * gap / excess - scratch.share[k])
+    return score
+
+
+@compiled
+def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: Array) -> None:
+    """Add to `shares` (2 D: too low, too high) what makes up the score of a point, over all trees.
+
+    A point equal to a leaf lies outside of nothing; its score is shared out as that of the same point in the
+    tree without this leaf, and evenly where the tree has no other.
+    """
+    share = scratch.share
+    for tree in range(arrays.seeds.shape[0]):
+        share[:] = 0.0
+        root = whole(arrays.trees[tree, ROOT])
+        score, leaf, depth = share_below(arrays, scratch, tree, point, root, 0, scratch.own_path)
+        factor = 1.0
+        if score == 0.0:
+            score = 1.0 / (depth + added_depth(arrays, arrays.leaf_mass[tree, leaf], depth))
+            if depth == 0:
+                share[:] = score / share.shape[0]
+            else:
+                factor = score / share_without(arrays, scratch, tree, point, leaf, depth)
+        for k in range(share.shape[0]):
+            shares[k] += factor * share[k]

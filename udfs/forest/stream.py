@@ -1,0 +1,273 @@
+"""A stretch of the stream through all trees: score, sample, and update.
+
+Given the points, trees know nothing of each other. So a stretch goes through one tree after the other, each
+staying in the nearest cache for as long, with exactly the result of one point at a time.
+
+The sample: point number i gets in every tree the key ln(-ln u) - i / time_decay, where u is its own random
+number in (0, 1) for this tree, and the tree keeps the M smallest keys. That is a weighted sample without
+replacement with weights that fall by e every `time_decay` points (Efraimidis and Spirakis, 2006).
+"""
+
+import math
+
+import numpy as np
+
+from udfs.compiled import at, compiled, whole
+from udfs.forest.layout import LANES, LARGEST, LEARNED, SIZE, STRETCH, USED, Array, Arrays, Scratch
+from udfs.forest.scores import add_attribution, score_lanes
+from udfs.forest.trees import delete, insert, scrambled, uniform
+
+#: For how many points ahead a tree's gate is computed at most.
+_HORIZON = 1024
+
+
+@compiled
+def key_of(seed: np.uint64, number: int, rate: float) -> float:
+    """Key of a point in one tree's sample: the smaller, the longer it stays."""
+    return math.log(-math.log(uniform(scrambled(seed, np.uint64(number))))) - number * rate
+
+
+@compiled
+def gate(largest_key: float, number: int, rate: float) -> np.uint64:
+    """Random bits below which point `number`, or any before it, does not get in.
+
+    A little too low rather than too high: who passes the gate is judged by its key.
+    """
+    u = math.exp(-math.exp(min(largest_key + number * rate, 40.0))) * (1.0 - 1e-9)
+    return np.uint64(u * 9007199254740992.0) << np.uint64(11)
+
+
+@compiled
+def sink(arrays: Arrays, tree: int, slot: int) -> None:
+    """Let a slot of a full sample sink below all larger keys under it."""
+    keys, rows, leaves = arrays.slot_key, arrays.slot_row, arrays.slot_leaf
+    samples = keys.shape[1]
+    t = at(tree)
+    key, row, leaf = keys[t, at(slot)], rows[t, at(slot)], leaves[t, at(slot)]
+    while 2 * slot + 1 < samples:
+        below = 2 * slot + 1
+        # Which of the two is larger can't be guessed: so it is added, not branched on.
+        other = min(below + 1, samples - 1)
+        below += whole(keys[t, at(other)] > keys[t, at(below)])
+        if keys[t, at(below)] <= key:
+            break
+        keys[t, at(slot)] = keys[t, at(below)]
+        rows[t, at(slot)] = rows[t, at(below)]
+        leaves[t, at(slot)] = leaves[t, at(below)]
+        slot = below
+    keys[t, at(slot)], rows[t, at(slot)], leaves[t, at(slot)] = key, row, leaf
+
+
+@compiled
+def heapify(arrays: Arrays, tree: int) -> None:
+    """Make a heap of the slots of a full sample."""
+    for slot in range(arrays.slot_key.shape[1] // 2 - 1, -1, -1):
+        sink(arrays, tree, slot)
+
+
+@compiled
+def evict(arrays: Arrays, scratch: Scratch, tree: int) -> None:
+    """Take the record with the largest key (slot 0) out of the tree; its slot is then to be filled anew."""
+    leaf = arrays.slot_leaf[tree, 0]
+    row = arrays.slot_row[tree, 0]
+    delete(arrays, tree, leaf)
+    if arrays.leaf_mass[tree, leaf] > 0 and arrays.leaf_row[tree, leaf] == row:
+        # The leaf lives on, but this row may not: another of its records stands for it.
+        for slot in range(1, arrays.slot_leaf.shape[1]):
+            if arrays.slot_leaf[tree, slot] == leaf:
+                arrays.leaf_row[tree, leaf] = arrays.slot_row[tree, slot]
+                break
+
+
+@compiled
+def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, asked: int, rate: float) -> bool:
+    """Offer a row of `points` (row `asked` of `query`) to a tree's sample; True if it was taken."""
+    samples = arrays.slot_key.shape[1]
+    number = arrays.point_number[row]
+    size = arrays.trees[tree, SIZE]
+    key = key_of(arrays.seeds[tree], number, rate)
+    slot = whole(0)
+    if size < samples:
+        slot = whole(size)
+        arrays.trees[tree, SIZE] = size + 1
+    elif key < arrays.slot_key[tree, 0]:
+        evict(arrays, scratch, tree)
+    else:
+        return False
+    arrays.slot_key[tree, slot] = key
+    arrays.slot_row[tree, slot] = row
+    arrays.slot_leaf[tree, slot] = insert(
+        arrays, tree, row, scratch.query, 2 * asked * arrays.points.shape[1]
+    )
+    if size == samples:
+        sink(arrays, tree, slot)
+    elif size + 1 == samples:
+        heapify(arrays, tree)
+    arrays.gate_until[tree] = -1
+    return True
+
+
+@compiled
+def next_candidate(arrays: Arrays, tree: int, number: int, end: int, rate: float) -> int:
+    """The first point from `number` on that may get into the tree's sample; `end` if none before."""
+    if arrays.trees[tree, SIZE] < arrays.slot_key.shape[1]:
+        return number
+    seed = arrays.seeds[tree]
+    while number < end:
+        if number > arrays.gate_until[tree]:
+            ahead = number + max(1, min(_HORIZON, whole(0.1 / rate)))
+            arrays.gate_until[tree] = ahead
+            arrays.gates[tree] = gate(arrays.slot_key[tree, 0], ahead, rate)
+        here = min(end, arrays.gate_until[tree] + 1)
+        shut = arrays.gates[tree]
+        while number < here:
+            if scrambled(seed, np.uint64(number)) >= shut:
+                return number
+            number += 1
+    return end
+
+
+@compiled
+def take_in(given: Array, records: Array) -> int:
+    """Copy rows of float64 to rows of float32; the first row with a number that is not finite, or -1."""
+    for row in range(given.shape[0]):
+        for d in range(given.shape[1]):
+            x = given[row, d]
+            if not math.isfinite(x):
+                return row
+            # Adding 0 makes -0.0 the same point as 0.0, after rounding has made -1e-50 into -0.0 too.
+            records[row, d] = np.float32(min(max(x, -LARGEST), LARGEST)) + np.float32(0.0)
+    return -1
+
+
+@compiled
+def ask(scratch: Scratch, stream: Array, step: int, dimensions: int, count: int) -> None:
+    """Copy the first points of a stream to `query`."""
+    for k in range(count):
+        for d in range(dimensions):
+            x = stream[at(k * step + d)]
+            scratch.query[at(2 * k * dimensions + d)] = x
+            scratch.query[at((2 * k + 1) * dimensions + d)] = -x
+
+
+@compiled
+def score_one(arrays: Arrays, scratch: Scratch) -> float:
+    """Sum over the trees of the scores of the first point in `query`: many trees side by side."""
+    trees = arrays.seeds.shape[0]
+    total = 0.0
+    for start in range(0, trees, LANES):
+        lanes = min(LANES, trees - start)
+        score_lanes(arrays, scratch, lanes, start, 1, 0, 0)
+        for lane in range(lanes):
+            total += scratch.score[at(lane)]
+    return total
+
+
+@compiled
+def score_stretch(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
+    """Add one tree's scores of rows `start` to `end` of `query` to `scores`: many rows side by side."""
+    numbers = 2 * arrays.points.shape[1]
+    for block in range(start, end, LANES):
+        lanes = min(LANES, end - block)
+        score_lanes(arrays, scratch, lanes, tree, 0, block * numbers, numbers)
+        for lane in range(lanes):
+            scores[at(block + lane)] += scratch.score[at(lane)]
+
+
+@compiled
+def through(
+    arrays: Arrays, scratch: Scratch, stream: Array, step: int, rate: float, scoring: bool, scores: Array
+) -> None:
+    """Score if asked, then learn, each point in turn. Adds its sum over the trees to `scores`.
+
+    Point k is the D numbers from `stream[k * step]` on (float32): with shingles, points share most of them.
+    """
+    dimensions = arrays.points.shape[1]
+    count = (stream.shape[0] - dimensions) // step + 1 if stream.shape[0] >= dimensions else 0
+    longest = min(STRETCH, arrays.points.shape[0] - arrays.seeds.shape[0] * arrays.slot_key.shape[1])
+    for first in range(0, count, longest):
+        size = min(longest, count - first)
+        if arrays.counts[USED] + size > arrays.points.shape[0]:
+            keep_living_rows(arrays, scratch)
+        here = stream[first * step :]
+        ask(scratch, here, step, dimensions, size)
+        stretch(arrays, scratch, here, step, size, rate, scoring, scores[first : first + size])
+
+
+@compiled
+def stretch(
+    arrays: Arrays,
+    scratch: Scratch,
+    stream: Array,
+    step: int,
+    count: int,
+    rate: float,
+    scoring: bool,
+    scores: Array,
+) -> None:
+    """`through` for points that are also in `query`, and for which there is room behind the rows in use."""
+    samples = arrays.slot_key.shape[1]
+    first = whole(arrays.counts[USED])
+    number = whole(arrays.counts[LEARNED])
+    # They stay only if a tree takes them.
+    taken = first
+    for k in range(count):
+        arrays.point_number[at(first + k)] = number + k
+        for d in range(arrays.points.shape[1]):
+            arrays.points[at(first + k), at(d)] = stream[at(k * step + d)]
+    alone = scoring and count == 1
+    if alone and number >= samples:
+        scores[0] += score_one(arrays, scratch)
+    # Before this row a score is 0.
+    silent = count if alone or not scoring else min(max(samples - number, 0), count)
+    for tree in range(arrays.seeds.shape[0]):
+        start = 0
+        while start < count:
+            asked = next_candidate(arrays, tree, number + start, number + count, rate) - number
+            end = min(asked + 1, count)
+            if end > silent:
+                score_stretch(arrays, scratch, tree, max(start, silent), end, scores)
+            if asked < count and learn(arrays, scratch, tree, first + asked, asked, rate):
+                taken = max(taken, first + asked + 1)
+            start = end
+    arrays.counts[USED] = taken
+    arrays.counts[LEARNED] = number + count
+
+
+@compiled
+def attribution_of(arrays: Arrays, scratch: Scratch, point: Array, shares: Array) -> None:
+    """Sum over the trees of the attribution of a point (2 D: too low, too high)."""
+    ask(scratch, point, 0, arrays.points.shape[1], 1)
+    add_attribution(arrays, scratch, 0, shares)
+
+
+@compiled
+def score_of(arrays: Arrays, scratch: Scratch, point: Array) -> float:
+    """Sum over the trees of the score of a point."""
+    ask(scratch, point, 0, arrays.points.shape[1], 1)
+    return score_one(arrays, scratch)
+
+
+@compiled
+def keep_living_rows(arrays: Arrays, scratch: Scratch) -> None:
+    """Move the rows of `points` that some tree still holds to the front, in order; the others are no longer in use."""
+    new_row = scratch.new_row
+    used = arrays.counts[USED]
+    new_row[:used] = -1
+    for tree in range(arrays.seeds.shape[0]):
+        for slot in range(arrays.trees[tree, SIZE]):
+            new_row[arrays.slot_row[tree, slot]] = 0
+    living = 0
+    for row in range(used):
+        if new_row[row] == 0:
+            new_row[row] = living
+            for d in range(arrays.points.shape[1]):
+                arrays.points[living, d] = arrays.points[row, d]
+            arrays.point_number[living] = arrays.point_number[row]
+            living += 1
+    for tree in range(arrays.seeds.shape[0]):
+        for slot in range(arrays.trees[tree, SIZE]):
+            arrays.slot_row[tree, slot] = new_row[arrays.slot_row[tree, slot]]
+            # Any of a leaf's equal records may stand for it.
+            arrays.leaf_row[tree, arrays.slot_leaf[tree, slot]] = arrays.slot_row[tree, slot]
+    arrays.counts[USED] = living
