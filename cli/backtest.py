@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,17 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.backtest_chart import chart
+from cli.backtest_rows import recorded, rows_of_relation
 from cli.groups import Name, application
 from infra import flink
-from infra.recording import EVENT_TIME
-from pipeline.application import Application, ApplicationError
+from pipeline.application import ApplicationError
 from pipeline.backtest import Alert, Label, backtest, fit
-from pipeline.relations import Detector
-from pipeline.settings import SettingsError, override, settings
-from pipeline.suggest import suggest
+from pipeline.backtest_settings import AS_IT_IS, labels_of, settings_to_try, watched_by
+from pipeline.settings import SettingsError
+from pipeline.suggest import assignments, suggest
 
 _out = Console(soft_wrap=True, highlight=False)
-AS_IT_IS = "as it is"
 #: Alerts that are listed of one setting.
 _MOST = 20
 
@@ -71,17 +67,15 @@ def backtest_recording(
     Example: kda backtest my-app --recording day.jsonl --suggest --try 'side=above' --chart day.html
     """
     try:
-        chosen = application(name)
-        watched = _detector(chosen, detector)
-        tried = {text or AS_IT_IS: _options(chosen, watched, text) for text in ["", *(settings_ or [])]}
-        known = [_label(line) for line in labels.read_text().splitlines() if line.strip()] if labels else []
-        rows, times = _rows(chosen, watched, recording)
+        chosen, watched = watched_by(application(name), detector)
+        tried = _options(settings_to_try(chosen, watched, settings_ or []))
+        known = labels_of(labels.read_text()) if labels else []
+        records = {next(iter(chosen.sources)): recorded(recording)}
+        rows, times = rows_of_relation(chosen, watched.of, records)
         if not rows:
             raise ValueError(f"{recording}: required records of which {watched.of} has rows, got none")
         proposed = suggest(rows, times, tried[AS_IT_IS], known) if suggested else []
-        better = " ".join(f"{s.of}={s.value:g}" for s in proposed if s.of != "window")
-        if better:
-            tried |= {better: _options(chosen, watched, better)}
+        tried |= _options(settings_to_try(chosen, watched, [assignments(proposed)]))
     except (ApplicationError, SettingsError, flink.FlinkError, ValueError) as e:
         for line in str(e).splitlines():
             _out.print(Text(f"kda backtest: {line}", style="red"))
@@ -121,58 +115,8 @@ def _compare(
     _out.print(table)
 
 
-def _detector(chosen: Application, name: str | None) -> Detector:
-    found = [each for each in chosen.detectors if name in (None, each.name)]
-    if not found:
-        names = ", ".join(each.name for each in chosen.detectors) or "none"
-        raise ApplicationError(f"--detector must be a detector of {chosen.name}: {names}; got {name}")
-    return found[0]
-
-
-def _options(chosen: Application, watched: Detector, text: str) -> Any:
-    group = chosen.group_of(watched)
-    given = settings(chosen, override({}, [f"{group}.{assignment}" for assignment in text.split()]))
-    return getattr(given, group).options
-
-
-def _rows(
-    chosen: Application, watched: Detector, recording: Path
-) -> tuple[list[dict[str, Any]], list[float]]:
-    """Rows of the relation that the detector reads, with their times: through Flink, as in a job."""
-    with tempfile.TemporaryDirectory() as folder:
-        flink.prepare("http://127.0.0.1:1", Path(folder))
-        from pipeline.environment import table_environment
-        from pipeline.trial import rows_of
-
-        never = {"restart-strategy.type": "none"}
-        table_env = table_environment(flink.cluster("backtest", folder=Path(folder), overrides=never))
-        records = {next(iter(chosen.sources)): sorted(_records(recording), key=lambda record: record[0])}
-        found = rows_of(table_env, chosen, settings(chosen, {}), records, [watched.of])[watched.of]
-    return [row.values for row in found], [_seconds(row.rowtime or "") for row in found]
-
-
-def _records(recording: Path) -> Iterator[tuple[int, bytes]]:
-    """Each record with its time of arrival in milliseconds; one without a time comes with the one before it."""
-    last = 0
-    with recording.open("rb") as lines:
-        for line in lines:
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                last = round(datetime.fromisoformat(json.loads(line)[EVENT_TIME]).timestamp() * 1_000)
-            yield last, line.rstrip(b"\n")
-
-
-def _label(line: str) -> Label:
-    start, comma, end = line.partition(",")
-    if not comma:
-        raise ValueError(
-            f"--labels: required lines like 2026-03-02T10:00:00Z,2026-03-02T11:00:00Z, got {line[:80]!r}"
-        )
-    return Label(_seconds(start), _seconds(end))
-
-
-def _seconds(text: str) -> float:
-    moment = datetime.fromisoformat(text.strip())
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+def _options(tried: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: properties.options for name, properties in tried.items()}
 
 
 def _told(alert: Alert) -> str:

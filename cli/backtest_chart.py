@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cli.report import html_page
-from pipeline.backtest import Label, Watched, alerts_of, fit, watch
+from console.backtest_result import numbers
+from pipeline.backtest import Label, Watched, alerts_of, drawn, fit, time_text, watch
 from pipeline.suggest import THRESHOLDS, Suggestion
 
 if TYPE_CHECKING:
@@ -41,15 +40,9 @@ def chart(
     figures: list[dict[str, Any]] = []
     table: list[list[Any]] = []
     for name, options in tried.items():
-        by_threshold = {
-            t: watch(rows, times, replace(options, threshold=t))
-            for t in sorted({*THRESHOLDS, options.threshold})
-        }
-        own = by_threshold[options.threshold]
+        own = watch(rows, times, options, THRESHOLDS)
         most = sorted(own, key=lambda each: -int(each.found.alert.sum()))[:_MOST_KEYS]
-        for each in most:
-            same = {t: next(w for w in ws if w.key == each.key) for t, ws in by_threshold.items()}
-            figures.append(_figure(len(figures), name, each, same, options, labels))
+        figures += [_figure(len(figures) + k, name, each, options, labels) for k, each in enumerate(most)]
         found = fit(alerts_of(own, options), labels)
         alerts = sum(int(each.found.alert.sum()) for each in own)
         table.append(
@@ -60,7 +53,10 @@ def chart(
     if suggestions:
         sections.append(_section("Suggested", [[s.of, f"{s.value:g}", s.reason] for s in suggestions]))
     return html_page(
-        title, f"{len(rows):,} rows, {_time(min(times))} to {_time(max(times))} UTC", figures, sections
+        title,
+        f"{len(rows):,} rows, {time_text(min(times))} to {time_text(max(times))} UTC",
+        figures,
+        sections,
     )
 
 
@@ -68,40 +64,37 @@ def _figure(
     number: int,
     name: str,
     own: Watched,
-    by_threshold: Mapping[float, Watched],
     options: DetectorOptions,
     labels: Sequence[Label],
 ) -> dict[str, Any]:
     column = int(np.bincount(own.found.column[own.found.alert], minlength=1).argmax())
-    step = max(1, len(own.times) // _MOST_POINTS)
-    drawn = slice(None, None, step)
-    x = [_time(t) for t in own.times[drawn]]
+    points = drawn(own.points[:, column], _MOST_POINTS)
+    x = [time_text(t) for t in own.times[points]]
     lines = [
-        _line(options.columns[column], x, own.points[drawn, column], "@ink", "solid"),
-        _line("expected", x, own.found.expected[drawn, column], "@muted", "dot"),
-        _line("high", x, own.found.high[drawn, column], "@s1", "dot"),
-        _line("low", x, own.found.low[drawn, column], "@s1", "dot"),
+        _line(options.columns[column], x, own.points[points, column], "@ink", "solid"),
+        _line("expected", x, own.found.expected[points, column], "@muted", "dot"),
+        _line("high", x, own.found.high[points, column], "@s1", "dot"),
+        _line("low", x, own.found.low[points, column], "@s1", "dot"),
     ]
     marks, steps = [], []
-    for place, (t, watched) in enumerate(by_threshold.items()):
-        at = np.flatnonzero(watched.found.alert)
+    for place, (t, at) in enumerate(own.by_threshold.items()):
         marks.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": f"alert, threshold {t:g}",
-                "x": [_time(watched.times[k]) for k in at],
-                "y": _numbers(watched.points[at, column]),
+                "x": [time_text(own.times[k]) for k in at],
+                "y": numbers(own.points[at, column]),
                 "marker": {"color": "@accent", "size": 11, "symbol": "diamond"},
                 "visible": t == options.threshold,
             }
         )
-        visible = [True] * len(lines) + [other == place for other in range(len(by_threshold))]
+        visible = [True] * len(lines) + [other == place for other in range(len(own.by_threshold))]
         steps.append({"label": f"{t:g}: {len(at)}", "method": "restyle", "args": [{"visible": visible}]})
     key = "" if own.key is None else f" of {own.key}"
     title = f"{options.columns[column]}{key}, {name}"
     slider = {
-        "active": list(by_threshold).index(options.threshold),
+        "active": list(own.by_threshold).index(options.threshold),
         "currentvalue": {"prefix": "threshold, and alerts by it: "},
         "steps": steps,
         "pad": {"t": 34},
@@ -111,8 +104,8 @@ def _figure(
             "type": "rect",
             "xref": "x",
             "yref": "paper",
-            "x0": _time(label.start),
-            "x1": _time(label.end),
+            "x0": time_text(label.start),
+            "x1": time_text(label.end),
             "y0": 0,
         }
         | {"y1": 1, "line": {"width": 0}, "fillcolor": "rgba(128, 128, 128, 0.18)", "layer": "below"}
@@ -132,15 +125,7 @@ def _figure(
 def _line(name: str, x: list[str], y: Any, colour: str, dash: str) -> dict[str, Any]:
     width = 1.4 if dash == "solid" else 1
     style = {"color": colour, "dash": dash, "width": width}
-    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": _numbers(y), "line": style}
-
-
-def _numbers(values: Any) -> list[float | None]:
-    return [float(f"{v:.6g}") if np.isfinite(v) else None for v in values]
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
+    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": numbers(y), "line": style}
 
 
 def _shown(part: float | None) -> str:

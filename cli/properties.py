@@ -23,31 +23,31 @@ _err = Console(stderr=True, soft_wrap=True)
 
 
 def markdown() -> str:
-    """The properties of the project's own applications, each once: defaults, meaning, and whose it is where an
-    application alone has it."""
+    """The engine's properties, each once, with the defaults of the project's own applications."""
     applications = all_applications()
     by_name = {a.name: {(p.group, p.key): p for p in properties_of(a)} for a in applications}
-    rows = [("Property", "Default", "Meaning"), ("---",) * 3]
+    lines = []
     for place in dict.fromkeys(place for found in by_name.values() for place in found):
         found = {name: properties[place] for name, properties in by_name.items() if place in properties}
-        if place == ("job", "name") or all(_as_the_first(p, by_name[name]) for name, p in found.items()):
+        own = place[0] == "job" or any(place[0] in a.properties for a in applications)
+        if own or all(_as_said(p, by_name[name]) for name, p in found.items()):
             continue
         if len({p.default for p in found.values()}) == 1:
-            default = _code(next(iter(found.values())).default)
+            default = _code(next(iter(found.values())).default) or "none"
         else:
-            default = ", ".join(f"{name}: {_code(p.default)}" for name, p in found.items() if p.default)
-        notes = "; or: ".join(dict.fromkeys(p.notes for p in found.values()))
-        whose = f" ({', '.join(found)})" if any(place[0] in a.properties for a in applications) else ""
-        rows.append((f"`{'.'.join(place)}`{whose}", default, notes))
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+            default = ", ".join(f"{name} {_code(p.default)}" for name, p in found.items() if p.default)
+        lines.append(f"- `{'.'.join(place)}` ({default}): {next(iter(found.values())).notes}")
+    return "\n".join(lines)
 
 
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def _as_the_first(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
-    """Is it what the group `sink` says already? Further destinations have the same keys."""
+def _as_said(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
+    """Is it what another group says already? A detector has its forest's keys, further destinations those of `sink`."""
+    if p.group == "detector":
+        return ("random_cut_forest", p.key) in beside
     first = beside.get(("sink", p.key))
     return p.group != "sink" and first is not None and first.notes == p.notes
 

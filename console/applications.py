@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from console.backtests import Backtests
 from console.controller import Controller
 from console.deployments import Deployments
 from console.previews import Previews
@@ -58,6 +59,7 @@ class Applications:
         self.previews = previews or Previews(client, shelf.folder / ".previews", None)
         self.standby = standby or Standby()
         self.deployments = deployments or Deployments(shelf.folder / ".deployments", None)
+        self.backtests = Backtests(client)
         self._make = make
         self.groups = groups
         #: Why the newest version of an application can't be read.

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from console.applications import Unknown
+from console.backtests import BacktestError
 from console.jobs import JobError
 from console.sending import SenderError
 from console.standby import StandbyError
@@ -85,6 +86,7 @@ def answered(handler: Handler) -> Handler:
             return refused(str(error), 502)
         except (
             BodyError,
+            BacktestError,
             NameRefused,
             DescriptionError,
             SenderError,

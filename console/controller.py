@@ -89,6 +89,7 @@ class Controller:
             "flow": flow(self.application, self.found).as_json(),
             "problem": self.found.problem,
             "running": self.runs,
+            "backtest": bool(self.application.forests or self.application.detectors),
         }
 
     @property

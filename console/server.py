@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from console import operations_api, sources_api, workbench_api
+from console import backtest_api, operations_api, sources_api, workbench_api
 from console.asked import BodyError, body, refused, route
 from console.charts import PLOTLY
 from console.controller import Controller
@@ -81,7 +81,7 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         streams.close()
-        closing = [workbench.previews.close, workbench.standby.close]
+        closing = [workbench.previews.close, workbench.standby.close, workbench.backtests.close]
         closing += [controller.close for controller in list(workbench.controllers.values())]
         await asyncio.gather(*map(run_in_threadpool, closing))
 
@@ -93,6 +93,7 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
         route("/api/applications/{name}/senders/{sender}/{what}", ask_sender, "POST"),
         *workbench_api.routes(workbench),
         *operations_api.routes(workbench),
+        *backtest_api.routes(workbench),
         *sources_api.routes(workbench.client, Samples(workbench.client), streams),
     ]
     return Guard(Starlette(routes=routes, lifespan=lifespan), host, token)

@@ -117,6 +117,7 @@ class Workbench(Applications):
             if controller is not None and (controller.runs or controller.job.view.asked):
                 raise ShelfError(f"{name} runs: stop it first")
             self.previews.stop(name)
+            self.backtests.stop(name)
             self.shelf.delete(name)
             self._shown.pop(name, None)
             self.controllers.pop(name, None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +73,8 @@ class Watched:
     points : array, (n, d)
         What came; NaN is missing.
     found : Detections
+    by_threshold : mapping of float to array of int
+        Which of its rows, 0 to n - 1, are alerts by the setting's own threshold and by others that were asked for.
     """
 
     key: Any
@@ -79,10 +82,14 @@ class Watched:
     times: NDArray[np.float64]
     points: NDArray[np.float64]
     found: Detections
+    by_threshold: Mapping[float, NDArray[np.int64]]
 
 
 def watch(
-    rows: Sequence[Mapping[str, Any]], times: Sequence[float], options: DetectorOptions
+    rows: Sequence[Mapping[str, Any]],
+    times: Sequence[float],
+    options: DetectorOptions,
+    thresholds: Sequence[float] = (),
 ) -> list[Watched]:
     """Rows in order through detectors, one for each key; the key with the most rows first.
 
@@ -94,26 +101,34 @@ def watch(
         Seconds since the epoch, of each row.
     options : DetectorOptions
         As for a job.
+    thresholds : sequence of float
+        Others than its own, whose alerts are wanted too; they cost next to nothing.
     """
     of_key: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
         of_key.setdefault(row[options.partition_by] if options.partition_by else None, []).append(number)
     watched = []
     for key, numbers in sorted(of_key.items(), key=lambda item: -len(item[1])):
-        points = np.array([[_number(rows[k][column]) for column in options.columns] for k in numbers])
+        points = np.array([[_number(rows[k].get(column)) for column in options.columns] for k in numbers])
         moments = np.array([times[k] for k in numbers])
-        found = options.detector().detect_many(points, moments)
+        found, alerts = options.detector().sweep(points, moments, thresholds)
         found.alert[moments < options.tell_from] = False
-        watched.append(Watched(key, np.array(numbers), moments, points, found))
+        told = {t: a & (moments >= options.tell_from) for t, a in alerts.items()}
+        told[options.threshold] = found.alert
+        at = {t: np.flatnonzero(told[t]) for t in sorted(told)}
+        watched.append(Watched(key, np.array(numbers), moments, points, found, at))
     return watched
 
 
-def alerts_of(watched: Sequence[Watched], options: DetectorOptions) -> list[Alert]:
-    """The alerts, in order of time."""
+def alerts_of(
+    watched: Sequence[Watched], options: DetectorOptions, threshold: float | None = None
+) -> list[Alert]:
+    """The alerts by the setting's own threshold, or by one that was asked for, in order of time."""
+    by = options.threshold if threshold is None else threshold
     alerts = []
     for each in watched:
         found = each.found
-        for k in np.flatnonzero(found.alert):
+        for k in each.by_threshold[by]:
             column = int(found.column[k])
             direction = {1: "HIGH", -1: "LOW", 0: "PATTERN"}[int(found.direction[k])]
             value, expected = float(each.points[k, column]), float(found.expected[k, column])
@@ -139,6 +154,21 @@ def fit(alerts: Sequence[Alert], labels: Sequence[Label]) -> Fit:
         len(delays) / len(labels) if labels else None,
         float(np.median(delays)) if delays else None,
     )
+
+
+def drawn(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Which of n values to draw: about `most`, with every peak, as the least and the largest of each chunk are."""
+    if len(values) <= most:
+        return np.arange(len(values))
+    chunks = np.array_split(np.arange(len(values)), max(1, most // 2))
+    low, high = np.where(np.isnan(values), np.inf, values), np.where(np.isnan(values), -np.inf, values)
+    ends = [(chunk[low[chunk].argmin()], chunk[high[chunk].argmax()]) for chunk in chunks]
+    return np.array(sorted({int(k) for pair in ends for k in pair}))
+
+
+def time_text(seconds: float) -> str:
+    """A time in UTC as a chart reads it, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
 def _number(value: Any) -> float:

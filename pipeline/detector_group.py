@@ -31,7 +31,7 @@ class Detector(Group):
 
     columns: Names = Field(description="numeric columns to watch, comma separated, 1-30")
     partition_by: str | None = Field(
-        None, description="column with a detector for each of its values; none: one detector"
+        None, description="column: a detector for each of its values; none: one detector"
     )
     buckets: int = Field(
         FEW,
@@ -39,45 +39,43 @@ class Detector(Group):
         le=MOST,
         description="parts of the state with partition_by, for good: at most so many subtasks share it; 512 for over 4",
     )
-    side: Sides = Field(("both",), description="both, or alerts only above or only below the expected value")
-    ignore_within: Numbers = Field((0.0,), description="no alert so near to the expected value")
+    side: Sides = Field(("both",), description="alerts for values above or below the expected one, or both")
+    ignore_within: Numbers = Field((0.0,), description="no alert within this much of the expected value")
     ignore_within_percent: Numbers = Field((0.0,), description="nor within this percentage of it")
     threshold: float = Field(
         1.5,
         ge=1,
-        description="smoothed score above which a row is hot: one for all streams; lower tells more",
+        description="smoothed score above which a row is hot; lower alerts more often",
     )
     again: float = Field(
         1.5,
         ge=1,
-        description="within a run, alert again where the smoothed score is this many times what it was",
+        description="within an event, alert again when the smoothed score is this many times what it was",
     )
-    quiet_rows: int = Field(0, ge=0, description="no alert in so many rows after one")
+    quiet_rows: int = Field(0, ge=0, description="rows after an alert without another")
     quiet_time: Seconds = Field(
-        timedelta(0), ge=timedelta(0), description="nor in so many seconds of the stream's time"
+        timedelta(0), ge=timedelta(0), description="seconds after an alert without another"
     )
     missing: Literal["skip", "previous", "expected"] = Field(
         "skip",
-        description="a row with a missing value: leave it out, or take the previous or the expected value",
+        description="a row with a missing value: leave it out, or take the previous or the expected one",
     )
     interval: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="seconds from row to row: rows that never came are filled in, unless missing is skip; 0: never",
+        description="seconds between rows: missing rows are filled in, unless missing is skip; 0: never",
     )
     tell_from: AwareDatetime | None = Field(
         None,
-        description="a time like 2026-03-02T10:00:00Z: what came before is history, learned from and not told",
+        description="a time like 2026-03-02T10:00:00Z: rows before it are learned without alerts",
     )
     number_of_trees: int = Field(50, ge=1, le=1000, description="trees in the detector's forest")
-    sub_sample_size: int = Field(256, ge=10, le=1000, description="rows each tree holds; no alert until then")
-    seed: int = Field(
-        0, ge=0, le=2**63 - 1, description="of the random generator: the same seed gives the same alerts"
-    )
+    sub_sample_size: int = Field(256, ge=10, le=1000, description="rows each tree holds")
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="the same seed gives the same alerts")
     idle_expiry: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="seconds of silence after which a detector is forgotten; 0: never",
+        description="seconds of the stream's time without rows until a detector is forgotten; 0: never",
     )
 
     @model_validator(mode="after")

@@ -117,7 +117,7 @@ def required(group: Group, key: str, kind: str) -> None:
 class Aws(Group):
     """Where AWS is."""
 
-    region: str = Field("us-east-1", description="AWS region of every service the job uses")
+    region: str = Field("us-east-1", description="AWS region of every service")
     endpoint: Annotated[str, AfterValidator(without_user)] | None = Field(
         None, description="another address for all services, as a local AWS has"
     )
@@ -131,7 +131,7 @@ class Source(Group):
     """The stream that the job reads."""
 
     type: Literal["kinesis", "firehose", "recording"] = Field(
-        "kinesis", description="a stream, a Firehose's S3 landing, or files of recorded records, read once"
+        "kinesis", description="a stream, a Firehose landing in S3, or recorded files, read once"
     )
     stream: Resource | None = Field(None, description="with type kinesis: name of the stream")
     position: Annotated[str, AfterValidator(_position)] = Field(
@@ -140,11 +140,11 @@ class Source(Group):
     )
     path: Folder | None = Field(
         None,
-        description="with type firehose or recording: the folder, s3://bucket/prefix/ or file:///folder/",
+        description="with type firehose or recording: s3://bucket/prefix/ or file:///folder/",
     )
     event_time: str = Field(
         "$.event_time",
-        description="with type recording: record path of a record's time, ISO 8601; UTC where it has no offset",
+        description="with type recording: record path of the time, ISO 8601, UTC unless it has an offset",
     )
     idle_timeout: Seconds = Field(
         timedelta(seconds=15),
@@ -153,7 +153,7 @@ class Source(Group):
     )
     preprocess: str | None = Field(
         None,
-        description="a function that records pass first, by KDA's contract: its name or ARN",
+        description="name or ARN of a function that records pass first, by KDA's contract",
     )
 
     @model_validator(mode="after")
@@ -173,12 +173,10 @@ class Forest(Group):
     time_decay: int = Field(
         100_000, ge=1, le=2_147_483_647, description="how many of the most recent records matter"
     )
-    shingle_size: int = Field(1, ge=1, le=30, description="consecutive records that are scored together")
-    seed: int = Field(
-        0, ge=0, le=2**63 - 1, description="of the random generator: the same seed gives the same scores"
-    )
+    shingle_size: int = Field(1, ge=1, le=30, description="consecutive records scored together")
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="the same seed gives the same scores")
     partition_by: str | None = Field(
-        None, description="column with a forest for each of its values; none: one forest"
+        None, description="column: a forest for each of its values; none: one forest"
     )
     buckets: int = Field(
         FEW,
@@ -189,9 +187,9 @@ class Forest(Group):
     idle_expiry: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="seconds of the stream's time after which an unused forest is forgotten; 0: never",
+        description="seconds of the stream's time without records until a forest is forgotten; 0: never",
     )
-    explain: bool = Field(False, description="add ANOMALY_EXPLANATION, as RANDOM_CUT_FOREST_WITH_EXPLANATION")
+    explain: bool = Field(False, description="add anomaly_explanation, as RANDOM_CUT_FOREST_WITH_EXPLANATION")
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -223,19 +221,18 @@ class _Destination(Group):
     """Where a relation's rows go."""
 
     type: Literal[DESTINATION_TYPES] = Field(  # type: ignore[valid-type]
-        description="a delivery stream, a stream, a function, files written by Flink, a table, or nowhere"
+        description="where the rows go"
     )
     delivery_stream: Resource | None = Field(None, description="with type firehose: its name")
     stream: Resource | None = Field(None, description="with type kinesis: its name")
     function: str | None = Field(None, description="with type lambda: its name or ARN")
-    path: Folder | None = Field(None, description="with type s3: the folder, s3://bucket/prefix/")
+    path: Folder | None = Field(None, description="with type s3: s3://bucket/prefix/")
     table: Resource | None = Field(None, description="with type dynamodb: its name")
     key: str | None = Field(
         None,
-        description="column whose equal values stay in order (lambda), share a shard (kinesis), or are the table's key "
-        "(dynamodb)",
+        description="column whose equal values stay in order (lambda), share a shard (kinesis), are the key (dynamodb)",
     )
-    format: Literal["json", "csv"] = Field("json", description="of the rows; a table's items have none")
+    format: Literal["json", "csv"] = Field("json", description="how a row is written; not with type dynamodb")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -272,15 +269,13 @@ Destination = create_model(
 class Errors(Group):
     """Where the error stream goes."""
 
-    stream: Resource = Field(description="name of the Kinesis stream that takes the error stream")
+    stream: Resource = Field(description="Kinesis stream that takes the error stream")
 
 
 class Tap(Group):
     """A copy of the rows of the job's relations, to look at."""
 
     stream: Resource | None = Field(
-        None, description="Kinesis stream that gets a copy of every relation's rows; none: no copy is made"
+        None, description="Kinesis stream for a copy of every relation's rows; none: no copy"
     )
-    rate: float = Field(
-        50.0, gt=0, le=1000, description="rows a second above which a relation is sampled, to this rate"
-    )
+    rate: float = Field(50.0, gt=0, le=1000, description="rows a second above which a relation is sampled")

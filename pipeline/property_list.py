@@ -110,7 +110,7 @@ def _range(field: FieldInfo) -> str:
         return f"more than {_text(bounds[Gt].gt)}" + (f", at most {_text(high.le)}" if high else "")
     if low and high and high.le != 2**63 - 1:
         return f"{_text(low.ge)} to {_text(high.le)}"
-    return f"{_text(low.ge)} or more" if low else ""
+    return f"{_text(low.ge)} or more" if low and _text(low.ge) != "0" else ""
 
 
 def _kind(annotation: Any) -> str:

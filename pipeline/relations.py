@@ -157,6 +157,8 @@ KINDS: dict[str, type[Relation]] = {
 
 def relation_of(value: Any) -> Any:
     """A relation as a description has it: the name of a view, or a mapping with the key of one kind."""
+    if isinstance(value, Relation):
+        return value
     if isinstance(value, str):
         return View(name=value)
     if isinstance(value, Mapping):

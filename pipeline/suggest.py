@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.backtest import Alert, Label, Watched, backtest, fit, watch
+from pipeline.backtest import Alert, Label, Watched, alerts_of, fit, watch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,6 +71,11 @@ def suggest(
     watched = watch(rows, times, options)
     size = sample_size(watched[0])
     return [window(watched[0], options), size, threshold(rows, times, _sized(options, size), labels)]
+
+
+def assignments(suggestions: Sequence[Suggestion]) -> str:
+    """What of the suggestions a detector can be told, as a setting to try: ``sub_sample_size=512 threshold=1.6``."""
+    return " ".join(f"{s.of}={s.value:g}" for s in suggestions if s.of != "window")
 
 
 def _sized(options: DetectorOptions, size: Suggestion) -> DetectorOptions:
@@ -136,8 +141,10 @@ def threshold(
 ) -> Suggestion:
     """The usual threshold, unless it tells too often, or labels say otherwise."""
 
+    watched = watch(rows, times, options, THRESHOLDS)
+
     def told(t: float) -> list[Alert]:
-        return backtest(rows, times, replace(options, threshold=t))
+        return alerts_of(watched, options, t)
 
     if labels:
         fits = {t: fit(told(t), labels) for t in THRESHOLDS}

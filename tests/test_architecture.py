@@ -1,8 +1,10 @@
 """Who may know whom, and what the algorithms may load."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +145,50 @@ def test_everything_local_listens_on_loopback_only() -> None:
         (ROOT / "flink-conf").rglob("*.yaml")
     )
     assert [str(p.relative_to(ROOT)) for p in files if "0.0.0.0" in p.read_text()] == []
+
+
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+#: Rooms, what is in them, what they may import, as ARCHITECTURE.md has it.
+ROWS = re.findall(r"(?m)^\| (`[^|]*/`) \| ([^|]*) \| ([^|]*?) ?\|$", ARCHITECTURE)
+
+
+def named(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def test_architecture_names_every_room() -> None:
+    packages = {path.parent for path in [*ROOT.glob("*/__init__.py"), *ROOT.glob("[uc]*s/*/__init__.py")]}
+    rooms = {f"{path.relative_to(ROOT)}/" for path in packages} | {"flink-conf/"}
+    assert {room for row in ROWS for room in named(row[0])} == rooms
+
+
+def test_architecture_names_modules_that_exist() -> None:
+    for (room, *_), inside, _ in [(named(first), second, third) for first, second, third in ROWS]:
+        for name in named(inside):
+            if name.endswith((".py", "/")):
+                assert list((ROOT if "/" in name[:-1] else ROOT / room).rglob(name)), f"{room}: {name}"
+
+
+def test_architecture_says_who_may_import_whom() -> None:
+    for room, _, known in ROWS:
+        package = named(room)[0].rstrip("/")
+        if package in MAY_KNOW:
+            assert set(named(known)) == MAY_KNOW[package] - {package}, package
+        elif package in OURS:
+            assert known == "everything", package
+
+
+def test_architecture_says_why_each_dependency_is_here() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = {re.match(r"[\w-]+", line)[0] for group in groups for line in group}  # type: ignore[index]
+    table = ARCHITECTURE.partition("## Dependencies")[2]
+    assert {
+        name for row in re.findall(r"(?m)^\| ([^|]+) \| [^|]+ \|$", table) for name in row.split(", ")
+    } - {
+        "package",
+        "---",
+    } == wanted
 
 
 def test_dependencies_are_locked_with_hashes() -> None:

@@ -117,6 +117,14 @@ def test_examples_run(line: str) -> None:
         assert done.output.startswith(expected), body
 
 
+def test_the_import_that_the_readme_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "describe-application.json"
+    Path(name).write_text((ROOT / "tests" / "documents" / name).read_text())
+    done = CliRunner().invoke(app, ["import", name, "--to", "fleet"])
+    assert f"$ kda import {name} --to fleet\n{done.output}" in (ROOT / "README.md").read_text()
+
+
 def test_every_make_target_on_a_page_is_one() -> None:
     targets = set(re.findall(r"(?m)^([a-z0-9-]+):", (ROOT / "Makefile").read_text()))
     named = {

@@ -1,6 +1,6 @@
 """From a stream of numbers to alerts that one believes, without Flink: one setting for all streams."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from udfs.detector import state as detector_state
-from udfs.detector.decisions import LAST_HOT, LAST_TIME, LIMIT, QUIET, ROWS, SILENT, SMOOTHED, decide
-from udfs.detector.detections import REASONS, Detections, Judged, joined, told
+from udfs.detector.decisions import ALERT, LAST_HOT, LAST_TIME, LIMIT, QUIET, ROWS, SILENT, SMOOTHED
+from udfs.detector.detections import REASONS, Detections, joined, judged, told
 from udfs.detector.features import FEATURES, WINDOW, observe
 from udfs.detector.rows import checked, filled
 from udfs.detector.rules import MISSING, DetectorParameters, Rule
@@ -20,9 +20,6 @@ from udfs.forest.state import StateError
 from udfs.forest.stream import keep_living_rows, through
 
 __all__ = ["REASONS", "AnomalyDetector", "Detections", "Rule", "StateError"]
-
-#: Fewer samples than these can't give a score as high as others do: log2 of their number is the most.
-_FEW = 32
 
 
 class AnomalyDetector:
@@ -127,20 +124,32 @@ class AnomalyDetector:
         ValueError
             For another shape, and for numbers that are infinite; nothing is learned then.
         """
+        return self.sweep(points, times, ())[0]
+
+    def sweep(
+        self, points: ArrayLike, times: ArrayLike | None, thresholds: Iterable[float]
+    ) -> tuple[Detections, dict[float, NDArray[np.bool_]]]:
+        """As :meth:`detect_many`; and which rows would be alerts by other thresholds, all of them from here on.
+
+        Scores don't depend on the threshold: each row is scored once, and decided for each of them.
+        """
         p = self.parameters
         rows, seconds = checked(p, points, times)
         given, rows, seconds = filled(p, rows, seconds, float(self._state.state[LAST_TIME]))
         due = due_rows(rows, self.rows, p.sub_sample_size, skipping=p.missing == MISSING[0])
+        others = {threshold: self._state.state.copy() for threshold in thresholds}
+        alerts: dict[float, NDArray[np.bool_]] = {t: np.zeros(len(rows), np.bool_) for t in others}
         parts = []
         for start, stop in zip([0, *due], [*due, len(rows)], strict=True):
             if start in due:
                 self._state = rescaled(self._state, self._scratch, self._young_scratch)
                 self._soften()
-            parts.append(self._detect(rows[start:stop], seconds[start:stop]))
+            inside = {t: (state, alerts[t][start:stop]) for t, state in others.items()}
+            parts.append(self._detect(rows[start:stop], seconds[start:stop], inside))
         if len(seconds):
             self._state.state[LAST_TIME] = seconds[-1]
         found = joined(parts)
-        return found if given is None else found[given]
+        return (found, alerts) if given is None else (found[given], {t: a[given] for t, a in alerts.items()})
 
     def update_many(self, points: ArrayLike, times: ArrayLike | None = None) -> None:
         """A warm start: learn from history, of which nothing is told."""
@@ -233,7 +242,8 @@ class AnomalyDetector:
                 self._state = s._replace(young=None)
         return scores
 
-    def _detect(self, rows: Any, seconds: Any) -> Detections:
+    def _detect(self, rows: Any, seconds: Any, others: Mapping[float, tuple[Any, Any]]) -> Detections:
+        """Of rows between two looks at the scales; `others`: by threshold its state, and where its alerts go."""
         p, before = self.parameters, self.rows
         s, f = self._state, p.forest
         n, d = rows.shape
@@ -259,31 +269,10 @@ class AnomalyDetector:
         scores = self._scores(features[:count], before)
         in_run_before = bool(before - s.state[LAST_HOT] <= QUIET and not s.state[SILENT])
         last = (float(s.state[SMOOTHED]), float(s.state[LIMIT]), in_run_before)
-        judged = Judged(
-            taken,
-            scores,
-            np.zeros(count),
-            np.zeros(count),
-            np.zeros(count, np.int64),
-            np.zeros(count, np.bool_),
-        )
-        decide(
-            s.state,
-            scores,
-            seconds[taken] if len(seconds) else seconds,
-            band[taken],
-            far[taken],
-            p.rule_numbers,
-            float(p.threshold),
-            float(p.again),
-            float(p.quiet_rows),
-            float(p.quiet_time),
-            float(f.time_decay),
-            float(p.learning),
-            float(p.sub_sample_size),
-            float(np.sqrt(d)) * max(1.0, (_FEW / p.sub_sample_size) ** 0.27),
-            *judged[2:],
-        )
+        seen = (taken, scores, seconds[taken] if len(seconds) else seconds, band[taken], far[taken])
+        for threshold, (state, alerts) in others.items():
+            alerts[taken] = judged(p, threshold, state, *seen).reason == ALERT
+        found = judged(p, p.threshold, s.state, *seen)
         learned = before + np.arange(count + 1) - p.learning
         confidence = 1.0 - np.exp(-np.maximum(learned, 0) / f.time_decay)
-        return told(judged, last, confidence, band, far)
+        return told(found, last, confidence, band, far)

@@ -60,32 +60,29 @@ class LambdaSinkOptions:
     concurrency: int = field(
         default=8,
         metadata=option(
-            "with type lambda: calls in flight at once over the whole job; with 1 all rows stay in order",
+            "with type lambda: calls at once in the whole job; 1 keeps all rows in order",
             minimum=1,
             maximum=128,
         ),
     )
     batch_seconds: float = field(
         default=1.0,
-        metadata=option(
-            "with type lambda: seconds that a row waits at most for company", minimum=0, maximum=60
-        ),
+        metadata=option("with type lambda: seconds that a row waits for others", minimum=0, maximum=60),
     )
     batch_records: int = field(
-        default=500, metadata=option("with type lambda: rows in one call at most", minimum=1, maximum=10_000)
+        default=500, metadata=option("with type lambda: rows in a call", minimum=1, maximum=10_000)
     )
     max_retries: int | None = field(
         default=None,
         metadata=option(
-            "with type lambda: failures after the first until a row goes to the error stream; "
-            "none: it is sent until taken",
+            "with type lambda: retries before a row goes to the error stream; none: no limit",
             minimum=0,
         ),
     )
     max_buffered: int = field(
         default=10_000,
         metadata=option(
-            "with type lambda: rows that a parallel task holds unacknowledged before it slows its input down",
+            "with type lambda: unacknowledged rows of a subtask before it slows its input",
             minimum=1,
             maximum=1_000_000,
         ),

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { drawApplications, createApplication } from "./applications.js";
+import { makeBacktest } from "./backtest.js";
 import { makeDestinations } from "./destinations.js";
 import { button, empty, h, say, show } from "./dom.js";
 import { Draft } from "./draft.js";
@@ -16,7 +17,7 @@ import { makeSql } from "./sql.js";
 const $ = (id) => document.getElementById(id);
 const STEPS = {
   overview: ["Overview", makeOverview], source: ["Source", makeSource], sql: ["SQL", makeSql], results: ["Results", makeResults],
-  destinations: ["Destinations", makeDestinations], operations: ["Operations", makeOperations],
+  backtest: ["Backtest", makeBacktest],  destinations: ["Destinations", makeDestinations], operations: ["Operations", makeOperations],
 };
 const said = (text) => say($("said"), text);
 let applications = [];
@@ -67,7 +68,7 @@ function choose() {
   const application = applications.find((a) => a.name === name) || applications.find((a) => a.running) || applications[0];
   drawer(false);
   if (!application) return nothing();
-  const chosen = STEPS[step] ? step : "overview";
+  const chosen = stepsOf(application).includes(step) ? step : "overview";
   if (page?.application.name !== application.name) start(application);
   page.step = chosen;
   page.relation = relation || page.relation || firstRelation(application);
@@ -83,6 +84,9 @@ function choose() {
   listen();
   if (page.snapshot) shown.draw?.(page.snapshot);
 }
+
+// What to try settings on is there where something is scored.
+const stepsOf = (application) => Object.keys(STEPS).filter((step) => step !== "backtest" || application.backtest);
 
 const firstRelation = (application) => application.flow.stages.flat().find((node) => node.relation)?.relation || "";
 
@@ -168,9 +172,9 @@ function drawSteps() {
     sql: page.problems ? [`${page.problems} ${page.problems === 1 ? "problem" : "problems"}`, "bad"] : draft.document?.draft && draft.editable ? ["draft", "warm"] : null,
     results: errors ? [`${errors.toLocaleString("en")} ${errors === 1 ? "error" : "errors"}`, "bad"] : null,
   };
-  show($("steps"), [application.name, step, badges], () => Object.entries(STEPS).map(([id, [label]]) =>
+  show($("steps"), [application.name, application.backtest, step, badges], () => stepsOf(application).map((id) =>
     h("li", {}, h("a", { href: `#${encodeURIComponent(application.name)}/${id}`, "aria-current": id === step ? "page" : null },
-      label, badges[id] ? h("span", { class: `badge ${badges[id][1]}` }, badges[id][0]) : null))));
+      STEPS[id][0], badges[id] ? h("span", { class: `badge ${badges[id][1]}` }, badges[id][0]) : null))));
   const current = $("steps").querySelector("[aria-current]"), bar = $("steps");
   if (current && (current.offsetLeft < bar.scrollLeft || current.offsetLeft + current.offsetWidth > bar.scrollLeft + bar.clientWidth)) bar.scrollLeft = current.offsetLeft - 20;
 }

@@ -1,7 +1,7 @@
 // A chart of any numeric column over time, apart by the values of another one.
 
 import { field, h, say, select, show } from "./dom.js";
-import { paint } from "./figures.js";
+import { escaped, paint } from "./figures.js";
 
 const COLOURS = ["@s1", "@s2", "@s3", "@s4", "@s5", "@ink"];
 const MOST_POINTS = 500;
@@ -41,7 +41,7 @@ export class Explorer {
     const keys = this.by ? [...new Set(rows.map((row) => String(row.values[this.by] ?? "")).reverse())].slice(0, COLOURS.length).sort() : [""];
     const data = keys.map((key, number) => {
       const own = rows.filter((row) => !this.by || String(row.values[this.by] ?? "") === key);
-      const shown = key.slice(0, 60).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+      const shown = escaped(key);
       return {
         type: "scatter", mode: "lines+markers", name: this.by ? shown : this.y, x: own.map((row) => row.rowtime.replace(" ", "T").replace(/Z$/, "")),
         y: own.map((row) => row.values[this.y] ?? null), line: { color: COLOURS[number], width: 1.5 }, marker: { size: 4, color: COLOURS[number] },

@@ -28,6 +28,7 @@ export function paint(element, figure, Plotly) {
     ...figure.layout,
     xaxis: axis(palette, { ...few, ...figure.layout.xaxis }),
     yaxis: axis(palette, figure.layout.yaxis),
+    ...(figure.layout.yaxis2 ? { yaxis2: axis(palette, figure.layout.yaxis2) } : {}),
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: palette.muted },
@@ -43,6 +44,9 @@ export function paint(element, figure, Plotly) {
     responsive: true,
   });
 }
+
+// Plotly takes some HTML in texts; a record's is shown as it is.
+export const escaped = (text) => text.slice(0, 60).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 const plain = (text) => (typeof text === "number" ? String(Number(text.toPrecision(6))) : String(text ?? "")).replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 

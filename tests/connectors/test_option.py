@@ -1,13 +1,11 @@
-"""What can be set of a connector is one table: complete, right, and in the documents."""
+"""What can be set of a connector is one table: complete and right."""
 
 import dataclasses
-import re
 
 import pytest
 
 from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.option import options_of
-from infra.paths import ROOT
 
 #: Of the place and the application, not of the destination.
 NOT_OPTIONS = {"region", "endpoint", "application_arn", "name"}
@@ -22,17 +20,6 @@ def test_every_field_of_the_lambda_sink_can_be_set_and_is_explained() -> None:
     assert options["max_retries"].type == int | None
     assert options["function"].default is dataclasses.MISSING
     assert options["format"].choices == ("json", "csv")
-
-
-def test_the_document_has_them() -> None:
-    section = (ROOT / "docs" / "lambda.md").read_text().partition("### What can be set")[2]
-    rows = dict(re.findall(r"(?m)^\| `(\w+)` \| ([^|]*) \|", section))
-    options = {o.name: o for o in options_of(LambdaSinkOptions)}
-    assert list(rows) == list(options)
-    for name, default in rows.items():
-        said, expected = default.strip().replace(",", ""), options[name].default
-        special = {dataclasses.MISSING: "required", None: "none", 1.0: "1"}
-        assert said == special.get(expected, str(expected))
 
 
 def test_an_error_names_the_property_of_the_destination() -> None:

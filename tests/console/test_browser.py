@@ -32,6 +32,7 @@ STEPS = {
     "Source": ".columns input",
     "SQL": ".problems .fine",
     "Results": ".grid td",
+    "Backtest": ".backtest-found td",
     "Destinations": ".places b",
     "Operations": ".property",
 }
@@ -176,6 +177,14 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     burst.fill("20")
     burst.press("Enter")
     page.see("#results h4", "Messages sent: ")
+    # Settings tried on the rows that were scored; another threshold takes no other run.
+    page.step("Backtest")
+    page.field("Settings to try, one a line: the detector’s properties that differ").fill("side=below")
+    page.press("Run the backtest")
+    page.see(".backtest-found tr", "side=below")
+    slider = page.get_by_role("slider")
+    slider.press("End")
+    page.see(".backtest-found label", "Threshold 2.5, where it is 1.5")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for width in (1280, 390):

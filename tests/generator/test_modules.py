@@ -11,7 +11,6 @@ import pytest
 from generator.modules import MODULES
 from generator.source import Source
 from generator.template import Template, TemplateError
-from infra.paths import ROOT
 
 NAMES = [f"{module}.{method}" for module, methods in MODULES.items() for method in methods]
 NEEDED = {
@@ -33,14 +32,6 @@ def test_every_name_makes_text_that_fits_into_a_json_string(name):
     for value in values(name + NEEDED.get(name, ""), number=50):
         assert value
         assert json.loads(f'"{value}"') == value
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_name_is_in_the_documents_table(name):
-    module, _, method = name.partition(".")
-    row = re.search(rf"^\| `{module}` \|(.*)$", (ROOT / "docs/generator.md").read_text(), re.MULTILINE)
-    assert row
-    assert f"`{method}`" in row[1]
 
 
 @pytest.mark.parametrize(

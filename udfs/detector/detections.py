@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.detector.decisions import ALERT, IN_RUN, MISSING, QUIET_TIME
+from udfs.detector.decisions import ALERT, IN_RUN, MISSING, QUIET_TIME, decide
+from udfs.detector.rules import DetectorParameters
 
 #: What `Detections.reason` says, by number.
 REASONS = (
@@ -22,6 +23,8 @@ REASONS = (
 
 
 _HARDLY = 1e-300
+#: Fewer samples than these can't give a score as high as others do: log2 of their number is the most.
+_FEW = 32
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,57 @@ class Judged(NamedTuple):
     in_run: NDArray[np.bool_]
 
 
+def judged(
+    p: DetectorParameters,
+    threshold: float,
+    state: NDArray[np.float64],
+    taken: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    seconds: NDArray[np.float64],
+    band: NDArray[np.float64],
+    far: NDArray[np.float64],
+) -> Judged:
+    """What becomes of k rows that have their scores; goes on with the state (see `detector_decisions`).
+
+    Parameters
+    ----------
+    threshold : float
+        In place of the parameters' own.
+    taken : array, (k,)
+        Which rows they are.
+    seconds : array, (k,) or (0,)
+    band : array, (k, 3, d)
+    far : array, (k, d)
+    """
+    count = len(scores)
+    found = Judged(
+        taken,
+        scores,
+        np.zeros(count),
+        np.zeros(count),
+        np.zeros(count, np.int64),
+        np.zeros(count, np.bool_),
+    )
+    decide(
+        state,
+        scores,
+        seconds,
+        band,
+        far,
+        p.rule_numbers,
+        float(threshold),
+        float(p.again),
+        float(p.quiet_rows),
+        float(p.quiet_time),
+        float(p.forest.time_decay),
+        float(p.learning),
+        float(p.sub_sample_size),
+        float(np.sqrt(p.dimensions)) * max(1.0, (_FEW / p.sub_sample_size) ** 0.27),
+        *found[2:],
+    )
+    return found
+
+
 def joined(parts: list[Detections]) -> Detections:
     """Of one stretch after the other."""
     if len(parts) == 1:
@@ -89,7 +143,7 @@ def joined(parts: list[Detections]) -> Detections:
 
 
 def told(
-    judged: Judged,
+    found: Judged,
     last: tuple[float, float, bool],
     confidence: NDArray[np.float64],
     band: NDArray[np.float64],
@@ -118,12 +172,12 @@ def told(
     each = np.arange(n)
     miss = far[each, column]
     direction = ((miss > 0).astype(np.int64) - (miss < 0)) * (outside[each, column] > 1.0)
-    score, smoothed, threshold, reason, in_run = judged[1:]
+    score, smoothed, threshold, reason, in_run = found[1:]
     confidences = confidence[1:]
-    if len(judged.taken) < n:
+    if len(found.taken) < n:
         # 0 stands for the row before these, k for the k-th that was judged.
         which = np.zeros(n, np.int64)
-        which[judged.taken] = np.arange(1, len(judged.taken) + 1)
+        which[found.taken] = np.arange(1, len(found.taken) + 1)
         skipped = which == 0
         which = np.maximum.accumulate(which)
         score, reason = np.r_[0.0, score][which], np.r_[0, reason][which]
