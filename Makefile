@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: make demo, make test. Each does its own set-up, once.
 .DEFAULT_GOAL := help
 CASES ?= tests/kda_sql/cases
-FLINK_2 := tests/udfs tests/pipeline tests/kda_sql tests/jobs
+FLINK_2 := tests/flink_2 tests/udfs tests/pipeline tests/kda_sql tests/jobs $(addprefix tests/connectors/test_,lambda_flink.py firehose_landing.py preprocess.py)
 .PHONY: help setup demo test test-fast check kda-sql-cases bench bench-forest test-flink2 package sbom torture console editor clean
 KDA := .venv/bin/kda
 
@@ -17,9 +17,9 @@ demo: setup ## local AWS, the labs end to end, what was found (LAB=trades|ctr|se
 test: setup ## every test, by three workers
 	@.venv/bin/pytest -n 3
 
-test-flink2: setup ## what needs no Kinesis, on Flink 2 with Python 3.12
+test-flink2: setup ## what needs no AWS connector, on Flink 2 with Python 3.12
 	@sh infra/flink_2.sh
-	@build/flink-2/bin/python -m pytest -n 2 -m "flink and not aws and not kinesis" $(FLINK_2)
+	@build/flink-2/bin/python -m pytest -n 2 -m "flink and not kinesis" $(FLINK_2)
 
 test-fast: setup ## the tests that need neither Java nor the local AWS
 	@.venv/bin/pytest -m "not flink and not aws"

@@ -23,6 +23,7 @@ from infra import flink, local, stacks, template
 from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
+from pipeline.flink_version import stop_with_savepoint
 from pipeline.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def _stop_with_savepoint(chosen: Application, client: Any) -> int:
     _out.print(f"{chosen.name}: stopping with a savepoint …")
     folder = flink.savepoint_folder(chosen.name)
     try:
-        path = client.stop_with_savepoint(False, folder).result()
+        path = stop_with_savepoint(client, folder)
     except Exception as e:
         reason = flink.cause(str(e))
         if "Not all required tasks are currently running" in reason:

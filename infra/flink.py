@@ -25,13 +25,12 @@ import yaml
 from infra.clients import LOCAL_CREDENTIALS
 from infra.loopback import listen_on_loopback
 from infra.paths import BUILD, ROOT, STATE
+from pipeline import flink_version
 
 CONFIGURATION = ROOT / "flink-conf"
 CONNECTORS = BUILD / "connectors.jar"
-PLUGINS = BUILD / "plugins"
+PLUGINS = BUILD / flink_version.BUILT / "plugins"
 FLINK = STATE / "flink"
-#: Java versions that Flink 1.20 runs on and the managed service has.
-JAVA_VERSIONS = (11, 17)
 
 
 #: Held open for as long as this process lives.
@@ -79,7 +78,7 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     FlinkError
         When the connector jar is missing or no Java of a right version is found.
     """
-    if not CONNECTORS.exists():
+    if flink_version.AWS_CONNECTORS and not CONNECTORS.exists():
         raise FlinkError(f"{CONNECTORS} is missing: run `make setup`")
     # Of apache-beam, at every import; nothing a user could do about it.
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
@@ -141,11 +140,13 @@ def cluster(
     configuration |= {
         "pipeline.name": job,
         "execution.checkpointing.dir": (folder / "checkpoints" / job).as_uri(),
-        "execution.checkpointing.savepoint-dir": (folder / "savepoints" / job).as_uri(),
+        "execution.checkpointing.savepoint-dir": savepoint_folder(job, folder).as_uri(),
         "io.tmp.dirs": str(folder / "tmp"),
         "rest.bind-port": str(rest_port or "0"),
         "rest.port": str(rest_port or "0"),
     }
+    if flink_version.AWS_CONNECTORS:
+        configuration["pipeline.jars"] = CONNECTORS.as_uri()
     if resume_from:
         configuration["execution.state-recovery.path"] = resume_from
         # Who resumes says beforehand what no longer fits, and whether that may be left behind (`lost_state`).
@@ -228,9 +229,9 @@ def _operators(path: Path) -> dict[str, str]:
     return {}
 
 
-def savepoint_folder(job: str, folder: Path = FLINK) -> str:
-    """Where a job's savepoints go, as a URI."""
-    return (folder / "savepoints" / job).as_uri()
+def savepoint_folder(job: str, folder: Path = FLINK) -> Path:
+    """Where a job's savepoints go."""
+    return folder / "savepoints" / job
 
 
 def claim(job: str, folder: Path = FLINK) -> None:
@@ -337,11 +338,11 @@ def java_home() -> Path:
     versions = []
     for home in candidates:
         version = _java_version(home)
-        if version in JAVA_VERSIONS:
+        if version in flink_version.JAVA:
             return home
         versions += [f"{version} at {home}"] if version else []
     raise FlinkError(
-        f"Java {' or '.join(map(str, JAVA_VERSIONS))} is required, got {', '.join(versions) or 'none'}: "
+        f"Java {' or '.join(map(str, flink_version.JAVA))} is required, got {', '.join(versions) or 'none'}: "
         "apt-get install openjdk-17-jdk-headless"
     )
 

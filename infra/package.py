@@ -26,15 +26,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from infra.paths import BUILD, ROOT
+from pipeline import flink_version
 from pipeline.application import DESCRIPTION, Application
 
-PACKAGE = BUILD / "kda-on-flink.zip"
-WHEELS = BUILD / "wheels"
+PACKAGE = BUILD / flink_version.BUILT / "kda-on-flink.zip"
+WHEELS = BUILD / flink_version.BUILT / "wheels"
 CONNECTORS = BUILD / "connectors.jar"
-LOCK = ROOT / "requirements.lock"
+LOCK = ROOT / flink_version.LOCK
 
 #: The property group that tells the service what is where in the zip.
-RUN_OPTIONS = {"python": "main.py", "jarfile": "lib/connectors.jar", "pyFiles": "packages/"}
+RUN_OPTIONS = {"python": "main.py", "pyFiles": "packages/"}
+if flink_version.AWS_CONNECTORS:
+    RUN_OPTIONS["jarfile"] = "lib/connectors.jar"
 #: Our packages that a running job imports.
 OURS = ("connectors", "jobs", "pipeline", "udfs")
 
@@ -113,12 +116,11 @@ def build(application: Application | None = None, path: Path = PACKAGE) -> Conte
     PackageError
         The connector jar is missing, a wheel can't be had, or :func:`check` refuses the result.
     """
-    if not CONNECTORS.exists():
-        raise PackageError(f"{CONNECTORS} is missing: run `make setup`")
-    entries = {
-        "main.py": (ROOT / "jobs" / "main.py").read_bytes(),
-        "lib/connectors.jar": CONNECTORS.read_bytes(),
-    }
+    entries = {RUN_OPTIONS["python"]: (ROOT / "jobs" / "main.py").read_bytes()}
+    if jar := RUN_OPTIONS.get("jarfile"):
+        if not CONNECTORS.exists():
+            raise PackageError(f"{CONNECTORS} is missing: run `make setup`")
+        entries[jar] = CONNECTORS.read_bytes()
     for package in OURS:
         for file in sorted((ROOT / package).rglob("*")):
             if _needed(file):
@@ -168,8 +170,8 @@ def check(path: Path) -> Contents:
             folders = PurePosixPath(name).parts
             part = "/".join(folders[:2]) if folders[0] == "packages" else name
             parts[part] = parts.get(part, 0) + info.compress_size
-    for required in (RUN_OPTIONS["python"], RUN_OPTIONS["jarfile"]):
-        if required not in parts:
+    for required in RUN_OPTIONS.values():
+        if not required.endswith("/") and required not in parts:
             raise PackageError(f"{path.name}: {required} is missing")
     return Contents(path, size, parts)
 
@@ -229,13 +231,13 @@ def _download(requirements: list[str]) -> None:
         file.flush()
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         command += ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--platform", PLATFORM]
-        command += ["--implementation", "cp", "--python-version", "3.11"]
+        command += ["--implementation", "cp", "--python-version", flink_version.PYTHON]
         command += ["--requirement", file.name, "--dest", str(WHEELS)]
         ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
         names = ", ".join(requirement.split(" ")[0] for requirement in requirements)
         last = (ended.stderr.strip() or "no reason given").splitlines()[-1]
-        raise PackageError(f"no wheel of {names} for {PLATFORM} and Python 3.11: {last}")
+        raise PackageError(f"no wheel of {names} for {PLATFORM} and Python {flink_version.PYTHON}: {last}")
 
 
 def _unpacked(wheel: Path) -> Iterator[tuple[str, bytes]]:
@@ -253,7 +255,7 @@ def _problem(name: str, content: bytes) -> str | None:
     first, *rest = PurePosixPath(name).parts
     if _UNWANTED.search(name) and name not in _WANTED and not _APPLICATION.fullmatch(name):
         return "tests, caches, keys and local settings don't belong into the package"
-    if name.endswith(".jar") and name != RUN_OPTIONS["jarfile"]:
+    if name.endswith(".jar") and name != RUN_OPTIONS.get("jarfile"):
         return "the connector jar is the only jar"
     if first == "packages" and rest[0] in ("pyflink", "numpy", "pandas", "pyarrow"):
         return "the service has it"

@@ -87,7 +87,10 @@ def _parts(application: Application, settings: Settings) -> Iterator[Part]:
         if chosen.type == "firehose":
             yield from _landing(_camel(group), f"{application.name}-{group}", chosen.path, relation)
     unread = "Stream of the records that the job could not use."
+    # The stack's own template may name it, whatever `errors.path` is.
     yield _stream("ErrorStream", settings.errors.stream, unread)
+    if settings.errors.path and (bucket := _bucket_of(settings.errors.path)):
+        yield _bucket("ErrorBucket", bucket, "Bucket of the records that the job could not use.")
     tapped = "Stream of the rows of the job's relations, when its taps are on."
     yield _stream("TapStream", settings.tap.stream or application.tap_stream, tapped)
     for destination in application.destinations:

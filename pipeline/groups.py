@@ -270,6 +270,10 @@ class Errors(Group):
     """Where the error stream goes."""
 
     stream: Resource = Field(description="Kinesis stream that takes the error stream")
+    path: Folder | None = Field(
+        None,
+        description="folder for the error stream in files instead, s3://bucket/prefix/ or file:///folder/",
+    )
 
 
 class Tap(Group):

@@ -9,9 +9,11 @@ from connectors.kinesis import KinesisSink, KinesisSource
 from connectors.lambda_sink.sink import check_function, lambda_sink
 from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
-from pipeline import destinations, sql
-from pipeline.application import Application
+from connectors.s3 import S3Sink
+from pipeline import destinations, groups, sql
+from pipeline.application import ERRORS, Application
 from pipeline.faults import query_error, updates
+from pipeline.flink_version import require_aws_connectors
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
 from pipeline.parts import Destination, SourceSpec
@@ -89,9 +91,9 @@ class Pipeline:
     def deliver(self) -> None:
         """Write every destination's rows, the error stream and the tap."""
         for destination in self._application.destinations:
-            self._deliver(destination)
-        aws = self._settings.aws
-        self._insert_errors(KinesisSink(self._settings.errors.stream, aws.region, aws.endpoint))
+            self._deliver(destination, getattr(self._settings, self._application.group_of(destination)))
+        self._deliver_errors(self._settings.errors)
+        self._deliver_tap(self._settings.tap)
 
     def check(self) -> None:
         """Ask every connector whether what it needs is there; raises the first connector's error."""
@@ -140,6 +142,7 @@ class Pipeline:
         self._checks.append(connector.check)
         columns, form = list(spec.decoded), spec.record_format
         if isinstance(connector, KinesisSource):
+            require_aws_connectors(self._application.group_of(spec))
             numbered = bool(group.preprocess) or any(c.path == "@sequence_number" for c in columns)
             records = connector.records(self.table_env, name, sequence_number=numbered)
         else:
@@ -225,8 +228,7 @@ class Pipeline:
         found = detect_anomalies(self.table_env, source, group.options, relation.name)
         self.table_env.create_temporary_view(sql.identifier(relation.name), found)
 
-    def _deliver(self, destination: Destination) -> None:
-        group = getattr(self._settings, self._application.group_of(destination))
+    def _deliver(self, destination: Destination, group: Any) -> None:
         aws = self._settings.aws
         if group.type == "none":
             return
@@ -237,6 +239,8 @@ class Pipeline:
             self._join_errors(f"{destination.name}_errors", lambda_sink(self.table_env, rows, options))
             return
         connector = destinations.connector(group, aws)
+        if not isinstance(connector, S3Sink):
+            require_aws_connectors(destination.name)
         self._checks.append(connector.check)
         most_bytes = getattr(connector, "most_record_bytes", None)
         name = destination.name
@@ -264,21 +268,29 @@ class Pipeline:
         all_errors = sql.load(destinations.HERE / "all_errors.sql").replace("/* relations */", union)
         self.table_env.execute_sql(all_errors)
 
-    def _insert_errors(self, connector: KinesisSink) -> None:
-        self._checks.append(connector.check)
-        options = sql.with_options(connector.options())
-        self.table_env.execute_sql(f"{sql.load(destinations.HERE / 'error_stream.sql')}\n{options}")
+    def _deliver_errors(self, group: groups.Errors) -> None:
         self.unite_errors()
+        if group.path:
+            files = Destination(name=ERRORS, of="all_errors", type="s3", path=group.path, time="error_time")
+            self._deliver(files, groups.Destination(type="s3", path=group.path))
+            return
+        options = sql.with_options(self._stream_sink("errors", group.stream).options())
+        self.table_env.execute_sql(f"{sql.load(destinations.HERE / 'error_stream.sql')}\n{options}")
         self._insert("INSERT INTO error_stream\nSELECT * FROM all_errors")
-        tap, aws = self._settings.tap, self._settings.aws
-        if tap.stream:
-            sink = KinesisSink(tap.stream, aws.region, aws.endpoint)
-            self._checks.append(sink.check)
-            for statement in tap_statements(
-                self.table_env, self._application.shown, tap.rate, sink.options()
-            ):
-                self.table_env.execute_sql(statement)
-            self._insert("INSERT INTO tap\nSELECT * FROM tapped_rows")
+
+    def _deliver_tap(self, group: groups.Tap) -> None:
+        if not group.stream:
+            return
+        options = self._stream_sink("tap", group.stream).options()
+        for statement in tap_statements(self.table_env, self._application.shown, group.rate, options):
+            self.table_env.execute_sql(statement)
+        self._insert("INSERT INTO tap\nSELECT * FROM tapped_rows")
+
+    def _stream_sink(self, group: str, stream: str) -> KinesisSink:
+        require_aws_connectors(group)
+        sink = KinesisSink(stream, self._settings.aws.region, self._settings.aws.endpoint)
+        self._checks.append(sink.check)
+        return sink
 
     def _insert(self, statement: str) -> None:
         self.statements.append(statement)

@@ -8,6 +8,7 @@ from functools import partial
 
 from connectors.kinesis import KinesisSink
 from connectors.requirements import Requirements, file_requirements, function_requirements, together
+from connectors.s3 import S3Sink
 from pipeline import destinations
 from pipeline.application import Application
 from pipeline.settings import Settings, SettingsError
@@ -64,6 +65,9 @@ def _of_each(
             yield name, destinations.function(name, group, aws).requires
         elif group.type != "none":
             yield name, destinations.connector(group, aws).requires
-    yield "errors", KinesisSink(settings.errors.stream, aws.region).requires
+    if settings.errors.path:
+        yield "errors", S3Sink(settings.errors.path, aws.region).requires
+    else:
+        yield "errors", KinesisSink(settings.errors.stream, aws.region).requires
     if settings.tap.stream:
         yield "tap", KinesisSink(settings.tap.stream, aws.region).requires

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Found = TypeVar("Found")
 
@@ -24,14 +23,3 @@ def until(condition: Callable[[], Found], what: str = "it", seconds: float = SEC
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
         time.sleep(0.05)
     return found
-
-
-def stop_with_savepoint(client: Any, drain: bool, folder: Path) -> str:
-    """Stop a job of this process's cluster; where its state is.
-
-    PyFlink's own method calls one of Java's that Flink 2 no longer has.
-    """
-    from pyflink.java_gateway import get_gateway
-
-    kind = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.DEFAULT
-    return str(client._j_job_client.stopWithSavepoint(drain, folder.as_uri(), kind).get())

@@ -25,6 +25,7 @@ from bench.job.labs import Lab
 from connectors.kinesis import KinesisSource
 from infra import clients, flink
 from pipeline.catalog import JOBS
+from pipeline.flink_version import stop_with_savepoint
 
 ROLES = ("JVM", "Python worker", "emulator", "generator")
 #: Records sent before anything is measured, as compilers warm up.
@@ -168,7 +169,7 @@ class Chain:
         while before != now:
             time.sleep(SILENCE)
             before, now = now, self._rows()
-        self._client.stop_with_savepoint(True, flink.savepoint_folder("chain", self._folder)).result()
+        stop_with_savepoint(self._client, flink.savepoint_folder("chain", self._folder), drain=True)
         self._finished.result()
         return self._rows()
 

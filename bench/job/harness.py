@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra import flink
 from infra.paths import ROOT
+from pipeline.flink_version import stop_with_savepoint
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
@@ -125,7 +126,7 @@ def restore(form: Form, folder: Path, rows: int, **options: str) -> Restored:
         client = _start(form, folder, Path(first), port, 0, options).get_job_client()
         _wait_for(client, Path(first), rows)
         began = time.monotonic()
-        savepoint = client.stop_with_savepoint(False, flink.savepoint_folder("bench", folder)).result()
+        savepoint = stop_with_savepoint(client, flink.savepoint_folder("bench", folder))
         saved = time.monotonic() - began
         size = sum(p.stat().st_size for p in Path(savepoint.removeprefix("file:")).iterdir())
 

@@ -38,17 +38,21 @@ def test_a_job_that_runs_or_starts_is_not_started_twice(tmp_path: Path) -> None:
     assert again.stdout == "mine\n", again.stderr
 
 
-def test_stopped_before_its_tasks_run_it_says_so_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stopped_before_its_tasks_run_it_says_so_and_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_with_savepoint(*_: Any) -> str:
+        raise RuntimeError(
+            "java.util.concurrent.ExecutionException: …\n"
+            "Caused by: org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint triggering task Source "
+            "(1/1) of job 7a5 is not being executed at the moment. Aborting checkpoint. Failure reason: Not all "
+            "required tasks are currently running."
+        )
+
+    monkeypatch.setattr(run, "stop_with_savepoint", stop_with_savepoint)
+
     class Client:
         ended = False
-
-        def stop_with_savepoint(self, *_: Any) -> Any:
-            raise RuntimeError(
-                "java.util.concurrent.ExecutionException: …\n"
-                "Caused by: org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint triggering task Source "
-                "(1/1) of job 7a5 is not being executed at the moment. Aborting checkpoint. Failure reason: Not all "
-                "required tasks are currently running."
-            )
 
         def cancel(self) -> Any:
             self.ended = True

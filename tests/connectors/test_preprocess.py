@@ -146,6 +146,7 @@ def test_a_missing_function_is_one_line_before_the_start(local_aws: LocalAws) ->
         PreprocessOptions("nobody", "us-east-1", local_aws.endpoint).check()
 
 
+@pytest.mark.kinesis
 def test_records_and_times_own_rows_pass_one_operator_so_that_none_overtakes(mini_flink: Flink) -> None:
     """The planner would push a function into each branch of a union: the stream's records and the beats beside them."""
     table_env = mini_flink.environment()

@@ -10,16 +10,20 @@ import sys
 import time
 import urllib.request
 import venv
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from infra import flink, supervisor
+from infra import flink, package, supervisor
+from pipeline import flink_version
+from pipeline.application import Application
 from tests.canaries import CREDENTIALS
 
 Found = TypeVar("Found")
@@ -48,10 +52,27 @@ def managed_runtime(folder: Path) -> Path:
     of a gigabyte.
     """
     venv.create(folder, with_pip=False, symlinks=True)
-    site = folder / "lib" / "python3.11" / "site-packages"
+    site = _site_packages(folder)
     for name in closure("apache-flink"):
         _link(distribution(name), site)
     return folder / "bin" / "python"
+
+
+def _site_packages(environment: Path) -> Path:
+    return environment / "lib" / f"python{flink_version.PYTHON}" / "site-packages"
+
+
+def unpacked(application: Application, folder: Path) -> Path:
+    """The package of an application in an empty folder, which nobody may write to; credentials lay about."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in CREDENTIALS.items():
+            patched.setenv(name, value)
+        package.build(application, folder / "package.zip")
+    with zipfile.ZipFile(folder / "package.zip") as archive:
+        archive.extractall(folder)
+    (folder / "package.zip").unlink()
+    subprocess.run(["chmod", "-R", "a-w", folder], check=True)
+    return folder
 
 
 def _link(installed: Distribution, site: Path) -> None:
@@ -108,12 +129,17 @@ class Cluster:
             self.get(f"/jobs/{job}/savepoints/{trigger}")["operation"]["location"].removeprefix("file:")
         )
 
-    def flink(self, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line client, as a person or a deployment tool does."""
+    def run(
+        self, code: Path, groups: Mapping[str, Mapping[str, str]], properties: Path
+    ) -> subprocess.CompletedProcess[str]:
+        """Start what is in a package with a file of property groups, as the documentation says."""
+        each = [{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()]
+        properties.write_text(json.dumps(each))
+        options = [word for key, value in package.RUN_OPTIONS.items() for word in (f"--{key}", value)]
         return subprocess.run(
-            [self.home / "bin" / "flink", *arguments],
-            cwd=cwd,
-            env=self.environment | environment,
+            [self.home / "bin" / "flink", "run", "--detached", *options],
+            cwd=code,
+            env=self.environment | {"APPLICATION_PROPERTIES": str(properties)},
             capture_output=True,
             text=True,
             timeout=300,
@@ -128,7 +154,7 @@ class Cluster:
 @contextlib.contextmanager
 def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Iterator[Cluster]:
     """A JobManager and TaskManagers of one slot each, for as long as the block lasts."""
-    home = python.parent.parent / "lib" / "python3.11" / "site-packages" / "pyflink"
+    home = _site_packages(python.parent.parent) / "pyflink"
     for name in ("conf", "log", "pid", "tmp"):
         (folder / name).mkdir(parents=True)
     for path in (home / "conf").iterdir():

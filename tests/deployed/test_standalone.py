@@ -2,8 +2,6 @@
 
 import json
 import random
-import subprocess
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +10,9 @@ import pytest
 from infra import package, stacks
 from lambdas.stock_trades_producer import make_trades
 from pipeline.application import Application, read
-from tests.canaries import CREDENTIALS, leaks
+from tests.canaries import leaks
 from tests.conftest import LocalAws
-from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, wait_for
+from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, unpacked, wait_for
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
@@ -42,18 +40,8 @@ def trucks(tmp_path_factory: pytest.TempPathFactory) -> Application:
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory, trucks: Application) -> Path:
-    """The zip in an empty folder, which nobody may write to."""
-    folder = tmp_path_factory.mktemp("code")
-    with pytest.MonkeyPatch.context() as patched:
-        for name, value in CREDENTIALS.items():
-            patched.setenv(name, value)
-        package.build(trucks, folder / "package.zip")
-    with zipfile.ZipFile(folder / "package.zip") as archive:
-        archive.extractall(folder)
-    (folder / "package.zip").unlink()
-    subprocess.run(["chmod", "-R", "a-w", folder], check=True)
-    return folder
+def code(tmp_path_factory: pytest.TempPathFactory, trucks: Application) -> Path:
+    return unpacked(trucks, tmp_path_factory.mktemp("code"))
 
 
 @pytest.fixture(scope="module")
@@ -79,35 +67,13 @@ def anomalies(aws: LocalAws) -> dict[int, float]:
     return rows
 
 
-def submit(cluster: Cluster, unpacked: Path, properties: Path) -> subprocess.CompletedProcess[str]:
-    """Start what is in the package as the documentation says."""
-    return cluster.flink(
-        "run",
-        "--detached",
-        "--python",
-        package.RUN_OPTIONS["python"],
-        "--jarfile",
-        package.RUN_OPTIONS["jarfile"],
-        "--pyFiles",
-        package.RUN_OPTIONS["pyFiles"],
-        cwd=unpacked,
-        APPLICATION_PROPERTIES=str(properties),
-    )
-
-
-def test_lab_3_finds_its_anomalies(
-    unpacked: Path, cluster: Cluster, local_aws: LocalAws, tmp_path: Path
-) -> None:
+def test_lab_3_finds_its_anomalies(code: Path, cluster: Cluster, local_aws: LocalAws, tmp_path: Path) -> None:
     groups = {
         "kinesis.analytics.flink.run.options": package.RUN_OPTIONS,
         "job": {"name": "trades"},
         "aws": {"endpoint": local_aws.endpoint},
         "source": {"stream": "Demo-samples", "position": "TRIM_HORIZON"},
     }
-    properties = tmp_path / "application_properties.json"
-    properties.write_text(
-        json.dumps([{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()])
-    )
     trades = make_trades(random.Random(8), first_id=0, count=600, anomaly_share=0.02, anomaly_size=20)
     injected = {trade["id"] for trade, anomalous in trades if anomalous and trade["id"] >= 300}
     assert len(injected) >= 3
@@ -120,7 +86,7 @@ def test_lab_3_finds_its_anomalies(
             ],
         )
 
-    submitted = submit(cluster, unpacked, properties)
+    submitted = cluster.run(code, groups, tmp_path / "properties.json")
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     assert "JobID" in submitted.stdout
 
@@ -151,11 +117,11 @@ def test_lab_3_finds_its_anomalies(
     logs = [path for path in (cluster.folder / "log").iterdir() if path.stat().st_size]
     assert {path.name.partition(".")[0] for path in logs} >= {"jobmanager", "taskmanager"}
     assert savepoint.is_dir()
-    assert leaks(cluster.folder, unpacked, submitted.stdout, submitted.stderr, *shown) == []
+    assert leaks(cluster.folder, code, submitted.stdout, submitted.stderr, *shown) == []
 
 
 def test_an_application_that_is_no_lab_runs_from_its_package_on_its_derived_stack(
-    unpacked: Path, cluster: Cluster, local_aws: LocalAws, trucks: Application, tmp_path: Path
+    code: Path, cluster: Cluster, local_aws: LocalAws, trucks: Application, tmp_path: Path
 ) -> None:
     outputs = stacks.deploy(local_aws.endpoint, trucks)
     kinesis = local_aws.client("kinesis")
@@ -169,11 +135,7 @@ def test_an_application_that_is_no_lab_runs_from_its_package_on_its_derived_stac
         "aws": {"endpoint": local_aws.endpoint},
         "source": {"position": "TRIM_HORIZON"},
     }
-    properties = tmp_path / "application_properties.json"
-    properties.write_text(
-        json.dumps([{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()])
-    )
-    submitted = submit(cluster, unpacked, properties)
+    submitted = cluster.run(code, groups, tmp_path / "properties.json")
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
 
     def delivered() -> list[dict]:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from infra import clients
+from pipeline.flink_version import stop_with_savepoint
 from pipeline.settings import override
 from tests.jobs.conftest import EPOCH, Flink
 from tests.torture.proxy import Call, Fault, running_proxy
-from tests.waiting import stop_with_savepoint
 from udfs.anomaly_detector import AnomalyDetector
 from udfs.random_cut_forest import RandomCutForest
 
@@ -256,7 +256,7 @@ class Run:
         end = time.monotonic() + 180
         while True:
             try:
-                stopped = stop_with_savepoint(self.client, drain, folder)
+                stopped = stop_with_savepoint(self.client, folder, drain=drain)
             except Exception as e:
                 # The source may have read all before the last task runs.
                 if "is not being executed at the moment" not in str(e) or time.monotonic() > end:

@@ -15,7 +15,7 @@ from jobs.ctr import demo as demo_ctr
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink, rows_of
 
-pytestmark = [pytest.mark.flink, pytest.mark.aws]
+pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.flink_version import stop_with_savepoint
 from tests.jobs.clicks import RELATIONS, click
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
-from tests.waiting import stop_with_savepoint, until
+from tests.waiting import until
 
 pytestmark = pytest.mark.flink
 
@@ -122,14 +123,14 @@ def test_a_restart_from_a_savepoint_in_the_middle_of_sessions_changes_nothing(
     client = start(mini_flink, inbox, outbox, None)
     # Of the seven clicks two wait for newer ones (and c's, to be behind the watermark).
     wait_for(4, outbox, "intermediate")
-    savepoint = stop_with_savepoint(client, False, tmp_path / "savepoints")
+    savepoint = stop_with_savepoint(client, tmp_path / "savepoints")
     assert sum(row[0] == "intermediate" for row in found(outbox)) == 4
 
     client = start(mini_flink, inbox, outbox, savepoint)
     put(inbox, "later", AFTER, len(BEFORE))
     # All but the late one, the last one, and the one that the last one's event time would let go.
     wait_for(len(BEFORE + AFTER) - 3, outbox, "intermediate")
-    stop_with_savepoint(client, True, tmp_path / "savepoints")
+    stop_with_savepoint(client, tmp_path / "savepoints", drain=True)
 
     table_env = mini_flink.environment()
     records = [(100 + n, click(*c)) for n, c in enumerate(BEFORE + AFTER)]

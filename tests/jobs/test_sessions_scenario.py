@@ -23,7 +23,7 @@ from tests.conftest import LocalAws
 from tests.jobs.clicks import in_time
 from tests.jobs.conftest import MemorySource
 
-pytestmark = [pytest.mark.flink, pytest.mark.aws]
+pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
 TABLE = "HandlerSessions"
 #: As one would write it from KDA's contract alone.

@@ -18,12 +18,13 @@ from connectors.kinesis import KinesisSource
 from infra import clients, flink
 from pipeline.application import parse
 from pipeline.catalog import JOBS, find
+from pipeline.flink_version import stop_with_savepoint
 from pipeline.pipeline import Pipeline
 from pipeline.settings import override, settings
 from tests.jobs.conftest import Flink
 from tests.torture.kinesis_local import running_kinesis
 from tests.torture.windows import Producer
-from tests.waiting import stop_with_savepoint, until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.flink, pytest.mark.kinesis]
 
@@ -91,7 +92,7 @@ def test_a_job_with_other_sql_goes_on_where_the_old_one_stopped(mini_flink: Flin
         producer.put(100, 0.5)
         old = _copy(mini_flink.environment(**_OPTIONS), tmp_path, source, "SELECT id, '' FROM numbers")
         _wait_for(tmp_path, 100)
-        savepoint = stop_with_savepoint(old, False, tmp_path / "savepoints")
+        savepoint = stop_with_savepoint(old, tmp_path / "savepoints")
         producer.put(100, 0.5)
         resumed = _OPTIONS | {
             "execution__state-recovery__path": savepoint,

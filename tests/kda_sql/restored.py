@@ -12,9 +12,9 @@ from typing import Any
 
 from pipeline import sql
 from pipeline.application import ERRORS, Application
+from pipeline.flink_version import stop_with_savepoint
 from pipeline.settings import settings
 from tests.kda_sql.case import Record
-from tests.waiting import stop_with_savepoint
 
 #: Marks the rows that say that a record was read.
 _READ = "a record was read"
@@ -146,7 +146,7 @@ def _run(
             assert time.monotonic() < end, f"{len(_read(out))} rows came, of {lines} lines"
             assert not str(client.get_job_status().result()).endswith("FAILED"), "the job failed"
             time.sleep(0.2)
-        return str(stop_with_savepoint(client, savepoint is not None, folder / "savepoints"))
+        return stop_with_savepoint(client, folder / "savepoints", drain=savepoint is not None)
     except BaseException:
         client.cancel()
         raise

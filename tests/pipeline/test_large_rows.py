@@ -14,7 +14,7 @@ from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink, MemorySource
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 
-pytestmark = [pytest.mark.flink, pytest.mark.aws]
+pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
 #: Each of its characters becomes two in JSON, four in JSON within JSON.
 LONG = '"' * 1_000_000

@@ -62,6 +62,7 @@ def test_its_tests_hold(mini_flink: Flink, tmp_path: Path) -> None:
 
 
 @pytest.mark.aws
+@pytest.mark.kinesis
 @pytest.mark.flink
 def test_its_commands_run(tmp_path: Path) -> None:
     """Those of its first two steps, as they stand there, in an empty folder; the job for as long as it takes."""

@@ -19,6 +19,7 @@ from connectors.check import ConnectorError
 from connectors.lambda_sink.sink import LambdaSinkOptions, check_function, lambda_sink
 from infra import flink
 from pipeline.environment import table_environment
+from pipeline.flink_version import stop_with_savepoint
 from tests.conftest import LocalAws
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
@@ -200,23 +201,24 @@ def test_a_worker_killed_between_call_and_acknowledgement_loses_nothing(
     assert sorted(ids) == list(range(1, 301))
     # The function got them, but nobody knows: they must come again. What was answered must not.
     assert min(ids[id_] for id_ in unanswered) >= 2
-    assert ids[300] == 1
+    assert ids[300] == 1 or 300 in unanswered  # unless the source was at its end by then
 
 
 def test_a_savepoint_keeps_what_is_not_acknowledged_for_fewer_subtasks_and_lanes(
     environment: Callable[..., Any], function: Function, tmp_path: Path
 ) -> None:
     function.hold_path.touch()
-    job = start(environment(), 200, 50, function.options).get_job_client()
+    # The source must last: at its end the sink waits for the function, and no savepoint passes.
+    job = start(environment(), 600, 20, function.options).get_job_client()
     wait_until(lambda: len(function.ids()) > 50)
-    savepoint = job.stop_with_savepoint(False, str(tmp_path / "savepoint")).result()
+    savepoint = stop_with_savepoint(job, tmp_path / "savepoint")
     unanswered = set(function.ids())
     function.hold_path.unlink()
     fewer = dataclasses.replace(function.options, concurrency=1)
     table_env = environment(parallelism__default="1", execution__state_recovery__path=savepoint)
-    start(table_env, 200, 50, fewer).wait()
+    start(table_env, 600, 10_000, fewer).wait()
     ids = function.ids()
-    assert sorted(ids) == list(range(1, 201))
+    assert sorted(ids) == list(range(1, 601))
     assert min(ids[id_] for id_ in unanswered) >= 2
 
 
