@@ -23,6 +23,7 @@ def MemorySource(rows: Sequence[tuple[float, bytes | None]]) -> trial.MemorySour
     start = round(EPOCH.timestamp() * 1000)
     return trial.MemorySource([(start + round(s * 1000), data) for s, data in rows])
 
+
 _OPTIONS = {
     # A failure must fail the test, not restart for ever.
     "restart-strategy.type": "none",
