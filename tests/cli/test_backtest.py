@@ -42,7 +42,7 @@ def test_alerts_by_setting_with_labels(mini_flink: Flink, folder: Path) -> None:
     recording = ["--recording", str(folder / "day.jsonl"), "--labels", str(folder / "labels.csv")]
     command = ["backtest", str(folder / "app"), *recording, "--try", "side=below", "--suggest"]
     command += ["--chart", str(folder / "chart.html")]
-    # What it tells a JVM of its own is not told the one of all tests.
+    # What it tells a JVM of its own is not reported the one of all tests.
     with mock.patch.dict(os.environ, {"COLUMNS": "160"}):
         done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
@@ -64,7 +64,7 @@ def test_alerts_by_setting_with_labels(mini_flink: Flink, folder: Path) -> None:
         (["--try", "side=up"], "detector.side"),
     ],
 )
-def test_what_can_not_be_is_told(folder: Path, arguments: list[str], message: str) -> None:
+def test_what_can_not_be_is_reported(folder: Path, arguments: list[str], message: str) -> None:
     recording = ["--recording", str(folder / "day.jsonl")]
     result = CliRunner().invoke(app, ["backtest", str(folder / "app"), *recording, *arguments])
     assert result.exit_code == 1

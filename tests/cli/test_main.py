@@ -35,7 +35,7 @@ def test_ctrl_c_among_the_imports_is_quiet(module: str, code: int) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
 
-def test_an_error_among_the_imports_is_told() -> None:
+def test_an_error_among_the_imports_is_reported() -> None:
     done = run("cli.run", "raise OSError('no room')")
     assert done.returncode == 1
     assert "OSError: no room" in done.stderr

@@ -67,7 +67,7 @@ def test_its_tests_hold(mini_flink: Flink, tmp_path: Path) -> None:
 @pytest.mark.kinesis
 @pytest.mark.flink
 def test_its_sql_can_be_printed(mini_flink: Flink) -> None:
-    # What the command tells a JVM of its own is not told the one of all tests.
+    # What the command tells a JVM of its own is not reported the one of all tests.
     with mock.patch.dict(os.environ):
         done = CliRunner().invoke(app, ["sql", str(FLEET), "--endpoint", "http://127.0.0.1:1"])
     assert done.exit_code == 0, done.output
