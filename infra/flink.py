@@ -99,6 +99,9 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
         "JAVA_HOME": str(java_home()),
         # A JVM that is killed leaves its temporary files, a hundred megabytes: in this folder, not in the system's.
         "JVM_ARGS": f"{os.environ.get('JVM_ARGS', '')} -Djava.io.tmpdir={folder / 'tmp'}".strip(),
+        # PyFlink adds nothing else to the JVM's class path. As a jar of the job, each job's start would hash and copy
+        # it thrice, and load its classes anew.
+        "HADOOP_CLASSPATH": str(CONNECTORS),
         # With CBOR, local emulators' arrival times come out as January 1970 and no window ever closes.
         "AWS_CBOR_DISABLE": "1",
         "CBOR_ENABLED": "false",

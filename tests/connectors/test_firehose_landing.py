@@ -15,6 +15,7 @@ from connectors.firehose import FirehoseLanding
 from infra import flink
 from pipeline.environment import table_environment
 from tests.conftest import LocalAws
+from tests.waiting import until
 from udfs.decoding.columns import Column
 from udfs.decoding.function import decode_records
 from udfs.decoding.stream_clock import Clocks
@@ -33,10 +34,7 @@ def table_env(folder: Path, endpoint: str | None, parallelism: int = 1) -> Any:
 def lines(env: Any, query: str) -> Generator[tuple[Any, ...], None, None]:
     """The rows of a query that runs already when this returns."""
     result = env.sql_query(query).execute()
-    end = time.monotonic() + 60
-    while result.get_job_client().get_job_status().result().name != "RUNNING":
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: result.get_job_client().get_job_status().result().name == "RUNNING", "the job")
 
     def rows() -> Generator[tuple[Any, ...], None, None]:
         with result.collect() as found:

@@ -108,17 +108,18 @@ def test_formats_and_types_reach_the_workers(mini_flink: Flink) -> None:
     assert rows_of(table_env, "SELECT error_name FROM failed") == [("COERCION",)]
 
 
-@pytest.mark.parametrize("mode", ["loopback", "process"])
-def test_a_record_of_ten_mebibytes_passes(
-    mini_flink: Flink, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if mode == "process":
-        monkeypatch.setenv("_python_worker_execution_mode", mode)
+def test_a_record_of_ten_mebibytes_passes(mini_flink: Flink, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As deployed; in threads of this process there is less in its way.
+    monkeypatch.setenv("_python_worker_execution_mode", "process")
     table_env = mini_flink.environment()
     text = "x" * (10 * 1024 * 1024 - 100)
     columns = [Column("t", "STRING", "$.t"), Column("v", "INTEGER", "$.v")]
     records = [json.dumps({"t": text, "v": v}).encode() for v in (1, "2", "x")]
     _, errors = decoded(table_env, records, columns, RecordFormat(), "long")
     table_env.create_temporary_view("failed", errors)
-    assert rows_of(table_env, "SELECT CHAR_LENGTH(t), v FROM `long`") == [(len(text), 1), (len(text), 2)]
-    assert rows_of(table_env, "SELECT error_name, CHAR_LENGTH(data_row) FROM failed") == [("COERCION", 49152)]
+    query = "SELECT '', CHAR_LENGTH(t), v FROM `long` UNION ALL SELECT error_name, CHAR_LENGTH(data_row), 0 FROM failed"
+    assert sorted(rows_of(table_env, query)) == [
+        ("", len(text), 1),
+        ("", len(text), 2),
+        ("COERCION", 49152, 0),
+    ]
