@@ -62,7 +62,9 @@ WITHOUT_FLINK = (
     "udfs.decoding.shard_clock",
     "pipeline.application",
     "pipeline.catalog",
+    "pipeline.requirements",
     "pipeline.settings",
+    "pipeline.sources",
     "pipeline.sql",
     "generator.runner",
 )
