@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from base.errors import InvalidValue, KdaError
 from cli import import_kda, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
-from connectors.check import ConnectorError
 from infra import flink, local, stacks, template
 from infra.loopback import free_port
 from infra.paths import APPLICATIONS
@@ -61,7 +61,7 @@ def sql(
         chosen = application(name)
         chosen_settings = settings(chosen, _groups(properties_file, properties, endpoint, aws))
         pipeline = _pipeline(chosen, chosen_settings, {})
-    except (ConnectorError, flink.FlinkError, ValueError) as e:
+    except KdaError as e:
         raise _refused(e) from e
     typer.echo(";\n\n".join(pipeline.statements) + ";")
 
@@ -101,7 +101,7 @@ def run(
         if Path(name).suffix.lower() in import_kda.SOURCES:
             name = str(import_kda.imported(Path(name), stream, schema, endpoint, aws))
         elif stream or schema:
-            raise ValueError(
+            raise InvalidValue(
                 "--stream and --schema say what a KDA SQL file reads; of an application, -p source.stream=…"
             )
         chosen = application(name)
@@ -122,12 +122,12 @@ def run(
         pipeline = _pipeline(chosen, chosen_settings, cluster)
         pipeline.check()
         _agree(chosen, pipeline, state, yes)
-    except (ConnectorError, flink.FlinkError, stacks.StackError, ValueError) as e:
+    except KdaError as e:
         raise _refused(e) from e
     stop = _Stop()
     try:
         client = pipeline.execute().get_job_client()
-    except ValueError as e:
+    except KdaError as e:
         raise _refused(e) from e
     except Exception as e:  # whatever Flink throws has its reason at the end of a long chain
         raise _refused(flink.FlinkError(_not_started(chosen, flink.cause(str(e))))) from e

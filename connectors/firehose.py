@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
+from base.errors import InvalidValue
 from connectors.check import require
 from connectors.files import check_folder, read_lines
 from connectors.heartbeats import with_heartbeats
@@ -134,9 +135,9 @@ class FirehoseLanding:
 
     def __post_init__(self) -> None:
         if "://" not in self.path:
-            raise ValueError(f"source.path must look like s3://bucket/prefix/, got {self.path!r}")
+            raise InvalidValue(f"source.path must look like s3://bucket/prefix/, got {self.path!r}")
         if self.idle_timeout < timedelta(seconds=3):
-            raise ValueError(f"source.idle_timeout must be at least 3 s, got {self.idle_timeout}")
+            raise InvalidValue(f"source.idle_timeout must be at least 3 s, got {self.idle_timeout}")
         self._since()
 
     def check(self) -> None:
@@ -189,7 +190,7 @@ class FirehoseLanding:
         except ValueError:
             moment = datetime.min
         if moment.tzinfo is None:
-            raise ValueError(
+            raise InvalidValue(
                 "source.position of a Firehose landing must be TRIM_HORIZON or a time with offset like "
                 f"2024-01-31T12:00:00Z, got {self.position!r}"
             )

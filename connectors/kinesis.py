@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from base.errors import InvalidValue
 from connectors.check import require
 from connectors.heartbeats import with_heartbeats
 from connectors.requirements import Requirements, Resource, allow, arn
@@ -63,7 +64,7 @@ class KinesisSource:
             except ValueError:
                 aware = False
             if not aware:
-                raise ValueError(
+                raise InvalidValue(
                     "source.position must be LATEST, TRIM_HORIZON or a time with offset like 2024-01-31T12:00:00Z, "
                     f"got {self.position!r}"
                 )

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 import yaml
 
+from base.errors import KdaError
 from infra.clients import LOCAL_CREDENTIALS
 from infra.loopback import listen_on_loopback
 from infra.paths import BUILD, ROOT, STATE
@@ -37,7 +38,7 @@ FLINK = STATE / "flink"
 _CLAIMS: list[IO[str]] = []
 
 
-class FlinkError(RuntimeError):
+class FlinkError(KdaError):
     """Flink can't run here; the message says what to do."""
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from base.errors import KdaError
 from infra import supervisor
 from infra.loopback import free_port
 from infra.paths import STATE
@@ -40,7 +41,7 @@ _FREE_PORT_TRIES = 3
 _children: list[subprocess.Popen[bytes]] = []
 
 
-class LocalAwsError(RuntimeError):
+class LocalAwsError(KdaError):
     """The local AWS can't do what was asked; the message says why in one line."""
 
 

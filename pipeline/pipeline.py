@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from base.errors import InvalidValue
 from connectors.kinesis import KinesisSink, KinesisSource
 from connectors.lambda_sink.sink import check_function, lambda_sink
 from connectors.preprocess import preprocess
@@ -140,7 +141,7 @@ class Pipeline:
             return act()
         except Exception as e:
             if step := updates(str(e)):
-                raise ValueError(
+                raise InvalidValue(
                     f"{self._application.name}: a {step} updates rows that it has given, and no destination can take "
                     "one back: aggregate in a window (TUMBLE, HOP, SESSION) instead of over all time"
                 ) from e

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from connectors.check import ConnectorError
 from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSource
-from connectors.preprocess import PreprocessOptions
+from connectors.preprocess_options import PreprocessOptions
 from connectors.recording import Recording
 from connectors.reference import ReferenceFile
 from pipeline.groups import Aws, Reference, Source

@@ -10,7 +10,18 @@ TABLE = (ROOT / "CONTRIBUTING.md").read_text().partition("## Words")[2]
 OLD = re.findall(
     r"`([a-z ]+)`", "".join(line.rpartition(" | ")[2] for line in TABLE.splitlines() if line[:1] == "|")
 )
-FOLDERS = ("jobs", "pipeline", "kda_sql", "udfs", "connectors", "lambdas", "generator", "discovery", "infra")
+FOLDERS = (
+    "base",
+    "jobs",
+    "pipeline",
+    "kda_sql",
+    "udfs",
+    "connectors",
+    "lambdas",
+    "generator",
+    "discovery",
+    "infra",
+)
 FOLDERS += ("workbench", "console", "cli", "bench", "docs", "tests")
 #: Words of others: products that records are made of, KDA's cases, libraries; and what went before.
 EXEMPT = re.compile(

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from base.errors import InvalidValue
 from udfs.decoding.coercions import CoercionError, coercion, is_number, is_text
 from udfs.decoding.columns import Column
 from udfs.decoding.json_documents import Document, Number, documents, source_text
@@ -58,13 +59,13 @@ class RecordDecoder:
     def __init__(self, columns: Sequence[Column], record_format: RecordFormat = JSON) -> None:
         for column in columns:
             if column.metadata:
-                raise ValueError(f"column {column.name}: {column.path} is not in the record")
+                raise InvalidValue(f"column {column.name}: {column.path} is not in the record")
         arrays = (
             sorted({c.array for c in columns if c.array is not None}) if record_format.kind == "json" else []
         )
         if len(arrays) > 1:
             shown = " and ".join(".".join(("$", *array)) for array in arrays)
-            raise ValueError(
+            raise InvalidValue(
                 f"columns: required paths through one array at most ([0:] and a name), got {shown}"
             )
         self._format = record_format

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyflink.table import DataTypes
 from pyflink.table.udf import TableFunction, udtf
 
+from base.errors import InvalidValue
 from udfs.decoding.columns import Column
 from udfs.decoding.decoder import RecordDecoder, late_record
 from udfs.decoding.record_format import JSON, RecordFormat
@@ -206,7 +207,7 @@ def _metadata_columns(records: Table, columns: Sequence[Column]) -> dict[str, st
         if wanted == "arrival" and wanted not in there:
             wanted = "rowtime"
         if wanted and wanted not in there:
-            raise ValueError(
+            raise InvalidValue(
                 f"column {column.name}: this source does not tell {column.path}; it has {', '.join(there)}"
             )
         if wanted:
