@@ -192,9 +192,8 @@ def _answer_bytes(function: InColumns, operation: Any, steps: list[Any]) -> None
     if [type(s).__name__ for s in steps[:: len(steps) - 1]] != ["DataInputOperation", "DataOutputOperation"]:
         return
     # Between the operation and the output PyFlink takes the watermark off each row; nothing else may be there.
-    if [s.spec.serialized_fn.function_type for s in steps[2:-1]] != [
-        UserDefinedDataStreamFunction.REVISE_OUTPUT
-    ]:
+    between = [getattr(getattr(s.spec, "serialized_fn", None), "function_type", None) for s in steps[2:-1]]
+    if between != [UserDefinedDataStreamFunction.REVISE_OUTPUT]:
         return
     source, sink = steps[0], steps[-1]
     coders = _element_coders(source, sink, function.nulls)
