@@ -26,6 +26,7 @@ COMPILED_SOURCES = (
     "forest/packing",
     "forest/arena",
     "forest/call",
+    "row_bytes",
     "detector/features",
     "detector/decisions",
     "detector/call",

@@ -18,7 +18,7 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest.bucket import Entry, ForestBucket, LiveForests
-from udfs.key_groups import FEW
+from udfs.key_groups import USUAL
 from udfs.row_batches import take_batches
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class DetectorOptions:
 
     columns: tuple[str, ...]
     partition_by: str | None = None
-    buckets: int = FEW
+    buckets: int = USUAL
     number_of_trees: int = 50
     sub_sample_size: int = 256
     seed: int = 0
