@@ -1,4 +1,4 @@
-"""`kda backtest`: what an application's detector would have told of a recording, by one or several settings."""
+"""`kda backtest`: what an application's detector would have reported of a recording, by one or several settings."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _compare(
         table.add_row(text, f"{len(rows):,}", f"{len(alerts):,}", f"{rate:.2f}", *(shown if known else []))
         _out.print(Text(text, style="bold"))
         for alert in alerts[:_MOST]:
-            _out.print(Text(f"  {_told(alert)}"))
+            _out.print(Text(f"  {_reported(alert)}"))
         if len(alerts) > _MOST:
             _out.print(Text(f"  and {len(alerts) - _MOST:,} more"))
     _out.print(table)
@@ -119,7 +119,7 @@ def _options(tried: Mapping[str, Any]) -> dict[str, Any]:
     return {name: properties.options for name, properties in tried.items()}
 
 
-def _told(alert: Alert) -> str:
+def _reported(alert: Alert) -> str:
     when = datetime.fromtimestamp(alert.time, UTC).isoformat(" ", "milliseconds")[:-6]
     whose = "" if alert.key is None else f"{alert.key}: "
     return f"{when}  {whose}{alert.column} {alert.direction} {alert.value:.6g}, expected {alert.expected:.6g}"

@@ -31,7 +31,7 @@ from infra.paths import APPLICATIONS, STATE
 from pipeline.application import Application, ApplicationError, read
 from pipeline.catalog import paths
 from pipeline.settings import override
-from workbench.shelf import Shelf
+from workbench.store import Store
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -115,11 +115,11 @@ def _applications(names: list[str]) -> dict[str, Application]:
 def _workbench(
     chosen: dict[str, Application], endpoint: str | None, given: dict[str, list[str]]
 ) -> Workbench:
-    shelf = Shelf(STATE / "workbench", APPLICATIONS)
+    store = Store(STATE / "workbench", APPLICATIONS)
     standby = Standby(endpoint)
 
     def assignments(name: str) -> list[str]:
-        return [*given.get(name, ()), *(f"{k}={v}" for k, v in shelf.properties(name).items())]
+        return [*given.get(name, ()), *(f"{k}={v}" for k, v in store.properties(name).items())]
 
     def groups(name: str) -> dict[str, dict[str, str]]:
         return override({}, assignments(name))
@@ -134,15 +134,15 @@ def _workbench(
     def previewed(a: Application, properties: Iterable[str]) -> LocalJob:
         return _local(a, str(endpoint), lambda: properties, standby)
 
-    previews = Previews(made, shelf.folder / ".previews", previewed if endpoint else None)
+    previews = Previews(made, store.folder / ".previews", previewed if endpoint else None)
 
     def deployed(a: Application) -> list[str]:
         return deployments.command(a, assignments(a.name))
 
     deploying = Deployments(STATE / "console", None if endpoint else deployed)
     # What was made on the page is shown by its newest version, whether or not it was named.
-    controllers = {name: make(a) for name, a in chosen.items() if name not in shelf}
-    return Workbench(controllers, shelf, made, make, groups, previews, standby, deploying)
+    controllers = {name: make(a) for name, a in chosen.items() if name not in store}
+    return Workbench(controllers, store, made, make, groups, previews, standby, deploying)
 
 
 def _job(

@@ -82,7 +82,7 @@ def import_kda(
     except (KdaSqlError, DescriptionError, DiscoveryError, StreamError, ApplicationError, OSError) as error:
         raise refused(error) from None
     for each, folder, translation in made:
-        _told(each, folder, translation)
+        _reported(each, folder, translation)
 
 
 def described(
@@ -128,7 +128,7 @@ def imported(source: Path, stream: str | None, schema: Path | None, endpoint: st
             f"{folder}: is an application that was not imported: give the file another name"
         )
     shutil.rmtree(folder, ignore_errors=True)
-    _told_red(written(found[0], folder))
+    _reported_red(written(found[0], folder))
     return folder
 
 
@@ -143,7 +143,7 @@ def refused(error: Any) -> typer.Exit:
     return typer.Exit(1)
 
 
-def _told_red(translation: Translation) -> None:
+def _reported_red(translation: Translation) -> None:
     """What is not translated, though the rest runs."""
     found = not_translated(translation)
     if found:
@@ -158,9 +158,9 @@ def _folders(to: Path, found: Sequence[Described]) -> list[Path]:
     return [to] if len(found) == 1 else [to / each.name for each in found]
 
 
-def _told(application: Described, folder: Path, translation: Translation) -> None:
+def _reported(application: Described, folder: Path, translation: Translation) -> None:
     _out.print(Text(f"{application.name}: {summary(translation, str(folder / 'MIGRATION.md'))}"))
-    _told_red(translation)
+    _reported_red(translation)
     for pump in translation.program.pumps:
         for note in translation.plan.notes[pump.name]:
             _out.print(Text(f"  {pump.name}: {note}", style="yellow"))

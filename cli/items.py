@@ -12,7 +12,7 @@ from rich.table import Table
 from cli import target
 from cli.groups import application
 from cli.shown import plain, reason
-from console.looks import items_of, key_of, newest_by, tables_of
+from console.pollers import items_of, key_of, newest_by, tables_of
 from console.resources import resources
 from infra.clients import client
 from pipeline.application import ApplicationError
@@ -34,7 +34,7 @@ def items(
 ) -> None:
     """Show the newest items of an application's tables, by the first column that holds times.
 
-    Its tables are its DynamoDB destinations, and those that its functions are told to use. The whole table is read.
+    Its tables are its DynamoDB destinations, and those that its functions are configured to use. The whole table is read.
 
     Example: kda items sessions --limit 5
     """

@@ -53,7 +53,7 @@ def _as_said(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
 
 
 def documented(text: str) -> str:
-    """A document with its tables made anew.
+    """A document with its tables made again.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def properties(
         typer.Option("--docs", help="Write the tables of all of `jobs/` into docs/properties.md instead."),
     ] = False,
 ) -> None:
-    """Show what an application can be told: its properties as -p takes them, their defaults, their meaning.
+    """Show what an application can be given: its properties as -p takes them, their defaults, their meaning.
 
     Example: kda properties trades
     """

@@ -1,4 +1,4 @@
-"""A process with Flink at hand: it plans what it is asked to, and becomes a job when it is told to.
+"""A process with Flink at hand: it plans what it is asked to, and becomes a job on command.
 
 ``python -m cli.standby [ENDPOINT]``, asked in lines of JSON. ``{"folder", "job"}``, an application's folder and the
 name of the job whose newest saved state counts, is answered by a line, ``{"error"}`` or ``{"relations", "operators",

@@ -99,7 +99,7 @@ class FirehoseLanding:
     Time: objects are found in any order, a backlog's above all. So time does not follow them, it follows the clock: it
     goes on to T - ``idle_timeout`` when all that was read in the ``idle_timeout`` before T had been written less than
     ``idle_timeout`` before it was read, and stands still while older objects still come. Windows so close when the
-    stream is quiet as well. The clocks of S3 and of the cluster must agree within half of ``idle_timeout``.
+    stream is idle as well. The clocks of S3 and of the cluster must agree within half of ``idle_timeout``.
 
     Limits: plain objects, and gzip by name (``.gz``), in folders of any depth; names that begin with ``.`` or ``_`` are
     left out. The whole path is listed each time, a call for each folder, and the names are kept in state. A listing

@@ -125,7 +125,7 @@ class KinesisSource:
         stream = table_env.to_data_stream(table_env.from_path(f"{name}_stream"))
         _name_state(stream, f"kinesis {name}")
         table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream))
-        # Without records no operator would be called, and a quiet stream's windows would never close.
+        # Without records no operator would be called, and an idle stream's windows would never close.
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE `{name}_beats` (beat INT)"
             " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"

@@ -142,7 +142,7 @@ def preprocess(
     """
     columns = records.get_schema().get_field_names()
     time_column = "arrival" if "arrival" in columns else "rowtime"
-    told = "".join(f", r.`{c}`" for c in ("shard", "sequence_number") if c in columns)
+    reported = "".join(f", r.`{c}`" for c in ("shard", "sequence_number") if c in columns)
     milliseconds = (
         f"EXTRACT(EPOCH FROM r.`{time_column}`) * 1000 + EXTRACT(MILLISECOND FROM r.`{time_column}`)"
     )
@@ -158,7 +158,7 @@ def preprocess(
         udf(Preprocess(options), result_type=DataTypes.ARRAY(DataTypes.BYTES()), func_type="pandas"),
     )
     answered = table_env.sql_query(
-        f"SELECT `{function}`(r.`data`, {milliseconds}{told}) AS answer,"
+        f"SELECT `{function}`(r.`data`, {milliseconds}{reported}) AS answer,"
         f" {', '.join(f'r.`{c}`' for c in others)} FROM `{name}_unprocessed` AS r"
     )
     # Another one: it would call the function once for the rows and once more for the errors.

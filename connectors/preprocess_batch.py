@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from connectors.check import ConnectorError
 from connectors.lambda_sink.calls import CallFailed, CallRefused
 from connectors.lambda_sink.contract import PAYLOAD_LIMIT, AnswerError, Delivery, Refusal, entries
-from connectors.lambda_sink.delivery_queue import Failure, Lane
+from connectors.lambda_sink.delivery_queue import DeliveryQueue, Failure
 
 #: A function that takes nothing for so long fails the job, which goes on from its last checkpoint: Flink itself gives
 #: up after 600 s on a checkpoint, which can't pass meanwhile, and does not say why.
@@ -47,7 +47,7 @@ class SourceRecord(Delivery):
 
 
 def kinesis_metadata(shard: str, sequence_number: str, arrival_ms: int) -> str:
-    """What is told of a record of a stream. Flink's connector tells no partition key: it is empty.
+    """What is known of a record of a stream. Flink's connector tells no partition key: it is empty.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def kinesis_metadata(shard: str, sequence_number: str, arrival_ms: int) -> str:
 
 
 def firehose_metadata(arrival_ms: int) -> str:
-    """What is told of a record that Firehose landed, or that was recorded."""
+    """What is known of a record that Firehose landed, or that was recorded."""
     return f'"kinesisFirehoseRecordMetadata":{{"approximateArrivalTimestamp":{arrival_ms}}}'
 
 
@@ -133,7 +133,7 @@ class Preprocessor:
     function
         Has ``name`` and ``invoke(payload) -> answer``: a :class:`connectors.lambda_sink.calls.LambdaFunction`.
     application_arn, stream_arn : str
-        What the function is told.
+        What the function is given.
     batch_records : int
         Records in one call at most.
     max_retries : int or None
@@ -168,7 +168,7 @@ class Preprocessor:
             When the function can't be used, or takes nothing for :data:`PATIENCE_SECONDS`.
         """
         # Half of what a call takes: an answer, which has the same limit, may be longer than its event.
-        lane = Lane(0.0, self._batch_records, self._room // 2, self._max_retries)
+        queue = DeliveryQueue(0.0, self._batch_records, self._room // 2, self._max_retries)
         outcomes: dict[str, Outcome] = {}
         start = progress = self._monotonic()
         for record in records:
@@ -180,47 +180,47 @@ class Preprocessor:
                     )
                 )
             else:
-                lane.put(record, start)
+                queue.put(record, start)
         trouble = ""
-        while lane.held:
+        while queue.held:
             now = self._monotonic()
             if now - progress > PATIENCE_SECONDS:
                 raise ConnectorError(
-                    f"Lambda function {self._function.name} took none of {lane.held} records for"
+                    f"Lambda function {self._function.name} took none of {queue.held} records for"
                     f" {now - progress:.0f} s; they are read again from the last checkpoint: {trouble}"
                 )
-            batch: Any = lane.take(now, flush=True)
+            batch: Any = queue.take(now, flush=True)
             if not batch:
-                self._sleep(lane.wait(now, flush=True) or 0.0)
+                self._sleep(queue.wait(now, flush=True) or 0.0)
                 continue
-            held = lane.held
-            trouble = self._call(lane, batch, outcomes) or trouble
-            for delivery, failure in lane.settled:
+            held = queue.held
+            trouble = self._call(queue, batch, outcomes) or trouble
+            for delivery, failure in queue.settled:
                 if failure:
-                    outcomes[delivery.record_id] = Outcome(error=_told(delivery, failure))
-            lane.settled.clear()
-            if lane.held < held:
+                    outcomes[delivery.record_id] = Outcome(error=_reported(delivery, failure))
+            queue.settled.clear()
+            if queue.held < held:
                 progress = self._monotonic()
         return [outcomes[record.record_id] for record in records]
 
-    def _call(self, lane: Lane, batch: Sequence[SourceRecord], outcomes: dict[str, Outcome]) -> str:
-        """Send a batch, tell the lane what came of it; what went wrong, if anything."""
+    def _call(self, queue: DeliveryQueue, batch: Sequence[SourceRecord], outcomes: dict[str, Outcome]) -> str:
+        """Send a batch, tell the queue what came of it; what went wrong, if anything."""
         try:
             found, refused = read_answer(self._function.invoke(event(*self._arns, batch)), batch)
         except AnswerError as e:
-            lane.failed(batch, Failure(_FAILED, str(e)), self._monotonic())
+            queue.failed(batch, Failure(_FAILED, str(e)), self._monotonic())
             return str(e)
         except CallFailed as e:
-            lane.failed(batch, e.failure, self._monotonic())
+            queue.failed(batch, e.failure, self._monotonic())
             return e.failure.message
         except CallRefused as e:
-            lane.busy(batch, self._monotonic())
+            queue.busy(batch, self._monotonic())
             return str(e)
         outcomes |= found
-        lane.answered(batch, refused, self._monotonic())
+        queue.answered(batch, refused, self._monotonic())
         return next(iter(refused.values())).reason if refused else ""
 
 
-def _told(delivery: Delivery, failure: Failure) -> Failure:
+def _reported(delivery: Delivery, failure: Failure) -> Failure:
     name = _FAILED if failure.name == "DeliveryFailed" else failure.name
     return Failure(name, f"sent {delivery.retries + 1} times: {failure.message}")

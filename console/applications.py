@@ -13,7 +13,7 @@ from console.previews import Previews
 from console.standby import Standby
 from pipeline.application import Application, ApplicationError, read
 from pipeline.catalog import JOBS
-from workbench.shelf import Form, Shelf, ShelfError
+from workbench.store import Form, Store, StoreError
 
 
 class Unknown(LookupError):
@@ -27,7 +27,7 @@ class Applications:
     ----------
     controllers : dict
         Of the applications that the console was started with.
-    shelf : Shelf
+    store : Store
     client : callable
         Makes a boto3 client from a service's name.
     make : callable
@@ -45,7 +45,7 @@ class Applications:
     def __init__(
         self,
         controllers: dict[str, Controller],
-        shelf: Shelf,
+        store: Store,
         client: Callable[[str], Any],
         make: Callable[[Application], Controller],
         groups: Callable[[str], Mapping[str, Mapping[str, str]]] = lambda name: {},
@@ -54,11 +54,11 @@ class Applications:
         deployments: Deployments | None = None,
     ) -> None:
         self.controllers = controllers
-        self.shelf = shelf
+        self.store = store
         self.client = client
-        self.previews = previews or Previews(client, shelf.folder / ".previews", None)
+        self.previews = previews or Previews(client, store.folder / ".previews", None)
         self.standby = standby or Standby()
-        self.deployments = deployments or Deployments(shelf.folder / ".deployments", None)
+        self.deployments = deployments or Deployments(store.folder / ".deployments", None)
         self.backtests = Backtests(client)
         self._make = make
         self.groups = groups
@@ -69,7 +69,7 @@ class Applications:
 
     def names(self) -> list[str]:
         """Of all applications; those made here come last, saved or not."""
-        own = self.shelf.names()
+        own = self.store.names()
         for name in own:
             self.refresh(name)
         with self._lock:
@@ -81,13 +81,13 @@ class Applications:
     def refresh(self, name: str, whatever_runs: bool = False) -> None:
         """Show the newest version of an application made here, unless an older one runs."""
         with self._lock:
-            newest = self.shelf.newest(name)
+            newest = self.store.newest(name)
             if newest is None or self._shown.get(name) == newest.number:
                 return
             controller = self.controllers.get(name)
             if controller is not None and controller.runs and name in self._shown and not whatever_runs:
                 return
-            folder = self.shelf.running_folder(name)
+            folder = self.store.running_folder(name)
             assert folder is not None
             try:
                 application = read(folder)
@@ -104,7 +104,7 @@ class Applications:
     def started(self, name: str) -> None:
         """Show what runs from now on: the newest version, with the properties that it was started with."""
         with self._lock:
-            if name in self.shelf:
+            if name in self.store:
                 self.refresh(name, whatever_runs=True)
             controller = self.controllers.get(name)
             if controller is not None and controller.groups != (groups := self.groups(name)):
@@ -112,15 +112,15 @@ class Applications:
 
     def controller(self, name: str) -> Controller:
         """The controller of an application that was saved, or came with the console."""
-        if name in self.shelf:
+        if name in self.store:
             self.refresh(name)
         try:
             return self.controllers[name]
         except KeyError:
             if name in self.broken:
-                raise ShelfError(f"{name} can't be read: {self.broken[name]}") from None
-            if name in self.shelf:
-                raise ShelfError(f"{name} was never saved: there is nothing to run yet") from None
+                raise StoreError(f"{name} can't be read: {self.broken[name]}") from None
+            if name in self.store:
+                raise StoreError(f"{name} was never saved: there is nothing to run yet") from None
             raise Unknown(f"application must be one of {', '.join(self.names())}") from None
 
     def described(self) -> Iterator[dict[str, Any]]:
@@ -128,12 +128,12 @@ class Applications:
         for name in self.names():
             about: dict[str, Any] = {"origin": self.origin(name), "form": self.form(name)}
             if about["origin"] == "own":
-                about["draft"] = self.shelf.draft(name).is_draft
+                about["draft"] = self.store.draft(name).is_draft
             controller = self.controllers.get(name)
             if controller is not None:
                 yield controller.described() | about
-            elif name in self.shelf:
-                title = self.shelf.about(name)[0]
+            elif name in self.store:
+                title = self.store.about(name)[0]
                 yield {
                     "name": name,
                     "title": title,
@@ -147,14 +147,14 @@ class Applications:
     def origin(self, name: str) -> str:
         """``own``, ``example`` or ``folder``."""
         controller = self.controllers.get(name)
-        if name in self.shelf or controller is None:
+        if name in self.store or controller is None:
             return "own"
         folder = controller.application.folder
         return "example" if folder.resolve().parent == JOBS.resolve() else "folder"
 
     def form(self, name: str) -> Form:
         """What its files are."""
-        return self.shelf.about(name)[1] if name in self.shelf else "flink"
+        return self.store.about(name)[1] if name in self.store else "flink"
 
     def shown(self, name: str, preview: bool) -> Controller:
         """The controller of an application, or of its preview."""

@@ -59,10 +59,10 @@ class Arrivals:
         }
 
 
-class Look(Protocol):
+class Poller(Protocol):
     """Looks at one place again and again."""
 
     arrivals: Arrivals
 
-    def look(self) -> str | None:
-        """Look once, and say why nothing can be shown, if so."""
+    def poll(self) -> str | None:
+        """Poll once, and say why nothing can be shown, if so."""

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from console.asked import body, route
+from console.routing import body, route
 from console.workbench import Workbench
 
 

@@ -58,8 +58,10 @@ def _setting(
     for threshold in thresholds:
         alerts = alerts_of(watched, options, threshold)
         found = fit(alerts, labels)
-        told = {"precision": found.precision, "recall": found.recall, "delay": found.delay} if labels else {}
-        fits.append({"alerts": len(alerts), **told})
+        reported = (
+            {"precision": found.precision, "recall": found.recall, "delay": found.delay} if labels else {}
+        )
+        fits.append({"alerts": len(alerts), **reported})
     most = sorted(watched, key=lambda each: -len(each.by_threshold[options.threshold]))[:_MOST_KEYS]
     return {
         "name": name,
@@ -72,8 +74,8 @@ def _setting(
 
 def _line(each: Watched, options: DetectorOptions, thresholds: Sequence[float]) -> dict[str, Any]:
     found = each.found
-    told = each.by_threshold[thresholds[0]]
-    column = int(np.bincount(found.column[told], minlength=1).argmax())
+    reported = each.by_threshold[thresholds[0]]
+    column = int(np.bincount(found.column[reported], minlength=1).argmax())
     points = drawn(each.points[:, column], _MOST_POINTS)
     marked = np.unique(np.concatenate([at[:_MOST_MARKS] for at in each.by_threshold.values()]))[:_MOST_MARKS]
     place = {int(row): k for k, row in enumerate(marked)}

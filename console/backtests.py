@@ -220,7 +220,7 @@ def _question(controller: Controller, asked: Mapping[str, Any]) -> tuple[str, fl
         raise BacktestError(f"settings must be texts of at most {_MOST_TEXT} characters")
     if not isinstance(labels, str) or len(labels) > _MOST_LABELS:
         raise BacktestError(f"labels must be text of at most {_MOST_LABELS:,} characters")
-    # What is wrong with them is told at once, not after the rows were read.
+    # What is wrong with them is reported at once, not after the rows were read.
     application, detector = watched_by(controller.application)
     settings_to_try(application, detector, texts, controller.groups)
     try:

@@ -18,8 +18,8 @@ Figure = dict[str, Any]
 
 #: Points drawn of one trace on the page.
 MOST_POINTS = 500
-#: Values of a chart's `by` that are drawn: lines, or lanes of spans.
-MOST_LINES, MOST_LANES = 6, 20
+#: Values of a chart's `by` that are drawn: lines, or bands of spans.
+MOST_LINES, MOST_BANDS = 6, 20
 _SHOWN_IN_HOVER = 4
 _TIME = {"type": "date", "tickformat": "%H:%M:%S", "hoverformat": "%Y-%m-%d %H:%M:%S"}
 # Plotly's own ticks of such an axis are lone digits.
@@ -185,15 +185,15 @@ def _spans(
     x, by = chart.x or "rowtime", str(chart.by)
     rows = [r for r in relations.get(chart.of, ()) if r.get(x)][-most:]
     rows.sort(key=lambda r: time_text(r[x]))
-    lanes = latest((text(r.get(by)) for r in rows), MOST_LANES)
-    rows = [r for r in rows if text(r.get(by)) in lanes]
+    bands = latest((text(r.get(by)) for r in rows), MOST_BANDS)
+    rows = [r for r in rows if text(r.get(by)) in bands]
     starts = [r for r in rows if any(r.get(y) is not None for y in chart.y)]
     ends: list[Any] = []
     owners: list[Any] = []
-    for lane in lanes:
-        for begin, end in _runs([r for r in rows if text(r.get(by)) == lane], x, chart.y):
+    for band in bands:
+        for begin, end in _runs([r for r in rows if text(r.get(by)) == band], x, chart.y):
             ends += [begin, end, None]
-            owners += [lane, lane, None]
+            owners += [band, band, None]
     within = [r for r in rows if r not in starts]
     traces = [
         {
@@ -216,14 +216,14 @@ def _spans(
         _points("start", [time_text(r[x]) for r in starts], [text(r.get(by)) for r in starts]),
     ]
     layout = {"xaxis": _TIME, "yaxis": {"type": "category", "categoryorder": "category descending"}}
-    return f"{len(rows)} rows of {len(lanes)} {by}, {len(starts)} starts", traces, layout
+    return f"{len(rows)} rows of {len(bands)} {by}, {len(starts)} starts", traces, layout
 
 
 _DRAWN: dict[str, Callable[..., Drawn]] = {"line": _line, "scatter": _scatter, "spans": _spans}
 
 
 def _runs(rows: Rows, x: str, starts: Sequence[str]) -> list[tuple[str, str]]:
-    """First and last time of each span of one lane; rows in order of time."""
+    """First and last time of each span of one band; rows in order of time."""
     runs: list[tuple[str, str]] = []
     for row in rows:
         moment = time_text(row[x])

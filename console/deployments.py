@@ -15,7 +15,7 @@ from infra.resources import STREAM, parts
 from pipeline.application import Application
 from pipeline.requirements import requirements
 from pipeline.settings import settings
-from workbench.shelf import ShelfError
+from workbench.store import StoreError
 
 _LOG_BYTES = 20_000
 
@@ -64,17 +64,17 @@ class Deployments:
 
         Raises
         ------
-        ShelfError
+        StoreError
             The console talks to a local AWS, or a deployment of it is under way.
         """
         if self._command is None:
-            raise ShelfError(
+            raise StoreError(
                 "this console talks to a local AWS: start one with `kda console --aws` to deploy"
             )
         with self._lock:
             before = self._running.get(application.name)
             if before is not None and before.poll() is None:
-                raise ShelfError(f"a deployment of {application.name} is under way")
+                raise StoreError(f"a deployment of {application.name} is under way")
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._log(application.name).open("wb") as log:
                 self._running[application.name] = subprocess.Popen(

@@ -95,7 +95,7 @@ def bundle(controller: Controller, files: Mapping[str, str], assignments: Mappin
         def put(name: str, what: Callable[[], str]) -> None:
             try:
                 text = what()
-            except Exception as error:  # what can't be had is told, and the rest is there all the same
+            except Exception as error:  # what can't be had is reported, and the rest is there all the same
                 text = f"not to be had: {type(error).__name__}: {error}"
             archive.writestr(f"{application.name}/{name}", text)
 

@@ -8,26 +8,26 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from console import deployments, operations
-from console.asked import body, route
+from console.routing import body, route
 from console.workbench import Workbench
 from workbench import language
 
 
 def routes(workbench: Workbench) -> list[BaseRoute]:
     """What can be asked of a workbench's applications."""
-    shelf = workbench.shelf
+    store = workbench.store
 
     async def properties(request: Request) -> Response:
         name = request.path_params["name"]
         controller = await run_in_threadpool(workbench.controller, name)
-        return JSONResponse(operations.properties(controller, shelf.properties(name)))
+        return JSONResponse(operations.properties(controller, store.properties(name)))
 
     async def put_properties(request: Request) -> Response:
         name = request.path_params["name"]
         asked = await body(request)
         await run_in_threadpool(workbench.assign, name, asked.get("assignments"))
         controller = workbench.controller(name)
-        return JSONResponse(operations.properties(controller, shelf.properties(name)))
+        return JSONResponse(operations.properties(controller, store.properties(name)))
 
     async def log(request: Request) -> Response:
         controller = await run_in_threadpool(workbench.shown, request.path_params["name"], _preview(request))
@@ -37,7 +37,7 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
         name = request.path_params["name"]
         controller = await run_in_threadpool(workbench.controller, name)
         files = (await run_in_threadpool(workbench.document, name))["files"]
-        made = await run_in_threadpool(operations.bundle, controller, files, shelf.properties(name))
+        made = await run_in_threadpool(operations.bundle, controller, files, store.properties(name))
         headers = {"content-disposition": f'attachment; filename="{controller.application.name}-bundle.zip"'}
         return Response(made, media_type="application/zip", headers=headers)
 

@@ -23,7 +23,7 @@ from infra import flink
 from pipeline.application import DESCRIPTION, Application, read
 from pipeline.document import load
 from workbench.checked import Checked
-from workbench.shelf import ShelfError
+from workbench.store import StoreError
 
 #: Each has a JVM of its own.
 MOST_PREVIEWS = 2
@@ -60,15 +60,15 @@ class Previews:
 
         Raises
         ------
-        ShelfError
+        StoreError
             There can be none here, there are too many, or a stream that it reads is not there.
         """
         if self._make is None:
-            raise ShelfError("a preview runs on this machine, with a local AWS: kda local up")
+            raise StoreError("a preview runs on this machine, with a local AWS: kda local up")
         with self._lock:
             self.stop(name)
             if len(self._running) >= MOST_PREVIEWS:
-                raise ShelfError(f"previews run of {' and '.join(self._running)}: stop one first")
+                raise StoreError(f"previews run of {' and '.join(self._running)}: stop one first")
             folder = self._folder / name / f"{name}{_SUFFIX}"
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
@@ -124,7 +124,7 @@ class Previews:
                 try:
                     kinesis.describe_stream_summary(StreamName=source.resource)
                 except ClientError:
-                    raise ShelfError(f"there is no stream {source.resource} to read: make it first") from None
+                    raise StoreError(f"there is no stream {source.resource} to read: make it first") from None
         for stream in (application.tap_stream, application.error_stream):
             streams.create(stream)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from console.arrivals import Arrivals, Look
-from console.looks import looks_at
+from console.arrivals import Arrivals, Poller
+from console.pollers import pollers_of
 from console.resources import Target
 from console.watched import Watched
 
@@ -36,7 +36,7 @@ class Results:
         self._targets = targets
         self._client = client
         self._clients: dict[str, Any] = {}
-        self._looks: dict[str, Sequence[Look]] = {}
+        self._pollers: dict[str, Sequence[Poller]] = {}
         self._waiting = {t.name: Arrivals("waiting", f"{t.kind} {t.label}") for t in targets}
         watched = Watched(f"results {name}", self._look)
         self.touch, self.close = watched.touch, watched.close
@@ -46,8 +46,8 @@ class Results:
         """What is known so far, in the description's order."""
         found: list[Arrivals] = []
         for target in self._targets:
-            looks = self._looks.get(target.name)
-            found += [look.arrivals for look in looks] if looks else [self._waiting[target.name]]
+            pollers = self._pollers.get(target.name)
+            found += [poller.arrivals for poller in pollers] if pollers else [self._waiting[target.name]]
         return found
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -58,11 +58,11 @@ class Results:
         for target in self._targets:
             place = self._waiting[target.name]
             try:
-                if target.name not in self._looks:
-                    self._looks[target.name] = looks_at(target, self._service)
-                for look in self._looks[target.name]:
-                    place = look.arrivals
-                    place.problem = look.look() or ""
+                if target.name not in self._pollers:
+                    self._pollers[target.name] = pollers_of(target, self._service)
+                for poller in self._pollers[target.name]:
+                    place = poller.arrivals
+                    place.problem = poller.poll() or ""
             except (ClientError, BotoCoreError) as error:
                 place.problem = _reason(error)[:300]
             except Exception as error:  # no mistake of ours may end the view in silence

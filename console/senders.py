@@ -147,7 +147,7 @@ class Senders:
 
     def _produce(self, name: str, sink: sinks.Sink, run: Run) -> None:
         sent = failed = 0
-        # Ids go on from one run to the next: two records of one id could not be told apart.
+        # Ids go on from one run to the next: two records of one id could not be distinguished.
         first_id = time.time_ns() // 1_000_000 % 1_000_000_000
         chance = random.SystemRandom()
         for _, delivery in produce(

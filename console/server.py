@@ -17,9 +17,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from console import backtest_api, operations_api, sources_api, workbench_api
-from console.asked import BodyError, body, refused, route
 from console.controller import Controller
 from console.guard import Guard
+from console.routing import BodyError, body, refused, route
 from console.samples import Samples
 from console.streams import Streams
 from console.workbench import Workbench

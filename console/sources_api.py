@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from console import streams
-from console.asked import BodyError, body, route
+from console.routing import BodyError, body, route
 from console.samples import Samples
 from console.streams import Streams
 from workbench.names import stream_name

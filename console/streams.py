@@ -80,7 +80,7 @@ class Streams:
         return is_new
 
     def send(self, stream: str, template: str, rate: float) -> None:
-        """Send records of a template to a stream until told to stop; one that is sent already goes on at this rate.
+        """Send records of a template to a stream until stopped; one that is sent already goes on at this rate.
 
         Raises
         ------

@@ -18,7 +18,7 @@ from workbench import description, effect, uploads
 from workbench.checked import Checked, check, written
 from workbench.names import NameRefused, application_name, files_of, is_file_of_application, stream_name
 from workbench.problems import Refused
-from workbench.shelf import Form, ShelfError
+from workbench.store import Form, StoreError
 
 #: What another application's copy must not share with it: streams of its own errors and taps.
 _OWN_STREAMS = re.compile(r"^(?:errors|taps):.*\n?", re.MULTILINE)
@@ -30,7 +30,7 @@ class Workbench(Applications):
     def document(self, name: str) -> dict[str, Any]:
         """An application's files, draft and versions."""
         found: dict[str, Any] = {"name": name, "origin": "", "form": "flink", "migration": None}
-        if name not in self.shelf:
+        if name not in self.store:
             application = self.controller(name).application
             return {
                 "name": name,
@@ -47,9 +47,9 @@ class Workbench(Applications):
                 "migration": _text(application.folder / "MIGRATION.md"),
             }
         self.refresh(name)
-        title, form = self.shelf.about(name)
-        draft, versions = self.shelf.draft(name), self.shelf.versions(name)
-        folder = self.shelf.running_folder(name)
+        title, form = self.store.about(name)
+        draft, versions = self.store.draft(name), self.store.versions(name)
+        folder = self.store.running_folder(name)
         controller = self.controllers.get(name)
         runs = flink.started_here().get(name) if controller and controller.runs else None
         found |= {
@@ -61,25 +61,25 @@ class Workbench(Applications):
             "draft": draft.is_draft,
             "revision": draft.revision,
             "saved": {"number": versions[0].number, "time": versions[0].time} if versions else None,
-            "running_version": self.shelf.number_of(name, runs),
+            "running_version": self.store.number_of(name, runs),
             "versions": [version.as_json(with_files=False) for version in versions],
             "migration": _text(folder / "MIGRATION.md") if folder else None,
         }
         return found
 
     def create(self, name: object, title: object, origin: object) -> dict[str, Any]:
-        """Make an application of SQL, a description, another application or a stream; what is wrong with it is told."""
+        """Make an application of SQL, a description, another application or a stream; what is wrong with it is reported."""
         chosen = application_name(name)
         taken = {n.lower() for n in self.names()}
         if chosen.lower() in taken:
-            raise ShelfError(f"there is an application {chosen} already")
+            raise StoreError(f"there is an application {chosen} already")
         if title is not None and not isinstance(title, str):
             raise NameRefused("title: required text")
         if not isinstance(origin, dict):
             raise NameRefused("from: required kind, one of sql, description, copy, stream")
         form, files = self._begun(origin)
         shown = (title or chosen).strip()[:200] or chosen
-        self.shelf.create(chosen, shown, form, files_of(files))
+        self.store.create(chosen, shown, form, files_of(files))
         found = check(chosen, shown, form, files)
         problems = [p.as_json() for p in found.problems]
         return {"name": chosen, "migration": found.migration or None, "problems": problems}
@@ -115,10 +115,10 @@ class Workbench(Applications):
             self._own(name)
             controller = self.controllers.get(name)
             if controller is not None and (controller.runs or controller.job.view.asked):
-                raise ShelfError(f"{name} runs: stop it first")
+                raise StoreError(f"{name} runs: stop it first")
             self.previews.stop(name)
             self.backtests.stop(name)
-            self.shelf.delete(name)
+            self.store.delete(name)
             self._shown.pop(name, None)
             self.controllers.pop(name, None)
         if controller is not None:
@@ -130,18 +130,18 @@ class Workbench(Applications):
         """Keep a draft, and return its revision."""
         self._own(name)
         self.standby.warm()
-        return self.shelf.put_draft(name, files_of(files), _revision(revision))
+        return self.store.put_draft(name, files_of(files), _revision(revision))
 
     def drop_draft(self, name: str) -> None:
         """Go back to what was saved last."""
         self._own(name)
-        self.shelf.drop_draft(name)
+        self.store.drop_draft(name)
 
     def check(self, name: str, files: object) -> Checked:
-        """What is wrong with files, as far as it can be told without Flink."""
-        if name not in self.shelf:
+        """What is wrong with files, as far as it can be known without Flink."""
+        if name not in self.store:
             self.controller(name)
-        title = self.shelf.about(name)[0] if name in self.shelf else name
+        title = self.store.about(name)[0] if name in self.store else name
         return check(name, title, self.form(name), files_of(files))
 
     def changes(self, name: str, checked: Checked) -> list[dict[str, str]]:
@@ -192,21 +192,21 @@ class Workbench(Applications):
         """
         self._own(name)
         kept = files_of(files)
-        found = check(name, *self.shelf.about(name), kept)
+        found = check(name, *self.store.about(name), kept)
         if found.errors and not (leave_out and found.folder):
             raise Refused(found.problems)
         text = note.strip()[:500] if isinstance(note, str) else ""
-        number = self.shelf.save(name, kept, _revision(revision), text, lambda folder: written(found, folder))
+        number = self.store.save(name, kept, _revision(revision), text, lambda folder: written(found, folder))
         self.refresh(name)
         return number
 
     def assign(self, name: str, given: object) -> None:
         """Keep properties for the next start of an application; raises ``SettingsError``."""
         controller = self.controller(name)
-        kept = self.shelf.properties(name)
+        kept = self.store.properties(name)
         own = {f"{g}.{k}": v for g, keys in self.groups(name).items() for k, v in keys.items()}
         started_with = override({}, [f"{k}={v}" for k, v in own.items() if kept.get(k) != v])
-        self.shelf.put_properties(name, operations.assigned(controller, given, started_with))
+        self.store.put_properties(name, operations.assigned(controller, given, started_with))
         if not controller.runs:
             controller.take(controller.application, self.groups(name))
 
@@ -219,9 +219,9 @@ class Workbench(Applications):
         self.previews.start(name, found, groups)
 
     def _own(self, name: str) -> None:
-        if name not in self.shelf:
+        if name not in self.store:
             self.controller(name)
-            raise ShelfError(f"{name} was not made on the page: duplicate it to change it")
+            raise StoreError(f"{name} was not made on the page: duplicate it to change it")
 
 
 def _destinations_of(checked: Checked) -> set[str]:

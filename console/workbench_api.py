@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from console.applications import Unknown
-from console.asked import Handler, body, refused, route
+from console.routing import Handler, body, refused, route
 from console.workbench import Workbench
 from workbench.problems import Refused
 
@@ -78,9 +78,9 @@ def routes(workbench: Workbench) -> list[BaseRoute]:
 
     async def version(request: Request) -> Response:
         name, number = _name(request), request.path_params["number"]
-        if name not in workbench.shelf:
+        if name not in workbench.store:
             raise Unknown(f"{name} has no versions")
-        found = await run_in_threadpool(workbench.shelf.version, name, number)
+        found = await run_in_threadpool(workbench.store.version, name, number)
         return JSONResponse(found.as_json())
 
     async def ask_job(request: Request) -> Response:

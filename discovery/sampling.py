@@ -16,7 +16,7 @@ _MOST_PAGES = 20
 
 
 def sample(
-    kinesis: Any, stream: str, records: int, seconds: float, since: float, quiet: float = math.inf
+    kinesis: Any, stream: str, records: int, seconds: float, since: float, idle: float = math.inf
 ) -> list[StreamRecord]:
     """The newest records of a stream, those of the last ``since`` seconds too.
 
@@ -30,7 +30,7 @@ def sample(
         Wait so long for them at most.
     since : float
         Take those of so many seconds before, too.
-    quiet : float
+    idle : float
         Wait no more once there are some, and none came for so many seconds.
 
     Raises
@@ -41,7 +41,7 @@ def sample(
         There is no such stream, or it can't be read.
     """
     start = datetime.now(UTC) - timedelta(seconds=since)
-    found = _read(StreamReader(kinesis, stream, start), records, seconds, quiet)
+    found = _read(StreamReader(kinesis, stream, start), records, seconds, idle)
     if not found:
         raise DiscoveryError(
             f"stream {stream}: no record came within {seconds:g} s, and none in the {since:g} s before: "
@@ -50,7 +50,7 @@ def sample(
     return found
 
 
-def _read(reader: StreamReader, records: int, seconds: float, quiet: float) -> list[StreamRecord]:
+def _read(reader: StreamReader, records: int, seconds: float, idle: float) -> list[StreamRecord]:
     found: list[StreamRecord] = []
     newest = time.monotonic()
     deadline = newest + seconds
@@ -58,7 +58,7 @@ def _read(reader: StreamReader, records: int, seconds: float, quiet: float) -> l
         new, now = reader.read(records), time.monotonic()
         found += new
         newest = now if new else newest
-        if len(found) >= records or now >= deadline or (found and now - newest >= quiet):
+        if len(found) >= records or now >= deadline or (found and now - newest >= idle):
             return found[-records:]
         time.sleep(READ_SECONDS)
 

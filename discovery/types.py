@@ -31,7 +31,7 @@ _EPOCHS = (
     ("nanoseconds", 1e18, 9),
 )
 _LATEST_EPOCH = 4.102
-#: Forms of time that SQL must be told of: strptime's pattern and Flink's.
+#: Forms of time that SQL must be given: strptime's pattern and Flink's.
 _FORMS = (
     ("%d/%b/%Y:%H:%M:%S %z", "dd/MMM/yyyy:HH:mm:ss Z"),
     ("%Y/%m/%d %H:%M:%S", "yyyy/MM/dd HH:mm:ss"),

@@ -71,7 +71,7 @@ _Week = Annotated[list[_Day], Field(min_length=7, max_length=7), BeforeValidator
 
 
 class Periodic(_Rate):
-    """A number of records that is drawn anew each second from a normal distribution, by the hour of the week.
+    """A number of records that is redrawn each second from a normal distribution, by the hour of the week.
 
     The hour is that of simulated time. A draw below zero is zero.
 

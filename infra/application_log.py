@@ -54,7 +54,7 @@ def reason(messages: Iterable[str]) -> list[str]:
     True
     """
     printed: list[str] = []
-    told: list[str] = []
+    reported: list[str] = []
     java = ""
     for message in messages:
         logger, text, thrown = _event(message)
@@ -63,15 +63,15 @@ def reason(messages: Iterable[str]) -> list[str]:
                 printed = []
             elif "Python Process Exited" not in text:
                 printed += text.splitlines()
-            told = _traceback(printed) or told
+            reported = _traceback(printed) or reported
         elif found := _traceback(f"{text}\n{thrown}".splitlines()):
-            told = found
+            reported = found
         elif thrown:
             java = flink.cause(thrown)
-    if not told and java.endswith(_EXIT) and (said := [line for line in printed if line.strip()]):
+    if not reported and java.endswith(_EXIT) and (said := [line for line in printed if line.strip()]):
         # No traceback: a file or module that is not there, or a SyntaxError. What Python said is the reason.
         return said[-_LINES:]
-    return told or ([java] if java else [])
+    return reported or ([java] if java else [])
 
 
 def _event(message: str) -> tuple[str, str, str]:

@@ -85,7 +85,7 @@ def deploy(
     package : bytes
         What ``infra.package`` built.
     progress : callable
-        Is told each new status.
+        Is called with each new status.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def start(
     from_snapshot : bool
         Go on from the newest snapshot, where there is one; else without state.
     progress : callable
-        Is told each new status.
+        Is called with each new status.
 
     Raises
     ------

@@ -67,7 +67,7 @@ def deploy(
     lose : bool
         Delete what the stack has made and the properties name no longer, with the data in it.
     tell : callable
-        Is told what is used as it is.
+        Is called with what is used as it is.
 
     Raises
     ------

@@ -133,9 +133,9 @@ def derived(
     }
     merged = _laid_over(tree, {k: v for k, v in mine.items() if k != "Metadata"})
     outputs = {name: output for part in (*made, *used.values()) for name, output in part.outputs.items()}
-    told = [output["Value"] for output in merged.get("Outputs", {}).values()]
+    reported = [output["Value"] for output in merged.get("Outputs", {}).values()]
     merged["Outputs"] = {
-        name: output for name, output in outputs.items() if output["Value"] not in told
+        name: output for name, output in outputs.items() if output["Value"] not in reported
     } | merged.get("Outputs", {})
     merged = _with_names(merged, used)
     # What is laid over a resource that is not made here has no type.

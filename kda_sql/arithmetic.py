@@ -85,7 +85,7 @@ def _product(x: Expressions, node: exp.Mul) -> Value:
 
 
 def _held(made: Value, left: Value, sign: str, right: str) -> Value:
-    """A result, which is told where its type does not hold it."""
+    """A result, which is reported where its type does not hold it."""
     if made.type.kind not in INTEGERS[:3] or "`" not in made.sql:
         return made
     wide = f"CAST({left.sql} AS BIGINT) {sign} {right}"

@@ -171,7 +171,7 @@ def reference_of(tree: Any, where: str) -> Reference:
 
 
 def output_of(tree: Any, where: str, notes: list[str]) -> list[Output]:
-    """Where a stream's rows go; nothing, and a note, where that can't be told."""
+    """Where a stream's rows go; nothing, and a note, where that is not known."""
     stream = get(tree, "Name")
     schema = block(first(get(tree, key) for key in ("DestinationSchema", "Schema")) or {})
     format_ = str(get(schema, "RecordFormatType") or "JSON").lower()

@@ -52,7 +52,7 @@ class Located(Exception):  # not an error by itself: it carries one to the state
 
 
 class Reported(Exception):
-    """What is at fault has been told already."""
+    """What is at fault has been reported already."""
 
 
 def shown(problems: Iterable[Problem], text: str, file: str) -> str:
@@ -87,7 +87,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _shown(problem: Problem, lines: list[str], file: str) -> str:
-    # A tab counts as one column, as it does in the place that is told.
+    # A tab counts as one column, as it does in the place that is reported.
     line = lines[problem.line - 1].rstrip("\r").replace("\t", " ") if problem.line <= len(lines) else ""
     caret = " " * (problem.column - 1) + "^"
     return f"{file}:{problem.line}:{problem.column}: {problem.message}\n  {line}\n  {caret}"

@@ -31,7 +31,7 @@ def read(path: Path, schema: Schema | None = None, stream: str | None = None) ->
     Raises
     ------
     DescriptionError
-        What it is can't be told, or it can't be read.
+        What it is is not known, or it can't be read.
     """
     if not path.is_file():
         raise DescriptionError(f"{path}: no such file")

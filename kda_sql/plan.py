@@ -86,7 +86,7 @@ class Planner:
         self._pump_now: Pump
 
     def run(self, file: str = "program.sql") -> Plan:
-        """Plan every stream; what can't be translated is left out, and told by :attr:`Plan.refused`.
+        """Plan every stream; what can't be translated is left out, and reported by :attr:`Plan.refused`.
 
         Raises
         ------
@@ -214,7 +214,7 @@ class Planner:
         except Located as e:
             self.problem(e)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
-            # A tree of a form that nobody thought of: it is told where it stands, as everything else.
+            # A tree of a form that nobody thought of: it is reported where it stands, as everything else.
             reason = "nested too deeply" if isinstance(e, RecursionError) else f"{type(e).__name__}: {e}"
             self.problem(Located(f"pump {pump.name} can't be translated: {reason}", pump.statement.start))
         if pump.name in self.plan.refused:

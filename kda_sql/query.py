@@ -158,7 +158,7 @@ class Query:
         return Relation(name, {n: v.type for n, v in values.items()}, name, clocks=clocks, grows=grows)
 
     def _each(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
-        """What all steps give; every problem of theirs is told, not the first alone."""
+        """What all steps give; every problem of theirs is reported, not the first alone."""
         found: list[Value] = []
         problems = 0
         for step in steps:

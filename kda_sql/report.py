@@ -14,7 +14,7 @@ _ALWAYS = (
     "**Time.** ROWTIME is the time of arrival at the stream, not of arrival in the application. Windows so hold the "
     "same rows however late or fast they are read; a replay gives the same rows again.",
     "**Emission.** A row that looks back (OVER) comes when nothing earlier can come any more, not at once: some "
-    "tenths of a second later on a stream that flows, up to `source.idle_timeout` behind one that falls silent.",
+    "tenths of a second later on a stream that flows, up to `source.idle_timeout` behind one that becomes idle.",
     "**State.** Windows and forests are kept over stops and failures; KDA forgot its forests at each restart.",
     "**Numbers.** A whole number that its type does not hold is a row of the error stream; a BIGINT wraps around.",
 )

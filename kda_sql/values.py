@@ -35,7 +35,7 @@ class Value:
     binds : int
         How tightly it holds together.
     fails : tuple of Failure
-        When its row is told in the error stream instead.
+        When its row is reported in the error stream instead.
     clock : bool
         Whether it is ROWTIME itself.
     fields : dict or None
@@ -110,7 +110,7 @@ def literal(text: str) -> str:
 
 
 def divided(a: Value, b: Value, type_: SqlType) -> Value:
-    """A quotient; a row that divides by zero is told."""
+    """A quotient; a row that divides by zero is reported."""
     fails = failures(a, b)
     if b.number:
         return Value(f"{a.inside(TIMES)} / {b.inside(UNARY)}", type_, TIMES, fails)
@@ -124,7 +124,7 @@ def plain(sql: str) -> str:
 
 
 def cast(value: Value, to: SqlType) -> Value | None:
-    """CAST as KDA does it: to whole numbers it rounds, and what does not fit is told; None: there is no such cast."""
+    """CAST as KDA does it: to whole numbers it rounds, and what does not fit is reported; None: there is no such cast."""
     of = value.type
     if of == to:
         return value

@@ -1,7 +1,7 @@
 """Custom resource of lab 1's stack: the Cognito user that signs in to the data generator.
 
 CloudFormation's own user type takes no password. The properties are ``UserPoolId``, ``Username``,
-``Email`` and ``Password``; the password is never printed, and errors are told by their type and AWS's code
+``Email`` and ``Password``; the password is never printed, and errors are named by their type and AWS's code
 alone, as a message may quote what it was given.
 """
 

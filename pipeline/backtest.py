@@ -1,4 +1,4 @@
-"""A detector over rows that are there already: what it would have told, and how that fits what happened.
+"""A detector over rows that are there already: what it would have reported, and how that fits what happened.
 
 The same compiled code as in a job, without Flink: a hundred thousand rows a second.
 """
@@ -113,9 +113,9 @@ def watch(
         moments = np.array([times[k] for k in numbers])
         found, alerts = options.detector().sweep(points, moments, thresholds)
         found.alert[moments < options.tell_from] = False
-        told = {t: a & (moments >= options.tell_from) for t, a in alerts.items()}
-        told[options.threshold] = found.alert
-        at = {t: np.flatnonzero(told[t]) for t in sorted(told)}
+        reported = {t: a & (moments >= options.tell_from) for t, a in alerts.items()}
+        reported[options.threshold] = found.alert
+        at = {t: np.flatnonzero(reported[t]) for t in sorted(reported)}
         watched.append(Watched(key, np.array(numbers), moments, points, found, at))
     return watched
 

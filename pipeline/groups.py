@@ -149,7 +149,7 @@ class Source(Group):
     idle_timeout: Seconds = Field(
         timedelta(seconds=15),
         gt=timedelta(seconds=10),
-        description="seconds after which a silent shard stops holding others back",
+        description="seconds after which an idle shard stops holding others back",
     )
     preprocess: str | None = Field(
         None,

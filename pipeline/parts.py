@@ -122,7 +122,7 @@ class Chart(Spec):
     """A chart of one relation's rows.
 
     ``line`` draws ``y`` over ``x`` (rowtime by default), a line for each value of ``by``; ``scatter`` the first of
-    ``y`` over ``x``; ``spans`` a lane for each value of ``by``, a new span where ``y`` has a value. ``marks`` is a
+    ``y`` over ``x``; ``spans`` a band for each value of ``by``, a new span where ``y`` has a value. ``marks`` is a
     relation whose rows stand out; ``threshold`` a number, a column, or a property as ``group.key``.
     """
 

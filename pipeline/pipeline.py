@@ -12,7 +12,7 @@ from connectors.recording import Recording, in_order_of_time
 from connectors.s3 import S3Sink
 from pipeline import destinations, groups, sql
 from pipeline.application import ERRORS, Application
-from pipeline.faults import query_error, updates
+from pipeline.flink_errors import query_error, updates
 from pipeline.flink_version import require_aws_connectors
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
@@ -60,7 +60,7 @@ class Pipeline:
 
     Raises
     ------
-    pipeline.faults.QueryError
+    pipeline.flink_errors.QueryError
         Flink refuses a view's query; file, line and column.
     ValueError
         A forest's column is missing or no number, or a destination can't take a relation's columns.
@@ -160,14 +160,12 @@ class Pipeline:
             decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
         else:
             idle_timeout = connector.idle_timeout if isinstance(connector, KinesisSource) else None
-            decoded, errors, quiet = decode_records(
-                self.table_env, records, columns, idle_timeout, form, name
-            )
+            decoded, errors, idle = decode_records(self.table_env, records, columns, idle_timeout, form, name)
         self.table_env.create_temporary_view(sql.identifier(name), decoded)
         self._join_errors(f"{name}_errors", errors)
-        if isinstance(connector, Recording):  # never quiet
-            quiet = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
-        self.table_env.create_temporary_view(sql.identifier(f"{name}_quiet"), quiet)
+        if isinstance(connector, Recording):  # never idle
+            idle = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
+        self.table_env.create_temporary_view(sql.identifier(f"{name}_quiet"), idle)
 
     def _make(self, relation: Relation) -> None:
         _MAKERS[type(relation)](self, relation)

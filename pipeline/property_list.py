@@ -1,4 +1,4 @@
-"""Every property that an application can be told: what it runs with unless told otherwise, and what it may be."""
+"""Every property that an application can be given: what it runs with by default, and what it may be."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How large a row is as a record, in SQL: a service refuses a larger one, and Flink's sinks then stop the job.
 
-What a record holds beside its text is reckoned at the most that it can be, text at what it is in JSON.
+What a record holds beside its text is estimated at the most that it can be, text at what it is in JSON.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def suggest(
 
 
 def assignments(suggestions: Sequence[Suggestion]) -> str:
-    """What of the suggestions a detector can be told, as a setting to try: ``sub_sample_size=512 threshold=1.6``."""
+    """What of the suggestions a detector can be given, as a setting to try: ``sub_sample_size=512 threshold=1.6``."""
     return " ".join(f"{s.of}={s.value:g}" for s in suggestions if s.of != "window")
 
 
@@ -143,24 +143,22 @@ def threshold(
 
     watched = watch(rows, times, options, THRESHOLDS)
 
-    def told(t: float) -> list[Alert]:
+    def reported(t: float) -> list[Alert]:
         return alerts_of(watched, options, t)
 
     if labels:
-        fits = {t: fit(told(t), labels) for t in THRESHOLDS}
+        fits = {t: fit(reported(t), labels) for t in THRESHOLDS}
         of = {t: _f1(f.precision or 0.0, f.recall or 0.0) for t, f in fits.items()}
         best = max(THRESHOLDS, key=lambda t: (of[t], -abs(t - USUAL)))
         precision, recall = fits[best].precision or 0.0, fits[best].recall or 0.0
-        said = (
-            f"{100 * precision:.0f} % of its alerts are known events, {100 * recall:.0f} % of those are told"
-        )
+        said = f"{100 * precision:.0f} % of its alerts are known events, {100 * recall:.0f} % of those are reported"
         return Suggestion("threshold", best, f"fits the labels best: {said}")
-    rate = first = 1_000 * len(told(USUAL)) / len(rows)
+    rate = first = 1_000 * len(reported(USUAL)) / len(rows)
     best = USUAL
     for t in THRESHOLDS[THRESHOLDS.index(USUAL) + 1 :]:
         if rate <= (_MOST if best == USUAL else _WANTED):
             break
-        best, rate = t, 1_000 * len(told(t)) / len(rows)
+        best, rate = t, 1_000 * len(reported(t)) / len(rows)
     if best == USUAL:
         return Suggestion("threshold", USUAL, f"the usual one; it tells {rate:.2f} in 1,000 rows")
     return Suggestion("threshold", best, f"{USUAL} tells {first:.1f} in 1,000 rows, {best} tells {rate:.1f}")

@@ -95,7 +95,7 @@ def rows_of(
 
     Raises
     ------
-    pipeline.faults.QueryError
+    pipeline.flink_errors.QueryError
         Flink refuses a view's query.
     """
     memory = {name: MemorySource(records.get(name, ())) for name in application.sources}

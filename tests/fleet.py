@@ -8,7 +8,7 @@ DESCRIPTION = """\
 title: Means of a fleet's temperatures by minute, and the doors that were opened
 properties:
   alerts:
-    limit: {default: 90.0, help: degrees Celsius above which a mean is told}
+    limit: {default: 90.0, help: degrees Celsius above which a mean is reported}
 sources:
   telemetry:
     stream: fleet-telemetry
@@ -25,7 +25,7 @@ destinations:
   - {name: archive, of: averages, type: firehose, delivery_stream: fleet-averages}
   - {name: newest, of: averages, type: dynamodb, table: fleet-newest, key: vehicle}
   - {name: opened, of: doors, type: s3, path: "s3://fleet-doors/opened/"}
-  - {name: told, of: hot, type: lambda, function: fleet-pager}
+  - {name: reported, of: hot, type: lambda, function: fleet-pager}
 """
 AVERAGES = """\
 -- A row for each vehicle and minute, when the minute is over. temperature in degrees Celsius.

@@ -58,7 +58,7 @@ WITHOUT_FLINK = (
     "kda_sql.importing",
     "kda_sql.translate",
     "workbench.checked",
-    "workbench.shelf",
+    "workbench.store",
     "udfs.decoding.shard_clock",
     "pipeline.application",
     "pipeline.catalog",

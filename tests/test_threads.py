@@ -12,7 +12,7 @@ TEST = """
 import os, runpy, threading
 
 beam = runpy.run_path(os.path.abspath("site-packages/apache_beam/reader.py"))["run"]
-ours = runpy.run_path(os.path.abspath("udfs/lane.py"))["run"]
+ours = runpy.run_path(os.path.abspath("udfs/worker.py"))["run"]
 
 def test_a_thread_dies():
     thread = threading.Thread(target={target})
@@ -33,7 +33,7 @@ def test_a_thread_dies():
 def test_whose_thread_may_die(target: str, passed: bool, tmp_path: Path) -> None:
     for path, code in {
         "site-packages/apache_beam/reader.py": "def run(function=None):\n    function() if function else 1 / 0\n",
-        "udfs/lane.py": "def run():\n    raise RuntimeError('ours')\n",
+        "udfs/worker.py": "def run():\n    raise RuntimeError('ours')\n",
         "elsewhere/test_it.py": TEST.format(target=target),
     }.items():
         (tmp_path / path).parent.mkdir(parents=True)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from udfs.detector import state as detector_state
-from udfs.detector.decisions import ALERT, LAST_HOT, LAST_TIME, LIMIT, QUIET, ROWS, SILENT, SMOOTHED
-from udfs.detector.detections import REASONS, Detections, joined, judged, told
+from udfs.detector.decisions import ALERT, LAST_HOT, LAST_TIME, LIMIT, ROWS, RUN_GAP, SMOOTHED, WITHHELD
+from udfs.detector.detections import REASONS, Detections, joined, judged, reported
 from udfs.detector.features import FEATURES, WINDOW, observe
 from udfs.detector.rows import checked, filled
 from udfs.detector.rules import MISSING, DetectorParameters, Rule
@@ -17,7 +17,7 @@ from udfs.detector.scales import due_rows, rescaled
 from udfs.detector.state import DetectorState
 from udfs.forest.layout import Scratch, scale, scratch
 from udfs.forest.state import StateError
-from udfs.forest.stream import keep_living_rows, through
+from udfs.forest.stream import keep_living_rows, score_and_learn
 
 __all__ = ["REASONS", "AnomalyDetector", "Detections", "Rule", "StateError"]
 
@@ -47,7 +47,7 @@ class AnomalyDetector:
     again : float
         Within a run there is another alert where the smoothed score is this many times what it was of late; inf: never.
     quiet_rows : int
-        No alert in so many rows after one; what still goes on then is told then.
+        No alert in so many rows after one; what still goes on then is reported then.
     quiet_time : float
         Nor in so many seconds; takes `times`.
     missing : str
@@ -152,7 +152,7 @@ class AnomalyDetector:
         return (found, alerts) if given is None else (found[given], {t: a[given] for t, a in alerts.items()})
 
     def update_many(self, points: ArrayLike, times: ArrayLike | None = None) -> None:
-        """A warm start: learn from history, of which nothing is told."""
+        """A warm start: learn from history, of which nothing is reported."""
         self.detect_many(points, times)
 
     @property
@@ -229,12 +229,14 @@ class AnomalyDetector:
         p, s = self.parameters, self._state
         scores = np.zeros(len(features))
         width = features.shape[1]
-        through(s.arrays, self._scratch, features.reshape(-1), width, 1.0 / p.forest.time_decay, True, scores)
+        score_and_learn(
+            s.arrays, self._scratch, features.reshape(-1), width, 1.0 / p.forest.time_decay, True, scores
+        )
         scores *= scale(s.arrays) * max(1.0, (p.sub_sample_size / 256) ** 0.055)
         if s.young and p.young:
             early = features[: max(p.sub_sample_size - before, 0)]
             found = scores[: len(early)]
-            through(
+            score_and_learn(
                 s.young, self._young_scratch, early.reshape(-1), width, 1.0 / p.young.time_decay, True, found
             )
             found *= scale(s.young)
@@ -267,7 +269,7 @@ class AnomalyDetector:
         )
         taken = taken[:count]
         scores = self._scores(features[:count], before)
-        in_run_before = bool(before - s.state[LAST_HOT] <= QUIET and not s.state[SILENT])
+        in_run_before = bool(before - s.state[LAST_HOT] <= RUN_GAP and not s.state[WITHHELD])
         last = (float(s.state[SMOOTHED]), float(s.state[LIMIT]), in_run_before)
         seen = (taken, scores, seconds[taken] if len(seconds) else seconds, band[taken], far[taken])
         for threshold, (state, alerts) in others.items():
@@ -275,4 +277,4 @@ class AnomalyDetector:
         found = judged(p, p.threshold, s.state, *seen)
         learned = before + np.arange(count + 1) - p.learning
         confidence = 1.0 - np.exp(-np.maximum(learned, 0) / f.time_decay)
-        return told(found, last, confidence, band, far)
+        return reported(found, last, confidence, band, far)

@@ -2,7 +2,7 @@
 
 Import numba only through here. Inside PyFlink's process-mode workers `builtins.print` has been replaced by a
 method that its module does not have, and numba's import, which looks `print` up by module and name, fails;
-`_mend_print` makes that look-up succeed before numba is imported.
+`_fix_print` makes that look-up succeed before numba is imported.
 """
 
 import builtins
@@ -24,21 +24,21 @@ COMPILED_SOURCES = (
     "forest/scores",
     "forest/stream",
     "forest/packing",
-    "forest/grove",
+    "forest/arena",
     "forest/call",
     "detector/features",
     "detector/decisions",
 )
 
 
-def _mend_print() -> None:
+def _fix_print() -> None:
     module = sys.modules.get(builtins.print.__module__)
     name = builtins.print.__name__
     if module is not None and getattr(module, name, None) is not builtins.print:
         setattr(module, name, builtins.print)
 
 
-_mend_print()
+_fix_print()
 
 import llvmlite.binding  # noqa: E402
 import numba  # noqa: E402

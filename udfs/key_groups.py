@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import count
 
-#: Buckets of a forest or detector for each value of a column, unless told otherwise; their names and the hash are those
+#: Buckets of a forest or detector for each value of a column, by default; their names and the hash are those
 #: that savepoints have.
 FEW = 16
 #: As many names have `LENGTH` digits.

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from udfs.forest import state as forest_state
 from udfs.forest.attribution import Attribution
-from udfs.forest.call import Book, learn_records, written_down
+from udfs.forest.call import Addresses, addresses_of, learn_records
 from udfs.forest.layout import LEARNED, USED, Arrays, Scratch, empty_arrays, scale, scratch
 from udfs.forest.records import as_numbers, as_records, require_finite
 from udfs.forest.state import ForestState, Parameters, StateError
@@ -196,12 +196,12 @@ class RandomCutForest:
 
     @property
     def _scratch(self) -> Scratch:
-        return self._book.scratch
+        return self._addresses.scratch
 
     @cached_property
-    def _book(self) -> Book:
+    def _addresses(self) -> Addresses:
         p = self.parameters
-        return written_down(
+        return addresses_of(
             self.arrays, scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size)
         )
 
@@ -218,8 +218,8 @@ class RandomCutForest:
         if kept:
             stream[:kept] = self._recent
         scores = np.zeros(len(given) if scoring else 0)
-        book = self._book
-        bad = learn_records(book.numbers, given, stream, kept, 1.0 / p.time_decay, self._scale, scores)
+        addresses = self._addresses
+        bad = learn_records(addresses.numbers, given, stream, kept, 1.0 / p.time_decay, self._scale, scores)
         require_finite(given, bad)
         if p.shingle_size > 1:
             self._recent = stream[1 - p.shingle_size :]

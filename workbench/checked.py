@@ -25,7 +25,7 @@ from workbench import safety
 from workbench.description import DESCRIPTION, SQL, Page, page_of
 from workbench.names import MOST_SQL
 from workbench.problems import Problem, Refused, at, of_lines
-from workbench.shelf import Form
+from workbench.store import Form
 from workbench.verdicts import relations_of, statements_of
 
 _HEADER = (
@@ -70,7 +70,7 @@ class Checked:
 
 
 def check(name: str, title: str, form: Form, files: Mapping[str, str]) -> Checked:
-    """Check files without Flink: what can be told of them in some hundredths of a second.
+    """Check files without Flink: what can be known of them in some hundredths of a second.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def check(name: str, title: str, form: Form, files: Mapping[str, str]) -> Checke
         return _of_kda(name, title, files) if form == "kda" else _of_flink(name, files)
     except Refused as error:
         return Checked(error.problems)
-    except Exception as error:  # of a form that nobody thought of: told, as everything else
+    except Exception as error:  # of a form that nobody thought of: reported, as everything else
         blamed = DESCRIPTION if form == "kda" else pipeline.DESCRIPTION
         reason = f"can't be read: {type(error).__name__}: {str(error)[:300]}"
         return Checked((at(files, blamed, 1, 1, reason),))

@@ -1,4 +1,4 @@
-"""What a change of an application does to its relations, told before it runs."""
+"""What a change of an application does to its relations, reported before it runs."""
 
 from __future__ import annotations
 

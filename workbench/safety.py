@@ -48,7 +48,7 @@ def _alias(text: str) -> tuple[int, int] | None:
                 mark: Any = event.start_mark
                 return mark.line + 1, mark.column + 1
     except (yaml.YAMLError, RecursionError):
-        pass  # told by whoever reads it
+        pass  # reported by whoever reads it
     return None
 
 

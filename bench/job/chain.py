@@ -35,7 +35,7 @@ WARM_UP = 400_000
 READ = 0.9
 #: Seconds by which the event times of a backlog lie behind the present; more than it lasts.
 EARLIER = 200
-#: Rows that a sink may have counted and not told yet, until the next one comes.
+#: Rows that a sink may have counted and not reported yet, until the next one comes.
 UNTOLD = 5_000
 #: Seconds that a step may take, and without a row until all has come.
 LONGEST, SILENCE = 150, 2

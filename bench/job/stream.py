@@ -135,10 +135,10 @@ class Stream:
 
 def sent(generator: subprocess.Popen[str]) -> int:
     """How many records a generator sent that has ended: all of them, each once, or this fails."""
-    told = generator.communicate()[0].strip()
-    found = re.fullmatch(r"([\d,]+) sent \(.*\), 0 sent again, 0 failed", told)
+    reported = generator.communicate()[0].strip()
+    found = re.fullmatch(r"([\d,]+) sent \(.*\), 0 sent again, 0 failed", reported)
     if generator.returncode or not found:
-        raise RuntimeError(f"the generator was to send each record once, it ended with {told!r}")
+        raise RuntimeError(f"the generator was to send each record once, it ended with {reported!r}")
     return int(found[1].replace(",", ""))
 
 

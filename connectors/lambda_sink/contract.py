@@ -34,10 +34,10 @@ class Delivery:
         Epoch milliseconds.
     retries : int
         How often it has been sent before: the contract's ``retryHint``.
-    strikes : int
+    own_failures : int
         Failures that are this row's own: the function refused it by name beside others that it took, or when it was
         alone in the call.
-    company : int or None
+    batch_limit : int or None
         How many rows a call may carry when it carries this one; falls when a call fails as a whole. None: any
         number.
     """
@@ -47,8 +47,8 @@ class Delivery:
     data: bytes
     rowtime: int | None = None
     retries: int = 0
-    strikes: int = 0
-    company: int | None = None
+    own_failures: int = 0
+    batch_limit: int | None = None
 
     @property
     def size(self) -> int:

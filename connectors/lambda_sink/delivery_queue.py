@@ -1,15 +1,15 @@
-"""One lane of the Lambda sink: what is sent next, and what becomes of it. No clock, no threads.
+"""One queue of the Lambda sink: what is sent next, and what becomes of it. No clock, no threads.
 
-A lane has one call in flight at a time, so rows arrive in order as long as nothing fails. Rows that failed
+A queue has one call in flight at a time, so rows arrive in order as long as nothing fails. Rows that failed
 wait apart, each call's with a back-off of their own, and never share a call with fresh rows: a poison record
 holds up nobody.
 
 A call that fails as a whole doesn't say which row is to blame; nor does an answer that takes none of several
-rows, nor one that is silent about a row. Such rows are sent again in quarters until the culprit is alone, and only
+rows, nor one that does not mention a row. Such rows are sent again in quarters until the culprit is alone, and only
 then it is the row's own failure, with growing back-off; it stays alone from then on. A row that is refused by name
 beside others that are taken has failed by itself, but the last try that it has is made alone all the same: no row is
 given up for another's sake, whatever the function is like. Too many failed calls in a row are an outage, and nobody's
-fault: the lane rests between calls, and when one succeeds the rows that wait travel together again.
+fault: the queue pauses between calls, and when one succeeds the rows that wait travel together again.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def backoff(failures: int, jitter: Callable[[], float] = random.random) -> float
     return longest * (0.5 + 0.5 * jitter())
 
 
-class Lane:
+class DeliveryQueue:
     """Rows of one bucket on their way.
 
     Parameters
@@ -88,7 +88,7 @@ class Lane:
         self._fresh: deque[tuple[float, Delivery]] = deque()  # (when it must go at the latest, row)
         self._fresh_bytes = 0
         self._again: list[tuple[float, int, Delivery]] = []  # heap of (not before, sequence, row)
-        self._rests_until = 0.0
+        self._paused_until = 0.0
         self._refusals_in_a_row = 0
         self._failed_in_a_row = 0
         self._last_was_fresh = False
@@ -110,11 +110,11 @@ class Lane:
             for time in (self._fresh_due(flush), self._again[0][0] if self._again else None)
             if time is not None
         ]
-        return max(0.0, self._rests_until - now, min(due) - now) if due else None
+        return max(0.0, self._paused_until - now, min(due) - now) if due else None
 
     def take(self, now: float, flush: bool = False) -> list[Delivery]:
-        """The rows of the next call; empty when none is due. ``flush``: fresh rows wait for no company."""
-        if now < self._rests_until:
+        """The rows of the next call; empty when none is due. ``flush``: fresh rows do not wait for a batch."""
+        if now < self._paused_until:
             return []
         fresh_due = self._fresh_due(flush)
         fresh = fresh_due is not None and fresh_due <= now
@@ -149,8 +149,8 @@ class Lane:
         size, allowed = 0, self.batch_records
         while self._again and self._again[0][0] <= now:
             delivery = self._again[0][2]
-            if delivery.company is not None:
-                allowed = min(allowed, delivery.company)
+            if delivery.batch_limit is not None:
+                allowed = min(allowed, delivery.batch_limit)
             if batch and (len(batch) >= allowed or size + delivery.size > self.batch_bytes):
                 break
             heapq.heappop(self._again)
@@ -174,16 +174,16 @@ class Lane:
             return
         if self._failed_in_a_row >= OUTAGE_CALLS:
             for _, _, delivery in self._again:
-                delivery.company = None
+                delivery.batch_limit = None
         self._failed_in_a_row = 0
         for delivery in batch:
             if delivery.record_id not in refused:
                 self._settle(delivery, None)
         for delivery, refusal in refusals:
             if refusal.named:
-                delivery.company = None
+                delivery.batch_limit = None
                 self._own_failure(delivery, Failure("DeliveryFailed", refusal.reason), now)
-        self._narrow([delivery for delivery, refusal in refusals if not refusal.named], len(batch), now)
+        self._send_split([delivery for delivery, refusal in refusals if not refusal.named], len(batch), now)
 
     def failed(self, batch: Sequence[Delivery], failure: Failure, now: float) -> None:
         """The call failed as a whole: an error in the function, a time-out."""
@@ -191,37 +191,37 @@ class Lane:
         self._failed_in_a_row += 1
         # Rows that may be given up need each its own verdict, however long that takes; others can wait.
         if self._failed_in_a_row >= OUTAGE_CALLS and self.max_retries is None:
-            self._rests_until = now + backoff(self._failed_in_a_row - OUTAGE_CALLS + 1, self.jitter)
+            self._paused_until = now + backoff(self._failed_in_a_row - OUTAGE_CALLS + 1, self.jitter)
         if len(batch) == 1:
-            batch[0].company = 1
+            batch[0].batch_limit = 1
             self._own_failure(batch[0], failure, now)
         else:
-            self._narrow(batch, len(batch), now)
+            self._send_split(batch, len(batch), now)
 
     def busy(self, batch: Sequence[Delivery], now: float) -> None:
-        """Lambda did not take the call, which is no row's fault: the lane rests, all rows go again."""
+        """Lambda did not take the call, which is no row's fault: the queue pauses, all rows go again."""
         self._refusals_in_a_row += 1
-        self._rests_until = now + backoff(self._refusals_in_a_row, self.jitter)
+        self._paused_until = now + backoff(self._refusals_in_a_row, self.jitter)
         for delivery in batch:
-            self._send_again(delivery, self._rests_until)
+            self._send_again(delivery, self._paused_until)
         self._last_was_fresh = True  # so that they go first and stay in order
 
-    def _narrow(self, deliveries: Sequence[Delivery], called: int, now: float) -> None:
-        """Send again, in a quarter of the company, rows of a call of so many that did not tell them apart."""
+    def _send_split(self, deliveries: Sequence[Delivery], called: int, now: float) -> None:
+        """Send again, in quarters, rows of a call of so many that did not tell them apart."""
         # All with one due time: jitter must not tear a batch apart that may be fine.
         due = now + backoff(1, self.jitter)
         for delivery in deliveries:
-            delivery.company = max(1, called // 4)
+            delivery.batch_limit = max(1, called // 4)
             self._send_again(delivery, due)
 
     def _own_failure(self, delivery: Delivery, failure: Failure, now: float) -> None:
-        delivery.strikes += 1
-        if failure.final or (self.max_retries is not None and delivery.strikes > self.max_retries):
+        delivery.own_failures += 1
+        if failure.final or (self.max_retries is not None and delivery.own_failures > self.max_retries):
             self._settle(delivery, failure)
         else:
-            if delivery.strikes == self.max_retries:
-                delivery.company = 1
-            self._send_again(delivery, now + backoff(delivery.strikes, self.jitter))
+            if delivery.own_failures == self.max_retries:
+                delivery.batch_limit = 1
+            self._send_again(delivery, now + backoff(delivery.own_failures, self.jitter))
 
     def _send_again(self, delivery: Delivery, due: float) -> None:
         delivery.retries += 1

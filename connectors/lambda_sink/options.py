@@ -28,7 +28,7 @@ class LambdaSinkOptions:
     concurrency : int
         Calls in flight at once over the whole job, 1-128. With 1 all rows are delivered in order.
     batch_seconds : float
-        A row waits at most this long for company, 0-60 s.
+        A row waits at most this long for a full batch, 0-60 s.
     batch_records : int
         Rows in one call at most, 1-10,000. Calls also stay under Lambda's 6 MB.
     max_retries : int or None

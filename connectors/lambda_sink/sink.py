@@ -30,9 +30,9 @@ from pyflink.table.types import BinaryType, DayTimeIntervalType, VarBinaryType, 
 from connectors.check import ConnectorError
 from connectors.lambda_sink.calls import LambdaFunction, deliver
 from connectors.lambda_sink.contract import Delivery, room_for_records
-from connectors.lambda_sink.delivery_queue import Failure, Lane
+from connectors.lambda_sink.delivery_queue import DeliveryQueue, Failure
 from connectors.lambda_sink.options import LambdaSinkOptions
-from connectors.lambda_sink.worker import Courier
+from connectors.lambda_sink.worker import Worker
 from connectors.row_csv import csv_line
 from connectors.row_json import object_json, value_json
 
@@ -160,10 +160,10 @@ class RowToData(MapFunction):  # type: ignore[misc]
 
 
 class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
-    """The operator: keyed state is the truth about what is not yet acknowledged, couriers work on a copy of
+    """The operator: keyed state is the truth about what is not yet acknowledged, workers work on a copy of
     it.
 
-    Keyed by bucket. Flink calls it from one thread; couriers run beside it and never touch Flink. A restored
+    Keyed by bucket. Flink calls it from one thread; workers run beside it and never touch Flink. A restored
     bucket sends all its rows again, with a retryHint of 1 as they may have been sent before.
     """
 
@@ -179,7 +179,7 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         )
         self._function = self._make_function(self._options)
         self._room = room_for_records(self._options.application_arn)
-        self._couriers: dict[int, Courier] = {}
+        self._workers: dict[int, Worker] = {}
         self._last_sequence = 0
         self._last_tick: dict[int, int] = {}
         self._retried = 0
@@ -187,16 +187,16 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         self._delivered_counter = metrics.counter("delivered")
         self._failed_counter = metrics.counter("failed")
         self._retried_counter = metrics.counter("retried")
-        metrics.gauge("in_flight", lambda: sum(c.lane.held for c in self._couriers.values()))
+        metrics.gauge("in_flight", lambda: sum(c.queue.held for c in self._workers.values()))
 
     def close(self) -> None:
-        for courier in self._couriers.values():
-            courier.close()
+        for worker in self._workers.values():
+            worker.close()
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         bucket, data = value[0], bytes(value[1])
-        courier = self._courier(bucket)
-        yield from self._collect(courier)
+        worker = self._worker(bucket)
+        yield from self._collect(worker)
         # Growing also after a restart, as restored rows keep theirs.
         self._last_sequence = max(self._last_sequence + 1, time.time_ns())
         rowtime = None if ctx.timestamp() == NO_TIMESTAMP else ctx.timestamp()
@@ -209,25 +209,25 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
             return
         self._wait_for_room()
         self._pending.put(delivery.sequence, Row(rowtime, data))
-        courier.put(delivery)
+        worker.put(delivery)
         self._tick(bucket, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         bucket = ctx.get_current_key()
-        courier = self._courier(bucket)
+        worker = self._worker(bucket)
         if timestamp == END_OF_INPUT:
-            self._drain(courier)
-        yield from self._collect(courier)
-        if courier.lane.held or courier.lane.settled:
+            self._drain(worker)
+        yield from self._collect(worker)
+        if worker.queue.held or worker.queue.settled:
             self._tick(bucket, ctx)
 
-    def _drain(self, courier: Courier) -> None:
+    def _drain(self, worker: Worker) -> None:
         """Wait until all is settled, for no timer comes after the end of the input."""
-        held, last_progress = courier.lane.held, time.monotonic()
-        while not courier.drain(seconds=1.0):
+        held, last_progress = worker.queue.held, time.monotonic()
+        while not worker.drain(seconds=1.0):
             self._raise_error()
-            if courier.lane.held < held:
-                held, last_progress = courier.lane.held, time.monotonic()
+            if worker.queue.held < held:
+                held, last_progress = worker.queue.held, time.monotonic()
             elif time.monotonic() - last_progress > END_WAIT_SECONDS:
                 raise ConnectorError(
                     f"Lambda function {self._options.function} took none of the last {held} rows for "
@@ -243,22 +243,24 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
             timers.register_event_time_timer(END_OF_INPUT)
             self._last_tick[bucket] = tick
 
-    def _courier(self, bucket: int) -> Courier:
-        courier = self._couriers.get(bucket)
-        if courier is None:
+    def _worker(self, bucket: int) -> Worker:
+        worker = self._workers.get(bucket)
+        if worker is None:
             options = self._options
-            lane = Lane(options.batch_seconds, options.batch_records, self._room, options.max_retries)
-            courier = Courier(lane, lambda batch: deliver(self._function, options.application_arn, batch))
+            queue = DeliveryQueue(
+                options.batch_seconds, options.batch_records, self._room, options.max_retries
+            )
+            worker = Worker(queue, lambda batch: deliver(self._function, options.application_arn, batch))
             for sequence, (rowtime, data) in sorted(self._pending.items()):
                 self._last_sequence = max(self._last_sequence, sequence)
-                courier.put(Delivery(sequence, f"{bucket}-{sequence}", bytes(data), rowtime, retries=1))
-            self._couriers[bucket] = courier
-        return courier
+                worker.put(Delivery(sequence, f"{bucket}-{sequence}", bytes(data), rowtime, retries=1))
+            self._workers[bucket] = worker
+        return worker
 
-    def _collect(self, courier: Courier) -> Iterator[Row]:
+    def _collect(self, worker: Worker) -> Iterator[Row]:
         """Take what is settled out of the state of the current bucket; give what was given up."""
         self._raise_error()
-        settled = courier.lane.settled
+        settled = worker.queue.settled
         while settled:
             delivery, failure = settled.popleft()
             self._pending.remove(delivery.sequence)
@@ -266,7 +268,7 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
                 self._delivered_counter.inc()
             else:
                 yield self._given_up(delivery, failure)
-        retried = sum(c.lane.retried for c in self._couriers.values())
+        retried = sum(c.queue.retried for c in self._workers.values())
         if retried > self._retried:
             self._retried_counter.inc(retried - self._retried)
             self._retried = retried
@@ -292,13 +294,13 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
 
     def _fullness(self) -> float:
         """What is held, as a share of what may be held before the input slows down."""
-        lanes = [courier.lane for courier in self._couriers.values()]
+        queues = [worker.queue for worker in self._workers.values()]
         return max(
-            sum(lane.held for lane in lanes) / self._options.max_buffered,
-            sum(lane.held_bytes for lane in lanes) / FULL_BYTES,
+            sum(queue.held for queue in queues) / self._options.max_buffered,
+            sum(queue.held_bytes for queue in queues) / FULL_BYTES,
         )
 
     def _raise_error(self) -> None:
-        for courier in self._couriers.values():
-            if courier.error is not None:
-                raise courier.error
+        for worker in self._workers.values():
+            if worker.error is not None:
+                raise worker.error

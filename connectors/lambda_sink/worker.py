@@ -1,4 +1,4 @@
-"""The thread that serves a lane of the Lambda sink: it takes what is due, makes the call, reports what came
+"""The thread that serves a queue of the Lambda sink: it takes what is due, makes the call, reports what came
 of it."""
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from collections.abc import Callable
 
 from connectors.lambda_sink.calls import CallFailed, CallRefused
 from connectors.lambda_sink.contract import Delivery, Refusal
-from connectors.lambda_sink.delivery_queue import Lane
+from connectors.lambda_sink.delivery_queue import DeliveryQueue
 
 
-class Courier:
-    """A lane and the thread that empties it. Started with the first row, ends with :meth:`close`.
+class Worker:
+    """A queue and the thread that empties it. Started with the first row, ends with :meth:`close`.
 
     Parameters
     ----------
-    lane : Lane
+    queue : DeliveryQueue
         What is sent next.
     deliver : callable
         Makes the call: see :func:`connectors.lambda_sink.calls.deliver`.
     """
 
-    def __init__(self, lane: Lane, deliver: Callable[[list[Delivery]], dict[str, Refusal]]) -> None:
-        self.lane = lane
+    def __init__(self, queue: DeliveryQueue, deliver: Callable[[list[Delivery]], dict[str, Refusal]]) -> None:
+        self.queue = queue
         self.error: Exception | None = None
         self._deliver = deliver
         self._changed = threading.Condition()
@@ -38,18 +38,18 @@ class Courier:
     def put(self, delivery: Delivery) -> None:
         with self._changed:
             now = time.monotonic()
-            self.lane.put(delivery, now)
-            wait = self.lane.wait(now, self._flush)
+            self.queue.put(delivery, now)
+            wait = self.queue.wait(now, self._flush)
             if wait is not None and (self._sleeps_until is None or now + wait < self._sleeps_until):
                 self._changed.notify_all()
 
     def drain(self, seconds: float) -> bool:
-        """Send without waiting for company; whether all is settled after at most so many seconds."""
+        """Send without waiting for a full batch; whether all is settled after at most so many seconds."""
         with self._changed:
             self._flush = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self.lane.held or self.error, seconds)
-            return not self.lane.held
+            self._changed.wait_for(lambda: not self.queue.held or self.error, seconds)
+            return not self.queue.held
 
     def close(self) -> None:
         with self._changed:
@@ -70,9 +70,9 @@ class Courier:
     def _next_batch(self) -> list[Delivery]:
         with self._changed:
             now = time.monotonic()
-            batch = self.lane.take(now, self._flush)
+            batch = self.queue.take(now, self._flush)
             if not batch:
-                wait = self.lane.wait(now, self._flush)
+                wait = self.queue.wait(now, self._flush)
                 self._sleeps_until = None if wait is None else now + wait
                 if not self._closed:
                     self._changed.wait(wait)
@@ -83,11 +83,11 @@ class Courier:
         try:
             refused = self._deliver(batch)
         except CallFailed as e:
-            self._settle(self.lane.failed, batch, e.failure)
+            self._settle(self.queue.failed, batch, e.failure)
         except CallRefused:
-            self._settle(self.lane.busy, batch)
+            self._settle(self.queue.busy, batch)
         else:
-            self._settle(self.lane.answered, batch, refused)
+            self._settle(self.queue.answered, batch, refused)
 
     def _settle(self, outcome: Callable[..., None], *details: object) -> None:
         with self._changed:

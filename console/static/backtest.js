@@ -1,4 +1,4 @@
-// The backtest: settings of a detector tried on rows that are there already, and which threshold would have told what.
+// The backtest: settings of a detector tried on rows that are there already, and which threshold would have reported what.
 
 import { get, of, post, remove } from "./api.js";
 import { drawBacktest } from "./backtest_chart.js";
@@ -21,10 +21,10 @@ export function makeBacktest(context) {
   const state = h("span", { class: "muted", role: "status" }), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
   const table = h("div", { class: "table" }), keys = h("div", { class: "row" }), suggestions = h("div", {});
   const slider = h("input", { type: "range", min: "0", step: "1", oninput: () => { at.set(chosen, Number(slider.value)); draw(); } });
-  const threshold = field("Threshold", slider), told = h("p", { class: "told", "aria-live": "polite" });
+  const threshold = field("Threshold", slider), statusText = h("p", { class: "reported", "aria-live": "polite" });
   const chart = h("figure", { class: "chart tall backtest", "aria-label": "Values, what was expected, and the alerts" }), list = h("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Alerts" });
   const found = h("section", { class: "card backtest-found", "aria-labelledby": "backtest-found", hidden: true },
-    h("h3", { id: "backtest-found" }, "Alerts by setting"), table, suggestions, h("div", { class: "fields backtest-controls" }, threshold, keys), told, chart,
+    h("h3", { id: "backtest-found" }, "Alerts by setting"), table, suggestions, h("div", { class: "fields backtest-controls" }, threshold, keys), statusText, chart,
     h("details", {}, h("summary", {}, "Alerts as a table"), list));
   const element = h("div", { class: "stack" },
     h("section", { class: "card", "aria-labelledby": "backtest-title" }, h("h3", { id: "backtest-title" }, "Try settings on rows that are there already"), note,
@@ -118,7 +118,7 @@ export function makeBacktest(context) {
     say(threshold.querySelector("label"), `Threshold ${setting.thresholds[place]}${place === setting.own ? "" : `, where it is ${setting.thresholds[setting.own]}`}`);
     show(keys, [drawn, chosen], () => (setting.keys.length > 1 ? [field("Line", select(setting.keys.map((k, n) => [String(n), k.key ?? "all rows"]), String(key), (value) => { key = Number(value); draw(); }))] : []));
     const alerts = setting.fits[place].alerts;
-    say(told, `${count(result.rows)} rows from ${result.from.slice(0, 19)} to ${result.to.slice(0, 19)}: ${count(alerts)} ${alerts === 1 ? "alert" : "alerts"}.`);
+    say(statusText, `${count(result.rows)} rows from ${result.from.slice(0, 19)} to ${result.to.slice(0, 19)}: ${count(alerts)} ${alerts === 1 ? "alert" : "alerts"}.`);
     drawBacktest(chart, list, result, chosen, key, at);
   }
 

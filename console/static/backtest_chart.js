@@ -1,4 +1,4 @@
-// The picture of a backtest: a line with what was expected, the chosen setting's alerts on it, a lane for each setting.
+// The picture of a backtest: a line with what was expected, the chosen setting's alerts on it, a band for each setting.
 
 import { cell, h, show } from "./dom.js";
 import { escaped, paint } from "./figures.js";
@@ -12,14 +12,14 @@ export function drawBacktest(element, list, result, chosen, key, at) {
   const marks = alerts(own, chosen);
   const names = result.settings.map((each, number) => `${number + 1}. ${escaped(each.name)}`);
   // Of the same key; a setting with another partition has none.
-  const lanes = result.settings.flatMap((each, number) => {
+  const bands = result.settings.flatMap((each, number) => {
     const same = each.keys.find((k) => k.key === own.key && k.column === own.column);
     return same ? alerts(same, number).map((mark) => [time(mark.x), names[number], number === chosen]) : [];
   });
   const data = [
     line("high", x, own.high, "@s1", "dot"), line("low", x, own.low, "@s1", "dot"), line("expected", x, own.expected, "@muted", "dot"), line(escaped(own.column), x, own.y, "@ink", "solid"),
     { type: "scatter", mode: "markers", name: "alert", x: marks.map((m) => time(m.x)), y: marks.map((m) => m.y), marker: { color: "@accent", size: 11, symbol: "diamond" } },
-    { type: "scatter", mode: "markers", name: "alerts by setting", yaxis: "y2", showlegend: false, x: lanes.map(([t]) => t), y: lanes.map(([, name]) => name), hoverinfo: "x", marker: { color: "@accent", size: 8, symbol: "diamond" } },
+    { type: "scatter", mode: "markers", name: "alerts by setting", yaxis: "y2", showlegend: false, x: bands.map(([t]) => t), y: bands.map(([, name]) => name), hoverinfo: "x", marker: { color: "@accent", size: 8, symbol: "diamond" } },
   ];
   const shapes = result.labels.map(([from, to]) => ({ type: "rect", xref: "x", yref: "paper", x0: time(from), x1: time(to), y0: 0, y1: 1, line: { width: 0 }, fillcolor: "rgba(128, 128, 128, 0.18)", layer: "below" }));
   const top = Math.min(0.1 + 0.07 * names.length, 0.5);

@@ -7,7 +7,7 @@ export const TARGETS = {
   firehose: ["Firehose delivery stream", "KinesisFirehoseOutput", "ResourceARN"], dynamodb: ["DynamoDB table", "DynamoDBOutput", "TableName"], s3: ["S3", "S3Output", "Path"],
 };
 
-// null: the file can't be read as JSON, and a person has to mend it.
+// null: the file can't be read as JSON, and a person has to fix it.
 export function read(files) {
   try {
     const tree = JSON.parse(files[FILE] || "{}");

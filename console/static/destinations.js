@@ -39,9 +39,9 @@ export function makeDestinations(context) {
       }
       if (!outputs.length) return [h("li", { class: "empty" }, "None yet: rows stay in the application.")];
       return outputs.map((o, number) => {
-        const told = h("span", { class: "muted", role: "status" });
-        return h("li", {}, h("b", { class: "mono" }, o.of), h("span", { class: "muted" }, "→"), h("span", {}, o.name || "not chosen"), h("span", { class: "badge" }, TARGETS[o.type][0]), told,
-          h("span", { class: "push row" }, button("Test", () => tested(o, told), { kind: "small", "aria-label": `Test ${o.name}` }),
+        const statusText = h("span", { class: "muted", role: "status" });
+        return h("li", {}, h("b", { class: "mono" }, o.of), h("span", { class: "muted" }, "→"), h("span", {}, o.name || "not chosen"), h("span", { class: "badge" }, TARGETS[o.type][0]), statusText,
+          h("span", { class: "push row" }, button("Test", () => tested(o, statusText), { kind: "small", "aria-label": `Test ${o.name}` }),
             draft.editable ? button("Edit", () => edit(number), { kind: "small", "aria-label": `Edit ${o.name}` }) : null,
             draft.editable ? button(`Disconnect ${o.name}`, () => keep((all) => all.splice(number, 1)), { kind: "small", image: "trash", bare: true }) : null));
       });
@@ -49,11 +49,11 @@ export function makeDestinations(context) {
     if (!kda && draft.document && !draft.editable && !places.querySelector("button")) places.append(h("li", { class: "bare" }, copyButton(context)));
   }
 
-  async function tested({ type, name }, told) {
-    say(told, "Asking …").className = "busy";
+  async function tested({ type, name }, statusText) {
+    say(statusText, "Asking …").className = "busy";
     const { ok, body } = await post("/api/destinations/test", { type, name });
     const fine = ok && body.ok;
-    say(told, fine ? body.message || "It can be reached." : body.message || body.error).className = fine ? "good-text" : "bad-text";
+    say(statusText, fine ? body.message || "It can be reached." : body.message || body.error).className = fine ? "good-text" : "bad-text";
     return fine;
   }
 
@@ -68,7 +68,7 @@ export function makeDestinations(context) {
     const names = streams();
     const now = { of: names.at(-2) || names[0], type: "lambda", name: "", key: "", format: "JSON", ...outputs[number] };
     if (!names.includes(now.of)) names.unshift(now.of);
-    const place = h("div", { class: "fields two" }), told = h("p", { class: "muted", role: "status" }), choices = h("datalist", { id: "targets" });
+    const place = h("div", { class: "fields two" }), statusText = h("p", { class: "muted", role: "status" }), choices = h("datalist", { id: "targets" });
     const { ok, body: targets } = await list("/api/targets", 5);
     const controls = () => {
       const known = (ok && targets[now.type]) || [];
@@ -84,7 +84,7 @@ export function makeDestinations(context) {
     controls();
     await dialog({
       title: number < 0 ? "Connect a destination" : "Destination", ok: number < 0 ? "Connect" : "Keep",
-      body: [place, choices, h("div", { class: "row" }, button("Test the connection", () => (now.name ? tested(now, told) : say(told, "Name it first.")), { kind: "small" }), told)],
+      body: [place, choices, h("div", { class: "row" }, button("Test the connection", () => (now.name ? tested(now, statusText) : say(statusText, "Name it first.")), { kind: "small" }), statusText)],
       submit: () => {
         keep((all) => (number < 0 ? all.push(now) : all.splice(number, 1, now)));
         return "";

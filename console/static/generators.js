@@ -48,19 +48,19 @@ export function makeGenerators(context, stream = () => inputOf(read(context.draf
     const rate = h("input", { type: "number", min: 0.1, max: 2000, step: "any", value: 1, required: true, name: "rate" });
     const label = h("input", { maxlength: 60, value: "Records", name: "label" });
     const template = h("textarea", { rows: 9, spellcheck: "false", name: "template" });
-    const named = field("Name", label), told = h("p", { class: "note" });
+    const named = field("Name", label), statusText = h("p", { class: "note" });
     const pick = (name) => {
       chosen = name;
       template.value = known.find((each) => each.name === name)?.text ?? TEMPLATE;
       template.readOnly = name !== OWN;
       named.hidden = name !== OWN;
-      told.textContent = name === OWN ? "An own template becomes part of the application: it can be started when that is saved." : "";
+      statusText.textContent = name === OWN ? "An own template becomes part of the application: it can be started when that is saved." : "";
     };
     const choice = select([...known.map((each) => each.name), ...(context.draft.editable ? [[OWN, "An own template …"]] : [])], chosen, pick, { name: "generator" });
     pick(chosen);
     return dialog({
       title: `Send to ${stream()}`, ok: "Start",
-      body: [h("div", { class: "fields" }, field("What", choice), field("Records a second", rate), named), field("Template of a record (Kinesis Data Generator)", template), told],
+      body: [h("div", { class: "fields" }, field("What", choice), field("Records a second", rate), named), field("Template of a record (Kinesis Data Generator)", template), statusText],
       submit: async () => {
         if (chosen === OWN) {
           const tree = read(context.draft.files);

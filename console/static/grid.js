@@ -50,7 +50,7 @@ export class Grid {
   }
 
   header() {
-    this.lines.clear(); // what is drawn anew is drawn for these columns
+    this.lines.clear(); // what is redrawn is drawn for these columns
     this.numeric = new Set(this.columns.filter((c) => this.rows.every((row) => row.values[c] === null || row.values[c] === undefined || typeof row.values[c] === "number")));
     this.head.replaceChildren(...["rowtime", ...this.columns].map((column) => {
       const state = this.sort?.column === column ? (this.sort.up ? "ascending" : "descending") : "none";

@@ -20,11 +20,11 @@ const VERDICTS = { same: ["same", "good"], "same but": ["same, but", "warm"], "n
 const EFFECTS = { same: ["same", ""], changed: ["changed", "warm"], new: ["new", "good"], dropped: ["dropped", "bad"], "goes on": ["goes on", "good"], "left behind": ["left behind", "bad"] };
 
 export function drawChecked(element, { statements, changes, state }, further) {
-  const told = statements.filter((s) => s.verdict !== "same" || s.notes?.length);
+  const noted = statements.filter((s) => s.verdict !== "same" || s.notes?.length);
   const other = changes.filter((c) => c.effect !== "same");
   const line = (name, [label, kind], ...notes) => h("li", {}, h("b", { class: "mono" }, name), h("span", { class: `badge ${kind}` }, label), ...notes.map((n) => h("span", { class: "muted" }, n)));
   show(element, [statements, changes, state], () => [
-    statements.length ? h("details", {}, h("summary", {}, `Statements: ${statements.length - told.length} the same as in KDA${told.length ? `, ${told.length} with a note` : ""}`),
+    statements.length ? h("details", {}, h("summary", {}, `Statements: ${statements.length - noted.length} the same as in KDA${noted.length ? `, ${noted.length} with a note` : ""}`),
       h("ul", { class: "lines" }, ...statements.map((s) => line(s.name, VERDICTS[s.verdict] || [s.verdict, ""], ...(s.notes || []))))) : null,
     other.length ? h("details", {}, h("summary", {}, `Since the saved version: ${["changed", "new", "dropped"].map((e) => [e, other.filter((c) => c.effect === e).length]).filter(([, n]) => n).map(([e, n]) => `${n} ${e}`).join(", ")}`),
       h("ul", { class: "lines" }, ...other.map((c) => line(c.name, EFFECTS[c.effect] || [c.effect, ""], ...(c.why ? [c.why] : []))))) : null,

@@ -5,10 +5,10 @@ import { button, empty, h, say } from "./dom.js";
 
 export function makeProperties(context) {
   const name = context.application.name;
-  const place = h("div", { class: "properties" }), told = h("span", { class: "muted", role: "status" });
+  const place = h("div", { class: "properties" }), statusText = h("span", { class: "muted", role: "status" });
   const keep = button("Keep the properties", () => save(), { disabled: true, kind: "first" });
   const search = h("input", { type: "search", placeholder: "Find a property", "aria-label": "Find a property", oninput: hide });
-  const element = h("div", { class: "stack tight" }, search, place, h("div", { class: "row" }, keep, told));
+  const element = h("div", { class: "stack tight" }, search, place, h("div", { class: "row" }, keep, statusText));
   const changed = new Map(), set = new Map(); // by group.key
   let known = false;
   place.append(empty("Loading …"));
@@ -58,13 +58,13 @@ export function makeProperties(context) {
     for (const input of place.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
     if (!ok) {
       for (const problem of body.problems || []) place.querySelector(`[data-key="${CSS.escape(problem.key || "")}"] :is(input, select)`)?.setAttribute("aria-invalid", "true");
-      say(told, body.error).className = "bad-text";
+      say(statusText, body.error).className = "bad-text";
       return;
     }
     changed.clear();
     known = false;
     await look();
-    say(told, "Kept; the next start takes them.").className = "good-text";
+    say(statusText, "Kept; the next start takes them.").className = "good-text";
   }
 
   return { element, look };

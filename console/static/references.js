@@ -39,21 +39,21 @@ export function makeReferences(context) {
     const table = h("input", { value: before.table, required: true, name: "table", class: "mono" });
     const bucket = h("input", { value: before.bucket, required: true, name: "bucket", class: "mono" });
     const key = h("input", { value: before.key, required: true, name: "key", class: "mono", placeholder: "folder/file.csv" });
-    const told = h("span", { class: "muted", role: "status" });
+    const statusText = h("span", { class: "muted", role: "status" });
     const discover = button("Discover columns", async () => {
-      if (!bucket.value || !key.value) return void say(told, "Name the bucket and the file first.");
+      if (!bucket.value || !key.value) return void say(statusText, "Name the bucket and the file first.");
       discover.disabled = true;
-      say(told, "Reading the file …");
+      say(statusText, "Reading the file …");
       const { ok, body } = await post("/api/discover", { stream: key.value.trim(), kind: "s3", path: `s3://${bucket.value.trim()}/${key.value.trim()}` });
       discover.disabled = false;
-      if (!ok || !body.schema) return void (say(told, body.error || body.problem).className = "bad-text");
+      if (!ok || !body.schema) return void (say(statusText, body.error || body.problem).className = "bad-text");
       schema = body.schema;
       editor.set(schema);
-      say(told, `${body.raw.length} lines${body.header ? "; the first is a header, and becomes an error row" : ""}`).className = "muted";
+      say(statusText, `${body.raw.length} lines${body.header ? "; the first is a header, and becomes an error row" : ""}`).className = "muted";
     }, { kind: "small", image: "refresh" });
     dialog({
       title: number < 0 ? "Reference table" : `Reference table ${before.table}`, ok: "Keep", broad: true,
-      body: [h("div", { class: "fields" }, field("Name in SQL", table), field("Bucket", bucket), field("File", key)), h("div", { class: "row" }, discover, told), editor.element],
+      body: [h("div", { class: "fields" }, field("Name in SQL", table), field("Bucket", bucket), field("File", key)), h("div", { class: "row" }, discover, statusText), editor.element],
       submit: () => {
         if (!schema.RecordColumns.length) return "Add the table's columns first.";
         const made = { ...before, table: table.value.trim(), bucket: bucket.value.trim(), key: key.value.trim(), schema };

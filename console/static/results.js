@@ -32,13 +32,13 @@ export function makeRows(context, { choose, preview = false, chart = false }) {
   const bar = h("div", {}), grid = new Grid("Rows"), explorer = chart ? new Explorer() : null;
   const search = h("input", { type: "search", placeholder: "Search rows", "aria-label": "Search rows", oninput: () => { grid.search(search.value); tell(); } });
   const pause = button("Pause", () => { grid.pause(!grid.paused); paused(); }, { image: "pause" });
-  const told = h("span", { class: "muted told" }), none = empty("");
+  const statusText = h("span", { class: "muted reported" }), none = empty("");
   const copy = button("Copy", async () => {
     await navigator.clipboard.writeText(grid.csv());
     context.said("The rows are copied as CSV");
   }, { image: "copy" });
   const save = button("CSV", () => download(`${context.application.name}-${relation}.csv`, grid.csv(), "text/csv"), { image: "download" });
-  const tools = h("div", { class: "row tools" }, pause, search, told, h("span", { class: "push" }), copy, save);
+  const tools = h("div", { class: "row tools" }, pause, search, statusText, h("span", { class: "push" }), copy, save);
   const element = h("section", { class: "card rows", "aria-label": "Rows" }, bar, tools, explorer?.element, none, grid.element);
 
   function paused() {
@@ -53,7 +53,7 @@ export function makeRows(context, { choose, preview = false, chart = false }) {
       none.hidden = !lost;
       if (lost) say(none, "No row has these words.");
     }
-    say(told, grid.rows.length ? grid.said() + (grid.paused && grid.waiting ? ` · ${count(grid.waiting)} wait` : "") : "");
+    say(statusText, grid.rows.length ? grid.said() + (grid.paused && grid.waiting ? ` · ${count(grid.waiting)} wait` : "") : "");
   }
 
   function pick(name) {

@@ -14,7 +14,7 @@ const KINDS = { kinesis: "Kinesis stream", firehose: "Firehose landing" };
 
 export function makeSource(context) {
   const { draft } = context;
-  const several = h("div", { class: "several" }), choice = h("div", { class: "fields" }), told = h("p", { class: "muted" }), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
+  const several = h("div", { class: "several" }), choice = h("div", { class: "fields" }), statusText = h("p", { class: "muted" }), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
   const sample = new Sample({ discovered: (schema, path) => change({ schema, path: path || "" }) });
   const schema = new SchemaEditor({ changed: (found) => { change({ schema: found }, false); sample.soon(found); } });
   const discover = button("Discover schema", () => discovered(), { kind: "first", image: "refresh" });
@@ -22,7 +22,7 @@ export function makeSource(context) {
   const fresh = button("New stream", () => named(), { image: "plus" });
   const generators = makeGenerators(context, () => now().stream);
   const references = makeReferences(context);
-  const actions = h("div", { class: "row source-actions" }, discover, demo, fresh, told);
+  const actions = h("div", { class: "row source-actions" }, discover, demo, fresh, statusText);
   const facts = h("div", { class: "stack", hidden: true });
   const editing = h("div", { class: "stack" },
     h("section", { class: "card", "aria-labelledby": "stream-title" }, h("h3", { id: "stream-title" }, "Stream"), several, choice, actions, trouble),
@@ -57,10 +57,10 @@ export function makeSource(context) {
   async function created(body) {
     report("");
     for (const each of [demo, fresh]) each.disabled = true;
-    say(told, "Creating the stream …").className = "busy";
+    say(statusText, "Creating the stream …").className = "busy";
     const { ok, body: found } = await post("/api/streams", body);
     for (const each of [demo, fresh]) each.disabled = false;
-    say(told, "").className = "muted";
+    say(statusText, "").className = "muted";
     if (!ok) {
       report(found.error);
       return found.error;
@@ -106,7 +106,7 @@ export function makeSource(context) {
     });
     if (!kda) return;
     const tree = read(draft.files);
-    if (!tree) return report("application.json can't be read as JSON: mend it on the SQL page.");
+    if (!tree) return report("application.json can't be read as JSON: fix it on the SQL page.");
     number = Math.min(number, inputs(tree).length - 1);
     const input = inputOf(tree, number);
     show(several, [inputs(tree).map((i) => i.InAppStreamNames), number], () => inputs(tree).length < 2 ? [] : tabs("Sources", inputs(tree).map((_, n) => [String(n), inputOf(tree, n).names.join(", ")]), String(number), (n) => { number = Number(n); draw(); }));

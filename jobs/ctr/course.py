@@ -91,9 +91,9 @@ class Course:
 
     @property
     def complete(self) -> bool:
-        """Whether every window is scored and every anomaly told."""
-        told = {n.window_start for n in self.notifications}
-        return any(self.number(start) >= LAST for start in self.scores) and self.anomalies <= told
+        """Whether every window is scored and every anomaly reported."""
+        reported = {n.window_start for n in self.notifications}
+        return any(self.number(start) >= LAST for start in self.scores) and self.anomalies <= reported
 
     @property
     def expectations(self) -> dict[str, bool]:
@@ -173,7 +173,7 @@ class _Senders(threading.Thread):
                 stop=self.stop,
                 on_progress=lambda counts: self._counts.__dict__.update(counts.__dict__),
             )
-        except Exception as e:  # told by the thread that waits
+        except Exception as e:  # reported by the thread that waits
             self.error = str(e)
 
 

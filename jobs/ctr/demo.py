@@ -41,11 +41,11 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
     topic = client("sns", endpoint).list_subscriptions_by_topic(TopicArn=outputs["TopicArn"])
     people = [f"{s['Protocol']} {s['Endpoint']}" for s in topic["Subscriptions"] if s["Protocol"] != "sqs"]
     _summary(out, course, people)
-    report.write(folder / "report.html", told(course, report.tapped(endpoint, "ctr", since), since))
+    report.write(folder / "report.html", reported(course, report.tapped(endpoint, "ctr", since), since))
     return all(course.expectations.values())
 
 
-def told(
+def reported(
     course: Course, relations: Mapping[str, Sequence[Mapping[str, Any]]], since: datetime
 ) -> report.Report:
     """The report of a course. One thing was injected, the burst; a message for any of its windows finds it."""

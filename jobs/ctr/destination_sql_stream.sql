@@ -1,4 +1,4 @@
--- What people are told of, under the names that the lab's function knows: one row an alert of the detector's; or with
+-- What people are notified of, under the names that the lab's function knows: one row an alert of the detector's; or with
 -- anomalies.by = 'score' one row a window and forest key that scored above the threshold, as in KDA. Rates in percent.
 SELECT
   ctr AS `CTRPERCENT`,

@@ -1,4 +1,4 @@
--- Clicks whose event time can be true, when they arrive; and while the stream is quiet a row without a click (user_id
+-- Clicks whose event time can be true, when they arrive; and while the stream is idle a row without a click (user_id
 -- NULL) now and then, which says that no other came before its arrival.
 SELECT user_id, event_timestamp, event_name, device_type, arrival
 FROM checked_clicks

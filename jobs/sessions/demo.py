@@ -115,7 +115,7 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
         course = run(endpoint, folder, lambda course: live.update(_picture(course)), properties=taps)
     out.print()
     _summary(out, course)
-    told = report.Report(
+    reported = report.Report(
         "sessions",
         report.tapped(endpoint, "sessions", since),
         figures={
@@ -127,7 +127,7 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
         found=[*course.items],
         began=since,
     )
-    report.write(folder / "report.html", told)
+    report.write(folder / "report.html", reported)
     return all(course.expectations.values())
 
 
@@ -234,7 +234,7 @@ class _Simulator(threading.Thread):
             )
             bad = [{"Data": data, "PartitionKey": "clickstream"} for data in BAD_RECORDS]
             self._kinesis.put_records(StreamName=self._stream, Records=bad)
-        except Exception as e:  # told by the thread that waits
+        except Exception as e:  # reported by the thread that waits
             self.error = str(e)
 
 

@@ -93,12 +93,12 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
                 break
             time.sleep(0.5)
     out.print()
-    told = _told(
+    reported = _reported(
         producer, found, report.tapped(endpoint, "trades", since), outputs["AnomalyBucketName"], since
     )
-    _summary(out, told, found)
-    report.write(folder / "report.html", told)
-    return all(told.expectations.values())
+    _summary(out, reported, found)
+    report.write(folder / "report.html", reported)
+    return all(reported.expectations.values())
 
 
 class _Producer(threading.Thread):
@@ -185,7 +185,7 @@ def _picture(job: DemoJob, producer: _Producer, found: _Found) -> Group:
     return Group(flow, Text(), newest)
 
 
-def _told(
+def _reported(
     producer: _Producer, found: _Found, relations: dict[str, Any], bucket: str, since: datetime
 ) -> report.Report:
     """What was found against what was injected."""
@@ -224,12 +224,12 @@ def _told(
     )
 
 
-def _summary(out: Console, told: report.Report, found: _Found) -> None:
+def _summary(out: Console, reported: report.Report, found: _Found) -> None:
     table = Table("lab 3: trade anomalies", "", title="read back from S3", title_justify="left")
-    for name, figure in told.figures.items():
+    for name, figure in reported.figures.items():
         table.add_row(name, figure)
     for error in found.errors:
         table.add_row("", plain(f"{error['error_name']}: {error['message']}", 100))
-    for expectation, held in told.expectations.items():
+    for expectation, held in reported.expectations.items():
         table.add_row(expectation, Text("yes" if held else "NO", style="green" if held else "red"))
     out.print(table)

@@ -67,7 +67,7 @@ def test_alerts_by_setting_with_labels(folder: Path) -> None:
         (["--try", "side=up"], "detector.side"),
     ],
 )
-def test_what_can_not_be_is_told(folder: Path, arguments: list[str], message: str) -> None:
+def test_what_can_not_be_is_reported(folder: Path, arguments: list[str], message: str) -> None:
     recording = ["--recording", str(folder / "day.jsonl")]
     result = CliRunner().invoke(app, ["backtest", str(folder / "app"), *recording, *arguments])
     assert result.exit_code == 1

@@ -35,7 +35,9 @@ def test_applications_are_found_or_missed(
     assert reason in result.output
 
 
-def test_a_broken_application_is_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_application_is_left_out_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "application.yaml").write_text("title: [")
     monkeypatch.setattr(console, "APPLICATIONS", tmp_path)

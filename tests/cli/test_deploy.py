@@ -83,12 +83,12 @@ def test_what_can_not_be_deployed_is_said_in_a_line(tmp_path: Path) -> None:
     )
     assert "nothing/application.yaml: no such file" in one_line("template", str(tmp_path / "nothing"))
     for name in ("*", "function-$x", "x$y"):
-        assert one_line("template", folder, "-p", f"told.function={name}") == (
-            "kda deploy: told: required the name of one AWS resource, without * ? $ and quotes, "
+        assert one_line("template", folder, "-p", f"reported.function={name}") == (
+            "kda deploy: reported: required the name of one AWS resource, without * ? $ and quotes, "
             f"got 'function:{name}'"
         )
-    assert "told.stream is required with type kinesis" in one_line(
-        "template", folder, "-p", "told.type=kinesis"
+    assert "reported.stream is required with type kinesis" in one_line(
+        "template", folder, "-p", "reported.type=kinesis"
     )
     (application.folder / "hot.sql").unlink()
     assert "required a file hot.sql" in one_line("template", folder)

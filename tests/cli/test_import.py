@@ -1,4 +1,4 @@
-"""`kda import`: a folder and what is told, or every problem with its place and nothing written."""
+"""`kda import`: a folder and what is reported, or every problem with its place and nothing written."""
 
 import json
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_alerts_beside_the_scores_if_asked(tmp_path: Path) -> None:
     assert "alerts" in read(tmp_path / "out").shown
 
 
-def test_what_is_not_translated_is_told_and_the_rest_runs(tmp_path: Path) -> None:
+def test_what_is_not_translated_is_reported_and_the_rest_runs(tmp_path: Path) -> None:
     sql, schema = written(tmp_path)
     with Path(sql).open("a") as file:
         file.write(

@@ -74,14 +74,14 @@ def test_up_status_reset_down(data: Path) -> None:
 
 
 def test_an_application_that_is_no_lab_gets_its_stack_beside_them(data: Path, tmp_path: Path) -> None:
-    """By its folder, from anywhere; what another application's stream is named for is told."""
+    """By its folder, from anywhere; what another application's stream is named for is reported."""
     shared = fleet(tmp_path)
     path = shared.folder / "application.yaml"
     path.write_text(path.read_text().replace("fleet-telemetry", "Demo-samples"))
     up = kda_local("up", str(shared.folder))
     assert up.exit_code == 0, up.output
-    told, last = up.output.splitlines()
-    assert told == "Kinesis Stream Demo-samples is there already, and used as it is."
+    reported, last = up.output.splitlines()
+    assert reported == "Kinesis Stream Demo-samples is there already, and used as it is."
     assert last.endswith("with the stacks of ctr, sessions, trades, fleet.")
     status = kda_local("status").output
     assert "\nfleet:\n" in status

@@ -35,7 +35,7 @@ def test_ctrl_c_among_the_imports_is_quiet(module: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
-def test_an_error_among_the_imports_is_told() -> None:
+def test_an_error_among_the_imports_is_reported() -> None:
     done = run("cli.watch", "raise OSError('no room')")
     assert done.returncode == 1
     assert "OSError: no room" in done.stderr

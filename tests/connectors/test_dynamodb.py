@@ -38,7 +38,7 @@ def table(local_aws: LocalAws) -> Iterator[Any]:
 
 @pytest.mark.aws
 @pytest.mark.usefixtures("table")
-def test_a_missing_table_and_another_key_are_told_before_the_start(
+def test_a_missing_table_and_another_key_are_reported_before_the_start(
     local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

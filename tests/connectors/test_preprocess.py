@@ -65,7 +65,7 @@ def collected(table_env: Any, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in rows]
 
 
-def test_records_keep_order_and_time_and_what_fails_is_told(
+def test_records_keep_order_and_time_and_what_fails_is_reported(
     mini_flink: Flink, options: PreprocessOptions
 ) -> None:
     table_env = mini_flink.environment()
@@ -85,8 +85,8 @@ def test_records_keep_order_and_time_and_what_fails_is_told(
         ("00:10.500", "two"),
     ]
     assert json.loads(rows[0][1])["seen"] == {"approximateArrivalTimestamp": 1706702400000}
-    told = "error_name, message, DATE_FORMAT(data_rowtime, 'mm:ss.SSS'), data_row"
-    failed = collected(table_env, f"SELECT {told} FROM failed")
+    reported = "error_name, message, DATE_FORMAT(data_rowtime, 'mm:ss.SSS'), data_row"
+    failed = collected(table_env, f"SELECT {reported} FROM failed")
     assert [(name, at, bytes.fromhex(row)) for name, _, at, row in failed] == [
         ("ProcessingFailed", "00:06.000", b"ProcessingFailed"),
         ("FunctionError", "00:09.000", b"raise"),
@@ -94,16 +94,16 @@ def test_records_keep_order_and_time_and_what_fails_is_told(
     assert failed[0][1] == "preprocess: the function answered ProcessingFailed"
     assert "poison" in failed[1][1]
     # Time is there for windows, and the decoder takes the records as it takes a source's.
-    decoded, _, quiet = decode_records(table_env, records, [Column("text", "STRING", "$.text")], name="texts")
+    decoded, _, idle = decode_records(table_env, records, [Column("text", "STRING", "$.text")], name="texts")
     table_env.create_temporary_view("decoded", decoded)
-    table_env.create_temporary_view("quiet", quiet)
+    table_env.create_temporary_view("idle", idle)
     windows = collected(
         table_env,
         "SELECT DATE_FORMAT(window_start, 'ss'), COUNT(*) FROM TABLE(TUMBLE(TABLE decoded, DESCRIPTOR(rowtime),"
         " INTERVAL '5' SECOND)) GROUP BY window_start, window_end",
     )
     assert windows == [("00", 2), ("10", 1)]
-    assert len(collected(table_env, "SELECT CAST(rowtime AS STRING) FROM quiet")) == 2
+    assert len(collected(table_env, "SELECT CAST(rowtime AS STRING) FROM idle")) == 2
 
 
 def test_records_of_shards_keep_what_the_decoder_needs(mini_flink: Flink, options: PreprocessOptions) -> None:
@@ -148,7 +148,7 @@ def test_a_missing_function_is_one_line_before_the_start(local_aws: LocalAws) ->
 
 @pytest.mark.kinesis
 def test_records_and_times_own_rows_pass_one_operator_so_that_none_overtakes(mini_flink: Flink) -> None:
-    """The planner would push a function into each branch of a union: the stream's records and the beats beside them."""
+    """The planner would push a function into each branch of a union: the stream's records and heartbeats beside them."""
     table_env = mini_flink.environment()
     source = KinesisSource("numbers", "us-east-1", "http://127.0.0.1:1")
     records = source.records(table_env, "numbers", sequence_number=True)

@@ -232,7 +232,7 @@ def test_a_function_that_takes_nothing_fails_the_job_before_flink_gives_up_on_it
         process(Down(lambda records: None), [record(1), record(2)], max_retries=None)
 
 
-def test_a_missing_function_is_told_at_once() -> None:
+def test_a_missing_function_is_reported_at_once() -> None:
     class Missing(Function):
         def invoke(self, payload: bytes) -> bytes:
             raise ConnectorError("there is no function f")
@@ -241,7 +241,7 @@ def test_a_missing_function_is_told_at_once() -> None:
         process(Missing(lambda records: None), [record(1)])
 
 
-def test_the_stream_is_told_as_one_of_the_applications_account() -> None:
+def test_the_stream_is_reported_as_one_of_the_applications_account() -> None:
     options = PreprocessOptions(
         "f", "eu-west-1", stream="s", application_arn="arn:aws-cn:kinesisanalytics:x:123:application/a"
     )

@@ -38,7 +38,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def told(function: Callable[[], Any]) -> str:
+def reported(function: Callable[[], Any]) -> str:
     """Everything an exception says, with the causes that it hides."""
     try:
         function()
@@ -66,12 +66,12 @@ def told_of(error: BaseException) -> str:
         lambda: stacks.outputs(NOBODY, "trades"),
     ],
 )
-def test_a_service_that_cant_be_reached_is_told_without_credentials(
+def test_a_service_that_cant_be_reached_is_reported_without_credentials(
     fails: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     # What a user sees. (At DEBUG botocore itself logs what it signs; nothing here sets that.)
     caplog.set_level(logging.INFO)
-    text = told(fails) + caplog.text
+    text = reported(fails) + caplog.text
     assert [canary for canary in CREDENTIALS.values() if canary in text] == []
     assert "127.0.0.1:9" in text
 

@@ -12,7 +12,7 @@ from console.jobs import JobError, JobView
 from console.server import page_of
 from console.workbench import Workbench
 from infra.flink_health import Health
-from workbench.shelf import Shelf
+from workbench.store import Store
 
 ADDRESS = "http://127.0.0.1:8900"
 Ask = Callable[..., httpx.Response]
@@ -47,8 +47,8 @@ def bench(
     **more: Any,
 ) -> Workbench:
     """A workbench with its state in a folder."""
-    shelf = Shelf(folder / "workbench", folder / "applications")
-    return Workbench(controllers or {}, shelf, client, lambda a: Controller(a, client, Idle()), **more)
+    store = Store(folder / "workbench", folder / "applications")
+    return Workbench(controllers or {}, store, client, lambda a: Controller(a, client, Idle()), **more)
 
 
 def asked(workbench: Workbench) -> Ask:

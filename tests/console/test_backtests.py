@@ -130,6 +130,6 @@ def test_a_recording_is_bounded_and_what_has_no_forest_has_no_backtest(ask: Ask)
     assert described == {"watched": True, "sessions": False}
 
 
-def test_a_stream_that_can_not_be_read_is_told(ask: Ask) -> None:
+def test_a_stream_that_can_not_be_read_is_reported(ask: Ask) -> None:
     assert ask("POST", PATH, json={"from": "tap"}).status_code == 202
     assert ended(ask)["error"] == "no AWS here"

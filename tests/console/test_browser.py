@@ -98,7 +98,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.field("Type of column 1").fill("VARCHAR(32)")
     page.see(".sample", "No errors: every record becomes a row.")
 
-    # SQL with a mistake: marked where it stands, and mended. A reload loses nothing that was typed.
+    # SQL with a mistake: marked where it stands, and fixed. A reload loses nothing that was typed.
     page.step("SQL")
     page.write(SQL.replace('"CLICKCOUNT" /', '"CLICKCONT" /'))
     page.see(".problems li", "CLICKCONT")

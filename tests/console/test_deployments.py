@@ -10,7 +10,7 @@ from console.deployments import Deployments, command
 from pipeline.catalog import JOBS, read
 from tests.console.bench import Idle, asked, bench, unreachable
 from tests.waiting import until
-from workbench.shelf import ShelfError
+from workbench.store import StoreError
 
 
 def test_what_it_makes_and_costs_is_said_before(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_deployment_s_words_and_end_are_shown(tmp_path: Path) -> None:
     assert deployments.state("trades")["lines"][0] == "made 3 resources"
     waiting = Deployments(tmp_path, lambda application: [sys.executable, "-c", "import time; time.sleep(60)"])
     waiting.start(trades)
-    with pytest.raises(ShelfError, match="under way"):
+    with pytest.raises(StoreError, match="under way"):
         waiting.start(trades)
     waiting._running["trades"].kill()
     waiting._running["trades"].wait()

@@ -95,6 +95,6 @@ def test_the_token_is_shown_to_who_started_it_and_written_nowhere(tmp_path: Path
         assert ask(port, "/api/applications/ctr/job/start", Cookie=f"kda_console={TOKEN}") in (200, 202, 204)
         log = tmp_path / "state" / "console" / "ctr.log"
         until(lambda: log.exists() and "source.position" in log.read_text(), "job's log")
-    told = said.read_text()
-    assert told.count(TOKEN) == 1
-    assert leaks(tmp_path / "state", told.replace(TOKEN, "", 1), of={"token": TOKEN}) == []
+    reported = said.read_text()
+    assert reported.count(TOKEN) == 1
+    assert leaks(tmp_path / "state", reported.replace(TOKEN, "", 1), of={"token": TOKEN}) == []

@@ -41,7 +41,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(managed, "_LOOK_SECONDS", 0.02)
 
 
-def test_start_takes_its_time_and_a_failure_is_told() -> None:
+def test_start_takes_its_time_and_a_failure_is_reported() -> None:
     service = Service()
     asked: list[tuple[str | None, str, str]] = []
 

@@ -14,7 +14,7 @@ from infra.flink_health import Health
 from pipeline.catalog import JOBS, read
 from pipeline.settings import override
 from tests.console.bench import Ask, Idle, asked, bench, unreachable
-from workbench.shelf import Shelf
+from workbench.store import Store
 
 PATH = "/api/applications/ctr/properties"
 
@@ -26,10 +26,10 @@ def ctr() -> Controller:
 
 @pytest.fixture
 def ask(ctr: Controller, tmp_path: Path) -> Ask:
-    shelf = Shelf(tmp_path / "workbench", tmp_path / "applications")
+    store = Store(tmp_path / "workbench", tmp_path / "applications")
 
     def groups(name: str) -> dict[str, dict[str, str]]:
-        return override({"window": {"size": "1"}}, [f"{k}={v}" for k, v in shelf.properties(name).items()])
+        return override({"window": {"size": "1"}}, [f"{k}={v}" for k, v in store.properties(name).items()])
 
     return asked(bench(tmp_path, {"ctr": ctr}, groups=groups))
 
@@ -59,7 +59,7 @@ def test_properties_are_shown_and_kept_for_the_next_start(ask: Ask, ctr: Control
     answer = ask("PUT", PATH, json={"assignments": {"anomalies.threshold": "3.5", "source.position": ""}})
     assert found(answer.json(), "anomalies", "threshold") | threshold == threshold
     assert found(ask("GET", PATH).json(), "anomalies", "threshold")["value"] == "3.5"
-    assert Shelf(tmp_path / "workbench", tmp_path).properties("ctr") == {"anomalies.threshold": "3.5"}
+    assert Store(tmp_path / "workbench", tmp_path).properties("ctr") == {"anomalies.threshold": "3.5"}
     # A job that starts is shown with what it was started with.
     ctr.job = Started()
     assert ask("PUT", PATH, json={"assignments": {"source.stream": "other"}}).status_code == 200

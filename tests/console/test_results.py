@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from console.arrivals import MOST_ARRIVALS, Arrivals
-from console.looks import Items, Messages, Objects, Records, looks_at, tables_of
+from console.pollers import Items, Messages, Objects, Records, pollers_of, tables_of
 from console.resources import Target
 from console.results import Results
 from tests.conftest import LocalAws
@@ -39,14 +39,14 @@ def test_a_functions_topic_and_table_are_found_by_its_environment() -> None:
         "lambda": Lambda(TOPIC_ARN="arn:aws:sns:us-east-1:1:t", TABLE_NAME="sessions", PASSWORD="secret"),
         "logs": None,
     }
-    made = looks_at(target("lambda", "f"), services.__getitem__)
-    assert [(look.arrivals.kind, look.arrivals.title) for look in made] == [
+    made = pollers_of(target("lambda", "f"), services.__getitem__)
+    assert [(poller.arrivals.kind, poller.arrivals.title) for poller in made] == [
         ("messages", "Messages sent"),
         ("items", "Items in sessions"),
     ]
     assert tables_of(target("lambda", "f"), services.__getitem__) == ["sessions"]
     services["lambda"] = Lambda()
-    (log,) = looks_at(target("lambda", "arn:aws:lambda:us-east-1:1:function:f"), services.__getitem__)
+    (log,) = pollers_of(target("lambda", "arn:aws:lambda:us-east-1:1:function:f"), services.__getitem__)
     assert log.arrivals.title == "Log of f"
 
 
@@ -83,8 +83,10 @@ def test_a_topic_without_a_queue_says_where_its_messages_go() -> None:
                 ]
             }
 
-    look = Messages("arn:aws:sns:us-east-1:1:t", {"sns": Topic(), "sqs": None}.__getitem__)
-    assert look.look() == "messages go to email and sms only: subscribe a queue to the topic to see them here"
+    poller = Messages("arn:aws:sns:us-east-1:1:t", {"sns": Topic(), "sqs": None}.__getitem__)
+    assert (
+        poller.poll() == "messages go to email and sms only: subscribe a queue to the topic to see them here"
+    )
 
 
 @pytest.mark.aws
@@ -94,15 +96,15 @@ def test_records_objects_and_items_of_a_local_aws(local_aws: LocalAws) -> None:
     kinesis.get_waiter("stream_exists").wait(StreamName="results-out", WaiterConfig={"Delay": 1})
     records = Records("results-out", local_aws.client)
     kinesis.put_record(StreamName="results-out", Data=b'{"a": 1}\n', PartitionKey="k")
-    until(lambda: records.look() or records.arrivals.total, "the record")
+    until(lambda: records.poll() or records.arrivals.total, "the record")
     assert records.arrivals.as_json()["newest"][0]["text"] == '{"a": 1}'
 
     s3.create_bucket(Bucket="results-out")
     s3.put_object(Bucket="results-out", Key="x/part-0", Body=b"row")
-    (objects,) = looks_at(target("s3", "s3://results-out/x"), local_aws.client)
+    (objects,) = pollers_of(target("s3", "s3://results-out/x"), local_aws.client)
     assert isinstance(objects, Objects)
     for _ in range(2):
-        assert objects.look() is None
+        assert objects.poll() is None
     assert [(n["title"], n["text"]) for n in objects.arrivals.as_json()["newest"]] == [("x/part-0", "row")]
     assert objects.arrivals.total == 1
 
@@ -115,7 +117,7 @@ def test_records_objects_and_items_of_a_local_aws(local_aws: LocalAws) -> None:
     for id_, at in (("new", "12:00:09"), ("old", "12:00:01")):
         dynamodb.put_item(TableName="results-out", Item={"id": {"S": id_}, "at": {"S": at}, "n": {"N": "7"}})
     items = Items("results-out", local_aws.client)
-    assert items.look() is None
+    assert items.poll() is None
     assert [(n["title"], n["time"], n["text"]) for n in items.arrivals.as_json()["newest"]] == [
         ("new", "12:00:09", "at 12:00:09, n 7"),
         ("old", "12:00:01", "at 12:00:01, n 7"),
@@ -135,8 +137,8 @@ def test_a_functions_log_where_nothing_else_is_known_of_it(local_aws: LocalAws) 
         Handler="f.handler",
         Code={"ZipFile": archive.getvalue()},
     )
-    (log,) = looks_at(target("lambda", "results-log"), local_aws.client)
-    assert log.look() is None
+    (log,) = pollers_of(target("lambda", "results-log"), local_aws.client)
+    assert log.poll() is None
     assert log.arrivals.total == 0
     functions.invoke(FunctionName="results-log", Payload=b'{"n": 7}')
-    until(lambda: log.look() or "seen 7" in json.dumps(log.arrivals.as_json()), "the log's line")
+    until(lambda: log.poll() or "seen 7" in json.dumps(log.arrivals.as_json()), "the log's line")

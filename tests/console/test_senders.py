@@ -69,7 +69,7 @@ def test_a_sender_sends_until_it_is_stopped(folder: Path, sender: str, stream: s
 @pytest.mark.parametrize(
     ("sender", "rate"), [("none", 1.0), ("clicks-1", 0.0), ("clicks-1", 1e9), ("clicks-1", float("nan"))]
 )
-def test_mistakes_are_told(sender: str, rate: float) -> None:
+def test_mistakes_are_reported(sender: str, rate: float) -> None:
     with pytest.raises(SenderError):
         senders_for(CTR, Kinesis).start(sender, rate)
 

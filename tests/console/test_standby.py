@@ -36,7 +36,7 @@ def test_a_process_that_does_not_answer_is_ended() -> None:
     assert silent._process is None
 
 
-def test_state_that_no_longer_fits_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_that_no_longer_fits_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Known:
         """A process whose answer is known: two steps have saved state, and one of them is still there."""
 

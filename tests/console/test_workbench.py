@@ -11,7 +11,7 @@ from console.controller import Controller
 from console.workbench import Workbench
 from pipeline.catalog import JOBS, read
 from tests.console.bench import Ask, Idle, asked, bench, unreachable
-from workbench.shelf import Shelf
+from workbench.store import Store
 
 SQL = """\
 CREATE OR REPLACE STREAM "OUT" ("TICKER" VARCHAR(4), "N" INTEGER);
@@ -136,25 +136,25 @@ SELECT STREAM GROUP_RANK("N") FROM "OUT";"""
 def test_a_save_that_is_killed_midway_leaves_what_was(tmp_path: Path, ask: Ask) -> None:
     document = made(ask)
     assert saved(ask, document).status_code == 200
-    shelf = Shelf(tmp_path / "workbench", tmp_path / "applications")
+    store = Store(tmp_path / "workbench", tmp_path / "applications")
 
     def killed(folder: Path) -> None:
         (folder / "application.yaml").write_text("title: ha")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        shelf.save("mine", {"kda.sql": "x"}, shelf.draft("mine").revision, "", killed)
+        store.save("mine", {"kda.sql": "x"}, store.draft("mine").revision, "", killed)
     # What a killed process leaves has a name that nobody reads.
     (tmp_path / "workbench" / "mine" / "versions" / ".new-x").mkdir()
     (tmp_path / "workbench" / ".new-y" / "versions").mkdir(parents=True)
     (tmp_path / "applications" / "mine").unlink()
-    assert shelf.newest("mine").number == 1  # type: ignore[union-attr]
-    assert read(shelf.running_folder("mine")).title == "Mine"  # type: ignore[arg-type]
-    assert shelf.names() == ["mine"]
+    assert store.newest("mine").number == 1  # type: ignore[union-attr]
+    assert read(store.running_folder("mine")).title == "Mine"  # type: ignore[arg-type]
+    assert store.names() == ["mine"]
     # An hour later nobody is at work on it any more.
     for left in (tmp_path / "workbench" / "mine" / "versions" / ".new-x", tmp_path / "workbench" / ".new-y"):
         os.utime(left, (0, 0))
-    Shelf(tmp_path / "workbench", tmp_path / "applications")
+    Store(tmp_path / "workbench", tmp_path / "applications")
     assert not [*(tmp_path / "workbench").rglob(".new-*")]
 
 

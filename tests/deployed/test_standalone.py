@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.flink, pytest.mark.aws]
 #: An application that is no lab: its columns are by nature nested, as telemetry's are.
 TRUCKS = """\
 title: Trucks whose cargo is too warm
-properties: {cargo: {limit: {default: 8.0, help: degrees Celsius above which it is told}}}
+properties: {cargo: {limit: {default: 8.0, help: degrees Celsius above which it is reported}}}
 sources:
   telemetry:
     stream: trucks

@@ -114,7 +114,7 @@ def test_names_are_unique_and_never_the_jobs_own() -> None:
     ]
 
 
-def test_paths_that_no_column_can_have_are_told() -> None:
+def test_paths_that_no_column_can_have_are_reported() -> None:
     schema = of({"a.b": 1, "ok": 2})
     assert [c.name for c in schema.columns] == ["ok"]
     assert schema.left_out == ("a.b: its name holds a dot or bracket",)

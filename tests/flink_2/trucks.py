@@ -40,7 +40,7 @@ DESCRIBED: dict[str, Any] = {
         "OutputDescriptions": [
             {
                 "Name": "DESTINATION_SQL_STREAM",
-                "LambdaOutputDescription": {"ResourceARN": "arn:aws:lambda:us-east-1:1:function:told"},
+                "LambdaOutputDescription": {"ResourceARN": "arn:aws:lambda:us-east-1:1:function:reported"},
                 "DestinationSchema": {"RecordFormatType": "JSON"},
             }
         ],

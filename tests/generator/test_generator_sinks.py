@@ -32,7 +32,7 @@ def records(*texts):
 
 
 class Answers:
-    """A Kinesis or Firehose that answers as told, and remembers what it was sent."""
+    """A Kinesis or Firehose that answers as it is set to, and remembers what it was sent."""
 
     def __init__(self, *answers):
         self.answers = list(answers)

@@ -155,7 +155,7 @@ def test_a_byte_order_mark_is_no_part_of_a_record(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rate", "told"),
+    ("rate", "reported"),
     [
         (
             "{per_secnd: 5}",
@@ -174,8 +174,8 @@ def test_a_byte_order_mark_is_no_part_of_a_record(tmp_path):
         ("fast", "senders.0.rate.per_second: Input should be a valid number"),
     ],
 )
-def test_a_misspelt_rate_is_told_by_what_was_written(tmp_path, rate, told):
+def test_a_misspelt_rate_is_reported_by_what_was_written(tmp_path, rate, reported):
     path = written(tmp_path, f"senders: [{{template: click, rate: {rate}}}]")
     with pytest.raises(ScenarioError) as refused:
         scenario.load(path)
-    assert told in str(refused.value)
+    assert reported in str(refused.value)

@@ -54,12 +54,12 @@ def test_property_groups_get_into_the_template_and_it_stays_lint_clean() -> None
     }
 
 
-def test_functions_are_told_the_applications_own_arn_unless_another_is_given() -> None:
-    def told(aws: dict[str, str]) -> Any:
+def test_functions_are_reported_the_applications_own_arn_unless_another_is_given() -> None:
+    def reported(aws: dict[str, str]) -> Any:
         return property_groups(application_template({"aws": aws}))["aws"]["application_arn"]
 
-    assert told({"region": "eu-west-1", "application_arn": ""}) == {"Fn::Sub": OWN_ARN}
-    assert told({"application_arn": "arn:mine"}) == "arn:mine"
+    assert reported({"region": "eu-west-1", "application_arn": ""}) == {"Fn::Sub": OWN_ARN}
+    assert reported({"application_arn": "arn:mine"}) == "arn:mine"
 
 
 def test_hostile_values_stay_values() -> None:
@@ -135,7 +135,7 @@ def test_a_start_that_fails_before_python_runs_keeps_its_reason(said: list[str])
     assert application_log.reason(events) == said
 
 
-def test_what_java_threw_into_python_is_told() -> None:
+def test_what_java_threw_into_python_is_reported() -> None:
     lines = [
         "Traceback (most recent call last):",
         '  File "/opt/main.py", line 29, in <module>',
@@ -176,7 +176,7 @@ def test_a_traceback_of_a_worker_inside_java_s(as_list: bool) -> None:
     assert len(found) == 4
 
 
-def test_the_newest_of_several_failures_is_told() -> None:
+def test_the_newest_of_several_failures_is_reported() -> None:
     first = [event(line) for line in TRACEBACK.splitlines()]
     started = event("--- Python Process Started ---")
     second = [
@@ -185,7 +185,7 @@ def test_the_newest_of_several_failures_is_told() -> None:
     assert application_log.reason([started, *first, started, *second])[-1] == "ImportError: numba"
 
 
-def test_of_a_long_traceback_the_ends_are_told() -> None:
+def test_of_a_long_traceback_the_ends_are_reported() -> None:
     frames = [f'  File "deep.py", line {i}' for i in range(500)]
     lines = ["Traceback (most recent call last):", *frames, "RecursionError: too deep"]
     found = application_log.reason(map(event, lines))
@@ -194,7 +194,7 @@ def test_of_a_long_traceback_the_ends_are_told() -> None:
     assert found[-1] == "RecursionError: too deep"
 
 
-def test_without_python_java_s_cause_is_told_and_without_a_failure_nothing() -> None:
+def test_without_python_java_s_cause_is_reported_and_without_a_failure_nothing() -> None:
     thrown = "A: x\n\tat a\nCaused by: SdkException: Access denied to stream\n\tat b"
     assert application_log.reason([event("failed", "org.apache.X", thrown)]) == [
         "SdkException: Access denied to stream"

@@ -183,13 +183,13 @@ def test_the_password_works_and_is_shown_nowhere(
     assert [user["Username"] for user in cognito.list_users(UserPoolId=pool)["Users"]] == ["someone.else"]
 
     cloudformation = clients.client("cloudformation", endpoint)
-    told = [
+    reported = [
         cloudformation.describe_stacks(StackName="resources-kda-ctr"),
         cloudformation.describe_stack_events(StackName="resources-kda-ctr"),
         cloudformation.describe_stack_resources(StackName="resources-kda-ctr"),
         cloudformation.get_template(StackName="resources-kda-ctr"),
     ]
-    assert password not in json.dumps(told, default=str)
+    assert password not in json.dumps(reported, default=str)
     files = subprocess.run(
         ["grep", "-rlaF", password, str(tmp_path_factory.getbasetemp())], capture_output=True, text=True
     )
@@ -225,13 +225,13 @@ def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
         AttributeDefinitions=[{"AttributeName": "vehicle", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    told: list[str] = []
-    outputs = stacks.deploy(endpoint, application, tell=told.append)
+    reported: list[str] = []
+    outputs = stacks.deploy(endpoint, application, tell=reported.append)
     used = [
         "DynamoDB Table fleet-newest is there already, and used as it is.",
         "Kinesis Stream fleet-telemetry is there already, and used as it is.",
     ]
-    assert told == used
+    assert reported == used
     assert outputs["SourceStreamName"] == "fleet-telemetry"
     assert outputs["NewestTableName"] == "fleet-newest"
     assert set(kinesis.list_streams()["StreamNames"]) == {
@@ -248,9 +248,9 @@ def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
     (landed,) = s3.list_objects_v2(Bucket="fleet-landing")["Contents"]
     assert landed["Key"].startswith("doors/")
     # Again: what the stack made is its own, what it found is not.
-    told.clear()
-    assert stacks.deploy(endpoint, application, tell=told.append) == outputs
-    assert told == used
+    reported.clear()
+    assert stacks.deploy(endpoint, application, tell=reported.append) == outputs
+    assert reported == used
     stacks.delete(endpoint, application.name)
     assert kinesis.list_streams()["StreamNames"] == ["fleet-telemetry"]
     assert dynamodb.list_tables()["TableNames"] == ["fleet-newest"]

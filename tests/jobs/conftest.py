@@ -19,7 +19,7 @@ EPOCH = datetime.datetime(2024, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 
 
 def MemorySource(rows: Sequence[tuple[float, bytes | None]]) -> trial.MemorySource:
-    """A bounded source: records as (seconds after EPOCH, bytes), in the order given; None for bytes: a quiet stream."""
+    """A bounded source: records as (seconds after EPOCH, bytes), in the order given; None for bytes: an idle stream."""
     start = round(EPOCH.timestamp() * 1000)
     return trial.MemorySource([(start + round(s * 1000), data) for s, data in rows])
 

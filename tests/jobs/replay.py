@@ -1,6 +1,6 @@
 """A lab's whole job over a recorded stream: every service it talks to answers from memory, at times of its own.
 
-What must come out is told by the forest itself and a few lines of Python, not by Flink.
+What must come out is reported by the forest itself and a few lines of Python, not by Flink.
 """
 
 from __future__ import annotations

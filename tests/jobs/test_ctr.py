@@ -151,13 +151,13 @@ def test_a_burst_of_ten_thousand_records_is_one_row(counted: dict[str, list[dict
     assert (row["clickcount"], row["impressioncount"], row["ctr"]) == (8000.0, 2000.0, 400.0)
 
 
-def test_other_actions_count_as_neither_and_bad_records_are_told(
+def test_other_actions_count_as_neither_and_bad_records_are_reported(
     counted: dict[str, list[dict[str, Any]]],
 ) -> None:
     row = next(row for row in counted["ctrstream"] if number(row) == 7)
     assert (row["clickcount"], row["impressioncount"]) == (2.0, 3.0)
-    told = sorted(bytes.fromhex(error["data_row"]) for error in counted["source_sql_stream_errors"])
-    assert told == sorted(BAD)
+    reported = sorted(bytes.fromhex(error["data_row"]) for error in counted["source_sql_stream_errors"])
+    assert reported == sorted(BAD)
     assert all(error["error_name"] and error["message"] for error in counted["source_sql_stream_errors"])
 
 
@@ -167,7 +167,7 @@ def test_records_from_before_count_while_their_window_is_open(
     assert rates(skewed["ctrstream"])[0] == 100.0
 
 
-def test_records_of_a_closed_window_are_told(skewed: dict[str, list[dict[str, Any]]]) -> None:
+def test_records_of_a_closed_window_are_reported(skewed: dict[str, list[dict[str, Any]]]) -> None:
     late = skewed["late_actions"]
     assert [error["error_name"] for error in late] == ["LATE_RECORD", "LATE_RECORD"]
     assert [json.loads(bytes.fromhex(error["data_row"]))["browseraction"] for error in late] == [
@@ -191,7 +191,7 @@ def lab(size: float = 10, site: str = SITE) -> Records:
     ]
 
 
-def test_the_burst_is_told_once_and_kdas_rule_has_each_window(mini_flink: Flink) -> None:
+def test_the_burst_is_reported_once_and_kdas_rule_has_each_window(mini_flink: Flink) -> None:
     found = run(
         mini_flink,
         MemorySource(lab(size=1)),
@@ -203,14 +203,21 @@ def test_the_burst_is_told_once_and_kdas_rule_has_each_window(mini_flink: Flink)
     assert [row["anomaly_score"] for row in found["scores"]] == pytest.approx(expected)
     assert [row["anomaly_score"] for row in found["scores"][:12]] == [0.0] * 12
     assert [number(row, 1) for row in found["anomalies"]] == list(BURST)
-    (told,) = found["destination_sql_stream"]
-    assert number(told, 1) == BURST[1]
-    assert (told["CTRPERCENT"], told["EXPECTED_CTR"], told["SITE"]) == (400.0, 100.0, SITE)
-    assert 2 < told["ANOMALY_SCORE"] < 3.71
-    assert set(told) == {"CTRPERCENT", "ANOMALY_SCORE", "SITE", "WINDOW_START", "WINDOW_END", "EXPECTED_CTR"}
+    (reported,) = found["destination_sql_stream"]
+    assert number(reported, 1) == BURST[1]
+    assert (reported["CTRPERCENT"], reported["EXPECTED_CTR"], reported["SITE"]) == (400.0, 100.0, SITE)
+    assert 2 < reported["ANOMALY_SCORE"] < 3.71
+    assert set(reported) == {
+        "CTRPERCENT",
+        "ANOMALY_SCORE",
+        "SITE",
+        "WINDOW_START",
+        "WINDOW_END",
+        "EXPECTED_CTR",
+    }
     # The detector's row has the forest's score as well as its own.
     (alert,) = found["alerts"]
-    assert (alert["direction"], alert["anomaly_score"]) == ("HIGH", told["ANOMALY_SCORE"])
+    assert (alert["direction"], alert["anomaly_score"]) == ("HIGH", reported["ANOMALY_SCORE"])
     assert alert["detector_score"] > alert["anomaly_threshold"]
 
 

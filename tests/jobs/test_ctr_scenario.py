@@ -58,10 +58,10 @@ def test_a_message_for_the_burst_and_for_nothing_else(course: ctr_course.Course,
     assert len(windows) > 20
     assert windows <= set(rates)
     assert min(rates[n] for n in ctr_course.BURST) > 200
-    told = {course.number(n.window_start) for n in course.notifications}
+    reported = {course.number(n.window_start) for n in course.notifications}
     assert len(course.notifications) == 1
-    assert told <= ({18, 19} if _is_whole(course) else set(ctr_course.BURST))
-    # KDA's rule would have told each window of it.
+    assert reported <= ({18, 19} if _is_whole(course) else set(ctr_course.BURST))
+    # KDA's rule would have reported each window of it.
     assert {18, 19} <= set(course.by_score)
     burst = min(n.window_start for n in course.notifications)
     assert all(n.sent > burst for n in course.notifications)
@@ -73,7 +73,7 @@ def test_a_message_for_the_burst_and_for_nothing_else(course: ctr_course.Course,
         assert part in message
     # The report says so, too.
     assert course.begin
-    report = demo_ctr.told(course, {}, course.begin)
+    report = demo_ctr.reported(course, {}, course.begin)
     assert report.injected == [f"burst of {course.begin + 18 * ctr_course.WINDOW:%H:%M:%S}"]
     assert report.found == report.injected
 

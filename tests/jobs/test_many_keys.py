@@ -1,4 +1,4 @@
-"""Many keys in a real job: Flink spreads their buckets as we reckon."""
+"""Many keys in a real job: Flink spreads their buckets as we compute."""
 
 import pytest
 

@@ -98,7 +98,7 @@ def test_one_user_time_zone_look_back_and_an_id_that_never_repeats(run: Run) -> 
 
 
 @pytest.mark.flink
-def test_disorder_within_the_bound_changes_nothing_and_what_is_later_is_told(run: Run) -> None:
+def test_disorder_within_the_bound_changes_nothing_and_what_is_later_is_reported(run: Run) -> None:
     ordered = [
         ("a", 0),
         ("b", 1_000),

@@ -148,13 +148,13 @@ def test_a_handler_of_kdas_contract_takes_closed_sessions(
     }
 
 
-def test_what_the_function_refuses_to_the_last_is_told(local_aws: LocalAws, run_to_its_end: Any) -> None:
+def test_what_the_function_refuses_to_the_last_is_reported(local_aws: LocalAws, run_to_its_end: Any) -> None:
     since = datetime.now(UTC)
     with deployed(local_aws, REFUSING) as function:
         run_to_its_end(sink={"function": function, "max_retries": "1"})
     kinesis, stream = local_aws.client("kinesis"), local_aws.outputs["sessions"]["ErrorStreamName"]
-    told = [json.loads(record.data) for record in StreamReader(kinesis, stream, since).read()]
-    (error,) = [error for error in told if error["error_name"] == "DeliveryFailed"]
+    reported = [json.loads(record.data) for record in StreamReader(kinesis, stream, since).read()]
+    (error,) = [error for error in reported if error["error_name"] == "DeliveryFailed"]
     assert error["pump_name"] == "sink"
     assert json.loads(bytes.fromhex(error["data_row"])) == {
         "session_id": "b_desktop_12:00:01",

@@ -83,7 +83,7 @@ def test_an_idle_forest_is_forgotten_by_the_streams_time(mini_flink: Flink) -> N
         assert found == [score for rows in expected for score in scores(rows)]
 
 
-def test_a_bad_row_is_told_and_the_others_score_as_if_it_were_not_there(mini_flink: Flink) -> None:
+def test_a_bad_row_is_reported_and_the_others_score_as_if_it_were_not_there(mini_flink: Flink) -> None:
     good = ordinary(100)
     bad = [(0.5, trade(900, None, 5)), (0.5, b"{"), (0.5, b'{"price": 1e999, "quantity": 1}')]
     rows = [*good[:50], *bad, *good[50:]]

@@ -1,4 +1,4 @@
-"""A conformance case: KDA SQL and records, and the rows that must come. The format is told in ``cases/README.md``."""
+"""A conformance case: KDA SQL and records, and the rows that must come. The format is in ``cases/README.md``."""
 
 from __future__ import annotations
 

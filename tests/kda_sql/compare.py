@@ -1,4 +1,4 @@
-"""Rows that came beside those that were expected; the rules are told in ``cases/README.md``."""
+"""Rows that came beside those that were expected; the rules are in ``cases/README.md``."""
 
 from __future__ import annotations
 

@@ -116,11 +116,11 @@ def main(arguments: list[str]) -> int:
 def _without_the_noise_of_workers() -> None:
     """A worker whose job has ended tells twice that its channel is closed, with tracebacks; a failure the job tells."""
     logging.getLogger("apache_beam.runners.worker").setLevel(logging.CRITICAL)
-    told = threading.excepthook
+    reported = threading.excepthook
 
     def hook(died: threading.ExceptHookArgs) -> None:
         if not any("apache_beam" in f.filename for f in traceback.extract_tb(died.exc_traceback)):
-            told(died)
+            reported(died)
 
     threading.excepthook = hook
 

@@ -1,4 +1,4 @@
-"""The runner itself: a case that does not hold must be told so."""
+"""The runner itself: a case that does not hold must be reported."""
 
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,21 @@ SECOND = {"ROWTIME": "2026-03-02T10:02:00.000Z", "A": 2}
 NO_CASE = Case(Path("none.yaml"), {})
 
 
-def told(expected: Any, rows: Any = ROWS) -> list[str]:
+def reported(expected: Any, rows: Any = ROWS) -> list[str]:
     return list(differences(NO_CASE, "S", expected, rows))
 
 
 def test_rows_in_their_order() -> None:
-    assert told({"order": "exact", "rows": [FIRST, SECOND]}) == []
-    assert len(told({"order": "exact", "rows": [SECOND, FIRST]})) == 2
-    assert told({"order": "any", "rows": [SECOND, FIRST]}) == []
-    assert told({"order": {"per_key": "A"}, "rows": [SECOND, FIRST]}) == []
+    assert reported({"order": "exact", "rows": [FIRST, SECOND]}) == []
+    assert len(reported({"order": "exact", "rows": [SECOND, FIRST]})) == 2
+    assert reported({"order": "any", "rows": [SECOND, FIRST]}) == []
+    assert reported({"order": {"per_key": "A"}, "rows": [SECOND, FIRST]}) == []
 
 
 @pytest.mark.parametrize("rows", [ROWS[:1], [*ROWS, ROWS[0]], []])
 @pytest.mark.parametrize("order", ["exact", "any", {"per_key": "A"}])
 def test_no_more_and_no_fewer(rows: Any, order: Any) -> None:
-    assert told({"order": order, "rows": [FIRST, SECOND]}, rows)
+    assert reported({"order": order, "rows": [FIRST, SECOND]}, rows)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_no_more_and_no_fewer(rows: Any, order: Any) -> None:
 )
 def test_values(want: Any, got: Any, same: bool) -> None:
     row = {"ROWTIME": ROWS[0]["ROWTIME"], "A": got}
-    assert (told({"order": "exact", "rows": [FIRST | {"A": want}]}, [row]) == []) is same
+    assert (reported({"order": "exact", "rows": [FIRST | {"A": want}]}, [row]) == []) is same
 
 
 def test_error_rows_are_all_expected_and_all_there() -> None:

@@ -366,7 +366,7 @@ def test_comments_and_texts_name_no_source() -> None:
         ),
     ],
 )
-def test_what_can_not_be_read_is_told(name: str, text: str, said: str, tmp_path: Path) -> None:
+def test_what_can_not_be_read_is_reported(name: str, text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(DescriptionError, match=said):
         read(tmp_path / name)

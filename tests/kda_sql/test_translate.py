@@ -185,7 +185,7 @@ def test_what_is_at_fault_and_where(select: str, column: int, said: str) -> None
     assert said in message
 
 
-def test_every_problem_is_told_at_once_with_its_line_and_a_caret() -> None:
+def test_every_problem_is_reported_at_once_with_its_line_and_a_caret() -> None:
     sql = pump(
         'SELECT STREAM no_such, nor_this FROM "SOURCE_SQL_STREAM_001" WHERE price > 1', "a DOUBLE, b DOUBLE"
     )
@@ -206,7 +206,7 @@ def test_a_stream_is_made_before_who_reads_it_wherever_it_stands() -> None:
     assert [s.name for s in made.plan.steps] == ["A", "B"]
 
 
-def test_a_pump_that_cant_be_translated_is_told_and_the_others_run(tmp_path: Path) -> None:
+def test_a_pump_that_cant_be_translated_is_reported_and_the_others_run(tmp_path: Path) -> None:
     made = translated(
         f'CREATE STREAM A (x DOUBLE); CREATE PUMP PA AS INSERT INTO A SELECT STREAM price FROM "{SOURCE}";\n'
         "CREATE STREAM B (x DOUBLE); CREATE PUMP PB AS INSERT INTO B SELECT STREAM NOW() FROM A;\n"
@@ -252,7 +252,7 @@ def test_names_that_no_file_can_have_get_others() -> None:
     assert made.plan.streams == {"Means 1": "Means_1", "means_1": "means_1_2"}
 
 
-def test_a_division_by_zero_is_told_and_only_where_it_is_computed() -> None:
+def test_a_division_by_zero_is_reported_and_only_where_it_is_computed() -> None:
     made = translated(
         pump(
             f'SELECT STREAM CASE WHEN quantity = 0 THEN 0 ELSE price / quantity END FROM "{SOURCE}"',
@@ -275,7 +275,7 @@ def test_comments_and_names_are_kept(tmp_path: Path) -> None:
     assert "`PRICE`" in text
 
 
-def test_a_statement_about_what_is_there_already_is_left_out_and_told(tmp_path: Path) -> None:
+def test_a_statement_about_what_is_there_already_is_left_out_and_reported(tmp_path: Path) -> None:
     sql = 'DROP PUMP "old";\n' + pump(f'SELECT STREAM price FROM "{SOURCE}"', "price DOUBLE")
     made = translated(f'{sql}ALTER PUMP "OUT_PUMP" START;')
     write(made, tmp_path / "app")
@@ -283,7 +283,7 @@ def test_a_statement_about_what_is_there_already_is_left_out_and_told(tmp_path: 
     assert [line.split("|")[1].strip() for line in lines if "not translated" in line] == ["1", "5"]
 
 
-def test_outputs_come_over_and_what_does_not_is_told(tmp_path: Path) -> None:
+def test_outputs_come_over_and_what_does_not_is_reported(tmp_path: Path) -> None:
     made = translated(
         pump(f'SELECT STREAM price FROM "{SOURCE}"', "price DOUBLE"),
         Output("OUT_STREAM", "lambda", "alert"),

@@ -51,7 +51,7 @@ def results(answer: dict[str, Any]) -> list[tuple[str, str]]:
     return [(record["recordId"], record["result"]) for record in answer["records"]]
 
 
-def test_everything_that_is_known_is_told() -> None:
+def test_everything_that_is_known_is_reported() -> None:
     assert message(ROW) == (
         "Click-through rate 398.8 % on shop.example.com is anomalous",
         "The click-through rate is anomalous: 398.8 % on shop.example.com.\n"
@@ -62,15 +62,15 @@ def test_everything_that_is_known_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "told"),
+    ("expected", "reported"),
     [
         (800, "About 800.0 % was expected: it is 401.2 points lower (-50 %)."),
         (0, "About 0.0 % was expected: it is 398.8 points higher."),
         (398.75, "About 398.8 % was expected, too: what is unusual is how it changes."),
     ],
 )
-def test_by_how_much_it_differs(expected: float, told: str) -> None:
-    assert message(ROW | {"EXPECTED_CTR": expected})[1].splitlines()[1] == told
+def test_by_how_much_it_differs(expected: float, reported: str) -> None:
+    assert message(ROW | {"EXPECTED_CTR": expected})[1].splitlines()[1] == reported
 
 
 def test_names_are_taken_in_any_case() -> None:

@@ -90,11 +90,11 @@ def calls_of(trial: Callable[[], None], endpoint: str) -> set[tuple[str, str]]:
 @pytest.fixture
 def answers() -> Iterator[str]:
     """Where CloudFormation would hear how a custom resource went: a failure fails the test."""
-    told: list[Any] = []
+    reported: list[Any] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            reported.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
@@ -105,7 +105,7 @@ def answers() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
-    assert [answer for answer in told if answer["Status"] != "SUCCESS"] == []
+    assert [answer for answer in reported if answer["Status"] != "SUCCESS"] == []
 
 
 def allowed(aws: LocalAws, role: str) -> set[tuple[str, str]]:

@@ -21,7 +21,7 @@ class Throttled(ClientError):
 
 
 class Kinesis:
-    """Takes what it is told to: one answer per call, each a function of the number of records."""
+    """Takes what it is set to: one answer per call, each a function of the number of records."""
 
     exceptions = SimpleNamespace(ProvisionedThroughputExceededException=Throttled)
 

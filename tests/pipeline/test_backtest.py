@@ -1,4 +1,4 @@
-"""What a detector would have told of rows that are there already."""
+"""What a detector would have reported of rows that are there already."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -64,9 +64,9 @@ def test_other_thresholds_are_decided_exactly_as_if_each_had_its_own_run() -> No
     )
     watched = watch(rows, times, options, (1.2, 1.8))
     assert list(watched[0].by_threshold) == [1.2, 1.5, 1.8]
-    told = {t: alerts_of(watched, options, t) for t in (1.2, 1.5, 1.8)}
-    assert told == {t: backtest(rows, times, replace(options, threshold=t)) for t in told}
-    assert len(set(map(len, told.values()))) > 1
+    reported = {t: alerts_of(watched, options, t) for t in (1.2, 1.5, 1.8)}
+    assert reported == {t: backtest(rows, times, replace(options, threshold=t)) for t in reported}
+    assert len(set(map(len, reported.values()))) > 1
 
 
 def test_a_forest_is_tried_as_detector_on_would_watch_it() -> None:

@@ -45,7 +45,7 @@ def test_one_value_goes_for_all_columns_and_a_list_for_each() -> None:
     assert parameters(chosen)["detector.ignore_within"] == "5.0"
 
 
-def test_rules_are_told_in_the_description_too() -> None:
+def test_rules_are_reported_in_the_description_too() -> None:
     options = settings(application(side=["below"], ignore_within_percent=20), {}).detector.options  # type: ignore[attr-defined]
     assert options.rules == (Rule("below", 0.0, 20.0),) * 2
 
@@ -65,6 +65,6 @@ def test_rules_are_told_in_the_description_too() -> None:
         ({"tell_from": "2026-03-02T10:00:00"}, "detector.tell_from"),
     ],
 )
-def test_what_is_out_of_range_is_told(given: dict[str, str], message: str) -> None:
+def test_what_is_out_of_range_is_reported(given: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         settings(application(), {"detector": given})

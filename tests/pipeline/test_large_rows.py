@@ -41,7 +41,7 @@ def records(client: Any, name: str) -> list[dict[str, Any]]:
         at = answer["NextShardIterator"]
 
 
-def test_a_text_of_a_megabyte_passes_or_is_told(
+def test_a_text_of_a_megabyte_passes_or_is_reported(
     local_aws: LocalAws, mini_flink: Flink, tmp_path: Path
 ) -> None:
     endpoint = local_aws.endpoint
@@ -96,7 +96,7 @@ def test_a_text_of_a_megabyte_passes_or_is_told(
     assert {row["text"] for _, row in tapped if row.get("id") == 5} == {"short"}
 
 
-def test_a_table_gets_what_it_can_take_and_the_rest_is_told(
+def test_a_table_gets_what_it_can_take_and_the_rest_is_reported(
     local_aws: LocalAws, mini_flink: Flink, tmp_path: Path
 ) -> None:
     errors, dynamodb = stream(local_aws.endpoint, "item-errors"), local_aws.client("dynamodb")
@@ -133,5 +133,5 @@ def test_a_table_gets_what_it_can_take_and_the_rest_is_told(
     found = dynamodb.scan(TableName="items-of-all-sizes")["Items"]
     assert sorted(item["id"]["S"] for item in found) == ["good", "k" * 2048]
     assert {item["at"]["S"] for item in found} == {"2024-01-31 12:00:00.120"}
-    told = sorted(error["error_name"] for error in records(errors, "item-errors"))
-    assert told == ["NOT_DELIVERED"] * 3 + ["RECORD_TOO_LARGE"]
+    reported = sorted(error["error_name"] for error in records(errors, "item-errors"))
+    assert reported == ["NOT_DELIVERED"] * 3 + ["RECORD_TOO_LARGE"]

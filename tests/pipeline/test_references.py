@@ -83,7 +83,7 @@ def test_a_reference_table_is_joined_and_rowtime_goes_on(mini_flink: Flink, tmp_
     }
 
 
-def test_a_file_that_is_missing_or_does_not_fit_is_told_before_the_start(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_does_not_fit_is_reported_before_the_start(tmp_path: Path) -> None:
     spec = ReferenceSpec.model_validate({"path": "", "columns": {"vehicle": "VARCHAR(8)", "seats": "INT"}})
     path = tmp_path / "vehicles.csv"
     file = ReferenceFile(path.as_uri(), "us-east-1")

@@ -50,8 +50,8 @@ def test_the_sample_is_as_large_as_the_pattern_asks(period: int, size: int) -> N
     values = 50 + 10 * np.sin(2 * np.pi * time / period) + np.random.default_rng(2).normal(size=len(time))
     found = suggested(values)["sub_sample_size"]
     assert found.value == size
-    told = int(found.reason.split("every ")[1].split(" rows")[0].replace(",", ""))
-    assert abs(told - period) <= 0.05 * period
+    reported = int(found.reason.split("every ")[1].split(" rows")[0].replace(",", ""))
+    assert abs(reported - period) <= 0.05 * period
 
 
 def test_a_short_recording_must_not_be_spent_on_learning() -> None:
@@ -89,9 +89,9 @@ def test_where_the_usual_threshold_tells_too_often_it_is_raised() -> None:
     assert found.value > 1.5
     assert found.reason.startswith("1.5 tells ")
     rows, times = [{"x": float(x)} for x in values], [60.0 * k for k in range(3_000)]
-    told = [len(backtest(rows, times, replace(OPTIONS, threshold=t))) for t in (1.5, found.value)]
-    assert told[0] > 3
-    assert told[1] < told[0] / 2
+    reported = [len(backtest(rows, times, replace(OPTIONS, threshold=t))) for t in (1.5, found.value)]
+    assert reported[0] > 3
+    assert reported[1] < reported[0] / 2
 
 
 def test_without_rows_nothing_is_suggested() -> None:

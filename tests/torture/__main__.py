@@ -15,8 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.torture.chaos import KINDS, run
 from tests.torture.labs import LABS
-from tests.torture.ordeal import KINDS, run
 from tests.torture.soak import SOAKS, soak
 
 BACKENDS = ("hashmap", "rocksdb")

@@ -63,7 +63,7 @@ class Account:
             f"  in   {self.records:,} records, {self.lost} lost by the stream",
             f"  sink {self.rows:,} rows of {self.rows_expected:,}: {self.missing} missing, {self.wrong} wrong, "
             f"{self.repeated} repeated" + (f"; {self.again} given again" if self.again else ""),
-            f"  told {self.errors_expected:,} errors: {self.errors_missing} missing, {self.errors_repeated} repeated, "
+            f"  reported {self.errors_expected:,} errors: {self.errors_missing} missing, {self.errors_repeated} repeated, "
             f"{self.errors_other} of good records",
         ]
 

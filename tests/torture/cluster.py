@@ -90,9 +90,9 @@ class Cluster:
         )
         found = re.search(r"JobID ([0-9a-f]{32})", done.stdout)
         if not found:
-            told = done.stdout + done.stderr
-            causes = re.findall(r"^(?:\s*Caused by: |\w[\w.]*Error: ).*", told, re.MULTILINE)
-            raise RuntimeError(f"the job was not taken: {' '.join(causes) or told[-3000:]}")
+            reported = done.stdout + done.stderr
+            causes = re.findall(r"^(?:\s*Caused by: |\w[\w.]*Error: ).*", reported, re.MULTILINE)
+            raise RuntimeError(f"the job was not taken: {' '.join(causes) or reported[-3000:]}")
         return found[1]
 
     def wait_until_running(self, job: str, checkpoints: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""What each lab's job is given, what it must make of it, and what it made: told apart from the job's own code."""
+"""What each lab's job is given, what it must make of it, and what it made: computed apart from the job's own code."""
 
 from __future__ import annotations
 

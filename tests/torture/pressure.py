@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from infra import clients, local
-from tests.torture.ailing import AILMENTS, Destination, writer
 from tests.torture.cluster import Cluster, running_cluster
+from tests.torture.failing import FAILURES, Destination, writer
 from tests.torture.proxy import Proxy, running_proxy
 
 
@@ -71,9 +71,9 @@ class Report:
     sent, missing, repeated : int
         Records, and rows of the destination that never came or came again.
     durations : list of float
-        Seconds of each checkpoint that completed or failed while the destination was ill.
+        Seconds of each checkpoint that completed or failed while the destination failed.
     longest : float
-        Seconds without a completed checkpoint, the longest such while it was ill.
+        Seconds without a completed checkpoint, the longest such while it failed.
     failed : int
         Checkpoints that failed in the whole trial.
     restarts : int
@@ -84,7 +84,7 @@ class Report:
     """
 
     destination: str
-    ailment: str
+    failure_kind: str
     sent: int = 0
     missing: int = 0
     repeated: int = 0
@@ -98,7 +98,7 @@ class Report:
 
     def lines(self) -> list[str]:
         return [
-            f"{self.destination} {self.ailment}: {self.sent:,} rows, {self.missing} missing, {self.repeated} repeated, "
+            f"{self.destination} {self.failure_kind}: {self.sent:,} rows, {self.missing} missing, {self.repeated} repeated, "
             f"{self.restarts} restarts, all there {self.recovery:.0f} s after",
             f"  checkpoints meanwhile: {len(self.durations)}, each {_spread(self.durations)} s, at most "
             f"{self.longest:.1f} s without one, failed {self.failed}",
@@ -113,7 +113,7 @@ def _spread(values: list[float]) -> str:
 
 @dataclass
 class Trial:
-    """A job, its stream, and the destination that ails."""
+    """A job, its stream, and the destination that fails."""
 
     name: str
     folder: Path
@@ -184,17 +184,23 @@ def trial(name: str, folder: Path, options: Mapping[str, str]) -> Iterator[Trial
 
 
 def run(
-    name: str, ailment: str, folder: Path, seconds: float, backlog: int, rate: int, options: Mapping[str, str]
+    name: str,
+    failure_kind: str,
+    folder: Path,
+    seconds: float,
+    backlog: int,
+    rate: int,
+    options: Mapping[str, str],
 ) -> Report:
-    """One trial: ``ailment`` for so many seconds, with a backlog and then so many records a second."""
-    report = Report(name, ailment)
+    """One trial: ``failure_kind`` for so many seconds, with a backlog and then so many records a second."""
+    report = Report(name, failure_kind)
     with trial(name, folder, options) as t:
         t.submit()
         t.send(100)
         while t.came() < 80:
             t.send(5)  # sessions start when later clicks say so
             time.sleep(1)
-        t.destination.ailment = ailment
+        t.destination.failure_kind = failure_kind
         ill_since = time.time() * 1000
         t.measure(report)
         t.send(backlog)
@@ -204,7 +210,7 @@ def run(
             t.measure(report)
             time.sleep(1)
         healed = time.time() * 1000
-        t.destination.ailment = ""
+        t.destination.failure_kind = ""
         t.send(1)
         begin_recovery = time.monotonic()
         least = t.sent - (10 if name == "firehose" else 1)
@@ -240,7 +246,7 @@ def main() -> int:
     """Run what was asked for; 1 when a row was lost."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture.pressure", description=__doc__)
     parser.add_argument("--destination", choices=(*JOBS, "all"), default="all")
-    parser.add_argument("--ailment", choices=(*AILMENTS, "all"), default="all")
+    parser.add_argument("--failure-kind", choices=(*FAILURES, "all"), default="all")
     parser.add_argument("--seconds", type=float, default=40.0, help="that the destination ails")
     parser.add_argument(
         "--backlog", type=int, default=30_000, help="records that come at once when it begins to"
@@ -250,11 +256,13 @@ def main() -> int:
     given = parser.parse_args()
     lost = 0
     for name in JOBS if given.destination == "all" else (given.destination,):
-        ailments = [a for a in AILMENTS if name == "lambda" or a != "failing"]
-        for ailment in ailments if given.ailment == "all" else (given.ailment,):
+        failure_kinds = [a for a in FAILURES if name == "lambda" or a != "failing"]
+        for failure_kind in failure_kinds if given.failure_kind == "all" else (given.failure_kind,):
             with tempfile.TemporaryDirectory(prefix="kda-pressure-", ignore_cleanup_errors=True) as folder:
                 options = dict(o.split("=", 1) for o in given.option)
-                report = run(name, ailment, Path(folder), given.seconds, given.backlog, given.rate, options)
+                report = run(
+                    name, failure_kind, Path(folder), given.seconds, given.backlog, given.rate, options
+                )
             print("\n".join(report.lines()), flush=True)
             lost += report.missing
     return 1 if lost else 0

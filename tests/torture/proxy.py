@@ -211,9 +211,9 @@ class _Handler(BaseHTTPRequestHandler):
                 ):
                     self.send_header(name, value)
             # The answer to a HEAD tells of a body that does not come.
-            told = [value for name, value in headers if name.lower() == "content-length"]
-            head = self.command == "HEAD" and told
-            self.send_header("Content-Length", told[0] if head else str(len(body)))
+            reported = [value for name, value in headers if name.lower() == "content-length"]
+            head = self.command == "HEAD" and reported
+            self.send_header("Content-Length", reported[0] if head else str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)

@@ -15,8 +15,8 @@ from typing import Any
 
 from infra import flink
 from tests.torture.account import Account
+from tests.torture.chaos import ChaosRun, chaos_run
 from tests.torture.labs import BY_SYMBOL, SESSIONS, Lab, changed
-from tests.torture.ordeal import Ordeal, ordeal
 from tests.torture.proxy import Call, Fault
 
 #: Seconds between two looks, and between two failures of the sink.
@@ -50,7 +50,7 @@ class Soak:
     def growth(self, name: str) -> float:
         """MB between the means of the second quarter of the time and of the last; the first is for warming up.
 
-        A quarter must be long enough for what comes and goes: a bucket of forests is written anew, and those that
+        A quarter must be long enough for what comes and goes: a bucket of forests is rewritten, and those that
         have expired are forgotten, after 10,000 rows, so all sixteen have been after 160,000.
         """
         values = self.levels[name]
@@ -78,7 +78,7 @@ class Soak:
 def soak(lab: Lab, folder: Path, seed: int, minutes: float, rate: float, backend: str) -> Soak:
     """Run a lab's job for so long."""
     begin = time.monotonic()
-    with ordeal(lab, folder, seed, backend) as trial:
+    with chaos_run(lab, folder, seed, backend) as trial:
         found = Soak(trial.account)
         trial.submit()
         with trial.load(rate):
@@ -110,7 +110,7 @@ def _failing(lab: Lab, *, reset: bool) -> Any:
     return rule
 
 
-def _look(trial: Ordeal) -> Iterator[tuple[str, float]]:
+def _look(trial: ChaosRun) -> Iterator[tuple[str, float]]:
     cluster = trial.cluster
     workers = [w.pid for w in cluster.workers if w.poll() is None]
     assert cluster.manager is not None

@@ -8,7 +8,7 @@ from connectors.lambda_sink.sink import LambdaSinkOptions, lambda_sink
 from infra import clients
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
-from tests.torture.ailing import Destination
+from tests.torture.failing import Destination
 from tests.torture.proxy import running_proxy
 from tests.waiting import until
 
@@ -21,7 +21,7 @@ MAX_BUFFERED = 20
 def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_after(
     mini_flink: Flink, tmp_path: Path
 ) -> None:
-    function = Destination(ailment="refusing")
+    function = Destination(failure_kind="refusing")
     with running_proxy("http://127.0.0.1:1") as proxy:
         proxy.rule = function
         table_env = mini_flink.environment(
@@ -53,7 +53,7 @@ def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_af
             until(lambda: checkpoints(tmp_path) > before + 1, "checkpoints while all is refused")
             assert not function.taken
             rows_to_come = {str(n) for n in range(1, len(function.offered) + 100)}
-            function.ailment = ""
+            function.failure_kind = ""
             until(lambda: rows_to_come <= set(function.taken), "all rows")
         finally:
             job.get_job_client().cancel().result()

@@ -80,7 +80,7 @@ def test_rescaled_columns_are_restored_exactly() -> None:
     assert equal(joined(parts), whole)
 
 
-def test_a_step_is_told_once_with_what_was_expected() -> None:
+def test_a_step_is_reported_once_with_what_was_expected() -> None:
     found = AnomalyDetector(dimensions=1, seed=0).detect_many(stepped())
     assert rows_of(found) == [800]
     assert 19 < found.expected[800, 0] < 21
@@ -164,7 +164,7 @@ def test_one_column_that_may_is_enough() -> None:
     assert rows_of(AnomalyDetector(2, rules=[Rule("above"), Rule("below")]).detect_many(values)) == []
 
 
-def test_within_a_run_only_what_is_worse_is_told_again() -> None:
+def test_within_a_run_only_what_is_worse_is_reported_again() -> None:
     values = stepped(6, at=700)
     values[760:] += 60
     first, second = rows_of(AnomalyDetector(seed=1).detect_many(values))
@@ -187,7 +187,7 @@ def test_quiet_time_withholds_in_rows_and_in_seconds() -> None:
         AnomalyDetector(quiet_time=60.0).detect_many(values)
 
 
-def test_what_still_goes_on_after_the_quiet_time_is_told_then() -> None:
+def test_what_still_goes_on_after_the_quiet_time_is_reported_then() -> None:
     values = noise(1_400)
     values[700:] += 9
     values[1_000:] -= 25
@@ -247,7 +247,7 @@ def test_state_is_hardly_larger_than_the_forests() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 5, 8, 30, 100, -1])
-def test_damaged_bytes_are_told(place: int) -> None:
+def test_damaged_bytes_are_reported(place: int) -> None:
     detector = AnomalyDetector(**SMALL)  # type: ignore[arg-type]
     detector.update_many(noise(100))
     data = bytearray(detector.to_bytes())
@@ -267,7 +267,7 @@ def test_damaged_bytes_are_told(place: int) -> None:
         ([["a"]], "rows of numbers"),
     ],
 )
-def test_what_is_no_row_is_told_and_nothing_learned(points: Any, message: str) -> None:
+def test_what_is_no_row_is_reported_and_nothing_learned(points: Any, message: str) -> None:
     detector = AnomalyDetector()
     with pytest.raises(ValueError, match=message):
         detector.detect_many(points)
@@ -285,12 +285,12 @@ def test_what_is_no_row_is_told_and_nothing_learned(points: Any, message: str) -
         ({"rules": [Rule(), Rule()]}, "detector.rules"),
     ],
 )
-def test_a_parameter_out_of_range_is_told(options: dict[str, Any], message: str) -> None:
+def test_a_parameter_out_of_range_is_reported(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         AnomalyDetector(**options)
 
 
-def test_a_rule_out_of_range_is_told() -> None:
+def test_a_rule_out_of_range_is_reported() -> None:
     with pytest.raises(ValueError, match=r"rule\.side must be one of both, above, below"):
         Rule("up")
     with pytest.raises(ValueError, match=r"rule\.ignore_within must be a number of at least 0"):

@@ -96,7 +96,7 @@ def test_json_and_several_key_columns() -> None:
         (gzip.compress(CSV, mtime=0)[:-9], "gzip"),
     ],
 )
-def test_a_row_that_does_not_fit_is_told(data: bytes, message: str) -> None:
+def test_a_row_that_does_not_fit_is_reported(data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LOAVES.load(data, ["code"])
 
@@ -131,7 +131,7 @@ def test_it_is_read_again_when_it_is_old_and_only_where_it_has_changed() -> None
 
 
 @pytest.mark.parametrize("spoiled", [b"R1,Rye,heavy", RuntimeError("S3 can't be reached")])
-def test_a_file_that_cant_be_read_again_changes_nothing_and_is_told(
+def test_a_file_that_cant_be_read_again_changes_nothing_and_is_reported(
     spoiled: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [0.0]

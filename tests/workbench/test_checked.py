@@ -1,4 +1,4 @@
-"""Files that are none: each is told with a place, whatever is in them, and none is an error of the program."""
+"""Files that are none: each is reported with a place, whatever is in them, and none is an error of the program."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from pipeline.catalog import JOBS
 from workbench.checked import check
 from workbench.description import DESCRIPTION, SQL
 from workbench.language import known
-from workbench.shelf import Form
+from workbench.store import Form
 from workbench.uploads import files_of_sql
 
 COLUMNS = (
@@ -58,7 +58,7 @@ def replaced(value: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_is_mutilated_is_told_with_its_place(seed: int) -> None:
+def test_what_is_mutilated_is_reported_with_its_place(seed: int) -> None:
     chance = random.Random(seed)
     template = chance.choice(known()["templates"])
     lab = chance.choice(("ctr", "sessions", "trades"))

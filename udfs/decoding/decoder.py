@@ -1,4 +1,4 @@
-"""Records to typed columns, with the coercions that KDA SQL applied; what does not fit is told, never dropped.
+"""Records to typed columns, with the coercions that KDA SQL applied; what does not fit is reported, never dropped.
 
 A Kinesis record may hold several JSON documents, with or without newlines between them, or several rows of separated
 values; it may be gzip, or aggregated by the Kinesis Producer Library. Each row becomes one :class:`Decoded`, either
@@ -22,10 +22,10 @@ from udfs.decoding.json_documents import Document, Number, documents, source_tex
 from udfs.decoding.plain_records import plain_reader
 from udfs.decoding.record_envelope import EnvelopeError, is_wrapped, unwrapped
 from udfs.decoding.record_format import JSON, RecordFormat
-from udfs.decoding.refused import Decoded, Refused, told
+from udfs.decoding.refused import Decoded, Refused, error_row
 from udfs.decoding.separated_values import line_reader
 
-#: Errors told of one record: a megabyte of ``1 1 1 …`` would else be half a million rows of raw bytes.
+#: Errors reported of one record: a megabyte of ``1 1 1 …`` would else be half a million rows of raw bytes.
 MAX_ERRORS = 10
 #: A byte that is no UTF-8, as Python's ``surrogateescape`` carries it through text.
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
@@ -101,12 +101,12 @@ class RecordDecoder:
                 continue
             errors += 1
             if errors < MAX_ERRORS:
-                yield told(row, record)
+                yield error_row(row, record)
             elif last is None:
                 last = row, record
         if last is not None:
             more = f" (and {errors - MAX_ERRORS} more errors in this record)" if errors > MAX_ERRORS else ""
-            yield told(*last, more)
+            yield error_row(*last, more)
 
     def _rows(self, data: bytes) -> Iterator[tuple[Decoded | Refused, bytes]]:
         if not is_wrapped(data):
@@ -240,10 +240,10 @@ class RecordDecoder:
 
 
 def late_record(data: bytes, arrival: int, counted: int) -> Decoded:
-    """What is told of a record that came after its time was over, times in milliseconds since the epoch."""
+    """What is known of a record that came after its time was over, times in milliseconds since the epoch."""
     late = (counted - arrival) / 1000
     message = f"record: came {late:.3f} s after its time was over; it counts at data_rowtime"
-    return told(Refused("LATE_RECORD", message), data)
+    return error_row(Refused("LATE_RECORD", message), data)
 
 
 def _misfit(column: Column, required: CoercionError, value: Any) -> str:

@@ -27,10 +27,10 @@ _TIME = ("__happened_ms", "__reached_ms")
 _REACHED = "__reached"
 #: In place of an error's name: a row that only says how far time has come.
 _TIME_ROW = "TIME"
-#: Milliseconds without a row after which a subtask's time no longer holds back the others'. Beats come each second.
+#: Milliseconds without a row after which a subtask's time no longer holds back the others'. Heartbeats come each second.
 _AWAY = 3000
-#: While all shards of a subtask are silent, its time is told so many seconds apart: in between others don't wait.
-_QUIET_STEP = 5
+#: While all shards of a subtask are idle, its time is reported so many seconds apart: in between others don't wait.
+_IDLE_STEP = 5
 
 
 class Decode(TableFunction):  # type: ignore[misc]
@@ -63,7 +63,7 @@ class Decode(TableFunction):  # type: ignore[misc]
 
 
 class DecodeAndTime(Decode):
-    """The same, with the time of each row: what comes late counts now, and is told."""
+    """The same, with the time of each row: what comes late counts now, and is reported."""
 
     def __init__(self, columns: Sequence[Column], record_format: RecordFormat, idle_timeout: float) -> None:
         super().__init__(columns, record_format)
@@ -73,7 +73,7 @@ class DecodeAndTime(Decode):
         """Start the clock."""
         super().open(function_context)
         self._clock = ShardClock(self._idle_timeout)
-        self._quiet_beats = 0
+        self._idle_heartbeats = 0
 
     def eval(  # type: ignore[override]  # Flink calls it by the number of its arguments
         self, data: bytes | None, shard: str, arrival: int
@@ -95,9 +95,9 @@ class DecodeAndTime(Decode):
 
     def _beat(self) -> list[tuple[Any, ...]]:
         clock = self._clock
-        clock.beat()
-        self._quiet_beats = 0 if clock.holding else self._quiet_beats + 1
-        if self._quiet_beats % _QUIET_STEP:
+        clock.heartbeat()
+        self._idle_heartbeats = 0 if clock.holding else self._idle_heartbeats + 1
+        if self._idle_heartbeats % _IDLE_STEP:
             return []
         return [(*self._nothing, _TIME_ROW, None, None, clock.reached or 0, clock.reached)]
 
@@ -138,7 +138,7 @@ def decode_records(
         The columns, and ``rowtime``.
     errors : Table
         ``error_name, message, data_rowtime, data_row``.
-    quiet : Table
+    idle : Table
         ``rowtime``: a row now and then while nothing comes, with the time since which that is so.
     """
     from pyflink.table import Schema
@@ -199,13 +199,13 @@ def decode_records(
         f"SELECT {error} AS error_name, {message} AS message, rowtime AS data_rowtime, {data_row} AS data_row"
         f" FROM {output} WHERE {error} <> '{_TIME_ROW}'"
     )
-    silences = (
+    idle_times = (
         f"{source} WHERE `data` IS NULL"
         if idle_timeout is None
         else f"{output} WHERE {error} = '{_TIME_ROW}' AND {_REACHED} IS NOT NULL"
     )
-    quiet = table_env.sql_query(f"SELECT rowtime FROM {silences}")
-    return rows, errors, quiet
+    idle = table_env.sql_query(f"SELECT rowtime FROM {idle_times}")
+    return rows, errors, idle
 
 
 def quoted(name: str) -> str:

@@ -19,7 +19,7 @@ class Number(str):
 
 
 class Document(NamedTuple):
-    """A stretch of a text: a JSON value, or the reason why none can be read there."""
+    """A part of a text: a JSON value, or the reason why none can be read there."""
 
     start: int
     stop: int

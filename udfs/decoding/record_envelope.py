@@ -1,6 +1,6 @@
 """What producers wrap records in: gzip, and the Kinesis Producer Library's aggregation of many records into one.
 
-Both are told by their first bytes, with which no text in UTF-8 can begin.
+Both are recognized by their first bytes, with which no text in UTF-8 can begin.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""What becomes of a row of a record: its values, or an error as KDA's error stream told it."""
+"""What becomes of a row of a record: its values, or an error as KDA's error stream reported it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Refused(NamedTuple):
     stop: int | None = None
 
 
-def told(refused: Refused, data: bytes, more: str = "") -> Decoded:
+def error_row(refused: Refused, data: bytes, more: str = "") -> Decoded:
     """An error with the raw record, both cut to what an error stream takes."""
     name, message, start, stop = refused
     room = MAX_DATA_ROW // 2

@@ -1,9 +1,9 @@
 """Event time over several shards, kept where the records flow by: so nothing overtakes it, and no record is late.
 
-Flink's own ways lose records in silence: one watermark for shards that are read at different speeds drops the slower
+Flink's own ways silently lose records: one watermark for shards that are read at different speeds drops the slower
 ones' backlog, and the connector's watermark per shard ignores a shard until its first record has come. Here the time
-that is over is the oldest shard's; a shard that is silent holds it back, but not for ever. What comes later than that
-all the same is not dropped: it counts at the present time of the stream, as it did in KDA, and is told.
+that is over is the oldest shard's; a shard that is idle holds it back, but not for ever. What comes later than that
+all the same is not dropped: it counts at the present time of the stream, as it did in KDA, and is reported.
 
 When it fails: a shard that gives nothing for longer than ``idle_timeout``, though it has older records, is taken for
 an idle one; these records count later than they arrived. Cost: a look-up per record, a pass over the shards ten times
@@ -19,11 +19,11 @@ from collections.abc import Callable
 HOLD = 5.0
 #: Milliseconds by which arrival times within a shard, and the reading of two shards, may be out of step.
 DISORDER = 500
-#: A silent shard holds back others that are behind the present so many times longer.
+#: An idle shard holds back others that are behind the present so many times longer.
 PATIENCE = 2
 #: Seconds between two looks at all shards.
 _STEP = 0.1
-#: Seconds that may pass between two calls; more means that Flink let nothing through, and silence proves nothing.
+#: Seconds that may pass between two calls; more means that Flink let nothing through, and an idle shard proves nothing.
 _GAP = 2.0
 
 
@@ -33,7 +33,7 @@ class ShardClock:
     Parameters
     ----------
     idle_timeout : float
-        Seconds, above 0, after which a silent shard no longer holds back the others; when all are silent, time moves
+        Seconds, above 0, after which an idle shard no longer holds back the others; when all are idle, time moves
         on by itself, this far behind.
     monotonic, wall : callable
         The clocks, in seconds. The wall's only tells a backlog from the present.
@@ -85,7 +85,7 @@ class ShardClock:
             self._look()
         return arrival if reached is None or arrival > reached else reached + 1
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Take note that time passes; call it about once a second."""
         self._pass_time()
         if self._passed >= self._next_look:
@@ -107,11 +107,11 @@ class ShardClock:
             return
         heard = self._shards.values()
         awake = [arrival for arrival, at in heard if self._passed - at < self._idle]
-        # When all are silent, the newest record is as old as the silence, at least.
-        silence = self._passed - max(at for _, at in heard)
-        over = min(awake) if awake else max(a for a, _ in heard) + int(1000 * (silence - self._idle))
+        # When all are idle, the newest record is as old as the idle time, at least.
+        idle_for = self._passed - max(at for _, at in heard)
+        over = min(awake) if awake else max(a for a, _ in heard) + int(1000 * (idle_for - self._idle))
         if over < 1000 * (self._wall() - 2 * self._idle):
-            # Behind the present, silence may be that of a slow read, or of a full pipe.
+            # Behind the present, a shard may only seem idle: a slow read, or a full pipe.
             patience = PATIENCE * self._idle
             over = min([over, *(arrival for arrival, at in heard if self._passed - at < patience)])
         over -= DISORDER

@@ -7,7 +7,7 @@
    on average, as it does where a stream has heavy tails or few distinct values.
 3. A hot row begins a run, and is an alert, if none of the last 96 rows was hot; or if e is half as high again as it was
    of late, so that a run that stays hot does not hide what comes next.
-4. Rules may withhold an alert. A miss on the side that is not asked for begins a silent run: what follows of the same
+4. Rules may withhold an alert. A miss on the side that is not asked for begins a withheld run: what follows of the same
    event is not taken for another. Near the expected value no run begins: it may still grow.
 """
 
@@ -19,7 +19,7 @@ from udfs.forest.layout import Array
 
 # Numbers of a detector: rows seen, smoothed score, discounted number of alerts, last hot row, last alert, what e was of
 # late, unrest, time of the last row and of the last alert, threshold,
-# whether the run is silent, row in which it last began or got worse.
+# whether the run's alerts are withheld, row in which it last began or got worse.
 ROWS = 0
 SMOOTHED = 1
 ALERTS = 2
@@ -30,7 +30,7 @@ UNREST = 6
 LAST_TIME = 7
 LAST_ALERT_TIME = 8
 LIMIT = 9
-SILENT = 10
+WITHHELD = 10
 BEGUN = 11
 NUMBERS = 12
 
@@ -47,8 +47,8 @@ EARLY = 0.3
 RESTLESS, UNREST_GAIN, MOST_UNREST = 0.85, 3.0, 0.4
 #: Unrest is averaged over so many times the rows that matter to the forest.
 UNREST_MEMORY = 2.0
-#: Quiet rows that end a run.
-QUIET = 2 * WINDOW
+#: Rows without a miss that end a run.
+RUN_GAP = 2 * WINDOW
 #: Rows in which an event shows its height.
 SETTLING = 10
 #: Rows that unrest counts as averaged over when scores begin.
@@ -102,7 +102,7 @@ def decide(
     decay: float,
     learning: float,
     young: float,
-    stretch: float,
+    factor: float,
     smoothed: Array,
     limits: Array,
     reasons: Array,
@@ -111,7 +111,7 @@ def decide(
     """Fill in smoothed score, threshold, reason, and whether a run is under way; go on with the state.
 
     `times` in seconds (n,) or of length 0. `learning`: rows without a score; `young`: rows that were scored by few
-    samples. `stretch`: scores lie so much closer to
+    samples. `factor`: scores lie so much closer to
     what is ordinary than those of one column with 256 samples.
     """
     keep = math.exp(-1.0 / decay)
@@ -120,7 +120,7 @@ def decide(
         row = state[ROWS]
         score = scores[i]
         if score > ORDINARY:
-            score = ORDINARY + (score - ORDINARY) * stretch
+            score = ORDINARY + (score - ORDINARY) * factor
         state[SMOOTHED] += (score - state[SMOOTHED]) / MEMORY
         e = state[SMOOTHED]
         state[ALERTS] *= keep
@@ -133,7 +133,7 @@ def decide(
         if row <= learning:
             reason = LEARNING
         elif e > limit:
-            begins = row - state[LAST_HOT] > QUIET
+            begins = row - state[LAST_HOT] > RUN_GAP
             worse = row - state[BEGUN] > SETTLING and e > again * state[LATELY]
             reason = IN_RUN
             if begins or worse:
@@ -146,16 +146,16 @@ def decide(
                     reason = ALERT
                     state[ALERTS] += 1.0
                     state[LAST_ALERT] = row
-                    state[SILENT] = 0.0
+                    state[WITHHELD] = 0.0
                     if times.shape[0] > 0:
                         state[LAST_ALERT_TIME] = times[i]
                 if reason == OTHER_SIDE and begins:
-                    state[SILENT] = 1.0
+                    state[WITHHELD] = 1.0
                 if reason in (ALERT, OTHER_SIDE):
                     state[BEGUN] = row
             if reason in (IN_RUN, ALERT, OTHER_SIDE):
                 state[LAST_HOT] = row
-            if reason == IN_RUN and state[SILENT] > 0.0:
+            if reason == IN_RUN and state[WITHHELD] > 0.0:
                 reason = OTHER_SIDE
         if e > state[LATELY] and row - state[BEGUN] <= SETTLING:
             state[LATELY] = e
@@ -167,4 +167,4 @@ def decide(
                 row - learning + _TAKEN_FOR_QUIET, UNREST_MEMORY * decay
             )
         reasons[i] = reason
-        in_run[i] = row - state[LAST_HOT] <= QUIET and state[SILENT] == 0.0
+        in_run[i] = row - state[LAST_HOT] <= RUN_GAP and state[WITHHELD] == 0.0

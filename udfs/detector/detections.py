@@ -135,14 +135,14 @@ def judged(
 
 
 def joined(parts: list[Detections]) -> Detections:
-    """Of one stretch after the other."""
+    """Of one chunk after the other."""
     if len(parts) == 1:
         return parts[0]
     names = [field.name for field in fields(Detections)]
     return Detections(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def told(
+def reported(
     found: Judged,
     last: tuple[float, float, bool],
     confidence: NDArray[np.float64],

@@ -58,7 +58,7 @@ class DetectorOptions:
     buckets : int
         Parts of such detectors' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
     tell_from : float
-        Seconds since the epoch: rows from before are history, of which the detector learns and nothing is told.
+        Seconds since the epoch: rows from before are history, of which the detector learns and nothing is reported.
     idle_expiry : timedelta
         A detector that has seen nothing for this long is forgotten; zero: never.
     """
@@ -125,8 +125,8 @@ class TimedDetector:
         return self._detector.to_bytes()
 
 
-class DetectorGrove:
-    """Where a worker's detectors live, in the way of :class:`udfs.forest.grove.Grove`.
+class DetectorArena:
+    """Where a worker's detectors live, in the way of :class:`udfs.forest.arena.Arena`.
 
     Parameters
     ----------
@@ -142,14 +142,14 @@ class DetectorGrove:
     def __init__(self, options: DetectorOptions, most_bytes: int) -> None:
         self._options = options
         self.room = max(1, most_bytes // options.detector().bytes_in_memory)
-        self._planted = 0
+        self._allocated = 0
 
     @property
     def is_full(self) -> bool:
         """Whether there is no room for another."""
-        return self._planted >= self.room
+        return self._allocated >= self.room
 
-    def plant(self, packed: bytes | None = None) -> tuple[int, TimedDetector]:
+    def allocate(self, packed: bytes | None = None) -> tuple[int, TimedDetector]:
         """The detector of packed bytes, or a new one.
 
         Raises
@@ -168,12 +168,12 @@ class DetectorGrove:
                     f"saved detector: it was made with {detector.parameters}, the job asks for {wanted};"
                     " give the job the parameters that it had, or start it without the saved state"
                 )
-        self._planted += 1
+        self._allocated += 1
         return 0, TimedDetector(detector)
 
-    def clear(self, place: int) -> None:
+    def free(self, slot: int) -> None:
         """Give room for another."""
-        self._planted -= 1
+        self._allocated -= 1
 
 
 class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
@@ -201,8 +201,8 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         )
         take_batches(self)
         self._buckets: dict[str, ForestBucket] = {}
-        grove = DetectorGrove(self._options, MOST_BYTES if self._key is not None else 0)
-        self._live = LiveForests(cast("Any", grove))
+        arena = DetectorArena(self._options, MOST_BYTES if self._key is not None else 0)
+        self._live = LiveForests(cast("Any", arena))
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Judge one row, where they can't be had together."""
@@ -252,7 +252,7 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         from udfs.detector.detections import REASONS
 
         found = detector.detect_many(points)
-        # Rows from before are history: learned, not told.
+        # Rows from before are history: learned, not reported.
         history = points[:, -1] < self._options.tell_from
         names = self._options.columns
         reasons = [REASONS[k] for k in found.reason.tolist()]

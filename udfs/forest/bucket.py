@@ -1,7 +1,7 @@
 """The random cut forests of the keys that share one piece of state, and how they are written down.
 
 To write a forest down costs as much as to score a thousand records with it. So a bucket is written as a base (every
-forest, packed) and a log: the records learned since. Each call adds to the log; the base is written anew once the log
+forest, packed) and a log: the records learned since. Each call adds to the log; the base is rewritten once the log
 is long. Base and log together always give the same forests, as learning depends on the records alone.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from udfs.forest.grove import Grove
+    from udfs.forest.arena import Arena
     from udfs.random_cut_forest import RandomCutForest
 
 #: Rows in the log that make a new base worthwhile, at least: 0.1 s to learn them again.
@@ -56,36 +56,36 @@ class LiveForests:
 
     Parameters
     ----------
-    grove : Grove
+    arena : Arena
         Where they live.
     """
 
-    def __init__(self, grove: Grove) -> None:
-        self.grove = grove
-        self._planted: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
+    def __init__(self, arena: Arena) -> None:
+        self.arena = arena
+        self._unpacked: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
 
     def get(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
         """The forest, if it is here."""
-        found = self._planted.get((bucket, key))
+        found = self._unpacked.get((bucket, key))
         return found and found[1]
 
     def use(self, bucket: ForestBucket, key: Any) -> tuple[int, RandomCutForest]:
-        """The forest, planted first if need be, and its place: from now on the one used last."""
-        found = self._planted.pop((bucket, key), None)
+        """The forest, unpacked first if need be, and its slot: from now on the one used last."""
+        found = self._unpacked.pop((bucket, key), None)
         if found is None:
-            if self.grove.is_full:
-                other, oldest = next(iter(self._planted))
-                place, forest = self._planted.pop((other, oldest))
+            if self.arena.is_full:
+                other, oldest = next(iter(self._unpacked))
+                slot, forest = self._unpacked.pop((other, oldest))
                 other.packed[oldest] = forest.to_bytes()
-                self.grove.clear(place)
-            found = self.grove.plant(bucket.packed.pop(key, None))
-        self._planted[bucket, key] = found
+                self.arena.free(slot)
+            found = self.arena.allocate(bucket.packed.pop(key, None))
+        self._unpacked[bucket, key] = found
         return found
 
     def remove(self, bucket: ForestBucket, key: Any) -> None:
         """Take the forest away, if it is here."""
-        if found := self._planted.pop((bucket, key), None):
-            self.grove.clear(found[0])
+        if found := self._unpacked.pop((bucket, key), None):
+            self.arena.free(found[0])
 
 
 class ForestBucket:
@@ -131,16 +131,16 @@ class ForestBucket:
         """
         self.logged += len(entry.points)
         if not self._idle_expiry and entry.keys.count(entry.keys[0]) == len(entry.keys):
-            return self._through(entry.keys[0], entry.points, entry.times, explain)
+            return self._score_and_learn(entry.keys[0], entry.points, entry.times, explain)
         rows = _rows_by_key(entry.keys)
         runs = [
             (key, run) for key, rows_of_key in rows.items() for run in self._runs(rows_of_key, entry.times)
         ]
-        if explain is None and self._live.grove.scores_each and len(runs) == len(rows):
+        if explain is None and self._live.arena.scores_each and len(runs) == len(rows):
             return self._through_each(rows, entry)
         results: list[Any] = [None] * len(entry.points)
         for key, run in runs:
-            found = self._through(
+            found = self._score_and_learn(
                 key, entry.points[run], [entry.times[run[0]], entry.times[run[-1]]], explain
             )
             for row, result in zip(run, found, strict=True):
@@ -164,7 +164,7 @@ class ForestBucket:
             base[key] = (last, self.packed[key] if forest is None else forest.to_bytes())
         return base
 
-    def _through(self, key: Any, points: Any, times: Sequence[int], explain: Any) -> list[Any]:
+    def _score_and_learn(self, key: Any, points: Any, times: Sequence[int], explain: Any) -> list[Any]:
         _, forest = self._use(key, times[0], times[-1])
         if explain is None:
             return [(score,) for score in forest.score_many(points).tolist()]
@@ -173,15 +173,13 @@ class ForestBucket:
 
     def _through_each(self, rows: dict[Any, list[int]], entry: Entry) -> list[Any]:
         scores = np.empty(len(entry.points))
-        keys, room = list(rows), self._live.grove.room
+        keys, room = list(rows), self._live.arena.room
         # No more keys at once than there is room: what one needs must not push out another.
         for some in (keys[k : k + room] for k in range(0, len(keys), room)):
             order = list(chain.from_iterable(rows[key] for key in some))
-            places = [
-                self._use(key, entry.times[rows[key][0]], entry.times[rows[key][-1]])[0] for key in some
-            ]
+            slots = [self._use(key, entry.times[rows[key][0]], entry.times[rows[key][-1]])[0] for key in some]
             rows_of_each = [len(rows[key]) for key in some]
-            scores[order] = self._live.grove.score_each(np.repeat(places, rows_of_each), entry.points[order])
+            scores[order] = self._live.arena.score_each(np.repeat(slots, rows_of_each), entry.points[order])
         return [(score,) for score in scores.tolist()]
 
     def _runs(self, rows: list[int], times: Sequence[int]) -> list[list[int]]:

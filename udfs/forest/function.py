@@ -21,7 +21,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
-from udfs.decoding.refused import Refused, told
+from udfs.decoding.refused import Refused, error_row
 from udfs.forest.bucket import Entry, ForestBucket, LiveForests
 from udfs.key_groups import FEW
 from udfs.row_batches import take_batches
@@ -91,7 +91,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: Any) -> None:
         """Declare the state. The forest is imported here, on the worker: compiled code does not travel."""
-        from udfs.forest.grove import Grove
+        from udfs.forest.arena import Arena
         from udfs.forest.state import Parameters
 
         self._base = runtime_context.get_state(ValueStateDescriptor("forests", Types.PICKLED_BYTE_ARRAY()))
@@ -108,7 +108,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         parameters = Parameters(
             len(o.columns), o.number_of_trees, o.sub_sample_size, o.time_decay, o.shingle_size, o.seed
         ).checked()
-        self._live = LiveForests(Grove(parameters, MOST_BYTES if o.partition_by else 0))
+        self._live = LiveForests(Arena(parameters, MOST_BYTES if o.partition_by else 0))
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Score one row, where they can't be had together."""
@@ -136,8 +136,8 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         i = next(i for i in self._indices if row[i] is None or not math.isfinite(row[i]))
         message = f"column {self._fields[i]}: required a finite number to score, got {row[i]}"
         data_row = json.dumps(dict(zip(self._fields, row, strict=True)), default=_shown)
-        told_row = told(Refused("NOT_SCORED", message), data_row.encode())
-        return [*row, *self._nothing, *told_row[1:]]
+        error = error_row(Refused("NOT_SCORED", message), data_row.encode())
+        return [*row, *self._nothing, *error[1:]]
 
     def _scores(self, name: str, rows: list[Any], points: Any, times: list[int]) -> list[Any]:
         bucket = self._buckets.get(name)

@@ -39,15 +39,15 @@ FREE_LEAF = 3
 USED = 0
 LEARNED = 1
 
-#: Largest absolute value that is told apart from its neighbours: what lies beyond counts as this. Chosen so
+#: Largest absolute value that is distinguished from its neighbours: what lies beyond counts as this. Chosen so
 #: that the sides of a box of 900 dimensions (30 columns, shingles of 30) add up within float32.
 LARGEST = 2.0**116
 
 #: Points that go through one tree before the next: enough to pay for fetching the tree into the cache.
-STRETCH = 1024
+CHUNK = 1024
 
 #: Walks down a tree that are under way at once, so that one can compute while another waits for memory.
-LANES = 128
+BATCH_SLOTS = 128
 
 #: `trees[t, ROOT]` of a tree without points: no node and no leaf has this number.
 EMPTY = 1 << 20
@@ -83,12 +83,12 @@ class Arrays(NamedTuple):
 class Scratch(NamedTuple):
     """Room to work in; what is in it means nothing between two calls."""
 
-    query: Array  # float32 (STRETCH * 2 D,): points as x and -x
-    child: Array  # int64 (LANES,): where a walk has come to,
-    depth: Array  # int64 (LANES,): how many nodes that are,
-    path: Array  # int32 (M, LANES): and where in `nodes` they lie
-    walking: Array  # int64 (LANES,): the walks that have not ended
-    score: Array  # float64 (LANES,)
+    query: Array  # float32 (CHUNK * 2 D,): points as x and -x
+    child: Array  # int64 (BATCH_SLOTS,): where a walk has come to,
+    depth: Array  # int64 (BATCH_SLOTS,): how many nodes that are,
+    path: Array  # int32 (M, BATCH_SLOTS): and where in `nodes` they lie
+    walking: Array  # int64 (BATCH_SLOTS,): the walks that have not ended
+    score: Array  # float64 (BATCH_SLOTS,)
     own_path: Array  # int16 (M,): the nodes of one walk
     side_path: Array  # int16 (M,): and of another
     waiting: Array  # int16 (M,)
@@ -156,12 +156,12 @@ def scale(arrays: Arrays) -> float:
 def scratch(trees: int, samples: int, dimensions: int) -> Scratch:
     """Room to work in, shared by all forests of one size: a compiled call keeps the interpreter's lock."""
     return Scratch(
-        query=np.zeros(STRETCH * 2 * dimensions, np.float32),
-        child=np.zeros(LANES, np.int64),
-        depth=np.zeros(LANES, np.int64),
-        path=np.zeros((samples, LANES), np.int32),
-        walking=np.zeros(LANES, np.int64),
-        score=np.zeros(LANES),
+        query=np.zeros(CHUNK * 2 * dimensions, np.float32),
+        child=np.zeros(BATCH_SLOTS, np.int64),
+        depth=np.zeros(BATCH_SLOTS, np.int64),
+        path=np.zeros((samples, BATCH_SLOTS), np.int32),
+        walking=np.zeros(BATCH_SLOTS, np.int64),
+        score=np.zeros(BATCH_SLOTS),
         own_path=np.zeros(samples, np.int16),
         side_path=np.zeros(samples, np.int16),
         waiting=np.zeros(samples, np.int16),

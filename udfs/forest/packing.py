@@ -2,7 +2,7 @@
 
 A tree is written from the root down, left before right: a node as the dimension of its cut plus 1, a leaf as
 0, and apart from that the rows of `points` in the order in which the leaves come. Equal rows next to each other
-are one leaf. Boxes, cuts and keys follow from these (see `trees`, `stream`) and are computed anew.
+are one leaf. Boxes, cuts and keys follow from these (see `trees`, `stream`) and are recomputed.
 """
 
 from udfs.compiled import at, compiled, whole

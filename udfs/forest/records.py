@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from udfs.forest.layout import LARGEST
-from udfs.forest.stream import take_in
+from udfs.forest.stream import to_float32
 
 
 def as_records(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.float32]:
     """Records as (n, dimensions): of one record, `axes` 1, or of many, `axes` 2.
 
-    What lies beyond the range that is told apart counts as its end (see forest_layout).
+    What lies beyond the range that is distinguished counts as its end (see forest_layout).
 
     Raises
     ------
@@ -21,7 +21,7 @@ def as_records(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.floa
     """
     array = as_numbers(points, axes, dimensions)
     records = np.empty(array.shape, np.float32)
-    require_finite(array, take_in(array, records))
+    require_finite(array, to_float32(array, records))
     return records
 
 
@@ -59,5 +59,5 @@ def as_numbers(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.floa
         array = np.array([min(max(x, -LARGEST), LARGEST) if x == x else x for x in array.flat]).reshape(
             array.shape
         )
-    # Compiled code would be made anew for arrays that can't be written to.
+    # Compiled code would be made again for arrays that can't be written to.
     return np.require(array, np.float64, ["C", "A", "W"]).reshape(-1, dimensions)

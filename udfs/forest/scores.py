@@ -18,14 +18,14 @@ from udfs.forest.trees import outside, side
 
 
 @compiled
-def score_lanes(
-    arrays: Arrays, scratch: Scratch, lanes: int, tree: int, tree_step: int, point: int, point_step: int
+def score_batch(
+    arrays: Arrays, scratch: Scratch, slots: int, tree: int, tree_step: int, point: int, point_step: int
 ) -> None:
-    """Score of a point in a tree, before the factor log2 M, for each of the first `lanes` lanes.
+    """Score of a point in a tree, before the factor log2 M, for each of the first `slots` slots.
 
-    Lane k has tree `tree + k tree_step` and the point at `query[point + k point_step]`. All go down together one level
+    Slot k has tree `tree + k tree_step` and the point at `query[point + k point_step]`. All go down together one level
     at a time, and then up again, so that no step waits for the one before it. There are no branches to guess wrong: a
-    lane that has ended is overwritten by the next in the list.
+    slot that has ended is overwritten by the next in the list.
     """
     nodes, links, points, weights, query = (
         arrays.nodes,
@@ -46,53 +46,53 @@ def score_lanes(
     nodes_of_tree = (arrays.leaf_row.shape[1] - 1) * words
     root, root_step = tree * nodes_of_tree, tree_step * nodes_of_tree
     count = 0
-    for lane in range(lanes):
-        child[at(lane)] = arrays.trees[at(tree + tree_step * lane), at(ROOT)]
-        depth[at(lane)] = 0
-        walking[at(count)] = lane
-        count += whole(child[at(lane)] >= 0)
+    for slot in range(slots):
+        child[at(slot)] = arrays.trees[at(tree + tree_step * slot), at(ROOT)]
+        depth[at(slot)] = 0
+        walking[at(count)] = slot
+        count += whole(child[at(slot)] >= 0)
     level = 0
     while count > 0:
         going = count
         count = 0
         for k in range(going):
-            lane = walking[at(k)]
-            base = root + root_step * lane + child[at(lane)] * words
-            path[at(level), at(lane)] = base
-            depth[at(lane)] = level + 1
+            slot = walking[at(k)]
+            base = root + root_step * slot + child[at(slot)] * words
+            path[at(level), at(slot)] = base
+            depth[at(slot)] = level + 1
             d = whole(links[at(2 * base + DIMENSION)])
-            right = whole(query[at(point + point_step * lane + d)] > nodes[at(base + CUT)])
+            right = whole(query[at(point + point_step * slot + d)] > nodes[at(base + CUT)])
             below = whole(links[at(2 * base + LEFT + right)])
-            child[at(lane)] = below
-            walking[at(count)] = lane
+            child[at(slot)] = below
+            walking[at(count)] = slot
             count += whole(below >= 0)
         level += 1
 
-    for lane in range(lanes):
-        its_tree, leaf, asked = tree + tree_step * lane, ~child[at(lane)], point + point_step * lane
-        equal = arrays.leaf_first[at(its_tree), at(leaf)] == query[at(asked)]
+    for slot in range(slots):
+        its_tree, leaf, query_start = tree + tree_step * slot, ~child[at(slot)], point + point_step * slot
+        equal = arrays.leaf_first[at(its_tree), at(leaf)] == query[at(query_start)]
         if equal and dimensions > 1:
             row = arrays.leaf_row[at(its_tree), at(leaf)]
             for d in range(1, dimensions):
-                equal &= points[at(row), at(d)] == query[at(asked + d)]
+                equal &= points[at(row), at(d)] == query[at(query_start + d)]
         mass = arrays.leaf_mass[at(its_tree), at(leaf)]
         # Which it is can't be guessed: so both are there, and one is taken without a branch.
-        added = added_depth(arrays, mass, depth[at(lane)])
-        score[at(lane)] = 1.0 / (depth[at(lane)] + (added if equal else 1.0))
-        walking[at(count)] = lane
-        count += whole((not equal) & (depth[at(lane)] > 0))
+        added = added_depth(arrays, mass, depth[at(slot)])
+        score[at(slot)] = 1.0 / (depth[at(slot)] + (added if equal else 1.0))
+        walking[at(count)] = slot
+        count += whole((not equal) & (depth[at(slot)] > 0))
     while count > 0:
         going = count
         count = 0
         for k in range(going):
-            lane = walking[at(k)]
-            level = depth[at(lane)] - 1
-            depth[at(lane)] = level
-            base = whole(path[at(level), at(lane)])
-            excess = outside(nodes, base + BOX, query, point + point_step * lane, dimensions)
+            slot = walking[at(k)]
+            level = depth[at(slot)] - 1
+            depth[at(slot)] = level
+            base = whole(path[at(level), at(slot)])
+            excess = outside(nodes, base + BOX, query, point + point_step * slot, dimensions)
             separated = excess / (real(nodes[at(base + SIDES)]) + excess)
-            score[at(lane)] += separated * (weights[at(level)] - score[at(lane)])
-            walking[at(count)] = lane
+            score[at(slot)] += separated * (weights[at(level)] - score[at(slot)])
+            walking[at(count)] = slot
             count += whole((excess > 0.0) & (level > 0))
 
 
@@ -103,7 +103,7 @@ def added_depth(arrays: Arrays, mass: int, depth: int) -> float:
 
 
 @compiled
-def share_out(arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, portion: float) -> None:
+def attribute(arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, portion: float) -> None:
     """Add `portion` to the scratch `share`, in proportion to how far the point is outside on each side."""
     excess = 0.0
     for k in range(scratch.share.shape[0]):
@@ -114,10 +114,10 @@ def share_out(arrays: Arrays, scratch: Scratch, tree: int, point: int, child: in
 
 
 @compiled
-def share_below(
+def attribute_below(
     arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, depth: int, path: Array
 ) -> tuple[float, int, int]:
-    """Score in the subtree `child` at `depth`, shared out; with the leaf at its end, and the leaf's depth.
+    """Score in the subtree `child` at `depth`, attributed; with the leaf at its end, and the leaf's depth.
 
     The nodes passed are written to `path`. A point equal to the leaf has score 0 here.
     """
@@ -134,20 +134,22 @@ def share_below(
             separated = rest * (excess / (real(nodes[base + SIDES]) + excess))
             score += separated * arrays.weights[depth]
             rest -= separated
-            share_out(arrays, scratch, tree, point, child, separated * arrays.weights[depth])
+            attribute(arrays, scratch, tree, point, child, separated * arrays.weights[depth])
         right = whole(query[point + links[2 * base + DIMENSION]] > nodes[base + CUT])
         child = whole(links[2 * base + LEFT + right])
         depth += 1
     for d in range(arrays.points.shape[1]):
         if side(arrays, tree, child, d) != query[point + d]:
-            share_out(arrays, scratch, tree, point, child, rest * arrays.weights[depth])
+            attribute(arrays, scratch, tree, point, child, rest * arrays.weights[depth])
             return score + rest * arrays.weights[depth], ~child, depth
     return 0.0, ~child, depth
 
 
 @compiled
-def share_without(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf: int, depth: int) -> float:
-    """Score, shared out, of a point equal to a leaf at `depth` > 0, as if that leaf were not in the tree.
+def attribute_without(
+    arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf: int, depth: int
+) -> float:
+    """Score, attributed, of a point equal to a leaf at `depth` > 0, as if that leaf were not in the tree.
 
     The leaf's sibling then has its parent's place, and each box further up is the union of those beside the path.
     """
@@ -164,7 +166,7 @@ def share_without(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf:
         beside = right if left == child else left
         child = whole(path[level])
         if level == depth - 1:
-            score = share_below(arrays, scratch, tree, point, beside, level, scratch.side_path)[0]
+            score = attribute_below(arrays, scratch, tree, point, beside, level, scratch.side_path)[0]
             for k in range(2 * dimensions):
                 box[k] = side(arrays, tree, beside, k)
             continue
@@ -189,20 +191,20 @@ def share_without(arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf:
 def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: Array) -> None:
     """Add to `shares` (2 D: too low, too high) what makes up the score of a point, over all trees.
 
-    A point equal to a leaf lies outside of nothing; its score is shared out as that of the same point in the
+    A point equal to a leaf lies outside of nothing; its score is attributed as that of the same point in the
     tree without this leaf, and evenly where the tree has no other.
     """
     share = scratch.share
     for tree in range(arrays.seeds.shape[0]):
         share[:] = 0.0
         root = whole(arrays.trees[tree, ROOT])
-        score, leaf, depth = share_below(arrays, scratch, tree, point, root, 0, scratch.own_path)
+        score, leaf, depth = attribute_below(arrays, scratch, tree, point, root, 0, scratch.own_path)
         factor = 1.0
         if score == 0.0:
             score = 1.0 / (depth + added_depth(arrays, arrays.leaf_mass[tree, leaf], depth))
             if depth == 0:
                 share[:] = score / share.shape[0]
             else:
-                factor = score / share_without(arrays, scratch, tree, point, leaf, depth)
+                factor = score / attribute_without(arrays, scratch, tree, point, leaf, depth)
         for k in range(share.shape[0]):
             shares[k] += factor * share[k]

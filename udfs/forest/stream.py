@@ -1,6 +1,6 @@
-"""A stretch of the stream through all trees: score, sample, and update.
+"""A chunk of the stream through all trees: score, sample, and update.
 
-Given the points, trees know nothing of each other. So a stretch goes through one tree after the other, each
+Given the points, trees know nothing of each other. So a chunk goes through one tree after the other, each
 staying in the nearest cache for as long, with exactly the result of one point at a time.
 
 The sample: point number i gets in every tree the key ln(-ln u) - i / time_decay, where u is its own random
@@ -13,8 +13,8 @@ import math
 import numpy as np
 
 from udfs.compiled import at, compiled, whole
-from udfs.forest.layout import LANES, LARGEST, LEARNED, SIZE, STRETCH, USED, Array, Arrays, Scratch
-from udfs.forest.scores import add_attribution, score_lanes
+from udfs.forest.layout import BATCH_SLOTS, CHUNK, LARGEST, LEARNED, SIZE, USED, Array, Arrays, Scratch
+from udfs.forest.scores import add_attribution, score_batch
 from udfs.forest.trees import delete, insert, scrambled, uniform
 
 #: For how many points ahead a tree's gate is computed at most.
@@ -38,8 +38,8 @@ def gate(largest_key: float, number: int, rate: float) -> np.uint64:
 
 
 @compiled
-def sink(arrays: Arrays, tree: int, slot: int) -> None:
-    """Let a slot of a full sample sink below all larger keys under it."""
+def sift_down(arrays: Arrays, tree: int, slot: int) -> None:
+    """Let a slot of a full sample sift down below all larger keys under it."""
     keys, rows, leaves = arrays.slot_key, arrays.slot_row, arrays.slot_leaf
     samples = keys.shape[1]
     t = at(tree)
@@ -62,12 +62,12 @@ def sink(arrays: Arrays, tree: int, slot: int) -> None:
 def heapify(arrays: Arrays, tree: int) -> None:
     """Make a heap of the slots of a full sample."""
     for slot in range(arrays.slot_key.shape[1] // 2 - 1, -1, -1):
-        sink(arrays, tree, slot)
+        sift_down(arrays, tree, slot)
 
 
 @compiled
 def evict(arrays: Arrays, scratch: Scratch, tree: int) -> None:
-    """Take the record with the largest key (slot 0) out of the tree; its slot is then to be filled anew."""
+    """Take the record with the largest key (slot 0) out of the tree; its slot is then to be refilled."""
     leaf = arrays.slot_leaf[tree, 0]
     row = arrays.slot_row[tree, 0]
     delete(arrays, tree, leaf)
@@ -80,8 +80,8 @@ def evict(arrays: Arrays, scratch: Scratch, tree: int) -> None:
 
 
 @compiled
-def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, asked: int, rate: float) -> bool:
-    """Offer a row of `points` (row `asked` of `query`) to a tree's sample; True if it was taken."""
+def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, query_row: int, rate: float) -> bool:
+    """Offer a row of `points` (row `query_row` of `query`) to a tree's sample; True if it was taken."""
     samples = arrays.slot_key.shape[1]
     number = arrays.point_number[row]
     size = arrays.trees[tree, SIZE]
@@ -97,10 +97,10 @@ def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, asked: int, rat
     arrays.slot_key[tree, slot] = key
     arrays.slot_row[tree, slot] = row
     arrays.slot_leaf[tree, slot] = insert(
-        arrays, tree, row, scratch.query, 2 * asked * arrays.points.shape[1]
+        arrays, tree, row, scratch.query, 2 * query_row * arrays.points.shape[1]
     )
     if size == samples:
-        sink(arrays, tree, slot)
+        sift_down(arrays, tree, slot)
     elif size + 1 == samples:
         heapify(arrays, tree)
     arrays.gate_until[tree] = -1
@@ -128,7 +128,7 @@ def next_candidate(arrays: Arrays, tree: int, number: int, end: int, rate: float
 
 
 @compiled
-def take_in(given: Array, records: Array) -> int:
+def to_float32(given: Array, records: Array) -> int:
     """Copy rows of float64 to rows of float32; the first row with a number that is not finite, or -1."""
     for row in range(given.shape[0]):
         for d in range(given.shape[1]):
@@ -141,7 +141,7 @@ def take_in(given: Array, records: Array) -> int:
 
 
 @compiled
-def ask(scratch: Scratch, stream: Array, step: int, dimensions: int, count: int) -> None:
+def load_query(scratch: Scratch, stream: Array, step: int, dimensions: int, count: int) -> None:
     """Copy the first points of a stream to `query`."""
     for k in range(count):
         for d in range(dimensions):
@@ -155,47 +155,47 @@ def score_one(arrays: Arrays, scratch: Scratch) -> float:
     """Sum over the trees of the scores of the first point in `query`: many trees side by side."""
     trees = arrays.seeds.shape[0]
     total = 0.0
-    for start in range(0, trees, LANES):
-        lanes = min(LANES, trees - start)
-        score_lanes(arrays, scratch, lanes, start, 1, 0, 0)
-        for lane in range(lanes):
-            total += scratch.score[at(lane)]
+    for start in range(0, trees, BATCH_SLOTS):
+        slots = min(BATCH_SLOTS, trees - start)
+        score_batch(arrays, scratch, slots, start, 1, 0, 0)
+        for slot in range(slots):
+            total += scratch.score[at(slot)]
     return total
 
 
 @compiled
-def score_stretch(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
+def score_chunk(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
     """Add one tree's scores of rows `start` to `end` of `query` to `scores`: many rows side by side."""
     numbers = 2 * arrays.points.shape[1]
-    for block in range(start, end, LANES):
-        lanes = min(LANES, end - block)
-        score_lanes(arrays, scratch, lanes, tree, 0, block * numbers, numbers)
-        for lane in range(lanes):
-            scores[at(block + lane)] += scratch.score[at(lane)]
+    for block in range(start, end, BATCH_SLOTS):
+        slots = min(BATCH_SLOTS, end - block)
+        score_batch(arrays, scratch, slots, tree, 0, block * numbers, numbers)
+        for slot in range(slots):
+            scores[at(block + slot)] += scratch.score[at(slot)]
 
 
 @compiled
-def through(
+def score_and_learn(
     arrays: Arrays, scratch: Scratch, stream: Array, step: int, rate: float, scoring: bool, scores: Array
 ) -> None:
-    """Score if asked, then learn, each point in turn. Adds its sum over the trees to `scores`.
+    """Score if asked to, then learn, each point in turn. Adds its sum over the trees to `scores`.
 
     Point k is the D numbers from `stream[k * step]` on (float32): with shingles, points share most of them.
     """
     dimensions = arrays.points.shape[1]
     count = (stream.shape[0] - dimensions) // step + 1 if stream.shape[0] >= dimensions else 0
-    longest = min(STRETCH, arrays.points.shape[0] - arrays.seeds.shape[0] * arrays.slot_key.shape[1])
+    longest = min(CHUNK, arrays.points.shape[0] - arrays.seeds.shape[0] * arrays.slot_key.shape[1])
     for first in range(0, count, longest):
         size = min(longest, count - first)
         if arrays.counts[USED] + size > arrays.points.shape[0]:
             keep_living_rows(arrays, scratch)
         here = stream[first * step :]
-        ask(scratch, here, step, dimensions, size)
-        stretch(arrays, scratch, here, step, size, rate, scoring, scores[first : first + size])
+        load_query(scratch, here, step, dimensions, size)
+        score_and_learn_chunk(arrays, scratch, here, step, size, rate, scoring, scores[first : first + size])
 
 
 @compiled
-def stretch(
+def score_and_learn_chunk(
     arrays: Arrays,
     scratch: Scratch,
     stream: Array,
@@ -205,7 +205,7 @@ def stretch(
     scoring: bool,
     scores: Array,
 ) -> None:
-    """`through` for points that are also in `query`, and for which there is room behind the rows in use."""
+    """`score_and_learn` for points that are also in `query`, and for which there is room behind the rows in use."""
     samples = arrays.slot_key.shape[1]
     first = whole(arrays.counts[USED])
     number = whole(arrays.counts[LEARNED])
@@ -219,16 +219,16 @@ def stretch(
     if alone and number >= samples:
         scores[0] += score_one(arrays, scratch)
     # Before this row a score is 0.
-    silent = count if alone or not scoring else min(max(samples - number, 0), count)
+    unscored = count if alone or not scoring else min(max(samples - number, 0), count)
     for tree in range(arrays.seeds.shape[0]):
         start = 0
         while start < count:
-            asked = next_candidate(arrays, tree, number + start, number + count, rate) - number
-            end = min(asked + 1, count)
-            if end > silent:
-                score_stretch(arrays, scratch, tree, max(start, silent), end, scores)
-            if asked < count and learn(arrays, scratch, tree, first + asked, asked, rate):
-                taken = max(taken, first + asked + 1)
+            query_row = next_candidate(arrays, tree, number + start, number + count, rate) - number
+            end = min(query_row + 1, count)
+            if end > unscored:
+                score_chunk(arrays, scratch, tree, max(start, unscored), end, scores)
+            if query_row < count and learn(arrays, scratch, tree, first + query_row, query_row, rate):
+                taken = max(taken, first + query_row + 1)
             start = end
     arrays.counts[USED] = taken
     arrays.counts[LEARNED] = number + count
@@ -237,14 +237,14 @@ def stretch(
 @compiled
 def attribution_of(arrays: Arrays, scratch: Scratch, point: Array, shares: Array) -> None:
     """Sum over the trees of the attribution of a point (2 D: too low, too high)."""
-    ask(scratch, point, 0, arrays.points.shape[1], 1)
+    load_query(scratch, point, 0, arrays.points.shape[1], 1)
     add_attribution(arrays, scratch, 0, shares)
 
 
 @compiled
 def score_of(arrays: Arrays, scratch: Scratch, point: Array) -> float:
     """Sum over the trees of the score of a point."""
-    ask(scratch, point, 0, arrays.points.shape[1], 1)
+    load_query(scratch, point, 0, arrays.points.shape[1], 1)
     return score_one(arrays, scratch)
 
 

@@ -3,7 +3,7 @@
 
 Three things are never stored but follow from what is: a box from the points below it, the sum of its sides
 from the box, and the cut from the gap it lies in. Given which points it separates, the cut of a random cut
-tree is uniform in the gap between the two sides; so it may be drawn anew whenever the gap changes, and is
+tree is uniform in the gap between the two sides; so it may be redrawn whenever the gap changes, and is
 here a fixed random function of tree, dimension and gap. A saved tree is then only its shape.
 
 All randomness is a function of (seed of the tree, number of the point): there is no generator to save.

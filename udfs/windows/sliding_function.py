@@ -1,7 +1,7 @@
 """Sliding windows' door to Flink: rows in, the same rows with what their windows give out.
 
 State. A key's windows live in the worker; in keyed state is the log of the rows that they hold, from which they are
-made again. It is written anew when most of it has left the windows, so it stays within twice their size.
+made again. It is rewritten when most of it has left the windows, so it stays within twice their size.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Lambda sink's operator without Flink: its state pickles at each commit, its timers fire when told."""
+"""The Lambda sink's operator without Flink: its state pickles at each commit, its timers fire on command."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ OPTIONS = LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02)
 
 
 class FakeFunction:
-    """Lambda with one function in it: answers ``Ok`` unless told otherwise; remembers what it was sent."""
+    """Lambda with one function in it: answers ``Ok`` by default; remembers what it was sent."""
 
     def __init__(self, fate: Callable[[dict[str, Any]], str] = lambda row: "Ok") -> None:
         self.fate = fate

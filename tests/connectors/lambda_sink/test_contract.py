@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors import row_csv, row_json
 from connectors.lambda_sink import contract as lambda_contract
-from connectors.lambda_sink import delivery_queue as lambda_lane
+from connectors.lambda_sink import delivery_queue
 from connectors.lambda_sink.contract import (
     PAYLOAD_LIMIT,
     AnswerError,
@@ -90,7 +90,7 @@ def test_only_ok_is_taken(answer: str, refused: set[str]) -> None:
     assert set(refusals(answer.encode(), TWO)) == refused
 
 
-def test_a_record_that_is_named_without_a_result_is_told_from_one_that_is_not_named() -> None:
+def test_a_record_that_is_named_without_a_result_is_reported_from_one_that_is_not_named() -> None:
     refused = refusals(b'{"records":[{"recordId":"0-1"}]}', TWO)
     assert refused["0-1"] == ("the result must be 'Ok' or 'DeliveryFailed', got None", True)
     assert refused["0-2"] == ("the answer has no recordId 0-2", False)
@@ -140,7 +140,7 @@ def test_options_out_of_range(option: str, value: object, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [lambda_contract, lambda_lane, row_csv, row_json], ids=lambda module: module.__name__
+    "module", [lambda_contract, delivery_queue, row_csv, row_json], ids=lambda module: module.__name__
 )
 def test_the_examples_in_the_docstrings(module: ModuleType) -> None:
     result = doctest.testmod(module)

@@ -1,4 +1,4 @@
-"""A lane with literal times: what is sent when, and what becomes of it."""
+"""A queue with literal times: what is sent when, and what becomes of it."""
 
 import random
 
@@ -7,18 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.lambda_sink.contract import Delivery, Refusal
-from connectors.lambda_sink.delivery_queue import LONGEST_BACKOFF_SECONDS, OUTAGE_CALLS, Failure, Lane
+from connectors.lambda_sink.delivery_queue import (
+    LONGEST_BACKOFF_SECONDS,
+    OUTAGE_CALLS,
+    DeliveryQueue,
+    Failure,
+)
 
 ERROR = Failure("FunctionError", "boom")
 
 
-def lane(
+def queue(
     batch_seconds: float = 1.0,
     batch_records: int = 4,
     batch_bytes: int = 10**6,
     max_retries: int | None = None,
-) -> Lane:
-    return Lane(batch_seconds, batch_records, batch_bytes, max_retries, jitter=lambda: 1.0)
+) -> DeliveryQueue:
+    return DeliveryQueue(batch_seconds, batch_records, batch_bytes, max_retries, jitter=lambda: 1.0)
 
 
 def row(n: int, data: bytes = b"{}") -> Delivery:
@@ -30,7 +35,7 @@ def numbers(batch: list[Delivery]) -> list[int]:
 
 
 def test_a_batch_goes_when_its_first_row_has_waited_long_enough() -> None:
-    it = lane()
+    it = queue()
     it.put(row(1), 10.0)
     it.put(row(2), 10.9)
     assert it.take(10.999) == []
@@ -40,7 +45,7 @@ def test_a_batch_goes_when_its_first_row_has_waited_long_enough() -> None:
 
 
 def test_a_batch_goes_when_it_is_full() -> None:
-    it = lane(batch_records=2)
+    it = queue(batch_records=2)
     for n in (1, 2, 3):
         it.put(row(n), 10.0)
     assert it.wait(10.0) == 0
@@ -51,7 +56,7 @@ def test_a_batch_goes_when_it_is_full() -> None:
 
 def test_a_batch_is_split_at_the_byte() -> None:
     size = row(1, b"x" * 300).size
-    exact, less = lane(batch_bytes=2 * size), lane(batch_bytes=2 * size - 1)
+    exact, less = queue(batch_bytes=2 * size), queue(batch_bytes=2 * size - 1)
     for it in (exact, less):
         for n in (1, 2):
             it.put(row(n, b"x" * 300), 10.0)
@@ -61,7 +66,7 @@ def test_a_batch_is_split_at_the_byte() -> None:
 
 
 def test_a_refused_row_goes_again_with_growing_back_off_and_the_others_are_settled() -> None:
-    it = lane()
+    it = queue()
     for n in (1, 2):
         it.put(row(n), 10.0)
     it.answered(it.take(11.0), {"0-2": Refusal("no")}, 11.0)
@@ -77,7 +82,7 @@ def test_a_refused_row_goes_again_with_growing_back_off_and_the_others_are_settl
 
 
 def test_a_row_is_given_up_after_its_bound_and_not_before() -> None:
-    it = lane(max_retries=2)
+    it = queue(max_retries=2)
     it.put(row(1), 0.0)
     for now in (1.0, 10.0):
         it.answered(it.take(now), {"0-1": Refusal("no")}, now)
@@ -88,14 +93,14 @@ def test_a_row_is_given_up_after_its_bound_and_not_before() -> None:
 
 
 def test_no_retries_at_all() -> None:
-    it = lane(max_retries=0)
+    it = queue(max_retries=0)
     it.put(row(1), 0.0)
     it.failed(it.take(1.0), ERROR, 1.0)
     assert [failure for _, failure in it.settled] == [ERROR]
 
 
 def test_fresh_rows_do_not_share_a_call_with_failed_ones_and_neither_starves() -> None:
-    it = lane(batch_records=1)
+    it = queue(batch_records=1)
     for n in (1, 2):
         it.put(row(n), 0.0)
         it.answered(it.take(0.0), {f"0-{n}": Refusal("no")}, 0.0)
@@ -107,7 +112,7 @@ def test_fresh_rows_do_not_share_a_call_with_failed_ones_and_neither_starves() -
 @pytest.mark.parametrize("poison", [0, 123, 499])
 def test_one_poison_row_is_found_and_holds_up_nobody(poison: int) -> None:
     """The function fails on any call with the poison row in it; fresh rows keep coming."""
-    it = lane(batch_records=500)
+    it = queue(batch_records=500)
     for n in range(500):
         it.put(row(n), 0.0)
     now, calls, sent = 0.0, 0, [0] * 100_000
@@ -135,7 +140,7 @@ def test_one_poison_row_is_found_and_holds_up_nobody(poison: int) -> None:
 
 @pytest.mark.parametrize("said", [False, True], ids=["fails", "refuses every row"])
 def test_an_outage_ends_with_full_calls_and_is_probed_gently(said: bool) -> None:
-    it = lane(batch_records=500)
+    it = queue(batch_records=500)
     for n in range(2000):
         it.put(row(n), 0.0)
     now, calls = 0.0, 0
@@ -159,7 +164,7 @@ def test_an_outage_ends_with_full_calls_and_is_probed_gently(said: bool) -> None
 
 
 def test_when_rows_may_be_given_up_a_lasting_failure_gives_up_each_soon() -> None:
-    it = lane(batch_records=500, max_retries=2)
+    it = queue(batch_records=500, max_retries=2)
     for n in range(500):
         it.put(row(n), 0.0)
     now = 0.0
@@ -172,7 +177,7 @@ def test_when_rows_may_be_given_up_a_lasting_failure_gives_up_each_soon() -> Non
 
 
 def test_throttling_rests_the_lane_and_is_no_rows_fault() -> None:
-    it = lane(max_retries=0)
+    it = queue(max_retries=0)
     for n in (1, 2):
         it.put(row(n), 0.0)
     now = 1.0
@@ -183,7 +188,7 @@ def test_throttling_rests_the_lane_and_is_no_rows_fault() -> None:
         assert it.wait(now) == pytest.approx(pause)
         now += pause
     batch = it.take(now)
-    assert (numbers(batch), [d.retries for d in batch], [d.strikes for d in batch]) == (
+    assert (numbers(batch), [d.retries for d in batch], [d.own_failures for d in batch]) == (
         [1, 2],
         [3, 3],
         [0, 0],
@@ -194,7 +199,7 @@ def test_throttling_rests_the_lane_and_is_no_rows_fault() -> None:
 
 
 def test_too_large_alone_is_final_even_without_a_bound() -> None:
-    it = lane()
+    it = queue()
     for n in (1, 2):
         it.put(row(n), 0.0)
     too_large = Failure("RecordTooLarge", "413", final=True)
@@ -206,7 +211,7 @@ def test_too_large_alone_is_final_even_without_a_bound() -> None:
 
 
 def test_a_restored_row_goes_at_once_and_says_that_it_may_be_a_repeat() -> None:
-    it = lane()
+    it = queue()
     it.put(Delivery(1, "0-1", b"{}", retries=1), 5.0)
     batch = it.take(5.0)
     assert [d.retries for d in batch] == [1]
@@ -219,7 +224,7 @@ def test_whatever_happens_every_row_is_settled_once(
 ) -> None:
     """Any mix of fates, then a function that works again."""
     chance = random.Random(seed)
-    it = Lane(0.3, batch_records, 400, max_retries, jitter=chance.random)
+    it = DeliveryQueue(0.3, batch_records, 400, max_retries, jitter=chance.random)
     now, put = 0.0, 0
     while put < 60 or it.held:
         now += chance.random()

@@ -1,6 +1,6 @@
 """Handlers that misbehave in every way: no good row is given up for a bad one's sake, and each bad one is.
 
-A good row is one for which the function, called with it alone, says ``Ok``. Lane, contract and call are the real ones,
+A good row is one for which the function, called with it alone, says ``Ok``. Queue, contract and call are the real ones,
 the handler is a model, the time is counted.
 """
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from connectors.lambda_sink.calls import CallFailed, deliver
 from connectors.lambda_sink.contract import Delivery
-from connectors.lambda_sink.delivery_queue import Failure, Lane
+from connectors.lambda_sink.delivery_queue import DeliveryQueue, Failure
 
 Records = list[dict[str, Any]]
 
@@ -114,24 +114,24 @@ class Function:
 
 def run(
     handler: Callable[[Records], Any], rows: list[bool], max_retries: int | None, seed: int = 0
-) -> tuple[dict[str, Failure | None], Lane, Function]:
+) -> tuple[dict[str, Failure | None], DeliveryQueue, Function]:
     """Send rows (True: good) until no more can come of it."""
     chance = random.Random(seed)
-    lane, function = Lane(0.3, 500, 10**6, max_retries, jitter=chance.random), Function(handler)
+    queue, function = DeliveryQueue(0.3, 500, 10**6, max_retries, jitter=chance.random), Function(handler)
     for n, good in enumerate(rows):
-        lane.put(Delivery(n + 1, f"0-{n + 1}" + ("" if good else "-bad"), b"{}"), 0.0)
+        queue.put(Delivery(n + 1, f"0-{n + 1}" + ("" if good else "-bad"), b"{}"), 0.0)
     now, enough = 0.3, 3600.0
-    while (wait := lane.wait(now)) is not None and now < enough:
+    while (wait := queue.wait(now)) is not None and now < enough:
         now += wait + 1e-6
-        if batch := lane.take(now):
+        if batch := queue.take(now):
             now += 2.0  # how long a call takes: rows that failed gather meanwhile
             try:
                 refused = deliver(function, "arn:a", batch)  # type: ignore[arg-type]
             except CallFailed as e:
-                lane.failed(batch, e.failure, now)
+                queue.failed(batch, e.failure, now)
             else:
-                lane.answered(batch, refused, now)
-    return {d.record_id: failure for d, failure in lane.settled}, lane, function
+                queue.answered(batch, refused, now)
+    return {d.record_id: failure for d, failure in queue.settled}, queue, function
 
 
 @pytest.mark.parametrize("max_retries", [1, 3])
@@ -140,8 +140,8 @@ def test_ten_bad_rows_of_500_are_given_up_and_no_other(
     handler: Callable[[Records], Any], max_retries: int
 ) -> None:
     rows = [n % 50 != 7 for n in range(500)]
-    settled, lane, function = run(handler, rows, max_retries)
-    assert (len(settled), lane.held) == (500, 0)
+    settled, queue, function = run(handler, rows, max_retries)
+    assert (len(settled), queue.held) == (500, 0)
     assert {id_ for id_, failure in settled.items() if failure} == {id_ for id_ in settled if "bad" in id_}
     # What finding them costs: quarters down to one, ten times over at the worst, and each one's own tries.
     assert function.calls <= 10 * (4 * 5 + max_retries + 5)
@@ -157,11 +157,11 @@ def test_ten_bad_rows_of_500_are_given_up_and_no_other(
 def test_each_row_has_its_own_verdict(
     name: str, rows: list[bool], max_retries: int | None, seed: int
 ) -> None:
-    settled, lane, _ = run(HANDLERS[name], rows, max_retries, seed)
+    settled, queue, _ = run(HANDLERS[name], rows, max_retries, seed)
     delivered = {id_ for id_, failure in settled.items() if failure is None}
     ids = {f"0-{n + 1}" + ("" if good else "-bad") for n, good in enumerate(rows)}
     good = {id_ for id_ in ids if "bad" not in id_}
     assert delivered == good
     # Without a bound the bad ones are still tried.
     assert set(settled) == (good if max_retries is None else ids)
-    assert lane.held == len(ids) - len(settled)
+    assert queue.held == len(ids) - len(settled)

@@ -89,7 +89,7 @@ def test_values_become_columns(type_: str, value: Any, column: Any) -> None:
         ("STRING", "\ud800"),
     ],
 )
-def test_what_does_not_fit_is_told(type_: str, value: Any) -> None:
+def test_what_does_not_fit_is_reported(type_: str, value: Any) -> None:
     message = one(type_, value)
     assert isinstance(message, str)
     assert message.startswith(f"column x {type_}: required ")
@@ -141,7 +141,7 @@ def test_no_depth_of_nesting_is_too_much_to_tell(depth: int) -> None:
         assert row.error_name in ("INVALID_JSON", "COERCION")
 
 
-def test_a_record_of_many_errors_is_told_in_few_rows() -> None:
+def test_a_record_of_many_errors_is_reported_in_few_rows() -> None:
     rows = list(EVERYTHING.decode(b"1 " * 100_000))
     assert len(rows) == MAX_ERRORS
     assert "and 99990 more errors in this record" in (rows[-1].message or "")

@@ -105,7 +105,7 @@ def test_columns_stand_anywhere_in_a_document(
 
 @pytest.mark.parametrize("type_", TYPES)
 @pytest.mark.parametrize("record", [{}, {"a": None}, {"a": {}}, {"a": {"x": None}}, {"b": 1}])
-def test_a_required_value_that_is_missing_is_told(type_: str, record: dict[str, Any]) -> None:
+def test_a_required_value_that_is_missing_is_reported(type_: str, record: dict[str, Any]) -> None:
     decoder = RecordDecoder([Column("deep", type_, "$.a.x", required=True), Column("b", "INTEGER", "$.b")])
     data = json.dumps(record).encode()
     (row,) = decoder.decode(data)

@@ -297,20 +297,20 @@ def test_an_error_in_a_packed_record_shows_what_was_packed() -> None:
         (b"\xf3\x89\x9a\xc2", "INVALID_AGGREGATE"),
     ],
 )
-def test_a_damaged_packing_is_told(data: bytes, name: str) -> None:
+def test_a_damaged_packing_is_reported(data: bytes, name: str) -> None:
     (row,) = RecordDecoder(V).decode(data)
     assert (row.error_name, row.data_row) == (name, data.hex())
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=60))
-def test_a_damaged_message_with_a_right_digest_is_told(message: bytes) -> None:
+def test_a_damaged_message_with_a_right_digest_is_reported(message: bytes) -> None:
     data = b"\xf3\x89\x9a\xc2" + message + hashlib.md5(message, usedforsecurity=False).digest()
     for row in RecordDecoder(V).decode(data):
         assert row.values is not None or row.error_name
 
 
-def test_a_bomb_is_told_and_not_unpacked() -> None:
+def test_a_bomb_is_reported_and_not_unpacked() -> None:
     bomb = gzip.compress(b" " * (MOST_UNPACKED + 1), compresslevel=1, mtime=0)
     assert len(bomb) < 1024 * 1024
     assert values(bomb) == ["INVALID_GZIP"]

@@ -35,7 +35,7 @@ def started(idle: float = IDLE) -> tuple[Clocks, ShardClock]:
 def wait(clocks: Clocks, clock: ShardClock, seconds: float) -> None:
     for _ in range(round(seconds)):
         clocks.now += 1
-        clock.beat()
+        clock.heartbeat()
 
 
 def live(clocks: Clocks, clock: ShardClock, seconds: int, *shards: str) -> list[int]:
@@ -126,7 +126,7 @@ def test_behind_the_present_silence_is_believed_later() -> None:
 
 
 def test_time_without_calls_is_no_silence() -> None:
-    """A full pipe lets neither records nor beats through: no shard may be taken for idle."""
+    """A full pipe lets neither records nor heartbeats through: no shard may be taken for idle."""
     clocks, clock = started()
     live(clocks, clock, 10, "a", "b")
     last = clocks.ms
@@ -157,7 +157,7 @@ def test_the_walls_clock_may_jump() -> None:
 def test_no_order_of_reading_a_backlog_makes_a_record_late(
     shards: int, reads: list[tuple[int, int, float]], span: int
 ) -> None:
-    """Each read takes up to a second and gives up to 200 records of one shard; nobody is silent for the timeout."""
+    """Each read takes up to a second and gives up to 200 records of one shard; nobody is idle for the timeout."""
     clocks, clock = started()
     begin = clocks.ms - span - 60_000
     position = [0] * shards
@@ -188,7 +188,7 @@ def test_whatever_comes_time_never_goes_back_and_no_row_is_late(calls: list[tupl
         clocks.now += seconds
         before = clock.reached
         if shard == 3:
-            clock.beat()
+            clock.heartbeat()
         else:
             counted = clock.hear(str(shard), clocks.ms + offset)
             # Flink takes a row at the watermark for late.

@@ -117,7 +117,7 @@ def test_each_key_has_a_detector_of_its_own_and_room_for_one_is_enough(
     assert got == alone
 
 
-def test_a_missing_value_is_told_and_changes_nothing() -> None:
+def test_a_missing_value_is_reported_and_changes_nothing() -> None:
     function = opened(Context())
     first = through(function, POINTS[:40])
     (hole,) = through(function, [[np.nan, 1.0]], 40)
@@ -125,7 +125,7 @@ def test_a_missing_value_is_told_and_changes_nothing() -> None:
     assert first + through(function, POINTS[40:], 40) == through(opened(Context()), POINTS)
 
 
-def test_of_history_it_learns_and_nothing_is_told() -> None:
+def test_of_history_it_learns_and_nothing_is_reported() -> None:
     known = through(opened(Context()), POINTS)
     names = [*FIELDS, *OPTIONS.results]
     (row,) = [k for k, out in enumerate(known) if out[names.index("alert")]]
@@ -134,14 +134,14 @@ def test_of_history_it_learns_and_nothing_is_told() -> None:
         options = replace(OPTIONS, tell_from=tell_from)
         return [dict(zip(names, out, strict=True)) for out in through(opened(Context(), options), POINTS)]
 
-    # A row a minute: from its own time on it is told.
-    told, history = found(60.0 * row), found(60.0 * row + 1)
-    assert (told[row]["alert"], told[row]["reason"]) == (True, "ALERT")
+    # A row a minute: from its own time on it is reported.
+    reported, history = found(60.0 * row), found(60.0 * row + 1)
+    assert (reported[row]["alert"], reported[row]["reason"]) == (True, "ALERT")
     assert (history[row]["alert"], history[row]["reason"]) == (False, "HISTORY")
-    assert [r for k, r in enumerate(told) if k != row] == [r for k, r in enumerate(history) if k != row]
+    assert [r for k, r in enumerate(reported) if k != row] == [r for k, r in enumerate(history) if k != row]
 
 
-def test_state_of_other_parameters_is_told() -> None:
+def test_state_of_other_parameters_is_reported() -> None:
     state = Context()
     through(opened(state), POINTS[:20])
     state.base.update({"": (0, AnomalyDetector(2, 3, **SMALL).to_bytes())})  # type: ignore[arg-type]

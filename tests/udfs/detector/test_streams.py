@@ -55,7 +55,7 @@ def test_where_nothing_happens_there_are_few_alerts(kind: str, most: float) -> N
         "after a trend that goes on",
     ],
 )
-def test_what_happens_is_told_once(kind: str) -> None:
+def test_what_happens_is_reported_once(kind: str) -> None:
     late, further = [], []
     for seed in range(10):
         after = [k for k in alerts(event(kind, seed), seed) if k >= EVENT]
@@ -68,7 +68,7 @@ def test_what_happens_is_told_once(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["level step of 6", "drop to nothing", "amplitude times 4"])
-def test_what_happens_in_the_first_rows_is_told_too(kind: str) -> None:
+def test_what_happens_in_the_first_rows_is_reported_too(kind: str) -> None:
     for seed in range(6):
         values = event(kind, seed)[EVENT - 150 : EVENT + WINDOW]
         rows = alerts(values, seed)

@@ -14,18 +14,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 
 #: Processors, each with what a machine must have to run code made for it. LLVM models all but the first with a loop
-#: buffer, and where there is one it unrolls loops whose counts are known only at run time, unless told not to.
+#: buffer, and where there is one it unrolls loops whose counts are known only at run time, unless forbidden.
 X86 = {"znver2": "avx2", "x86-64": "sse2", "haswell": "avx2", "sapphirerapids": "avx512f"}
 
 # Compiled as udfs.compiled does it, but not from the cache, which keeps no IR.
 COUNT = """
 import json, re, sys
 import llvmlite.binding as llvm, numba
-from udfs.forest.stream import through
+from udfs.forest.stream import score_and_learn
 from udfs.random_cut_forest import RandomCutForest
 import numpy as np
 options = dict(error_model="numpy", boundscheck=False, _nrt=False)
-compiled = numba.njit(**options)(through.py_func)
+compiled = numba.njit(**options)(score_and_learn.py_func)
 forest = RandomCutForest(2, 3, 10)
 compiled(forest.arrays, forest._scratch, np.zeros(0, np.float32), 2, 0.1, True, np.zeros(0))
 text = compiled.inspect_llvm(compiled.signatures[0])
@@ -102,7 +102,7 @@ def test_scores_are_equal_to_the_last_bit_on_every_target() -> None:
 
 @pytest.mark.parametrize("processor", ["generic", "neoverse-v1"])
 def test_it_compiles_for_arm_without_unrolling_and_without_fused_arithmetic(processor: str) -> None:
-    """Graviton, as far as it can be told from here: a multiplication fused with an addition would round otherwise."""
+    """Graviton, as far as it can be seen from here: a multiplication fused with an addition would round otherwise."""
     unrolled, fused, lines = run(FOR_ARM, processor)
     assert (unrolled, fused) == (0, 0)
     assert lines > 1000

@@ -9,7 +9,7 @@ from tests.udfs.forest.reference import check, reference_score
 from udfs.forest.records import as_records
 from udfs.random_cut_forest import RandomCutForest
 
-# Few distinct values, so that points repeat, and some that stretch a box or float32 itself.
+# Few distinct values, so that points repeat, and some that widen a box or float32 itself.
 AWKWARD = [0.0, -0.0, 1.0, 2.0, 2.5, 3.0, 1e-45, -1e-40, 1e30, -1e38, 1e300, 0.1]
 
 # Sides of 2 to 4 in one column, ends at 1e30 in another.

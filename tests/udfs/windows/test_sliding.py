@@ -51,7 +51,7 @@ def test_lag_looks_back_inside_its_window_and_its_default_replaces_no_null() -> 
     assert [r for (r,) in results([call("lag", "INT", rows=0, offset=0)], rows)] == [3, None, 5, 7, 9]
 
 
-def test_first_and_last_respect_nulls_unless_told_not_to() -> None:
+def test_first_and_last_respect_nulls_unless_reported_not_to() -> None:
     calls = [
         call(f, "INT", milliseconds=30, ignore_nulls=ignore)
         for f in ("first_value", "last_value")

@@ -68,7 +68,7 @@ def _nearest(reason: str, names: Iterable[str]) -> str:
     known = {name.lower(): name for name in names}
     for word in re.findall(r"'([^']+)'", reason):
         if word.lower() in known and known[word.lower()] != word:
-            return f"; did you mean {known[word.lower()]}? Names are told apart by case"
+            return f"; did you mean {known[word.lower()]}? Names are distinguished by case"
         if close := get_close_matches(word.lower(), known, 1, 0.6):
             return f"; the nearest is {known[close[0]]}"
     return ""

@@ -1,6 +1,6 @@
 """Applications made on the page, on disk: a draft that is changed, versions that never are.
 
-``SHELF/NAME`` has ``application.json`` (title and form), ``draft.json`` and ``versions/N/`` with the files as they were
+``STORE/NAME`` has ``application.json`` (title and form), ``draft.json`` and ``versions/N/`` with the files as they were
 saved (``version.json``) and the folder that runs (``NAME/``). ``APPLICATIONS/NAME`` is a link to the newest one, so
 that every command finds it. Whatever is written is written elsewhere first and then renamed: a console that is killed
 in the middle leaves what was there. A lock of the folder holds between several consoles.
@@ -28,11 +28,11 @@ _LOCK = threading.RLock()
 _OLD_SECONDS = 3600.0
 
 
-class ShelfError(RuntimeError):
+class StoreError(RuntimeError):
     """What was asked can't be done now; the message says why."""
 
 
-class Conflict(ShelfError):
+class Conflict(StoreError):
     """Somebody else changed the draft meanwhile; `revision` is the one that stands."""
 
     def __init__(self, revision: int) -> None:
@@ -66,7 +66,7 @@ class Draft:
     is_draft: bool
 
 
-class Shelf:
+class Store:
     """The applications of one state folder.
 
     Parameters
@@ -100,13 +100,13 @@ class Shelf:
 
         Raises
         ------
-        ShelfError
+        StoreError
             There is one of that name.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         taken = {n.lower() for n in self.names()}
         if name.lower() in taken or (self._applications / name).exists():
-            raise ShelfError(f"there is an application {name} already")
+            raise StoreError(f"there is an application {name} already")
         new = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
         try:
             (new / "versions").mkdir()
@@ -115,7 +115,7 @@ class Shelf:
             new.rename(self.folder / name)
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
-            raise ShelfError(f"there is an application {name} already ({error.strerror})") from None
+            raise StoreError(f"there is an application {name} already ({error.strerror})") from None
 
     def delete(self, name: str) -> None:
         """Remove an application with all its versions."""
@@ -190,13 +190,13 @@ class Shelf:
 
         Raises
         ------
-        ShelfError
+        StoreError
             There is none of that number.
         """
         try:
             return Version(**read(self._version(name, number) / "version.json"))
         except FileNotFoundError:
-            raise ShelfError(f"{name} has no version {number}") from None
+            raise StoreError(f"{name} has no version {number}") from None
 
     def newest(self, name: str) -> Version | None:
         """The one that runs at the next start; None: it was never saved."""
@@ -248,7 +248,7 @@ class Shelf:
         link = self._applications / name
         with self._locked(name):
             if not link.is_symlink() and link.exists():
-                raise ShelfError(
+                raise StoreError(
                     f"{link}: is an application that was not made on the page: give it another name"
                 )
             if not link.is_symlink() or link.readlink() != target.resolve():
@@ -283,7 +283,7 @@ class Shelf:
     @contextlib.contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         if name not in self:
-            raise ShelfError(f"there is no application {name} that was made on the page")
+            raise StoreError(f"there is no application {name} that was made on the page")
         # The kernel's lock is one of the open file: several threads need one of their own.
         with _LOCK, (self.folder / f".{name}.lock").open("a") as lock:
             depth = _DEPTH.get(name, 0)

@@ -1,4 +1,4 @@
-"""A Lambda function, a table or a delivery stream that ails: answers what the proxy is asked, counts what was taken."""
+"""A Lambda function, a table or a delivery stream that fails: answers what the proxy is asked, counts what was taken."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _DESCRIPTIONS: dict[str, dict[str, Any]] = {
     "DescribeTable": {"Table": {"KeySchema": [{"AttributeName": "session_id", "KeyType": "HASH"}]}},
     "DescribeDeliveryStream": {},
 }
-#: What ails a destination: it refuses all, takes half of a call, takes 3 s for a call, fails (functions only).
-AILMENTS = ("refusing", "half", "slow", "failing")
+#: How a destination fails: it refuses all, takes half of a call, takes 3 s for a call, fails (functions only).
+FAILURES = ("refusing", "half", "slow", "failing")
 _SLOW_SECONDS = 3.0
 #: The time that the writer of sessions has for a call, as it is deployed.
 _WRITER_SECONDS = 60.0
@@ -44,15 +44,15 @@ class Destination:
 
     Attributes
     ----------
-    ailment : str
-        One of ``AILMENTS``, or empty: it takes every row. May change at any time.
+    failure_kind : str
+        One of ``FAILURES``, or empty: it takes every row. May change at any time.
     offered : set of str
         Keys of all rows that came, whatever became of them.
     taken : Counter
         How often a row was taken, by key.
     """
 
-    ailment: str = ""
+    failure_kind: str = ""
     offered: set[str] = field(default_factory=set)
     taken: collections.Counter[str] = field(default_factory=collections.Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -62,24 +62,24 @@ class Destination:
             return Fault(status=200, answer=json.dumps(_DESCRIPTIONS[call.operation]))
         if call.operation not in _REFUSALS:
             return None
-        ailment = self.ailment
-        keys, refused, answer = _read(call, half=ailment == "half")
+        failure_kind = self.failure_kind
+        keys, refused, answer = _read(call, half=failure_kind == "half")
         with self._lock:
-            if call.operation == "PutItem" and ailment == "half" and keys[0] not in self.offered:
-                ailment = "refusing"  # half of the calls, as there is one row in each
+            if call.operation == "PutItem" and failure_kind == "half" and keys[0] not in self.offered:
+                failure_kind = "refusing"  # half of the calls, as there is one row in each
             self.offered.update(keys)
-            if ailment not in ("refusing", "failing"):
+            if failure_kind not in ("refusing", "failing"):
                 self.taken.update(k for n, k in enumerate(keys) if n not in refused)
-        if ailment == "refusing":
+        if failure_kind == "refusing":
             return _REFUSALS[call.operation]
-        if ailment == "failing":
+        if failure_kind == "failing":
             return Fault(status=200, answer='{"errorMessage": "injected"}', function_error=True)
-        return Fault(_SLOW_SECONDS if ailment == "slow" else 0.0, 200, answer=json.dumps(answer))
+        return Fault(_SLOW_SECONDS if failure_kind == "slow" else 0.0, 200, answer=json.dumps(answer))
 
 
 @contextlib.contextmanager
 def writer(proxy: Proxy, table: Destination) -> Iterator[None]:
-    """Let lab 2's function answer the proxy's invocations; the table that it writes to is the one that ails."""
+    """Let lab 2's function answer the proxy's invocations; the table that it writes to is the one that fails."""
 
     def rule(call: Call) -> Fault | None:
         if call.operation != "Invoke":

@@ -23,7 +23,7 @@ from pipeline.application import ApplicationError
 from pipeline.settings import SettingsError
 from workbench.names import NameRefused
 from workbench.problems import Refused
-from workbench.shelf import Conflict, ShelfError
+from workbench.store import Conflict, StoreError
 
 MOST_BODY = 2_000_000
 Handler = Callable[[Request], Awaitable[Response]]
@@ -75,7 +75,7 @@ def answered(handler: Handler) -> Handler:
             return refused("the files have errors", 422, problems=problems)
         except Conflict as error:
             return refused(str(error), 409, revision=error.revision)
-        except (ShelfError, JobError, StandbyError, OSError) as error:
+        except (StoreError, JobError, StandbyError, OSError) as error:
             return refused(str(error), 409)
         except (StreamError, DiscoveryError) as error:
             return refused(str(error), 422)

@@ -9,8 +9,8 @@ import pytest
 from pipeline.catalog import find
 from pipeline.requirements import requirements
 from pipeline.settings import settings
+from tests.torture.chaos import run
 from tests.torture.labs import BY_SYMBOL
-from tests.torture.ordeal import run
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 

@@ -1,11 +1,11 @@
-"""What Flink refuses is told in one line: file, line, column, what was meant."""
+"""What Flink refuses is reported in one line: file, line, column, what was meant."""
 
 from pathlib import Path
 
 import pytest
 
 from pipeline.application import Application, parse
-from pipeline.faults import QueryError
+from pipeline.flink_errors import QueryError
 from tests.jobs.conftest import Flink, MemorySource
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 

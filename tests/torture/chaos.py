@@ -32,7 +32,7 @@ _LAST = b"the last record"
 
 
 @dataclass
-class Ordeal:
+class ChaosRun:
     """A lab's running job, and everything around it that can be hurt."""
 
     lab: Lab
@@ -173,7 +173,7 @@ class Ordeal:
 
     def settle(self) -> None:
         """Let the job finish all that is on the stream, and fill in the account."""
-        # In order, so when the last record is told of in the error stream, all before it have been read.
+        # In order, so when the last record is reported in the error stream, all before it have been read.
         self.client("kinesis").put_records(
             StreamName=self.lab.stream, Records=[{"Data": _LAST, "PartitionKey": "p"}]
         )
@@ -202,8 +202,8 @@ class Ordeal:
 
     def errors(self) -> collections.Counter[str]:
         """The raw records that the error stream tells of."""
-        told = _read(self.client("kinesis"), self.lab.errors)
-        return collections.Counter(json.loads(r["Data"])["data_row"] for r in told)
+        reported = _read(self.client("kinesis"), self.lab.errors)
+        return collections.Counter(json.loads(r["Data"])["data_row"] for r in reported)
 
     def _send(self, rate: float) -> None:
         # Not the generator that says what is killed: the two are drawn from by different threads.
@@ -227,7 +227,7 @@ class Ordeal:
 
 
 @contextlib.contextmanager
-def ordeal(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[Ordeal]:
+def chaos_run(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[ChaosRun]:
     """A lab's job on a cluster of its own, between services that are killed at will; nothing is left of it after."""
     with contextlib.ExitStack() as stack:
         kinesis = stack.enter_context(running_durable("kinesis", folder / "kinesis"))
@@ -245,7 +245,7 @@ def ordeal(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[Ordeal]:
             options |= {"s3.access-key": key, "s3.secret-key": secret}
         cluster = stack.enter_context(running_cluster(folder / "cluster", options=options))
         account = Account(lab.name, backend)
-        trial = Ordeal(lab, folder, cluster, proxy, services, seed, account)
+        trial = ChaosRun(lab, folder, cluster, proxy, services, seed, account)
         if lab.sink == "lambda":
             proxy.routes["lambda"] = stack.enter_context(running_function(trial.invoked))
         trial.make_services()
@@ -262,7 +262,7 @@ def run(
 ) -> Account:
     """Run a lab's job, kill what ``kinds`` says one after the other, and give the account."""
     begin = time.monotonic()
-    with ordeal(lab, folder, seed, backend) as trial:
+    with chaos_run(lab, folder, seed, backend) as trial:
         trial.submit()
         with trial.load(rate):
             for kind in kinds(trial.rng):

@@ -13,20 +13,20 @@ from udfs.compiled import at, compiled, real, whole
 from udfs.forest.layout import LEARNED, USED, Array, Arrays, Scratch, scale, scratch
 from udfs.forest.records import as_records
 from udfs.forest.state import Parameters, StateError
-from udfs.forest.stream import through
+from udfs.forest.stream import score_and_learn
 from udfs.random_cut_forest import RandomCutForest
 
-#: Equal in all forests of a grove.
+#: Equal in all forests of an arena.
 _SHARED = ("seeds", "weights", "logarithms")
 
 
 @compiled
-def through_each(
-    grove: Arrays, forests: Array, scratch: Scratch, rows: Array, rate: float, scores: Array
+def score_and_learn_each(
+    arena: Arrays, forests: Array, scratch: Scratch, rows: Array, rate: float, scores: Array
 ) -> None:
-    """`through` for each run of rows of one forest; `forests` are their places in the grove, row by row.
+    """`score_and_learn` for each run of rows of one forest; `forests` are their slots in the arena, row by row.
 
-    In a grove each array but `seeds`, `weights` and `logarithms` has an axis more, in front: the forest.
+    In an arena each array but `seeds`, `weights` and `logarithms` has an axis more, in front: the forest.
     """
     start = 0
     while start < rows.shape[0]:
@@ -35,28 +35,28 @@ def through_each(
         while end < rows.shape[0] and forests[end] == forest:
             end += 1
         arrays = Arrays(
-            grove.nodes[forest],
-            grove.links[forest],
-            grove.trees[forest],
-            grove.leaf_row[forest],
-            grove.leaf_first[forest],
-            grove.leaf_parent[forest],
-            grove.leaf_mass[forest],
-            grove.slot_key[forest],
-            grove.slot_row[forest],
-            grove.slot_leaf[forest],
-            grove.seeds,
-            grove.gates[forest],
-            grove.gate_until[forest],
-            grove.counts[forest],
-            grove.points[forest],
-            grove.point_number[forest],
-            grove.weights,
-            grove.logarithms,
+            arena.nodes[forest],
+            arena.links[forest],
+            arena.trees[forest],
+            arena.leaf_row[forest],
+            arena.leaf_first[forest],
+            arena.leaf_parent[forest],
+            arena.leaf_mass[forest],
+            arena.slot_key[forest],
+            arena.slot_row[forest],
+            arena.slot_leaf[forest],
+            arena.seeds,
+            arena.gates[forest],
+            arena.gate_until[forest],
+            arena.counts[forest],
+            arena.points[forest],
+            arena.point_number[forest],
+            arena.weights,
+            arena.logarithms,
         )
         fetch(arrays, scratch)
         points = rows[start:end].reshape((end - start) * rows.shape[1])
-        through(arrays, scratch, points, rows.shape[1], rate, True, scores[start:end])
+        score_and_learn(arrays, scratch, points, rows.shape[1], rate, True, scores[start:end])
         start = end
 
 
@@ -71,7 +71,7 @@ def fetch(arrays: Arrays, scratch: Scratch) -> None:
         return
     samples = arrays.leaf_row.shape[1]
     learned = whole(arrays.counts[LEARNED])
-    # The slot to fill; of a sample that was full not long ago many records go in, and sink through all of its slots.
+    # The slot to fill; of a sample that was full not long ago many records go in, and sift down all of its slots.
     first = learned if learned < samples else 0
     end = samples if samples <= learned < 4 * samples else first + 1
     numbers = np.float32(0.0)
@@ -98,7 +98,7 @@ def fetch(arrays: Arrays, scratch: Scratch) -> None:
     scratch.score[0] = numbers + real(words)
 
 
-class Grove:
+class Arena:
     """Room for forests of equal parameters.
 
     Parameters
@@ -138,15 +138,15 @@ class Grove:
         """Whether these forests are ones for `score_each`: a shingle is put together outside of compiled code."""
         return self._parameters.shingle_size == 1
 
-    def plant(self, packed: bytes | None = None) -> tuple[int, RandomCutForest]:
-        """The forest of packed bytes, or one that has learned nothing: its place, and itself.
+    def allocate(self, packed: bytes | None = None) -> tuple[int, RandomCutForest]:
+        """The forest of packed bytes, or one that has learned nothing: its slot, and itself.
 
         Raises
         ------
         StateError
-            (a ValueError) for bytes that are no forest, and for a forest with other parameters than the grove's.
+            (a ValueError) for bytes that are no forest, and for a forest with other parameters than the arena's.
         IndexError
-            If the grove is full.
+            If the arena is full.
         """
         forest = self._empty if packed is None else RandomCutForest.from_bytes(packed)
         if forest.parameters != self._parameters:
@@ -154,22 +154,22 @@ class Grove:
                 f"saved forest: it was made with {forest.parameters}, the job asks for {self._parameters};"
                 " give the job the parameters that it had, or start it without the saved state"
             )
-        place = self._free.pop()
+        slot = self._free.pop()
         arrays = Arrays(
-            **{n: a if n in _SHARED else a[place] for n, a in zip(Arrays._fields, self._arrays, strict=True)}
+            **{n: a if n in _SHARED else a[slot] for n, a in zip(Arrays._fields, self._arrays, strict=True)}
         )
-        return place, forest.copied_into(arrays)
+        return slot, forest.copied_into(arrays)
 
-    def clear(self, place: int) -> None:
-        """Give the room free; what grows there is lost."""
-        self._free.append(place)
+    def free(self, slot: int) -> None:
+        """Free the slot; what grows there is lost."""
+        self._free.append(slot)
 
-    def score_each(self, places: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-        """Score, then learn, each row by the forest at its place, in order. For forests without shingles.
+    def score_each(self, slots: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
+        """Score, then learn, each row by the forest at its slot, in order. For forests without shingles.
 
         Parameters
         ----------
-        places : array of int, (n,)
+        slots : array of int, (n,)
             Rows of one forest next to each other go through it together.
         points : array, (n, dimensions)
             Finite numbers.
@@ -183,7 +183,9 @@ class Grove:
         records = as_records(points, 2, p.dimensions)
         scores = np.zeros(len(records))
         room = scratch(p.number_of_trees, p.sub_sample_size, p.dimensions)
-        through_each(self._arrays, np.asarray(places, np.int64), room, records, 1.0 / p.time_decay, scores)
+        score_and_learn_each(
+            self._arrays, np.asarray(slots, np.int64), room, records, 1.0 / p.time_decay, scores
+        )
         return scores * scale(self._empty.arrays)
 
 
@@ -195,6 +197,6 @@ def warm_up() -> None:
     forest = RandomCutForest(1, number_of_trees=1, sub_sample_size=10)
     forest.score_many(np.arange(12.0)[:, None])
     forest.attribution([3.0])
-    grove = Grove(forest.parameters, 0)
-    place, _ = grove.plant(forest.to_bytes())
-    grove.score_each([place], [[3.0]])
+    arena = Arena(forest.parameters, 0)
+    slot, _ = arena.allocate(forest.to_bytes())
+    arena.score_each([slot], [[3.0]])

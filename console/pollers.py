@@ -1,6 +1,6 @@
 """Looking at a destination: a stream's records, objects, items, and what a function did with its rows.
 
-A function's own messages and items are found by its environment: the topic and the table that it is told to use.
+A function's own messages and items are found by its environment: the topic and the table that it is configured to use.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from console.arrivals import MOST_ARRIVALS, MOST_CHARACTERS, Arrivals, Look
+from console.arrivals import MOST_ARRIVALS, MOST_CHARACTERS, Arrivals, Poller
 from console.resources import Target
 from infra.stream_reader import StreamError, StreamReader
 
@@ -27,8 +27,8 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(\.\d+)?Z?")
 Service = Callable[[str], Any]
 
 
-def looks_at(target: Target, service: Service) -> Sequence[Look]:
-    """What looks at a destination.
+def pollers_of(target: Target, service: Service) -> Sequence[Poller]:
+    """What polls a destination.
 
     Parameters
     ----------
@@ -55,15 +55,15 @@ def tables_of(target: Target, service: Service) -> list[str]:
     return _resources_of(target, service)[1] if target.type == "lambda" else []
 
 
-def _function(target: Target, service: Service) -> Sequence[Look]:
+def _function(target: Target, service: Service) -> Sequence[Poller]:
     topics, tables = _resources_of(target, service)
-    made: list[Look] = [Messages(topic, service) for topic in topics]
+    made: list[Poller] = [Messages(topic, service) for topic in topics]
     made += [Items(table, service) for table in tables]
     return made or [LogLines(target.label, service)]
 
 
 def _resources_of(target: Target, service: Service) -> tuple[list[str], list[str]]:
-    """Topics and tables that a function is told to use."""
+    """Topics and tables that a function is configured to use."""
     found = service("lambda").get_function_configuration(FunctionName=target.resource)
     variables: Mapping[str, str] = found.get("Environment", {}).get("Variables", {})
     topics = [value for value in variables.values() if re.match(r"arn:[\w-]+:sns:", value)]
@@ -79,7 +79,7 @@ class Records:
         self.arrivals = Arrivals("records", f"Records in {stream}")
         self._reader = StreamReader(service("kinesis"), stream, datetime.now(UTC) - _LOOK_BACK)
 
-    def look(self) -> str | None:
+    def poll(self) -> str | None:
         try:
             found = self._reader.read()
         except StreamError as error:
@@ -100,7 +100,7 @@ class Messages:
         self._service = service
         self._seen: set[str] = set()
 
-    def look(self) -> str | None:
+    def poll(self) -> str | None:
         sns, sqs = self._service("sns"), self._service("sqs")
         subscribed = sns.list_subscriptions_by_topic(TopicArn=self._topic)["Subscriptions"]
         queues = [s["Endpoint"] for s in subscribed if s["Protocol"] == "sqs"]
@@ -140,7 +140,7 @@ class Items:
         self._service = service
         self._key = key
 
-    def look(self) -> str | None:
+    def poll(self) -> str | None:
         dynamodb = self._service("dynamodb")
         self._key = self._key or key_of(dynamodb, self._table)
         items = items_of(dynamodb, self._table, MOST_ITEMS)
@@ -163,7 +163,7 @@ class Objects:
         self._service = service
         self._seen: set[str] = set()
 
-    def look(self) -> str | None:
+    def poll(self) -> str | None:
         self._place = self._place or self._where()
         bucket, prefix = self._place
         s3, now = self._service("s3"), datetime.now(UTC)
@@ -197,7 +197,7 @@ class LogLines:
         self._since = int((datetime.now(UTC) - _LOOK_BACK).timestamp() * 1000)
         self._seen: set[str] = set()
 
-    def look(self) -> str | None:
+    def poll(self) -> str | None:
         try:
             events = self._logs.filter_log_events(logGroupName=self._group, startTime=self._since)["events"]
         except ClientError as error:
@@ -214,7 +214,7 @@ class LogLines:
                 moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).isoformat()
                 self.arrivals.keep(id_, moment, "", event["message"].rstrip("\n"))
                 self.arrivals.total += 1
-                # Later looks begin at the newest: what came in the same millisecond was seen.
+                # Later polls begin at the newest: what came in the same millisecond was seen.
                 self._since = max(self._since, event["timestamp"])
         return None
 
