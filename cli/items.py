@@ -34,7 +34,7 @@ def items(
 ) -> None:
     """Show the newest items of an application's tables, by the first column that holds times.
 
-    Its tables are its DynamoDB destinations, and those that its functions are configured to use. The whole table is read.
+    Its tables are its DynamoDB destinations, and those that its functions use. The whole table is read.
 
     Example: kda items sessions --limit 5
     """

@@ -68,7 +68,7 @@ class Workbench(Applications):
         return found
 
     def create(self, name: object, title: object, origin: object) -> dict[str, Any]:
-        """Make an application of SQL, a description, another application or a stream; what is wrong with it is reported."""
+        """Make an application of SQL, a description, another application or a stream; reports what is wrong with it."""
         chosen = application_name(name)
         taken = {n.lower() for n in self.names()}
         if chosen.lower() in taken:

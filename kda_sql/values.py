@@ -124,7 +124,7 @@ def plain(sql: str) -> str:
 
 
 def cast(value: Value, to: SqlType) -> Value | None:
-    """CAST as KDA does it: to whole numbers it rounds, and what does not fit is reported; None: there is no such cast."""
+    """CAST as KDA does it: to whole numbers it rounds, and reports what does not fit; None: there is no such cast."""
     of = value.type
     if of == to:
         return value

@@ -147,8 +147,9 @@ def test_a_missing_function_is_one_line_before_the_start(local_aws: LocalAws) ->
 
 
 @pytest.mark.kinesis
+@pytest.mark.kinesis
 def test_records_and_times_own_rows_pass_one_operator_so_that_none_overtakes(mini_flink: Flink) -> None:
-    """The planner would push a function into each branch of a union: the stream's records and heartbeats beside them."""
+    """The planner would push a function into each branch of a union: the records and heartbeats beside them."""
     table_env = mini_flink.environment()
     source = KinesisSource("numbers", "us-east-1", "http://127.0.0.1:1")
     records = source.records(table_env, "numbers", sequence_number=True)

@@ -63,8 +63,8 @@ class Account:
             f"  in   {self.records:,} records, {self.lost} lost by the stream",
             f"  sink {self.rows:,} rows of {self.rows_expected:,}: {self.missing} missing, {self.wrong} wrong, "
             f"{self.repeated} repeated" + (f"; {self.again} given again" if self.again else ""),
-            f"  reported {self.errors_expected:,} errors: {self.errors_missing} missing, {self.errors_repeated} repeated, "
-            f"{self.errors_other} of good records",
+            f"  reported {self.errors_expected:,} errors: {self.errors_missing} missing, {self.errors_repeated} "
+            f"repeated, {self.errors_other} of good records",
         ]
 
     def compare(self, records: int, expected: Outcome, found: Outcome) -> None:

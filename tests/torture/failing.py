@@ -1,4 +1,4 @@
-"""A Lambda function, a table or a delivery stream that fails: answers what the proxy is asked, counts what was taken."""
+"""A Lambda function, a table or a delivery stream that fails: answers the proxy's calls, counts what was taken."""
 
 from __future__ import annotations
 

@@ -98,8 +98,8 @@ class Report:
 
     def lines(self) -> list[str]:
         return [
-            f"{self.destination} {self.failure_kind}: {self.sent:,} rows, {self.missing} missing, {self.repeated} repeated, "
-            f"{self.restarts} restarts, all there {self.recovery:.0f} s after",
+            f"{self.destination} {self.failure_kind}: {self.sent:,} rows, {self.missing} missing, {self.repeated} "
+            f"repeated, {self.restarts} restarts, all there {self.recovery:.0f} s after",
             f"  checkpoints meanwhile: {len(self.durations)}, each {_spread(self.durations)} s, at most "
             f"{self.longest:.1f} s without one, failed {self.failed}",
             f"  memory, MB: TaskManager {self.java[0]:.0f} → {max(self.java):.0f} at most, "

@@ -27,7 +27,7 @@ _TIME = ("__happened_ms", "__reached_ms")
 _REACHED = "__reached"
 #: In place of an error's name: a row that only says how far time has come.
 _TIME_ROW = "TIME"
-#: Milliseconds without a row after which a subtask's time no longer holds back the others'. Heartbeats come each second.
+#: Milliseconds without a row after which a subtask no longer holds back others. There is a heartbeat a second.
 _AWAY = 3000
 #: While all shards of a subtask are idle, its time is reported so many seconds apart: in between others don't wait.
 _IDLE_STEP = 5
