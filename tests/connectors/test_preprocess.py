@@ -11,7 +11,8 @@ import pytest
 
 from connectors.check import ConnectorError
 from connectors.kinesis import KinesisSource
-from connectors.preprocess import PreprocessOptions, preprocess
+from connectors.preprocess import preprocess
+from connectors.preprocess_options import PreprocessOptions
 from pipeline.operators import operators_of
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink, MemorySource
@@ -146,7 +147,6 @@ def test_a_missing_function_is_one_line_before_the_start(local_aws: LocalAws) ->
         PreprocessOptions("nobody", "us-east-1", local_aws.endpoint).check()
 
 
-@pytest.mark.kinesis
 @pytest.mark.kinesis
 def test_records_and_times_own_rows_pass_one_operator_so_that_none_overtakes(mini_flink: Flink) -> None:
     """The planner would push a function into each branch of a union: the records and heartbeats beside them."""

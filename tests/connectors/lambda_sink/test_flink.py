@@ -20,6 +20,7 @@ from infra import flink
 from pipeline.environment import table_environment
 from pipeline.flink_version import stop_with_savepoint
 from tests.conftest import LocalAws
+from tests.readers import python_workers
 from tests.waiting import until
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
@@ -242,20 +243,3 @@ def newest_checkpoint(folder: Path) -> int:
     """Number of the last complete one, 0 before the first."""
     found = (folder / "checkpoints" / "lambda").glob("*/chk-*/_metadata")
     return max((int(path.parent.name.removeprefix("chk-")) for path in found), default=0)
-
-
-def python_workers() -> list[int]:
-    """Flink's Python worker processes that descend from this one."""
-    parents, workers = {}, []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(path.name)] = int(path.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1])
-            if b"beam_boot" in path.joinpath("cmdline").read_bytes():
-                workers.append(int(path.name))
-        except (OSError, IndexError):
-            continue
-
-    def ours(pid: int) -> bool:
-        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
-
-    return [pid for pid in workers if ours(pid)]
