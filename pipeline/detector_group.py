@@ -21,7 +21,7 @@ def _values(value: Any) -> Any:
     return (value,) if isinstance(value, int | float) else value
 
 
-#: Of each column, or of all; comma separated.
+#: One number for all columns, or one per column, comma separated.
 Numbers = Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_values)]
 Sides = Annotated[tuple[Literal["both", "above", "below"], ...], BeforeValidator(_values)]
 
@@ -95,7 +95,7 @@ class Detector(Group):
 
     @property
     def options(self) -> DetectorOptions:
-        """As the detector takes them."""
+        """The options of the detector's operator."""
         from udfs.detector.function import DetectorOptions
         from udfs.detector.rules import Rule
 

@@ -1,4 +1,4 @@
-"""From a source's property group to the connector that it asks for."""
+"""The connector for a source's property group."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 class RecordSource(Protocol):
-    """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks; Kinesis shards in its place."""
+    """A source connector. Its records have ``data BYTES``, and ``rowtime`` with watermarks or Kinesis's shards."""
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table: ...
     def check(self) -> None: ...
 
 
 def record_source(source: Source, aws: Aws) -> KinesisSource | FirehoseLanding | Recording:
-    """The connector that a source's property group asks for."""
+    """The connector for a source's property group."""
     if source.type == "kinesis" and source.stream:
         return KinesisSource(source.stream, aws.region, aws.endpoint, source.position, source.idle_timeout)
     if not source.path:
         raise SettingsError(f"source.path is required with source.type {source.type}, and not set")
     if source.type == "firehose":
-        # LATEST is a stream's default; a landing has no end to begin at.
+        # LATEST, the default, has no meaning for a Firehose landing.
         position = "TRIM_HORIZON" if source.position == "LATEST" else source.position
         return FirehoseLanding(source.path, aws.region, aws.endpoint, position, source.idle_timeout)
     return Recording(source.path, aws.region, aws.endpoint, source.event_time)
@@ -45,7 +45,7 @@ def reference_file(group: Reference, aws: Aws) -> ReferenceFile:
 
 
 def check_reference(file: ReferenceFile, table: ReferenceTable) -> None:
-    """Raise :class:`~connectors.check.ConnectorError` unless the file is there and every row of it fits."""
+    """Raise :class:`~connectors.check.ConnectorError` unless the file exists and every row is valid."""
     try:
         read_reference(file, table, ())
     except ValueError as e:

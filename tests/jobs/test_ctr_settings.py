@@ -56,7 +56,7 @@ def test_the_source_is_chosen_by_property() -> None:
         (["window.size=0"], "window.size must be at least 0.1, got 0"),
         (["anomalies.threshold=-1"], "anomalies.threshold must be greater than or equal to 0"),
         (["anomalies.by=luck"], "anomalies.by must be 'detector' or 'score'"),
-        (["window.slide=5"], "window.slide is no property of this application"),
+        (["window.slide=5"], "window.slide is not a property of this application"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_name(assignments: list[str], message: str) -> None:
