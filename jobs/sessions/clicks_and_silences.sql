@@ -1,5 +1,5 @@
--- Clicks whose event time can be true, when they arrive; and while the stream is idle a row without a click (user_id
--- NULL) now and then, which says that no other came before its arrival.
+-- Clicks with a usable event time, when they arrive, and heartbeats: while the stream is idle, rows without a click (user_id
+-- NULL). No click comes after a heartbeat with an earlier arrival.
 SELECT user_id, event_timestamp, event_name, device_type, arrival
 FROM checked_clicks
 WHERE refusal IS NULL
