@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: make demo, make test. Each does its own set-up, once.
 .DEFAULT_GOAL := help
 CASES ?= tests/kda_sql/cases
-FLINK_2 := tests/flink_2 tests/udfs tests/pipeline tests/kda_sql tests/jobs $(addprefix tests/connectors/test_,lambda_flink.py firehose_landing.py preprocess.py)
+FLINK_2 := tests/flink_2 tests/udfs tests/pipeline tests/kda_sql tests/connectors tests/jobs
 .PHONY: help setup demo test test-fast check kda-sql-cases bench bench-forest test-flink2 package sbom torture console editor clean
 KDA := .venv/bin/kda
 

@@ -24,6 +24,7 @@ from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
 from pipeline.flink_version import stop_with_savepoint
+from pipeline.requirements import requirements
 from pipeline.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -104,8 +105,9 @@ def run(
                 "--stream and --schema say what a KDA SQL file reads; of an application, -p source.stream=…"
             )
         chosen = application(name)
-        where = None if aws else target.choose(endpoint, aws)
         own = [f"tap.stream={chosen.tap_stream}"] if tap else []
+        needed = requirements(chosen, settings(chosen, _groups(properties_file, properties, None, aws, own)))
+        where = target.choose(endpoint, aws) if endpoint or needed.statements else None
         chosen_settings = settings(chosen, _groups(properties_file, properties, where, aws, own))
         # Two would deliver everything twice, and `kda status` would know the last one only.
         flink.claim(chosen.name)

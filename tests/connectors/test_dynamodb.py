@@ -53,6 +53,7 @@ def test_a_missing_table_and_another_key_are_reported_before_the_start(
 
 @pytest.mark.aws
 @pytest.mark.flink
+@pytest.mark.kinesis
 def test_rows_become_items_and_a_key_that_comes_twice_is_one(
     local_aws: LocalAws, table: Any, tmp_path: Path
 ) -> None:

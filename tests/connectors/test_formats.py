@@ -36,6 +36,7 @@ def test_files_have_a_row_a_line(mini_flink: Flink, tmp_path: Path, form: str) -
 @pytest.mark.parametrize("service", ["kinesis", "firehose"])
 @pytest.mark.flink
 @pytest.mark.aws
+@pytest.mark.kinesis
 def test_a_record_is_a_row_without_a_lines_end(
     local_aws: LocalAws, mini_flink: Flink, service: str, form: str
 ) -> None:
@@ -75,6 +76,7 @@ def test_another_format_is_refused(sink: Any) -> None:
 
 
 @pytest.mark.flink
+@pytest.mark.kinesis
 def test_two_sources_of_one_stream_have_a_state_each(mini_flink: Flink) -> None:
     table_env = mini_flink.environment()
     source = KinesisSource("numbers", "us-east-1", "http://127.0.0.1:1")

@@ -59,6 +59,7 @@ def test_any_other_position_is_refused(position: str) -> None:
 
 @pytest.mark.flink
 @pytest.mark.aws
+@pytest.mark.kinesis
 def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_second(
     kinesis: Proxy, mini_flink: Flink, tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_seco
 
 @pytest.mark.flink
 @pytest.mark.aws
+@pytest.mark.kinesis
 def test_splits_merges_and_a_restore_while_records_come(
     kinesis: Proxy, mini_flink: Flink, tmp_path: Path
 ) -> None:

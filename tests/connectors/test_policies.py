@@ -62,6 +62,7 @@ def action(call: Call) -> str:
 
 @pytest.mark.flink
 @pytest.mark.aws
+@pytest.mark.kinesis
 def test_connectors_ask_for_what_they_require_and_nothing_else(local_aws: LocalAws, tmp_path: Path) -> None:
     bucket, region = local_aws.outputs["ctr"]["ProcessedBucketName"], clients.LOCAL_REGION
     # All of its own: other tests read what arrives through the labs'.

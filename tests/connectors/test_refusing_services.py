@@ -16,7 +16,7 @@ from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from tests.torture.proxy import Call, Fault, running_proxy
 
-pytestmark = [pytest.mark.flink, pytest.mark.aws]
+pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
 ROWS = 1200
 #: A sink that no longer does anything must fail the test, not hold it up.

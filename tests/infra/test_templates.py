@@ -128,6 +128,17 @@ def test_properties_name_the_resources(tmp_path: Path) -> None:
     assert resources(tree, DELIVERY) == resources(tree, TABLE) == {}
 
 
+def test_an_error_stream_in_files_has_a_bucket_and_the_job_may_write_there(tmp_path: Path) -> None:
+    application, groups = fleet(tmp_path), {"errors": {"path": "s3://fleet-refused/all/"}}
+    tree = template(application, **groups)
+    assert problems(tree) == []
+    assert resources(tree, BUCKET)["ErrorBucket"]["BucketName"] == "fleet-refused"
+    role = requirements(application, settings(application, groups))
+    (written,) = [s["Action"] for s in role.statements if s["Resource"].endswith(":fleet-refused/*")]
+    assert "s3:PutObject" in written
+    assert not [s for s in role.statements if s["Resource"].endswith("/fleet-errors")]
+
+
 def test_what_is_there_already_is_named_and_not_made(tmp_path: Path) -> None:
     application = fleet(tmp_path)
     (application.folder / "stack.yaml").write_text(
