@@ -37,7 +37,7 @@ class Detector(Group):
         FEW,
         ge=FEW,
         le=MOST,
-        description="parts of the state with partition_by, for good: at most so many subtasks share it; 512 for over 4",
+        description="with partition_by: parts of the state, most subtasks; can't change later; 512 for over 4 subtasks",
     )
     side: Sides = Field(("both",), description="alerts for values above or below the expected one, or both")
     ignore_within: Numbers = Field((0.0,), description="no alert within this much of the expected value")
@@ -45,16 +45,16 @@ class Detector(Group):
     threshold: float = Field(
         1.5,
         ge=1,
-        description="smoothed score above which a row is hot; lower alerts more often",
+        description="smoothed score above which a row is anomalous; lower alerts more often",
     )
     again: float = Field(
         1.5,
         ge=1,
-        description="within an event, alert again when the smoothed score is this many times what it was",
+        description="within an event, alert again when the smoothed score is this many times its recent value",
     )
-    quiet_rows: int = Field(0, ge=0, description="rows after an alert without another")
+    quiet_rows: int = Field(0, ge=0, description="rows after an alert in which there is no other")
     quiet_time: Seconds = Field(
-        timedelta(0), ge=timedelta(0), description="seconds after an alert without another"
+        timedelta(0), ge=timedelta(0), description="seconds after an alert in which there is no other"
     )
     missing: Literal["skip", "previous", "expected"] = Field(
         "skip",
@@ -75,7 +75,7 @@ class Detector(Group):
     idle_expiry: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="seconds of the stream's time without rows until a detector is forgotten; 0: never",
+        description="seconds of rowtime without rows after which a detector is removed; 0: never",
     )
 
     @model_validator(mode="after")

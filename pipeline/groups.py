@@ -119,11 +119,11 @@ class Aws(Group):
 
     region: str = Field("us-east-1", description="AWS region of every service")
     endpoint: Annotated[str, AfterValidator(without_user)] | None = Field(
-        None, description="another address for all services, as a local AWS has"
+        None, description="address of all services, if not AWS's own: that of a local AWS"
     )
     application_arn: str = Field(
         LOCAL_APPLICATION_ARN,
-        description="what functions see as applicationArn",
+        description="applicationArn in the events of functions",
     )
 
 
@@ -149,11 +149,11 @@ class Source(Group):
     idle_timeout: Seconds = Field(
         timedelta(seconds=15),
         gt=timedelta(seconds=10),
-        description="seconds after which an idle shard stops holding others back",
+        description="seconds after which an idle shard no longer holds back the watermark",
     )
     preprocess: str | None = Field(
         None,
-        description="name or ARN of a function that records pass first, by KDA's contract",
+        description="name or ARN of a function that pre-processes records, by KDA's contract",
     )
 
     @model_validator(mode="after")
@@ -182,12 +182,12 @@ class Forest(Group):
         FEW,
         ge=FEW,
         le=MOST,
-        description="parts of the state with partition_by, for good: at most so many subtasks share it; 512 for over 4",
+        description="with partition_by: parts of the state, most subtasks; can't change later; 512 for over 4 subtasks",
     )
     idle_expiry: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="seconds of the stream's time without records until a forest is forgotten; 0: never",
+        description="seconds of rowtime without records after which a forest is removed; 0: never",
     )
     explain: bool = Field(False, description="add anomaly_explanation, as RANDOM_CUT_FOREST_WITH_EXPLANATION")
 
@@ -230,7 +230,7 @@ class _Destination(Group):
     table: Resource | None = Field(None, description="with type dynamodb: its name")
     key: str | None = Field(
         None,
-        description="column whose equal values stay in order (lambda), share a shard (kinesis), are the key (dynamodb)",
+        description="column: equal values stay in order (lambda), share a shard (kinesis), are one item (dynamodb)",
     )
     format: Literal["json", "csv"] = Field("json", description="how a row is written; not with type dynamodb")
 

@@ -53,7 +53,7 @@ def check_reference(file: ReferenceFile, table: ReferenceTable) -> None:
 
 
 def preprocess_options(source: Source, aws: Aws, group: str) -> PreprocessOptions:
-    """The function that a source's records pass first; ``group`` is its property group."""
+    """The function that pre-processes a source's records; ``group`` is the source's property group."""
     return PreprocessOptions(
         str(source.preprocess),
         aws.region,
