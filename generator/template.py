@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NoReturn
 
+from base.errors import KdaError
 from generator.source import Source
 
 #: Takes a source and a tag's argument (None if there is none), checks the argument, and returns a function that makes
@@ -27,7 +28,7 @@ MOST_EVALUATIONS = 1000
 _ARGUMENT = re.compile(r"\(([^)]*)\)")
 
 
-class TemplateError(ValueError):
+class TemplateError(KdaError, ValueError):
     """A template has an unknown name or a wrong argument, or never ends."""
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from base.errors import KdaError
 from kda_sql.types import SqlType, parse_type
 
 
-class DescriptionError(ValueError):
+class DescriptionError(KdaError, ValueError):
     """The description can't be read; the message says where, what was required and what came."""
 
 

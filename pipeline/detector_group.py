@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.groups import Group, Names, Seconds
-from udfs.key_groups import FEW, MOST
+from udfs.key_groups import FEW, MOST, USUAL
 
 if TYPE_CHECKING:
     from udfs.detector.function import DetectorOptions
@@ -34,10 +34,11 @@ class Detector(Group):
         None, description="column: a detector for each of its values; none: one detector"
     )
     buckets: int = Field(
-        FEW,
+        USUAL,
         ge=FEW,
         le=MOST,
-        description="with partition_by: parts of the state, most subtasks; can't change later; 512 for over 4 subtasks",
+        description="with partition_by: parts of the state and most subtasks (a quarter as many share it evenly); can't"
+        " change later; 16 for state saved before 128 was the default",
     )
     side: Sides = Field(("both",), description="alerts for values above or below the expected one, or both")
     ignore_within: Numbers = Field((0.0,), description="no alert within this much of the expected value")

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 from connectors.lambda_sink.options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
 from connectors.option import options_of
 from pipeline.parts import DESTINATION_TYPES
-from udfs.key_groups import FEW, MOST
+from udfs.key_groups import FEW, MOST, USUAL
 
 
 class Group(BaseModel):
@@ -151,6 +151,10 @@ class Source(Group):
         gt=timedelta(seconds=10),
         description="seconds after which an idle shard no longer holds back the watermark",
     )
+    late: Literal["count_now", "report"] = Field(
+        "count_now",
+        description="a late record goes to the error stream, and counts now or not",
+    )
     preprocess: str | None = Field(
         None,
         description="name or ARN of a function that pre-processes records, by KDA's contract",
@@ -179,10 +183,11 @@ class Forest(Group):
         None, description="column: a forest for each of its values; none: one forest"
     )
     buckets: int = Field(
-        FEW,
+        USUAL,
         ge=FEW,
         le=MOST,
-        description="with partition_by: parts of the state, most subtasks; can't change later; 512 for over 4 subtasks",
+        description="with partition_by: parts of the state and most subtasks (a quarter as many share it evenly); can't"
+        " change later; 16 for state saved before 128 was the default",
     )
     idle_expiry: Seconds = Field(
         timedelta(0),

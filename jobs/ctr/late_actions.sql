@@ -1,6 +1,6 @@
 -- Browser actions that came after their window had closed: one row per record, for the error stream.
 SELECT
-  'LATE_RECORD' AS error_name,
+  'LATE_DROPPED' AS error_name,
   CONCAT(
     'record: required before the window ending at ', CAST(window_end AS STRING), ' closed, got when the watermark was ',
     CAST(CAST(CURRENT_WATERMARK(rowtime) AS TIMESTAMP(3)) AS STRING)

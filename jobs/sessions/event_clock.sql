@@ -1,7 +1,8 @@
 -- Clicks and heartbeats with the event time that the stream has reached: one row per input row, in order of arrival.
--- clock_ms is the event time of the newest click so far. Heartbeats advance it by the time that has passed, but only until
--- every session of the clicks so far is over (the gap and the disorder), as a replay may pause anywhere. It never goes back,
--- and as an aggregate it is in the checkpoints: which click is late depends on the order of arrival only.
+-- clock_ms is the event time of the newest click so far. On an idle stream, heartbeats advance it by the time that has
+-- passed, but only until every session of the clicks so far is over (the gap and the disorder), as a replay may pause
+-- anywhere. It never goes back, and as an aggregate it is in the checkpoints: which click is late depends on the order of
+-- arrival only.
 SELECT
   user_id,
   event_timestamp,

@@ -1,5 +1,5 @@
--- Clicks with a usable event time, when they arrive, and heartbeats: while the stream is idle, rows without a click (user_id
--- NULL). No click comes after a heartbeat with an earlier arrival.
+-- Clicks with a usable event time, when they arrive, and the source's heartbeats: rows without a click (user_id NULL).
+-- No click arrives after a heartbeat with an earlier arrival.
 SELECT user_id, event_timestamp, event_name, device_type, arrival
 FROM checked_clicks
 WHERE refusal IS NULL
@@ -15,4 +15,4 @@ SELECT
       ELSE rowtime
     END AS TIMESTAMP_LTZ(3)
   )
-FROM source_sql_stream_quiet
+FROM source_sql_stream_heartbeats
