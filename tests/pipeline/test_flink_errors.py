@@ -55,5 +55,5 @@ def test_what_updates_rows_that_it_gave_is_named(mini_flink: Flink) -> None:
     groups = {"errors": {"path": "file:///tmp/x/"}}
     pipeline = mini_flink.pipeline(counting, mini_flink.environment(), {"trades": MemorySource([])}, groups)
     pipeline.deliver()
-    with pytest.raises(ValueError, match="faulty: a GroupAggregate updates rows that it has given"):
+    with pytest.raises(ValueError, match="faulty: a GroupAggregate updates rows that it has emitted"):
         pipeline.explain()
