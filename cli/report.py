@@ -22,10 +22,9 @@ from base.errors import KdaError
 from cli import target
 from cli.groups import Name, application
 from cli.shown import plain
-from console.charts import figures
+from console.charts import PLOTLY, figures
 from console.resources import resources
 from console.row_buffer import RowBuffers
-from console.server import PLOTLY
 from infra.clients import client
 from infra.paths import STATE
 from infra.stream_reader import StreamError, StreamReader, StreamRecord

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from base.errors import InvalidValue, KdaError
 from cli import import_kda, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
 from infra import flink, local, stacks, template
+from infra.loopback import free_port
 from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
@@ -117,7 +117,7 @@ def run(
             _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts afresh.")
         if _out.is_terminal:
             _out.print(f"{chosen.name}: starting …")  # which takes some ten seconds
-        port = rest_port or _free_port()
+        port = rest_port or free_port()
         cluster = flink.cluster(chosen.name, rest_port=port, resume_from=state)
         pipeline = _pipeline(chosen, chosen_settings, cluster)
         pipeline.check()
@@ -280,9 +280,3 @@ def _refused(error: Exception) -> typer.Exit:
     for line in str(error).splitlines():
         _err.print(Text(f"kda: {line}", style="red"))
     return typer.Exit(2)
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])

@@ -78,7 +78,7 @@ class Application(Spec):
     @model_validator(mode="after")
     def _fits(self) -> Application:
         known: dict[str, str] = {}
-        for name in (*self.sources, *self.references, *(f"{source}_quiet" for source in self.sources)):
+        for name in (*self.sources, *self.references, *(f"{source}_heartbeats" for source in self.sources)):
             _new(name, known)
         for relation in self.relations:
             for name in relation.inputs(self.queries):

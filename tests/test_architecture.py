@@ -62,7 +62,7 @@ WITHOUT_FLINK = (
     "kda_sql.translate",
     "workbench.checked",
     "workbench.store",
-    "udfs.decoding.shard_clock",
+    "udfs.decoding.stream_clock",
     "pipeline.application",
     "pipeline.catalog",
     "pipeline.requirements",

@@ -240,11 +240,13 @@ class RecordDecoder:
         return Decoded(tuple(values))
 
 
-def late_record(data: bytes, arrival: int, counted: int) -> Decoded:
-    """What is known of a record that came after its time was over, times in milliseconds since the epoch."""
+def late_record(data: bytes, arrival: int, counted: int, counts: bool = True) -> Decoded:
+    """What is reported of a record that came later than the watermark, times in milliseconds since the epoch."""
+    name, then = (
+        ("LATE_RECORD", "it counts at data_rowtime") if counts else ("LATE_DROPPED", "it does not count")
+    )
     late = (counted - arrival) / 1000
-    message = f"record: came {late:.3f} s after its time was over; it counts at data_rowtime"
-    return error_row(Refused("LATE_RECORD", message), data)
+    return error_row(Refused(name, f"record: came {late:.3f} s after its time was over; {then}"), data)
 
 
 def _misfit(column: Column, required: CoercionError, value: Any) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from base.errors import InvalidValue
+from udfs.detector.call import first_bad
 from udfs.detector.features import WINDOW
 from udfs.detector.rules import MISSING, DetectorParameters
 
@@ -15,7 +16,7 @@ def checked(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rows (n, dimensions) and seconds (n,), or (0,) without times; ValueError for anything else."""
     try:
-        rows = np.array(points, np.float64)
+        rows = np.array(points, np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InvalidValue(f"points must be rows of numbers, got {points!r:.200}") from error
     rows = rows.reshape(0, p.dimensions) if rows.size == 0 else rows
@@ -23,7 +24,7 @@ def checked(
         raise InvalidValue(
             f"points must have shape (n, dimensions) with dimensions {p.dimensions}, got {rows.shape}"
         )
-    if np.isinf(rows).any():
+    if first_bad(rows) >= 0:
         raise InvalidValue(
             "points must be finite numbers, or NaN where a value is missing; got an infinite one"
         )
@@ -31,7 +32,7 @@ def checked(
         if p.quiet_time or p.interval:
             raise InvalidValue("times: required with detector.quiet_time and detector.interval")
         return rows, np.zeros(0)
-    seconds = np.asarray(times, np.float64)
+    seconds = np.ascontiguousarray(times, np.float64)
     if seconds.shape != (len(rows),) or not np.isfinite(seconds).all():
         raise InvalidValue(f"times must be {len(rows)} finite numbers of seconds, got shape {seconds.shape}")
     return rows, seconds

@@ -19,6 +19,8 @@ MISSING = ("skip", "previous", "expected")
 YOUNG_SAMPLES = 32
 #: Samples of the forest per row of its time decay: 1 to so many.
 DECAY_PER_SAMPLE = 10
+#: Fewer samples than these can't give a score as high as others do: log2 of their number is the most.
+_FEW = 32
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,15 @@ class DetectorParameters:
         rules = self.rules or (Rule(),)
         each = rules * self.dimensions if len(rules) == 1 else rules
         return np.array([rule.numbers() for rule in each])
+
+    @cached_property
+    def decision_numbers(self) -> NDArray[np.float64]:
+        """What is asked, as `udfs.detector.decisions` has it."""
+        factor = math.sqrt(self.dimensions) * max(1.0, (_FEW / self.sub_sample_size) ** 0.27)
+        own = (self.again, self.quiet_rows, self.quiet_time)
+        return np.array(
+            [*own, self.forest.time_decay, self.learning, self.sub_sample_size, factor], np.float64
+        )
 
     def to_json(self) -> bytes:
         """What differs from the defaults."""
