@@ -151,6 +151,10 @@ class Source(Group):
         gt=timedelta(seconds=10),
         description="seconds after which an idle shard stops holding others back",
     )
+    late: Literal["count_now", "report"] = Field(
+        "count_now",
+        description="a late record goes to the error stream, and counts now or not",
+    )
     preprocess: str | None = Field(
         None,
         description="name or ARN of a function that records pass first, by KDA's contract",

@@ -29,6 +29,7 @@ COMPILED_SOURCES = (
     "row_bytes",
     "detector/features",
     "detector/decisions",
+    "detector/call",
 )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Types
 
+from base.errors import InvalidValue
+
 if TYPE_CHECKING:
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.table import Table
@@ -77,7 +79,7 @@ def resolved(table: Table) -> tuple[dict[str, str], str]:
         else:
             columns[column.getName()] = type_.copy(True).asSerializableString()
     if len(rowtimes) != 1:
-        raise ValueError(f"required one rowtime attribute, got {rowtimes or 'none'}")
+        raise InvalidValue(f"required one rowtime attribute, got {rowtimes or 'none'}")
     return columns, rowtimes[0]
 
 

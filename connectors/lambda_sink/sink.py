@@ -27,6 +27,7 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table
 from pyflink.table.expressions import col, to_timestamp_ltz
 from pyflink.table.types import BinaryType, DayTimeIntervalType, VarBinaryType, YearMonthIntervalType
 
+from base.errors import InvalidValue
 from connectors.check import ConnectorError
 from connectors.lambda_sink.calls import LambdaFunction, deliver
 from connectors.lambda_sink.contract import Delivery, room_for_records
@@ -94,9 +95,9 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
     names = tuple(schema.get_field_names())
     for name, kind in zip(names, schema.get_field_data_types(), strict=True):
         if isinstance(kind, UNSUPPORTED) and kind != DataTypes.BYTES(kind._nullable):
-            raise ValueError(f"lambda_sink: column {name} must be cast to BYTES or STRING, got {kind}")
+            raise InvalidValue(f"lambda_sink: column {name} must be cast to BYTES or STRING, got {kind}")
     if options.key_column is not None and options.key_column not in names:
-        raise ValueError(
+        raise InvalidValue(
             f"{options.group}.key_column must be one of {', '.join(names)}, got {options.key_column!r}"
         )
     undelivered = (

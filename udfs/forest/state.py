@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from base.errors import InvalidValue, KdaError
 from udfs.forest.layout import LARGEST, LEARNED, USED, Arrays, Scratch, empty_arrays, scratch
 from udfs.forest.packing import read_shapes, write_shapes
 
@@ -35,7 +36,7 @@ _RANGES = {
 }
 
 
-class StateError(ValueError):
+class StateError(KdaError, ValueError):
     """Bytes that are no forest: damaged, cut off, or written by a newer version."""
 
 
@@ -57,14 +58,14 @@ class Parameters:
             value = getattr(self, field.name)
             least, most = _RANGES[field.name]
             if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise ValueError(f"random_cut_forest.{field.name} must be an integer, got {value!r}")
+                raise InvalidValue(f"random_cut_forest.{field.name} must be an integer, got {value!r}")
             if not least <= value <= most:
-                raise ValueError(
+                raise InvalidValue(
                     f"random_cut_forest.{field.name} must be between {least} and {most}, got {value}"
                 )
             numbers[field.name] = int(value)
         if numbers["sub_sample_size"] >= numbers["time_decay"]:
-            raise ValueError(
+            raise InvalidValue(
                 "random_cut_forest.sub_sample_size must be less than random_cut_forest.time_decay, "
                 f"got {numbers['sub_sample_size']} and {numbers['time_decay']}"
             )
