@@ -51,8 +51,9 @@ torture: setup ## kill every process of a cluster under load; the account must b
 bench: setup ## forest, generator, whole jobs: ratios, into bench/results.md
 	@.venv/bin/python -m bench
 
-bench-forest: setup ## the forest against AWS's Java library and krcf: ratios
+bench-forest: setup ## forest and detector against AWS's Java libraries and krcf: ratios
 	@.venv/bin/python -m bench.forest
+	@.venv/bin/python -m bench.detection
 
 clean: ## undo everything that make and kda made in this clone
 	@if [ -x $(KDA) ]; then $(KDA) local down; fi

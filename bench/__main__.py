@@ -14,7 +14,7 @@ from pathlib import Path
 
 from infra import flink
 
-PARTS = ("bench.forest", "bench.generator", "bench.job", "bench.job.chain")
+PARTS = ("bench.forest", "bench.detection", "bench.generator", "bench.job", "bench.job.chain")
 RESULTS = Path(__file__).parent / "results.md"
 
 

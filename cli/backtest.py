@@ -12,14 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from base.errors import InvalidValue, KdaError
 from cli.backtest_chart import chart
 from cli.backtest_rows import recorded, rows_of_relation
 from cli.groups import Name, application
-from infra import flink
-from pipeline.application import ApplicationError
 from pipeline.backtest import Alert, Label, backtest, fit
 from pipeline.backtest_settings import AS_IT_IS, labels_of, settings_to_try, watched_by
-from pipeline.settings import SettingsError
 from pipeline.suggest import assignments, suggest
 
 _out = Console(soft_wrap=True, highlight=False)
@@ -73,10 +71,10 @@ def backtest_recording(
         records = {next(iter(chosen.sources)): recorded(recording)}
         rows, times = rows_of_relation(chosen, watched.of, records)
         if not rows:
-            raise ValueError(f"{recording}: required records of which {watched.of} has rows, got none")
+            raise InvalidValue(f"{recording}: required records of which {watched.of} has rows, got none")
         proposed = suggest(rows, times, tried[AS_IT_IS], known) if suggested else []
         tried |= _options(settings_to_try(chosen, watched, [assignments(proposed)]))
-    except (ApplicationError, SettingsError, flink.FlinkError, ValueError) as e:
+    except KdaError as e:
         for line in str(e).splitlines():
             _out.print(Text(f"kda backtest: {line}", style="red"))
         raise typer.Exit(1) from e

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from base.errors import KdaError
 from cli.backtest_rows import recorded, rows_of_relation
 from console.backtest_input import MOST_RECORDS, InputError, read_records, read_rows, write_rows
 from console.backtest_result import result
@@ -42,7 +43,7 @@ def main() -> None:
     threading.Thread(target=_end_with_the_asker, daemon=True).start()
     try:
         found = answered(**question, say=lambda text: answer(said=text))
-    except (ValueError, flink.FlinkError, OSError) as error:  # ours, a line for each fault
+    except (KdaError, OSError) as error:  # ours, a line for each fault
         answer(error=str(error))
     except Exception as error:  # whatever Flink throws has its reason at the end of a long chain
         answer(error=flink.cause(str(error)) or type(error).__name__)

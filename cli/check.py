@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from rich.console import Console
 from rich.text import Text
 
+from base.errors import KdaError
 from cli.groups import Name, application
 from infra import flink
 from infra.template import derived
@@ -56,7 +57,7 @@ def check(name: Name) -> None:
         chosen = application(name)
         cases = read_cases(chosen)
         found = [line for line in _faults(chosen, cases)]
-    except (ApplicationError, flink.FlinkError, ValueError) as e:
+    except KdaError as e:
         for line in str(e).splitlines():
             _out.print(Text(f"not so: {line}", style="red"))
         raise typer.Exit(1) from e

@@ -11,6 +11,7 @@ import typer
 import uvicorn
 from rich.console import Console
 
+from base.errors import KdaError
 from cli import target
 from cli.groups import application
 from cli.shown import plain
@@ -28,7 +29,7 @@ from console.workbench import Workbench
 from infra import managed_flink
 from infra.clients import client
 from infra.paths import APPLICATIONS, STATE
-from pipeline.application import Application, ApplicationError, read
+from pipeline.application import Application, read
 from pipeline.catalog import paths
 from pipeline.settings import override
 from workbench.store import Store
@@ -98,7 +99,7 @@ def _applications(names: list[str]) -> dict[str, Application]:
             if chosen.name in found:
                 raise typer.BadParameter(f"two applications are called {chosen.name}: name one of them")
             found[chosen.name] = chosen
-    except ApplicationError as error:
+    except KdaError as error:
         _err.print(plain(f"kda console: {error}", 2000), style="red")
         raise typer.Exit(2) from None
     if names:
@@ -107,7 +108,7 @@ def _applications(names: list[str]) -> dict[str, Application]:
         try:
             chosen = read(path)
             found[chosen.name] = chosen
-        except ApplicationError as error:
+        except KdaError as error:
             _err.print(plain(f"kda console: left out: {error}", 2000), style="yellow")
     return found
 

@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cli.demo_job import DemoError
+from base.errors import KdaError
 from cli.groups import application
 from infra import local
 from infra.paths import STATE
-from pipeline.application import Application, ApplicationError
+from pipeline.application import Application
 from pipeline.catalog import JOBS
 
 #: The labs: applications of the project's own that have a demo, a module with a function ``show``.
@@ -39,7 +39,7 @@ def demo(
     """
     try:
         chosen = {found.name: found for found in map(application, names or LABS)}
-    except ApplicationError as e:
+    except KdaError as e:
         _err.print(Text(f"kda demo: {e}", style="red"))
         raise typer.Exit(2) from e
     began = time.monotonic()
@@ -47,7 +47,7 @@ def demo(
     try:
         with local.running_local_aws(folder / "aws") as endpoint:
             verdicts = {name: _run(each, endpoint, folder) for name, each in chosen.items()}
-    except (local.LocalAwsError, DemoError) as e:
+    except KdaError as e:
         _err.print(Text(f"kda demo: {e}", style="red"))
         raise typer.Exit(1) from e
     except KeyboardInterrupt:

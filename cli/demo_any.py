@@ -14,10 +14,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from base.errors import KdaError
 from cli import report
 from cli.demo_job import DemoError, running_job
 from console.resources import resources
-from console.sending import SenderError, senders_of
+from console.sending import senders_of
 from generator import runner, sinks
 from infra import stacks
 from infra.clients import client
@@ -51,7 +52,7 @@ def show(application: Application, endpoint: str, folder: Path, out: Console) ->
     try:
         scenario = senders_of(application, resources(application)).changed(seconds=SECONDS)
         stacks.deploy(endpoint, application)
-    except (SenderError, stacks.StackError) as e:
+    except KdaError as e:
         raise DemoError(f"{application.name}: {e}") from e
     stream = str(scenario.to).partition(":")[2]
     counts, since = runner.Counts(), datetime.now(UTC)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from base.errors import KdaError
 from infra import flink
 from infra.flink_rest import JobState, job_state
 
@@ -22,7 +23,7 @@ _START_SECONDS = 240.0
 _STOP_SECONDS = 60.0
 
 
-class DemoError(RuntimeError):
+class DemoError(KdaError):
     """The demo can't go on; the message says why and where to look."""
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from base.errors import KdaError
 from cli import target
 from cli.groups import Name, Properties, PropertiesFile, application, is_application, property_groups
 from cli.shown import reason
@@ -45,13 +46,6 @@ app = typer.Typer(
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 
-_USERS_BUSINESS = (
-    managed_flink.ApplicationError,
-    package.PackageError,
-    stacks.StackError,
-    # An application, a property or a template that can't be used.
-    ValueError,
-)
 #: How far back `kda deploy status` looks for a failure.
 _RECENT = timedelta(minutes=15)
 
@@ -71,7 +65,7 @@ def _errors_in_red() -> Iterator[None]:
     """Turn the errors that are the user's business into lines and exit code 1."""
     try:
         yield
-    except (*_USERS_BUSINESS, BotoCoreError, ClientError) as error:
+    except (KdaError, BotoCoreError, ClientError) as error:
         first, *rest = reason(error).splitlines()
         _err.print(Text("\n".join([f"kda deploy: {first}", *rest]), style="red"))
         raise typer.Exit(1) from error
@@ -134,12 +128,12 @@ def update(
         groups, found = _settled(chosen, properties_file, properties, where)
         ours, others = _divided(parameters)
         if others:
-            raise managed_flink.ApplicationError(
+            raise managed_flink.ServiceError(
                 f"{', '.join(others)}: no parameter of a job; kda deploy up changes its resources"
             )
         deployed = managed_flink.application_name(chosen.name)
         if managed_flink.status(where, deployed) is None:
-            raise managed_flink.ApplicationError(f"{deployed} is not deployed: kda deploy up {name}")
+            raise managed_flink.ServiceError(f"{deployed} is not deployed: kda deploy up {name}")
         _deploy(chosen, where, _template(chosen, groups, found), found, ours)
 
 
@@ -189,7 +183,7 @@ def status(name: Name, endpoint: target.Endpoint = None, aws: target.RealAws = F
         deployed = managed_flink.application_name(application(name).name)
         found = managed_flink.status(where, deployed)
         if found is None:
-            raise managed_flink.ApplicationError(f"{deployed} is not deployed: kda deploy up {name}")
+            raise managed_flink.ServiceError(f"{deployed} is not deployed: kda deploy up {name}")
         _show(where, found)
         why = failure(where, deployed, datetime.now(UTC) - _RECENT)
         if why:

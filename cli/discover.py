@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from base.errors import KdaError
 from cli import target
 from cli.shown import plain
 from discovery import sampling
 from discovery.output import as_text, input_schema, source_yaml
-from discovery.schema import DiscoveryError, Schema, discover
+from discovery.schema import Schema, discover
 from infra.clients import client
-from infra.stream_reader import StreamError, StreamRecord
+from infra.stream_reader import StreamRecord
 
 _out = Console()
 _err = Console(stderr=True, soft_wrap=True)
@@ -52,7 +53,7 @@ def discover_stream(
         schema = discover([record.data for record in sampled])
         if save:
             save.write_text(f"sources:\n{source_yaml(schema, relation(save.stem), stream)}", encoding="utf-8")
-    except (StreamError, DiscoveryError, OSError) as error:
+    except (KdaError, OSError) as error:
         _err.print(plain(f"kda discover: {error}", 1000), style="red")
         raise typer.Exit(1) from None
     if as_json:

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from base.errors import KdaError
 from cli import target
 from cli.groups import application
 from console.resources import resources
 from console.sending import SenderError, senders_of
 from generator import runner, scenario, sinks
-from generator.template import TemplateError
 from infra.clients import client
 from pipeline.application import ApplicationError
 
@@ -113,7 +113,7 @@ def generate(
     except (ApplicationError, SenderError) as error:
         _err.print(Text(f"kda generate: {error}", style="red"))
         raise typer.Exit(2) from error
-    except (scenario.ScenarioError, TemplateError, sinks.SinkError, OSError, OverflowError) as error:
+    except (KdaError, OSError, OverflowError) as error:
         _err.print(Text(f"kda generate: {error}", style="red"))
         raise typer.Exit(1) from error
     if counts.failed:

@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from base.errors import KdaError
 from cli import target
 from cli.discover import sample
 from cli.shown import plain
 from discovery.output import input_schema
-from discovery.schema import DiscoveryError, discover
+from discovery.schema import discover
 from infra.paths import APPLICATIONS
-from infra.stream_reader import StreamError
 from kda_sql.description import Described, DescriptionError, Schema, schema_of
 from kda_sql.errors import KdaSqlError
 from kda_sql.importing import read, read_schema
@@ -79,7 +79,7 @@ def import_kda(
             (each, folder, written(each, folder, detector))
             for each, folder in zip(found, _folders(to, found), strict=True)
         ]
-    except (KdaSqlError, DescriptionError, DiscoveryError, StreamError, ApplicationError, OSError) as error:
+    except (KdaError, OSError) as error:
         raise refused(error) from None
     for each, folder, translation in made:
         _reported(each, folder, translation)

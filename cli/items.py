@@ -9,13 +9,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from base.errors import KdaError
 from cli import target
 from cli.groups import application
 from cli.shown import plain, reason
 from console.pollers import items_of, key_of, newest_by, tables_of
 from console.resources import resources
 from infra.clients import client
-from pipeline.application import ApplicationError
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -44,7 +44,7 @@ def items(
     services = cache(lambda service: client(service, where))
     try:
         tables = [table] if table else _tables(str(name), services)
-    except ApplicationError as error:
+    except KdaError as error:
         _err.print(plain(f"kda items: {error}", 2000), style="red")
         raise typer.Exit(2) from None
     except (BotoCoreError, ClientError) as error:

@@ -9,12 +9,13 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
+from base.errors import KdaError
 from cli import target
 from cli.groups import application
 from cli.shown import plain
 from infra import local, stacks
 from infra.clients import client
-from pipeline.application import Application, ApplicationError
+from pipeline.application import Application
 from pipeline.catalog import all_applications
 
 app = typer.Typer(no_args_is_help=True, help="The local AWS that the applications' stacks are deployed to.")
@@ -36,7 +37,7 @@ def _errors_in_one_line() -> Iterator[None]:
     """Turn the errors that are the user's business into one line and exit code 1."""
     try:
         yield
-    except (local.LocalAwsError, stacks.StackError, ApplicationError) as error:
+    except KdaError as error:
         _err.print(Text(f"kda local: {error}", style="red"))
         raise typer.Exit(1) from error
 

@@ -1,58 +1,81 @@
-"""`kda`: every command, mounted."""
+"""`kda`: every command, mounted; its module is imported when it is asked for."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, cast
 
 import typer
+import typer.core
+import typer.main
 
-from cli import (
-    backtest,
-    check,
-    console,
-    demo,
-    deploy,
-    discover,
-    generate,
-    import_kda,
-    items,
-    local,
-    new,
-    package,
-    produce,
-    properties,
-    record,
-    report,
-    run,
-    shards,
-    status,
-    watch,
-)
+#: By name, in the order of the help: the module, and the function or app in it.
+COMMANDS = {
+    "demo": ("demo", "demo"),
+    "list": ("run", "list_jobs"),
+    "run": ("run", "run"),
+    "sql": ("run", "sql"),
+    "new": ("new", "new"),
+    "import": ("import_kda", "import_kda"),
+    "check": ("check", "check"),
+    "backtest": ("backtest", "backtest_recording"),
+    "properties": ("properties", "properties"),
+    "generate": ("generate", "generate"),
+    "status": ("status", "status"),
+    "watch": ("watch", "watch"),
+    "console": ("console", "console"),
+    "report": ("report", "report"),
+    "items": ("items", "items"),
+    "discover": ("discover", "discover_stream"),
+    "produce": ("produce", "produce"),
+    "record": ("record", "record"),
+    "shards": ("shards", "shards"),
+    "package": ("package", "package"),
+    "local": ("local", "app"),
+    "deploy": ("deploy", "app"),
+}
+
+
+class _Commands(Mapping[str, Any]):
+    """Commands by name. All their imports together take a second, longer than most commands run."""
+
+    def __getitem__(self, name: str) -> Any:
+        module, function = COMMANDS[name]
+        found = getattr(import_module(f"cli.{module}"), function)
+        if isinstance(found, typer.Typer):
+            command: Any = typer.main.get_group(found)
+        else:
+            single = typer.Typer(add_completion=False)
+            single.command()(found)
+            command = typer.main.get_command(single)
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(typer.core.TyperGroup):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = cast(Any, _Commands())
+
 
 app = typer.Typer(
+    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
     help="What Kinesis Data Analytics for SQL did, on Apache Flink.",
 )
-app.command("demo")(demo.demo)
-app.command("list")(run.list_jobs)
-app.command("run")(run.run)
-app.command("sql")(run.sql)
-app.command("new")(new.new)
-app.command("import")(import_kda.import_kda)
-app.command("check")(check.check)
-app.command("backtest")(backtest.backtest_recording)
-app.command("properties")(properties.properties)
-app.command("generate")(generate.generate)
-app.command("status")(status.status)
-app.command("watch")(watch.watch)
-app.command("console")(console.console)
-app.command("report")(report.report)
-app.command("items")(items.items)
-app.command("discover")(discover.discover_stream)
-app.command("produce")(produce.produce)
-app.command("record")(record.record)
-app.command("shards")(shards.shards)
-app.command("package")(package.package)
-app.add_typer(local.app, name="local")
-app.add_typer(deploy.app, name="deploy")
+
+
+@app.callback()
+def _kda() -> None:
+    pass
+
 
 if __name__ == "__main__":
     app()

@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from base.errors import KdaError
 from cli import target
 from cli.discover import relation, sample
 from cli.shown import plain
 from discovery.output import source_yaml
-from discovery.schema import DiscoveryError, Schema, discover
-from infra.stream_reader import StreamError
+from discovery.schema import Schema, discover
 from pipeline.application import ApplicationError, read
 
 _out = Console(soft_wrap=True, highlight=False)
@@ -71,7 +71,7 @@ def new(
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
         made = read(folder)
-    except (StreamError, DiscoveryError, ApplicationError, OSError) as error:
+    except (KdaError, OSError) as error:
         _err.print(plain(f"kda new: {error}", 1000), style="red")
         raise typer.Exit(1) from None
     for file in files:

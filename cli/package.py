@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from base.errors import KdaError
 from cli.groups import application
 from infra import package as packaging
-from pipeline.application import ApplicationError
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -30,7 +30,7 @@ def package(
     """
     try:
         contents = packaging.build(application(name) if name else None)
-    except (ApplicationError, packaging.PackageError) as error:
+    except KdaError as error:
         _err.print(Text(f"kda package: {error}", style="red"))
         raise typer.Exit(1) from error
     table = Table("in the package")

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from base.errors import KdaError
 from cli import target
 from cli.groups import Name, application
 from cli.shown import plain, reason
@@ -21,7 +22,7 @@ from console import sending
 from console.resources import resources
 from generator import sinks
 from infra.clients import client
-from pipeline.application import Application, ApplicationError
+from pipeline.application import Application
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -52,7 +53,7 @@ def produce(
     try:
         chosen = application(name)
         make, own = _producer(chosen)
-    except (ApplicationError, sending.SenderError) as error:
+    except KdaError as error:
         _err.print(plain(f"kda produce: {error}", 2000), style="red")
         raise typer.Exit(2) from None
     sink = sinks.kinesis(client("kinesis", target.choose(endpoint, aws)), stream or own)
@@ -88,7 +89,7 @@ def produce(
                     raise delivery.fatal
         except KeyboardInterrupt:
             pass  # the way to end it
-        except (BotoCoreError, ClientError, sinks.SinkError) as error:
+        except (BotoCoreError, ClientError, KdaError) as error:
             live.stop()
             _err.print(plain(f"kda produce {chosen.name}: {reason(error)}", 500), style="red")
             raise typer.Exit(1) from error

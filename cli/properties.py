@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from base.errors import InvalidValue, KdaError
 from cli.groups import application
 from infra.paths import ROOT
 from pipeline.catalog import all_applications
@@ -61,7 +62,7 @@ def documented(text: str) -> str:
         It has no place for them.
     """
     if text.count(_BEGIN) != 1 or text.count(_END) != 1:
-        raise ValueError(f"the document must have one line {_BEGIN.strip()} and one {_END.strip()}")
+        raise InvalidValue(f"the document must have one line {_BEGIN.strip()} and one {_END.strip()}")
     before, _, rest = text.partition(_BEGIN)
     return f"{before}{_BEGIN}\n{markdown()}\n{_END}{rest.partition(_END)[2]}"
 
@@ -90,7 +91,7 @@ def properties(
         raise typer.BadParameter("name an APPLICATION, or --docs")
     try:
         found = list(properties_of(application(name)))
-    except ValueError as error:  # an application or a default that can't be used
+    except KdaError as error:  # an application or a default that can't be used
         for line in str(error).splitlines():
             _err.print(Text(f"kda: {line}", style="red"))
         raise typer.Exit(2) from error

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from base.errors import KdaError
 from cli import target
 from cli.groups import application
 from cli.shown import plain, reason
@@ -18,7 +19,6 @@ from infra.clients import client
 from infra.paths import APPLICATIONS
 from infra.recording import EVENT_TIME
 from infra.recording import record as record_stream
-from pipeline.application import ApplicationError
 from pipeline.catalog import paths
 
 _out = Console(soft_wrap=True)
@@ -57,7 +57,7 @@ def _stream(name: str) -> str:
         return name
     try:
         found = resources(application(name)).stream_of(None)
-    except ApplicationError as error:
+    except KdaError as error:
         _err.print(plain(f"kda record: {error}", 2000), style="red")
         raise typer.Exit(2) from None
     if found is None:

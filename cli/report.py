@@ -18,17 +18,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from base.errors import KdaError
 from cli import target
 from cli.groups import Name, application
 from cli.shown import plain
-from console.charts import figures
+from console.charts import PLOTLY, figures
 from console.resources import resources
 from console.row_buffer import RowBuffers
-from console.server import PLOTLY
 from infra.clients import client
 from infra.paths import STATE
 from infra.stream_reader import StreamError, StreamReader, StreamRecord
-from pipeline.application import ERRORS, Application, ApplicationError
+from pipeline.application import ERRORS, Application
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -187,7 +187,7 @@ def report(
     """
     try:
         chosen = application(name)
-    except ApplicationError as error:
+    except KdaError as error:
         _err.print(plain(f"kda report: {error}", 2000), style="red")
         raise typer.Exit(2) from None
     path = to or STATE / "reports" / f"{chosen.name}.html"
@@ -202,7 +202,7 @@ def report(
         message = f"there is no demo of {chosen.name} yet: run `kda demo {chosen.name}`"
         _err.print(plain(f"kda report: {message}"), style="red")
         raise typer.Exit(1) from None
-    except (StreamError, OSError) as error:
+    except (KdaError, OSError) as error:
         _err.print(plain(f"kda report: {error}", 500), style="red")
         raise typer.Exit(1) from None
     _out.print(f"report: {path}", highlight=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,10 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from base.errors import InvalidValue, KdaError
 from cli import import_kda, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
-from connectors.check import ConnectorError
 from infra import flink, local, stacks, template
+from infra.loopback import free_port
 from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
@@ -61,7 +61,7 @@ def sql(
         chosen = application(name)
         chosen_settings = settings(chosen, _groups(properties_file, properties, endpoint, aws))
         pipeline = _pipeline(chosen, chosen_settings, {})
-    except (ConnectorError, flink.FlinkError, ValueError) as e:
+    except KdaError as e:
         raise _refused(e) from e
     typer.echo(";\n\n".join(pipeline.statements) + ";")
 
@@ -101,7 +101,7 @@ def run(
         if Path(name).suffix.lower() in import_kda.SOURCES:
             name = str(import_kda.imported(Path(name), stream, schema, endpoint, aws))
         elif stream or schema:
-            raise ValueError(
+            raise InvalidValue(
                 "--stream and --schema say what a KDA SQL file reads; of an application, -p source.stream=…"
             )
         chosen = application(name)
@@ -117,17 +117,17 @@ def run(
             _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts afresh.")
         if _out.is_terminal:
             _out.print(f"{chosen.name}: starting …")  # which takes some ten seconds
-        port = rest_port or _free_port()
+        port = rest_port or free_port()
         cluster = flink.cluster(chosen.name, rest_port=port, resume_from=state)
         pipeline = _pipeline(chosen, chosen_settings, cluster)
         pipeline.check()
         _agree(chosen, pipeline, state, yes)
-    except (ConnectorError, flink.FlinkError, stacks.StackError, ValueError) as e:
+    except KdaError as e:
         raise _refused(e) from e
     stop = _Stop()
     try:
         client = pipeline.execute().get_job_client()
-    except ValueError as e:
+    except KdaError as e:
         raise _refused(e) from e
     except Exception as e:  # whatever Flink throws has its reason at the end of a long chain
         raise _refused(flink.FlinkError(_not_started(chosen, flink.cause(str(e))))) from e
@@ -280,9 +280,3 @@ def _refused(error: Exception) -> typer.Exit:
     for line in str(error).splitlines():
         _err.print(Text(f"kda: {line}", style="red"))
     return typer.Exit(2)
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from base.errors import KdaError
 from infra import flink
 
 _TRIES = 5
@@ -41,7 +42,7 @@ def main(endpoint: str | None) -> None:
             _become(asked["run"], Path(asked["log"]))
         try:
             answer = planned(**asked)
-        except ValueError as error:  # ours, a line for each fault
+        except KdaError as error:  # ours, a line for each fault
             answer = {"error": str(error)}
         except Exception as error:  # whatever Flink throws has its reason at the end of a long chain
             answer = {"error": flink.cause(str(error)) or type(error).__name__}

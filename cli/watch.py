@@ -14,13 +14,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from base.errors import KdaError
 from cli import target
 from cli.groups import Name, application
 from cli.shown import plain
 from console.feed import Feed
 from console.row_buffer import RowBuffer, to_milliseconds
 from infra.clients import client
-from pipeline.application import ERRORS, ApplicationError
+from pipeline.application import ERRORS
 
 _out = Console()
 _err = Console(stderr=True, soft_wrap=True)
@@ -46,7 +47,7 @@ def watch(
     """
     try:
         chosen = application(name)
-    except ApplicationError as error:
+    except KdaError as error:
         _err.print(plain(f"kda watch: {error}", 2000), style="red")
         raise typer.Exit(2) from None
     where = target.choose(endpoint, aws)

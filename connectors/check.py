@@ -8,13 +8,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from base.errors import KdaError
+
 _CONFIG = Config(
     connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}
 )
 _ABSENT = ("ResourceNotFoundException", "NoSuchBucket", "404")
 
 
-class ConnectorError(RuntimeError):
+class ConnectorError(KdaError):
     """A service, or what the job needs there, can't be reached; the message says which and what to do."""
 
 

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
+from base.errors import InvalidValue
 from connectors.check import require
-from connectors.clock import follow_the_clock
 from connectors.files import check_folder, read_lines
+from connectors.heartbeats import with_heartbeats
 from connectors.requirements import Requirements, Resource, allow, arn, file_requirements
 from connectors.table_format import format_options
 
@@ -96,10 +97,10 @@ class FirehoseLanding:
     Delay: Firehose's buffering (60 s in the labs' stacks), then up to a third of ``idle_timeout`` until the object is
     found, then once ``idle_timeout`` until its window may close.
 
-    Time: objects are found in any order, a backlog's above all. So time does not follow them, it follows the clock: it
-    goes on to T - ``idle_timeout`` when all that was read in the ``idle_timeout`` before T had been written less than
-    ``idle_timeout`` before it was read, and stands still while older objects still come. Windows so close when the
-    stream is idle as well. The clocks of S3 and of the cluster must agree within half of ``idle_timeout``.
+    Time: objects are found in any order, a backlog's above all. So time does not follow them, it follows the clock,
+    ``idle_timeout`` behind, and stands still while older objects still come
+    (``udfs.decoding.stream_clock.LandingClock``). Windows so close when the stream is idle as well. The clocks of S3
+    and of the cluster must agree within half of ``idle_timeout``.
 
     Limits: plain objects, and gzip by name (``.gz``), in folders of any depth; names that begin with ``.`` or ``_`` are
     left out. The whole path is listed each time, a call for each folder, and the names are kept in state. A listing
@@ -134,9 +135,9 @@ class FirehoseLanding:
 
     def __post_init__(self) -> None:
         if "://" not in self.path:
-            raise ValueError(f"source.path must look like s3://bucket/prefix/, got {self.path!r}")
+            raise InvalidValue(f"source.path must look like s3://bucket/prefix/, got {self.path!r}")
         if self.idle_timeout < timedelta(seconds=3):
-            raise ValueError(f"source.idle_timeout must be at least 3 s, got {self.idle_timeout}")
+            raise InvalidValue(f"source.idle_timeout must be at least 3 s, got {self.idle_timeout}")
         self._since()
 
     def check(self) -> None:
@@ -156,13 +157,20 @@ class FirehoseLanding:
                 require(*where, "put_object", Bucket=url.netloc, Key=mark, Body=b"")
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
-        """The lines: ``data BYTES``, ``rowtime TIMESTAMP_LTZ(3)`` (when the object was written, with watermarks)."""
-        lines = read_lines(table_env, name, self.path, self.idle_timeout / 3)
-        table_env.create_temporary_view(f"{name}_written", lines)
-        since = table_env.sql_query(
-            f"SELECT * FROM {name}_written WHERE rowtime >= TO_TIMESTAMP_LTZ({self._since()}, 3)"
+        """The lines, and a heartbeat each second: ``data BYTES, shard STRING, arrival TIMESTAMP_LTZ(3)``.
+
+        ``arrival`` is when the object was written; all are of one shard, which is in no order. No watermarks.
+        """
+        table_env.create_temporary_view(
+            f"{name}_written", read_lines(table_env, name, self.path, self.idle_timeout / 3)
         )
-        return follow_the_clock(table_env, since, f"{name}_clock", self.idle_timeout)
+        since = table_env.sql_query(
+            "SELECT `data`, CAST('' AS STRING) AS shard, CAST(rowtime AS TIMESTAMP_LTZ(3)) AS arrival"
+            f" FROM `{name}_written` WHERE rowtime >= TO_TIMESTAMP_LTZ({self._since()}, 3)"
+        )
+        table_env.create_temporary_view(f"{name}_records", since)
+        columns = {"data": "BYTES", "shard": "STRING", "arrival": "TIMESTAMP_LTZ(3)"}
+        return with_heartbeats(table_env, f"{name}_records", columns, name)
 
     def requires(self) -> Requirements:
         """The permissions and resources that it needs, that to mark an empty folder among them."""
@@ -182,7 +190,7 @@ class FirehoseLanding:
         except ValueError:
             moment = datetime.min
         if moment.tzinfo is None:
-            raise ValueError(
+            raise InvalidValue(
                 "source.position of a Firehose landing must be TRIM_HORIZON or a time with offset like "
                 f"2024-01-31T12:00:00Z, got {self.position!r}"
             )

@@ -3,7 +3,7 @@
 Source. Delivery: exactly once into Flink's state (shard positions are checkpointed). Order: within a shard; a child
 shard may be read before its parent's end. Rows: the record's bytes with its shard and arrival time. The connector can
 keep a watermark per shard too, but ignores there a shard that it has not heard of since the start, or that waits
-behind another for a full pipe: so time is kept downstream (``udfs.decoding.shard_clock``).
+behind another for a full pipe: so time is kept downstream (``udfs.decoding.stream_clock``).
 
 Sink. Delivery: at least once; a record may come twice after a failure. Order: within a partition key on the happy
 path. Batches: 500 records, 5 MB. A record that Kinesis refuses is sent again until it is taken, with back-pressure
@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from base.errors import InvalidValue
 from connectors.check import require
+from connectors.heartbeats import with_heartbeats
 from connectors.requirements import Requirements, Resource, allow, arn
 from connectors.table_format import format_options
 
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream
     from pyflink.table import StreamTableEnvironment, Table
-
-#: Columns of the table that :meth:`KinesisSource.records` gives.
-RECORD_COLUMNS = ("data", "shard", "arrival")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class KinesisSource:
             except ValueError:
                 aware = False
             if not aware:
-                raise ValueError(
+                raise InvalidValue(
                     "source.position must be LATEST, TRIM_HORIZON or a time with offset like 2024-01-31T12:00:00Z, "
                     f"got {self.position!r}"
                 )
@@ -103,16 +102,16 @@ class KinesisSource:
     def records(
         self, table_env: StreamTableEnvironment, name: str, *, sequence_number: bool = False
     ) -> Table:
-        """The stream's records: ``data BYTES``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``; NULLs each second.
+        """The stream's records, and a heartbeat each second: ``data BYTES, shard STRING, arrival TIMESTAMP_LTZ(3)``.
 
         The positions in the stream are kept under ``name``.
         There are no watermarks: what a record's time is, and how far time has come, is for the one who takes them.
         With ``sequence_number`` there is a column ``sequence_number STRING``. The connector tells no partition key.
         """
-        columns, types = ["`data`", "shard", "arrival"], ["BYTES", "STRING", "TIMESTAMP_LTZ(3)"]
+        columns = {"data": "BYTES", "shard": "STRING", "arrival": "TIMESTAMP_LTZ(3)"}
         numbers = ""
         if sequence_number:
-            columns, types = [*columns, "sequence_number"], [*types, "STRING"]
+            columns["sequence_number"] = "STRING"
             numbers = ", `sequence_number` STRING NOT NULL METADATA FROM 'sequence-number' VIRTUAL"
         with_clause = ", ".join(
             f"'{k}' = '{v.replace(chr(39), chr(39) * 2)}'" for k, v in self.options().items()
@@ -125,15 +124,7 @@ class KinesisSource:
         stream = table_env.to_data_stream(table_env.from_path(f"{name}_stream"))
         _name_state(stream, f"kinesis {name}")
         table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream))
-        # Without records no operator would be called, and an idle stream's windows would never close.
-        table_env.execute_sql(
-            f"CREATE TEMPORARY TABLE `{name}_beats` (beat INT)"
-            " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
-        )
-        nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in types)
-        return table_env.sql_query(
-            f"SELECT {', '.join(columns)} FROM `{name}_records` UNION ALL SELECT {nothing} FROM `{name}_beats`"
-        )
+        return with_heartbeats(table_env, f"{name}_records", columns, name)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from base.errors import InvalidValue
+
 _KEY = "option"
 #: How KDA's outputs wrote a row.
 FORMATS = ("json", "csv")
@@ -71,11 +73,11 @@ def check_options(connector: Any, group: str) -> None:
         if value is None and each.default is None:
             continue
         if value is None or value == "":
-            raise ValueError(f"{where} must be set, got {value!r}")
+            raise InvalidValue(f"{where} must be set, got {value!r}")
         if each.choices and value not in each.choices:
-            raise ValueError(f"{where} must be {' or '.join(each.choices)}, got {value!r}")
+            raise InvalidValue(f"{where} must be {' or '.join(each.choices)}, got {value!r}")
         low, high = each.minimum, each.maximum
         if high is not None and not (low or 0) <= value <= high:
-            raise ValueError(f"{where} must be between {low or 0:g} and {high}, got {value}")
+            raise InvalidValue(f"{where} must be between {low or 0:g} and {high}, got {value}")
         if low is not None and not value >= low:
-            raise ValueError(f"{where} must be {low:g} or more, got {value}")
+            raise InvalidValue(f"{where} must be {low:g} or more, got {value}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from base.errors import InvalidValue
 from connectors.files import check_folder, read_lines
 from connectors.requirements import Requirements, file_requirements
 
@@ -47,7 +48,7 @@ class Recording:
 
     def __post_init__(self) -> None:
         if "://" not in self.path:
-            raise ValueError(
+            raise InvalidValue(
                 f"source.path must look like s3://bucket/prefix/ or file:///folder/, got {self.path!r}"
             )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from base.errors import InvalidValue
 from connectors.check import ConnectorError, require
 from connectors.requirements import Requirements, file_requirements
 
@@ -37,7 +38,7 @@ class ReferenceFile:
         url = urlsplit(self.path)
         in_s3 = url.scheme in ("s3", "s3a") and url.netloc
         if not (in_s3 or url.scheme == "file") or not url.path.strip("/") or url.path.endswith("/"):
-            raise ValueError(f"path must name one file, s3://bucket/key or file:///path, got {self.path!r}")
+            raise InvalidValue(f"path must name one file, s3://bucket/key or file:///path, got {self.path!r}")
 
     def read(self, known: str | None = None) -> tuple[str, bytes] | None:
         """The file's version and content; None where its version is the ``known`` one.

@@ -56,11 +56,26 @@ def value_json(value: Any) -> str:
         return _timestamp(_EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanos // 1000))
     if hasattr(value, "as_dict"):  # Flink's Row
         return _object(value.as_dict()) if getattr(value, "_fields", None) else _array(value)
+    if hasattr(value, "getClass"):  # in thread mode, Java's own
+        return _java(value)
     if isinstance(value, Mapping):
         return _object(value)
     if isinstance(value, list | tuple):
         return _array(value)
     raise TypeError(f"lambda_sink: a column must be of a SQL type, got {type(value).__name__}")
+
+
+def _java(value: Any) -> str:
+    kind = value.getClass().getName()
+    if kind == "java.time.Instant":
+        return _timestamp(_EPOCH + timedelta(milliseconds=value.toEpochMilli()))
+    if kind == "java.time.LocalDateTime":
+        return _timestamp(datetime.fromisoformat(value.toString()[:26]))
+    if kind == "java.time.LocalDate":
+        return value_json(date.fromisoformat(value.toString()))
+    if kind == "java.time.LocalTime":
+        return value_json(time.fromisoformat(value.toString()[:15]))
+    raise TypeError(f"lambda_sink: a column must be of a SQL type, got {kind}")
 
 
 def _float(value: float) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from base.errors import InvalidValue
 from connectors.check import require
 from connectors.requirements import Requirements, file_requirements
 from connectors.table_format import format_options
@@ -44,7 +45,7 @@ class S3Sink:
 
     def __post_init__(self) -> None:
         if "://" not in self.path:
-            raise ValueError(f"sink.path must look like s3://bucket/prefix/, got {self.path!r}")
+            raise InvalidValue(f"sink.path must look like s3://bucket/prefix/, got {self.path!r}")
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base.errors import InvalidValue
 from connectors.option import FORMATS
 
 
@@ -13,5 +14,5 @@ def format_options(form: str) -> dict[str, str]:
     newline, a file's lines have.
     """
     if form not in FORMATS:
-        raise ValueError(f"format must be {' or '.join(FORMATS)}, got {form!r}")
+        raise InvalidValue(f"format must be {' or '.join(FORMATS)}, got {form!r}")
     return {"format": "csv"} if form == "csv" else {"format": "json", "json.timestamp-format.standard": "SQL"}

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from base.errors import KdaError
 from console.backtests import Backtests
 from console.controller import Controller
 from console.deployments import Deployments
@@ -16,7 +17,7 @@ from pipeline.catalog import JOBS
 from workbench.store import Form, Store, StoreError
 
 
-class Unknown(LookupError):
+class Unknown(KdaError, LookupError):
     """There is no application of that name."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from base.errors import KdaError
 from console.backtest_input import MOST_BYTES, InputError, tapped, write_records, write_rows
 from console.backtest_run import Run, ask, kill
 from console.controller import Controller
@@ -26,7 +27,7 @@ _MOST_SETTINGS, _MOST_TEXT = 6, 200
 _MOST_LABELS = 100_000
 
 
-class BacktestError(ValueError):
+class BacktestError(KdaError, ValueError):
     """A backtest that can't be run; the message says why."""
 
 

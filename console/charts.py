@@ -6,7 +6,10 @@ Colours are roles (``@ink``, ``@muted``, ``@accent``, ``@s1`` …), which the pa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import plotly
 
 from console.chart_values import is_number, latest, matched, same_name, text, time_text
 from console.default_charts import default_charts
@@ -16,6 +19,8 @@ from pipeline.parts import Chart
 Rows = Sequence[Mapping[str, Any]]
 Figure = dict[str, Any]
 
+#: The library that draws them.
+PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 #: Points drawn of one trace on the page.
 MOST_POINTS = 500
 #: Values of a chart's `by` that are drawn: lines, or bands of spans.

@@ -73,8 +73,8 @@ def flow(application: Application, found: Resources) -> Flow:
     known = {node.id for stage in stages for node in stage}
     edges = [(f"from {s.relation}", s.relation) for s in found.sources]
     for begin, end in application.edges():
-        # A view may read when a source was last heard of, which is no relation to look at.
-        begin = begin if begin in known else begin.removesuffix("_quiet")
+        # A view may read the heartbeats of a source, which are no relation to look at.
+        begin = begin if begin in known else begin.removesuffix("_heartbeats")
         edges.append((begin, end))
     edges += [(r.reference, r.name) for r in application.relations if isinstance(r, Lookup)]
     edges += [(t.of, f"to {t.name}") for t in found.targets]

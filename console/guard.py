@@ -17,6 +17,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from base.errors import InvalidValue
+
 COOKIE = "kda_console"
 #: The hashes are those of an empty style element, which Plotly makes and fills by script, and of the one style
 #: attribute it sets, to find out what the browser can do.
@@ -63,7 +65,7 @@ class Guard:
 
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
-            raise ValueError(f"a console bound to {self.host} must have a token")
+            raise InvalidValue(f"a console bound to {self.host} must have a token")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

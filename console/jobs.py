@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from base.errors import KdaError
 from infra.flink_health import Health, health
 
 _PR_SET_PDEATHSIG = 1
@@ -29,7 +30,7 @@ KDA = (sys.executable, "-m", "cli.main")
 FACTS = ("checkpoint", "checkpoints", "failed", "restored", "behind", "late")
 
 
-class JobError(RuntimeError):
+class JobError(KdaError):
     """What was asked can't be done to the job now; the message says why."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from base.errors import InvalidValue
 from console.arrivals import MOST_ARRIVALS, MOST_CHARACTERS, Arrivals, Poller
 from console.resources import Target
 from infra.stream_reader import StreamError, StreamReader
@@ -271,7 +272,7 @@ def _delivered(stream: str, firehose: Any) -> tuple[str, str]:
 def _bucket_and_prefix(path: str) -> tuple[str, str]:
     scheme, _, rest = path.partition("://")
     if scheme not in ("s3", "s3a"):
-        raise ValueError(f"{path}: required an s3:// folder to look into")
+        raise InvalidValue(f"{path}: required an s3:// folder to look into")
     bucket, _, prefix = rest.partition("/")
     return bucket, prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
 

@@ -11,17 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from base.errors import KdaError
 from console.applications import Unknown
-from console.backtests import BacktestError
 from console.jobs import JobError
-from console.sending import SenderError
 from console.standby import StandbyError
 from discovery.schema import DiscoveryError
 from infra.stream_reader import StreamError
-from kda_sql.description import DescriptionError
-from pipeline.application import ApplicationError
-from pipeline.settings import SettingsError
-from workbench.names import NameRefused
 from workbench.problems import Refused
 from workbench.store import Conflict, StoreError
 
@@ -29,7 +24,7 @@ MOST_BODY = 2_000_000
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class BodyError(ValueError):
+class BodyError(KdaError, ValueError):
     """A body that can't be taken."""
 
 
@@ -84,15 +79,7 @@ def answered(handler: Handler) -> Handler:
             return refused(f"{said.get('Message') or error} ({said['Code']})", 422)
         except BotoCoreError as error:
             return refused(str(error), 502)
-        except (
-            BodyError,
-            BacktestError,
-            NameRefused,
-            DescriptionError,
-            SenderError,
-            SettingsError,
-            ApplicationError,
-        ) as error:
+        except KdaError as error:
             return refused(str(error), 400)
 
     return handle

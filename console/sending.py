@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from base.errors import KdaError
 from console.resources import Resources
 from generator import scenario
 from generator.sinks import Delivery, Record, Sink
@@ -21,7 +22,7 @@ _BATCH_SECONDS = 0.1
 _BATCH_MOST = 500
 
 
-class SenderError(ValueError):
+class SenderError(KdaError, ValueError):
     """A sender can't do what was asked; the message says why."""
 
 

@@ -8,7 +8,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import plotly
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from console import backtest_api, operations_api, sources_api, workbench_api
+from console.charts import PLOTLY
 from console.controller import Controller
 from console.guard import Guard
 from console.routing import BodyError, body, refused, route
@@ -25,7 +25,6 @@ from console.streams import Streams
 from console.workbench import Workbench
 
 _STATIC = Path(__file__).parent / "static"
-PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 #: Between two looks at an application for an open page.
 PUSH_SECONDS = 1.0
 _MOST_BODY = 1000

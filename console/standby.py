@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from base.errors import KdaError
 from workbench.checked import Checked, written
 from workbench.problems import Refused, at, of_lines
 
@@ -29,7 +30,7 @@ IDLE_SECONDS = 600.0
 PATIENCE_SECONDS = 300.0
 
 
-class StandbyError(RuntimeError):
+class StandbyError(KdaError):
     """The process can't be asked; the message says why."""
 
 

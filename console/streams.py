@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from base.errors import InvalidValue
 from console.senders import LEAST_RATE, MOST_RATE, Run
 from console.sending import SenderError
 from generator import runner, scenario, sinks
@@ -204,18 +205,18 @@ def _asked(client: Callable[[str], Any], type_: str, name: str, key: str | None)
         about = client("dynamodb").describe_table(TableName=name)["Table"]
         keys = [k["AttributeName"] for k in about["KeySchema"]]
         if key and keys != [key]:
-            raise ValueError(f"the table's key is {' and '.join(keys)}, and the destination's is {key}")
+            raise InvalidValue(f"the table's key is {' and '.join(keys)}, and the destination's is {key}")
         return _ready(about["TableStatus"], f"key {' and '.join(keys)}")
     if type_ == "s3":
         match = re.fullmatch(r"s3a?://([a-z0-9][a-z0-9.-]{1,62})/.*", name)
         if not match:
-            raise ValueError(f"required s3://bucket/prefix/, got {name[:60]!r}")
+            raise InvalidValue(f"required s3://bucket/prefix/, got {name[:60]!r}")
         client("s3").head_bucket(Bucket=match[1])
         return f"bucket {match[1]} is there"
-    raise ValueError(f"type must be kinesis, firehose, lambda, dynamodb or s3, got {type_[:40]!r}")
+    raise InvalidValue(f"type must be kinesis, firehose, lambda, dynamodb or s3, got {type_[:40]!r}")
 
 
 def _ready(status: str, more: str) -> str:
     if status.upper() not in ("ACTIVE", "UPDATING"):
-        raise ValueError(f"it is there, but {status.lower()}: required active")
+        raise InvalidValue(f"it is there, but {status.lower()}: required active")
     return f"it is there and active, {more}"

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from base.errors import KdaError
 from discovery.names import json_names, snake, unique
 from discovery.separated import DELIMITERS, Separated, separated
 from discovery.types import Proposal, propose
@@ -30,7 +31,7 @@ _ACCESS_LOG = re.compile(r'\S+ \S+ \S+ \[[^\]]+\] "')
 _MOST_COLUMNS = 1000
 
 
-class DiscoveryError(ValueError):
+class DiscoveryError(KdaError, ValueError):
     """No schema can be inferred; the message says why."""
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Literal
 
+from base.errors import InvalidValue
 from generator.modules import MODULES
 from generator.scenario import Scenario, template_text
 from generator.sinks import MOST_RECORDS, Record, Sink
@@ -154,7 +155,7 @@ def run(
         The sink can take nothing more; `on_progress` has seen the counts before.
     """
     if not speed > 0:
-        raise ValueError(f"speed must be above 0, got {speed}")
+        raise InvalidValue(f"speed must be above 0, got {speed}")
     clock, stop = clock or Clock(), stop or threading.Event()
     seed = random.SystemRandom().getrandbits(64) if seed is None else seed
     sources = _sources(scenario, seed, clock, start)

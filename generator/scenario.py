@@ -19,13 +19,14 @@ from typing import Any, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from base.errors import KdaError
 from generator.rates import FORMS, Rate
 
 _ROOM = Path(__file__).parent
 T = TypeVar("T")
 
 
-class ScenarioError(ValueError):
+class ScenarioError(KdaError, ValueError):
     """A scenario or template is missing or not well-formed."""
 
 

@@ -17,6 +17,8 @@ from typing import IO, Any, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from base.errors import KdaError
+
 MOST_RECORDS = 500
 ATTEMPTS = 8
 _FIRST_DELAY_SECONDS = 0.1
@@ -36,7 +38,7 @@ _PASSING = {
 }
 
 
-class SinkError(RuntimeError):
+class SinkError(KdaError):
     """The sink can't take any record; the message says which and why."""
 
 

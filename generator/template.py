@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NoReturn
 
+from base.errors import KdaError
 from generator.source import Source
 
 #: Given a source and a tag's argument, checks the argument and returns what makes one value. None stands for
@@ -27,7 +28,7 @@ MOST_EVALUATIONS = 1000
 _ARGUMENT = re.compile(r"\(([^)]*)\)")
 
 
-class TemplateError(ValueError):
+class TemplateError(KdaError, ValueError):
     """A template asks for what there isn't, or never ends."""
 
 

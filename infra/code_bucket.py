@@ -7,6 +7,7 @@ import zipfile
 
 from botocore.exceptions import ClientError
 
+from base.errors import KdaError
 from infra.clients import client
 from infra.paths import ROOT
 
@@ -14,7 +15,7 @@ from infra.paths import ROOT
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-class CodeError(RuntimeError):
+class CodeError(KdaError):
     """A bucket could not be emptied; the message names the object and AWS's reason."""
 
 

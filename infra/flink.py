@@ -22,6 +22,7 @@ from typing import IO, Any
 
 import yaml
 
+from base.errors import KdaError
 from infra.clients import LOCAL_CREDENTIALS
 from infra.loopback import listen_on_loopback
 from infra.paths import BUILD, ROOT, STATE
@@ -37,7 +38,7 @@ FLINK = STATE / "flink"
 _CLAIMS: list[IO[str]] = []
 
 
-class FlinkError(RuntimeError):
+class FlinkError(KdaError):
     """Flink can't run here; the message says what to do."""
 
 
@@ -103,6 +104,10 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
         "AWS_CBOR_DISABLE": "1",
         "CBOR_ENABLED": "false",
     }
+    if flink_version.AWS_CONNECTORS:
+        # What PyFlink adds to the JVM's class path. As a jar of the job, each job's start would hash and copy it
+        # thrice, and load its classes anew.
+        os.environ["HADOOP_CLASSPATH"] = str(CONNECTORS)
     if endpoint:
         os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
         os.environ.pop("AWS_SESSION_TOKEN", None)
@@ -142,8 +147,6 @@ def cluster(
         "rest.bind-port": str(rest_port or "0"),
         "rest.port": str(rest_port or "0"),
     }
-    if flink_version.AWS_CONNECTORS:
-        configuration["pipeline.jars"] = CONNECTORS.as_uri()
     if resume_from:
         configuration["execution.state-recovery.path"] = resume_from
         # Who resumes says beforehand what no longer fits, and whether that may be left behind (`lost_state`).

@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from base.errors import KdaError
 from infra import supervisor
+from infra.loopback import free_port
 from infra.paths import STATE
 
 DATA = STATE / "aws"
@@ -39,7 +41,7 @@ _FREE_PORT_TRIES = 3
 _children: list[subprocess.Popen[bytes]] = []
 
 
-class LocalAwsError(RuntimeError):
+class LocalAwsError(KdaError):
     """The local AWS can't do what was asked; the message says why in one line."""
 
 
@@ -109,7 +111,7 @@ def start(port: int = 0, data: Path = DATA, *, with_parent: bool = False) -> Sta
     remains = end(data)
     _make_folders(data)
     for attempt in range(_FREE_PORT_TRIES):
-        chosen = port or _free_port()
+        chosen = port or free_port()
         if port and not _is_free(port):
             raise LocalAwsError(f"port {port} of {HOST} is in use: name another, or none for any free one")
         try:
@@ -284,9 +286,3 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -7,6 +7,7 @@ No option of theirs changes that.
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 
@@ -40,3 +41,10 @@ def _start(pool: Any) -> str:
         # It ends with the process; without a reference it would end at once.
         pool._server = server
     return str(pool._worker_address)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from base.errors import KdaError
 from infra import stacks
 from infra.application_log import failure
 from infra.clients import client
@@ -25,7 +26,7 @@ _POLL_SECONDS = 2.0
 _PATIENCE_SECONDS = 1800.0
 
 
-class ApplicationError(RuntimeError):
+class ServiceError(KdaError):
     """The service refused something or a job failed; the message has the reason, the job's traceback included."""
 
 
@@ -89,7 +90,7 @@ def deploy(
 
     Raises
     ------
-    ApplicationError, StackError
+    ServiceError, StackError
     """
     began = datetime.now(UTC)
     before = status(endpoint, name)
@@ -98,7 +99,7 @@ def deploy(
     try:
         stacks.deploy_template(endpoint, name, json.dumps(template), given)
     except stacks.StackError as error:
-        raise ApplicationError("\n".join([str(error), *failure(endpoint, name, began)])) from error
+        raise ServiceError("\n".join([str(error), *failure(endpoint, name, began)])) from error
     if before and before.status == "RUNNING":
         return _wait(endpoint, name, "RUNNING", began, progress)
     return _required(endpoint, name)
@@ -124,7 +125,7 @@ def start(
 
     Raises
     ------
-    ApplicationError
+    ServiceError
         It did not come up: with the first lines of the Python traceback that its log holds.
     """
     began = datetime.now(UTC)
@@ -154,7 +155,7 @@ def stop(
 
     Raises
     ------
-    ApplicationError
+    ServiceError
     """
     began = datetime.now(UTC)
     _call(endpoint, "stop_application", ApplicationName=name, Force=force)
@@ -215,14 +216,14 @@ def _wait(
         # What was starting and is not any more has failed; so has an update that was taken back.
         if shown in ("READY", "ROLLED_BACK", "DELETING") or time.monotonic() > deadline:
             why = failure(endpoint, name, since) or ["its log tells of no failure"]
-            raise ApplicationError("\n".join([f"{name} is {shown}, not {target}:", *why]))
+            raise ServiceError("\n".join([f"{name} is {shown}, not {target}:", *why]))
         time.sleep(_POLL_SECONDS)
 
 
 def _required(endpoint: str | None, name: str) -> Status:
     found = status(endpoint, name)
     if found is None:
-        raise ApplicationError(f"{name} is not deployed: kda deploy up")
+        raise ServiceError(f"{name} is not deployed: kda deploy up")
     return found
 
 
@@ -242,6 +243,4 @@ def _call(endpoint: str | None, operation: str, **arguments: Any) -> None:
     try:
         getattr(client("kinesisanalyticsv2", endpoint), operation)(**arguments)
     except ClientError as error:
-        raise ApplicationError(
-            f"{arguments['ApplicationName']}: {error.response['Error']['Message']}"
-        ) from error
+        raise ServiceError(f"{arguments['ApplicationName']}: {error.response['Error']['Message']}") from error

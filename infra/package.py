@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from base.errors import KdaError
 from infra.paths import BUILD, ROOT
 from pipeline import flink_version
 from pipeline.application import DESCRIPTION, Application
@@ -39,7 +40,7 @@ RUN_OPTIONS = {"python": "main.py", "pyFiles": "packages/"}
 if flink_version.AWS_CONNECTORS:
     RUN_OPTIONS["jarfile"] = "lib/connectors.jar"
 #: Our packages that a running job imports.
-OURS = ("connectors", "jobs", "pipeline", "udfs")
+OURS = ("base", "connectors", "jobs", "pipeline", "udfs")
 
 #: What the service has, with everything that these need.
 PROVIDED = ("apache-flink", "numpy", "pandas", "pyarrow")
@@ -82,7 +83,7 @@ _PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _ACCESS_KEY = re.compile(rb"\b(AKIA|ASIA)[A-Z0-9]{16}\b")
 
 
-class PackageError(RuntimeError):
+class PackageError(KdaError):
     """The package can't be built or is not fit to be deployed; the message says why."""
 
 

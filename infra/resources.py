@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from base.errors import InvalidValue
 from pipeline.application import Application
 from pipeline.settings import Settings
 
@@ -67,7 +68,7 @@ def parts(application: Application, settings: Settings) -> list[Part]:
         if (part.type, part.name) in found:
             continue
         if logical & set(part.resources):
-            raise ValueError(
+            raise InvalidValue(
                 f"{part.name}: another resource of {application.name} is called {part.logical} as well: "
                 "give one of their property groups another name"
             )

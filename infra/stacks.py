@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from base.errors import KdaError
 from infra import template
 from infra.clients import client
 from infra.code_bucket import CodeError, empty_bucket, upload, zip_lambdas
@@ -22,7 +23,7 @@ _WAIT = {"Delay": 1, "MaxAttempts": 900}
 _PREFIX = "resources-kda-"
 
 
-class StackError(RuntimeError):
+class StackError(KdaError):
     """A stack could not be deployed or deleted; the message names the resource and AWS's reason."""
 
 

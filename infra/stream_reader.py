@@ -13,6 +13,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from base.errors import KdaError
+
 #: Kinesis takes at most five reads a second of one shard, by all its consumers.
 READ_SECONDS = 0.25
 _SHARDS_SECONDS = 10.0
@@ -26,7 +28,7 @@ _PASSING = (
 )
 
 
-class StreamError(RuntimeError):
+class StreamError(KdaError):
     """A stream can't be read; the message says which and why."""
 
 

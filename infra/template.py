@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from base.errors import KdaError
 from infra.resources import Part, parts
 from pipeline.application import Application
 from pipeline.settings import Settings
@@ -38,7 +39,7 @@ _PARAMETERS = {
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9]+)(\.Arn)?\}")
 
 
-class TemplateError(ValueError):
+class TemplateError(KdaError, ValueError):
     """An application's own template can't be read; one line with file and place."""
 
 

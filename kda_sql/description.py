@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from base.errors import KdaError
 from kda_sql.types import SqlType, parse_type
 
 #: Metadata of a source that its columns can be filled from.
 FORMATS = ("json", "csv")
 
 
-class DescriptionError(ValueError):
+class DescriptionError(KdaError, ValueError):
     """A description that can't be read; the message says where, what was required and what came."""
 
 

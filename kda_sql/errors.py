@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from base.errors import KdaError
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -24,7 +26,7 @@ class Problem:
     message: str
 
 
-class KdaSqlError(ValueError):
+class KdaSqlError(KdaError, ValueError):
     """A program that can't be translated; the message shows every problem with its line.
 
     Parameters

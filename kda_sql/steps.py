@@ -60,7 +60,7 @@ class Names:
         name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
         name = self._prefix + name.removeprefix(self._prefix)
         found, n = name, 1
-        while {found.lower(), f"{found.lower()}_errors", f"{found.lower()}_quiet"} & self._taken:
+        while {found.lower(), f"{found.lower()}_errors", f"{found.lower()}_heartbeats"} & self._taken:
             n += 1
             found = f"{name}_{n}"
         self._taken |= {found.lower()}

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from base.errors import InvalidValue, KdaError
 from pipeline import sql
 from pipeline.document import line_of, load
 from pipeline.parts import Chart, Destination, ReferenceSpec, Sender, SourceSpec
@@ -30,7 +31,7 @@ RESERVED = frozenset({ERRORS, "tap", "all_errors", "tapped_rows"})
 ENGINE_GROUPS = ("aws", "errors", "tap", "job")
 
 
-class ApplicationError(ValueError):
+class ApplicationError(KdaError, ValueError):
     """An application that can't be read. The message has one line for each fault, with file and line."""
 
 
@@ -77,44 +78,44 @@ class Application(Spec):
     @model_validator(mode="after")
     def _fits(self) -> Application:
         known: dict[str, str] = {}
-        for name in (*self.sources, *self.references, *(f"{source}_quiet" for source in self.sources)):
+        for name in (*self.sources, *self.references, *(f"{source}_heartbeats" for source in self.sources)):
             _new(name, known)
         for relation in self.relations:
             for name in relation.inputs(self.queries):
                 if name not in known and isinstance(relation, View):
                     later = name in (r.name for r in self.relations)
                     what = "comes later" if later else "is none of this application"
-                    raise ValueError(
+                    raise InvalidValue(
                         f"{relation.name}.sql: relation {name} {what}; known here: {', '.join(known)}"
                     )
                 if name not in known:
-                    raise ValueError(
+                    raise InvalidValue(
                         f"relations: {relation.kind} {relation.name}: {name} must be one of {', '.join(known)}"
                     )
             if isinstance(relation, View) and relation.name not in self.queries:
-                raise ValueError(f"relations: {relation.name}: required a file {relation.name}.sql")
+                raise InvalidValue(f"relations: {relation.name}: required a file {relation.name}.sql")
             _new(relation.name, known)
         for destination in self.destinations:
             if destination.of not in known:
-                raise ValueError(
+                raise InvalidValue(
                     f"destinations: {destination.name}: of must be one of {', '.join(known)}, got {destination.of}"
                 )
         for chart in self.charts:
             if unknown := {chart.of, chart.marks or chart.of} - {*self.shown}:
-                raise ValueError(
+                raise InvalidValue(
                     f"charts: {chart.title}: {', '.join(unknown)} is none of {', '.join(self.shown)}"
                 )
         for sender in self.senders:
             if sender.source and sender.source not in self.sources:
-                raise ValueError(
+                raise InvalidValue(
                     f"senders: {sender.label}: source must be one of {', '.join(self.sources)}, got {sender.source}"
                 )
         for query in sorted(set(self.queries) - {r.name for r in self.relations}):
-            raise ValueError(f"{query}.sql: no relation of that name is listed under relations")
+            raise InvalidValue(f"{query}.sql: no relation of that name is listed under relations")
         groups = [*(name for name, _ in self._named_groups()), *self.properties, *ENGINE_GROUPS]
         for group in groups:
             if groups.count(group) > 1:
-                raise ValueError(
+                raise InvalidValue(
                     f"property group {group} is named twice: give one of them another name by `group:`"
                 )
         return self
@@ -194,7 +195,7 @@ class Application(Spec):
 
 def _new(name: str, known: dict[str, str]) -> None:
     if name in known or name.lower() in RESERVED:
-        raise ValueError(f"relation {name} is there already: each needs a name of its own")
+        raise InvalidValue(f"relation {name} is there already: each needs a name of its own")
     known[name] = name
 
 

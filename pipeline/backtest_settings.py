@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from base.errors import InvalidValue
 from pipeline.application import Application, ApplicationError
 from pipeline.backtest import Label
 from pipeline.relations import Detector
@@ -97,7 +98,7 @@ def _label(number: int, line: str) -> Label:
     except (ValueError, OverflowError):
         label = Label(1, 0)
     if label.start > label.end:
-        raise ValueError(
+        raise InvalidValue(
             f"labels, line {number}: required a start and an end like 2026-03-02T10:00:00Z,2026-03-02T11:00:00Z, "
             f"got {line[:80]!r}"
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from base.errors import InvalidValue
 from connectors.dynamodb import MOST_KEY_BYTES, DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
@@ -89,7 +90,7 @@ def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mappi
     """
     name, columns = f"{spec.name}_{group.type}", columns_of(table_env, spec.of)
     if group.key and group.key not in columns:
-        raise ValueError(f"{spec.name}.key must be one of {', '.join(columns)}, got {group.key}")
+        raise InvalidValue(f"{spec.name}.key must be one of {', '.join(columns)}, got {group.key}")
     as_text = group.type == "dynamodb"
     types = {c: "STRING" if as_text and _is_time(t) else _written(t) for c, t in columns.items()}
     values = [_text(c, t) if as_text and _is_time(t) else _value(c, t) for c, t in columns.items()]
@@ -141,7 +142,7 @@ def _incomplete(spec: DestinationSpec, columns: Mapping[str, str], complete: str
 def _time(table_env: Any, spec: DestinationSpec, columns: Mapping[str, str]) -> str | None:
     if spec.time:
         if not _is_time(columns.get(spec.time, "")):
-            raise ValueError(f"{spec.name}.time must be a TIMESTAMP column of {spec.of}, got {spec.time}")
+            raise InvalidValue(f"{spec.name}.time must be a TIMESTAMP column of {spec.of}, got {spec.time}")
         return sql.identifier(spec.time)
     return (
         "rowtime"

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.groups import Group, Names, Seconds
-from udfs.key_groups import FEW, MOST
+from udfs.key_groups import FEW, MOST, USUAL
 
 if TYPE_CHECKING:
     from udfs.detector.function import DetectorOptions
@@ -34,10 +34,11 @@ class Detector(Group):
         None, description="column: a detector for each of its values; none: one detector"
     )
     buckets: int = Field(
-        FEW,
+        USUAL,
         ge=FEW,
         le=MOST,
-        description="parts of the state with partition_by, for good: at most so many subtasks share it; 512 for over 4",
+        description="parts of the state with partition_by, for good: at most so many subtasks share it, a quarter as"
+        " many evenly; 16 to restore what was saved before 128 was usual",
     )
     side: Sides = Field(("both",), description="alerts for values above or below the expected one, or both")
     ignore_within: Numbers = Field((0.0,), description="no alert within this much of the expected value")

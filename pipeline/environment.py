@@ -38,3 +38,8 @@ def table_environment(cluster: Mapping[str, str] | None = None) -> StreamTableEn
         configuration.set_string(key, value)
     environment = StreamExecutionEnvironment.get_execution_environment(configuration)
     return StreamTableEnvironment.create(environment)
+
+
+def parallelism(table_env: StreamTableEnvironment) -> int:
+    """How many subtasks an operator of a job has, by default."""
+    return int(table_env._j_tenv.execEnv().getParallelism())

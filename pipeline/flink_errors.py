@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from base.errors import KdaError
+
 _AT = re.compile(
     r"(?:From|at|At) line (\d+), column (\d+)(?: to line \d+, column \d+)?(?:: (.*))?", re.DOTALL
 )
@@ -13,7 +15,7 @@ _PARSE = re.compile(r"Encountered \"(.*?)\" at line (\d+), column (\d+)", re.DOT
 _UPDATES = re.compile(r"doesn't support consuming [a-z ]* changes which is produced by node (\w+)")
 
 
-class QueryError(ValueError):
+class QueryError(KdaError, ValueError):
     """A query that Flink refuses. The message says where, and what is wrong."""
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from pyflink.version import __version__ as FLINK
 
+from base.errors import InvalidValue
+
 FLINK_2 = not FLINK.startswith("1.")
 #: The Python that the managed service runs this version with.
 PYTHON = "3.12" if FLINK_2 else "3.11"
@@ -27,7 +29,7 @@ AWS_CONNECTORS = not FLINK_2
 def require_aws_connectors(group: str) -> None:
     """Raise ValueError for a property group that asks for a connector that does not run here."""
     if not AWS_CONNECTORS:
-        raise ValueError(
+        raise InvalidValue(
             f"{group}: AWS's connectors for Kinesis, Firehose and DynamoDB run on Flink 1.20 only, this is {FLINK}: "
             "read files (type firehose or recording), deliver to files or a function (type s3 or lambda), and name a "
             "folder for errors (errors.path)"

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 from connectors.lambda_sink.options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
 from connectors.option import options_of
 from pipeline.parts import DESTINATION_TYPES
-from udfs.key_groups import FEW, MOST
+from udfs.key_groups import FEW, MOST, USUAL
 
 
 class Group(BaseModel):
@@ -151,6 +151,10 @@ class Source(Group):
         gt=timedelta(seconds=10),
         description="seconds after which an idle shard stops holding others back",
     )
+    late: Literal["count_now", "report"] = Field(
+        "count_now",
+        description="a late record goes to the error stream, and counts now or not",
+    )
     preprocess: str | None = Field(
         None,
         description="name or ARN of a function that records pass first, by KDA's contract",
@@ -179,10 +183,11 @@ class Forest(Group):
         None, description="column: a forest for each of its values; none: one forest"
     )
     buckets: int = Field(
-        FEW,
+        USUAL,
         ge=FEW,
         le=MOST,
-        description="parts of the state with partition_by, for good: at most so many subtasks share it; 512 for over 4",
+        description="parts of the state with partition_by, for good: at most so many subtasks share it, a quarter as"
+        " many evenly; 16 to restore what was saved before 128 was usual",
     )
     idle_expiry: Seconds = Field(
         timedelta(0),

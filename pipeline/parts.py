@@ -29,6 +29,7 @@ class SourceSpec(Spec):
     position: str | None = None
     event_time: str | None = None
     idle_timeout: float | None = None
+    late: str | None = None
     preprocess: str | None = None
     format: Literal["json", "csv"] = "json"
     row_path: str = "$"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from base.errors import InvalidValue
 from connectors.kinesis import KinesisSink, KinesisSource
 from connectors.lambda_sink.sink import check_function, lambda_sink
 from connectors.preprocess import preprocess
@@ -12,6 +13,7 @@ from connectors.recording import Recording, in_order_of_time
 from connectors.s3 import S3Sink
 from pipeline import destinations, groups, sql
 from pipeline.application import ERRORS, Application
+from pipeline.environment import parallelism
 from pipeline.flink_errors import query_error, updates
 from pipeline.flink_version import require_aws_connectors
 from pipeline.groups import Source
@@ -21,7 +23,14 @@ from pipeline.python_relations import OPERATORS, add_functions
 from pipeline.relations import Detector, Errors, Forest, Lookup, Relation, Rowtime, View
 from pipeline.settings import Settings, parameters
 from pipeline.sizes import part_by_size
-from pipeline.sources import RecordSource, check_reference, preprocess_options, record_source, reference_file
+from pipeline.sources import (
+    RecordSource,
+    check_reference,
+    clocks,
+    preprocess_options,
+    record_source,
+    reference_file,
+)
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.decoding.columns import Column
@@ -132,7 +141,7 @@ class Pipeline:
             return act()
         except Exception as e:
             if step := updates(str(e)):
-                raise ValueError(
+                raise InvalidValue(
                     f"{self._application.name}: a {step} updates rows that it has given, and no destination can take "
                     "one back: aggregate in a window (TUMBLE, HOP, SESSION) instead of over all time"
                 ) from e
@@ -159,13 +168,15 @@ class Pipeline:
             )
             decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
         else:
-            idle_timeout = connector.idle_timeout if isinstance(connector, KinesisSource) else None
-            decoded, errors, idle = decode_records(self.table_env, records, columns, idle_timeout, form, name)
+            # Other subtasks wait for this one's watermark, and joins for this source's.
+            shared = parallelism(self.table_env) > 1 or len(self._application.sources) > 1
+            kept = clocks(connector, group, shared)
+            decoded, errors, heartbeats = decode_records(self.table_env, records, columns, kept, form, name)
         self.table_env.create_temporary_view(sql.identifier(name), decoded)
         self._join_errors(f"{name}_errors", errors)
-        if isinstance(connector, Recording):  # never idle
-            idle = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
-        self.table_env.create_temporary_view(sql.identifier(f"{name}_quiet"), idle)
+        if isinstance(connector, Recording):  # has none
+            heartbeats = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
+        self.table_env.create_temporary_view(sql.identifier(f"{name}_heartbeats"), heartbeats)
 
     def _make(self, relation: Relation) -> None:
         _MAKERS[type(relation)](self, relation)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from base.errors import InvalidValue
 from pipeline import sql
 from pipeline.relations import Call, Hotspots, Ordered, Relation, Sliding, Windows
 from udfs.kda_functions import FUNCTIONS
@@ -118,7 +119,7 @@ def _place(column: str | None, places: list[str], relation: Relation) -> int | N
     if column is None:
         return None
     if column not in places:
-        raise ValueError(f"{relation.name}: required a column of {', '.join(places)}, got {column}")
+        raise InvalidValue(f"{relation.name}: required a column of {', '.join(places)}, got {column}")
     return places.index(column)
 
 

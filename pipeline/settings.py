@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, create_model
 
+from base.errors import KdaError
 from pipeline.application import Application
 from pipeline.detector_group import Detector
 from pipeline.groups import Aws, Destination, Errors, Forest, Group, Reference, Seconds, Source, Tap, TimeZone
@@ -30,7 +31,7 @@ from pipeline.sql import Value
 SERVICE_GROUPS = ("kinesis.analytics.flink.run.options", "job")
 
 
-class SettingsError(ValueError):
+class SettingsError(KdaError, ValueError):
     """A property that is missing, unknown or out of range. The message has one line for each."""
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 from connectors.check import ConnectorError
 from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSource
-from connectors.preprocess import PreprocessOptions
+from connectors.preprocess_options import PreprocessOptions
 from connectors.recording import Recording
 from connectors.reference import ReferenceFile
 from pipeline.groups import Aws, Reference, Source
 from pipeline.settings import SettingsError
+from udfs.decoding.stream_clock import Clocks
 from udfs.reference_table import Reference as read_reference
 from udfs.reference_table import ReferenceTable
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RecordSource(Protocol):
-    """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks; Kinesis shards in its place."""
+    """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks, or what :class:`Clocks` keep."""
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table: ...
     def check(self) -> None: ...
@@ -37,6 +38,14 @@ def record_source(source: Source, aws: Aws) -> KinesisSource | FirehoseLanding |
         position = "TRIM_HORIZON" if source.position == "LATEST" else source.position
         return FirehoseLanding(source.path, aws.region, aws.endpoint, position, source.idle_timeout)
     return Recording(source.path, aws.region, aws.endpoint, source.event_time)
+
+
+def clocks(connector: RecordSource, group: Source, shared: bool) -> Clocks | None:
+    """How a source's time is kept; None: it has watermarks of its own."""
+    if not isinstance(connector, KinesisSource | FirehoseLanding):
+        return None
+    in_order = isinstance(connector, KinesisSource)
+    return Clocks(connector.idle_timeout, in_order, shared, count_late=group.late == "count_now")
 
 
 def reference_file(group: Reference, aws: Aws) -> ReferenceFile:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from base.errors import InvalidValue
 from udfs.decoding.columns import Column
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
@@ -33,7 +34,7 @@ def _columns(value: Any) -> Any:
 def _column(name: str, text: Any) -> Column:
     match = _COLUMN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"column {name} must look like VARCHAR(8) NOT NULL $.path, got {str(text)[:80]!r}")
+        raise InvalidValue(f"column {name} must look like VARCHAR(8) NOT NULL $.path, got {str(text)[:80]!r}")
     return Column(name, match["type"].upper(), match["path"] or f"$.{name}", bool(match["required"]))
 
 

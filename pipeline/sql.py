@@ -14,6 +14,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 
+from base.errors import InvalidValue
+
 Value = str | bool | int | float | Decimal | timedelta | None
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -79,7 +81,7 @@ def bind(statement: str, parameters: Mapping[str, Value], where: str = "statemen
             line = statement.count("\n", 0, match.start()) + 1
             column = match.start() - (statement.rfind("\n", 0, match.start()) + 1) + 1
             known = ", ".join(get_close_matches(name, parameters, 3, 0.5)) or "none like it"
-            raise ValueError(f"{where}:{line}:{column}: :{name} is no property; there are {known}")
+            raise InvalidValue(f"{where}:{line}:{column}: :{name} is no property; there are {known}")
         return literal(parameters[name])
 
     return _TOKENS.sub(replace, statement)
@@ -149,7 +151,7 @@ def literal(value: Value) -> str:
         return str(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"literal: required a finite number, got {value}")
+            raise InvalidValue(f"literal: required a finite number, got {value}")
         mantissa, _, exponent = repr(value).partition("e")
         return f"{mantissa}E{int(exponent or 0)}"
     if isinstance(value, Decimal):
@@ -160,7 +162,7 @@ def literal(value: Value) -> str:
         return quote(value)
     if value is None:
         return "CAST(NULL AS STRING)"
-    raise ValueError(
+    raise InvalidValue(
         f"literal: required text, number, truth value, timedelta or None, got {type(value).__name__}"
     )
 
@@ -195,7 +197,7 @@ def with_options(options: Mapping[str, str]) -> str:
 def _interval(value: timedelta) -> str:
     # The one form that Flink takes in windows, OVER ranges and arithmetic alike, with milliseconds.
     if not timedelta(0) <= value < timedelta(days=100):
-        raise ValueError(f"literal: required an interval of 0 to 99 days, got {value}")
+        raise InvalidValue(f"literal: required an interval of 0 to 99 days, got {value}")
     seconds, microseconds = value.seconds, value.microseconds
     clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{microseconds // 1000:03d}"
     return f"INTERVAL '{value.days} {clock}' DAY TO SECOND(3)"

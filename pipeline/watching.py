@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from base.errors import InvalidValue
 from pipeline import sql
 from pipeline.relations import Detector, Forest, Relation, View
 
@@ -30,7 +31,7 @@ def as_options(value: Any) -> Any:
         return {}
     if value in (None, False, "off"):
         return None
-    raise ValueError("must be on, off, or a detector's options such as {side: above}")
+    raise InvalidValue("must be on, off, or a detector's options such as {side: above}")
 
 
 def watched(
@@ -60,7 +61,7 @@ def watched(
             ]
             queries[alerts] = _QUERY.format(detections=sql.identifier(detections))
     if len(found) == len(given):
-        raise ValueError(
+        raise InvalidValue(
             "detector: on watches what a forest scores, and there is none: add {detector: name, of:, columns:} "
             "to the relations instead"
         )
@@ -72,7 +73,7 @@ def _detector(given: dict[str, Any]) -> Detector:
         return Detector(**given)
     except ValidationError as e:
         [error, *_] = e.errors()
-        raise ValueError(f"detector.{error['loc'][0]}: {error['msg']}, got {error['input']!r}") from None
+        raise InvalidValue(f"detector.{error['loc'][0]}: {error['msg']}, got {error['input']!r}") from None
 
 
 def _names(forest: Forest, taken: set[str]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 # Its plugin would import it when the session ends, and compile it beside the tracebacks of Beam's dying threads: two
 # threads that parse at once are more than CPython 3.11 bears (SystemError: AST constructor recursion depth mismatch).
-import hypothesis  # noqa: F401
+import hypothesis
 import pytest
 
 # Workers run side by side, each with its own local AWS, its own JVM and, by this, its own state on disk.
@@ -21,6 +21,12 @@ os.environ["JVM_ARGS"] = "-XX:TieredStopAtLevel=1"
 
 from infra import clients, local, stacks
 from pipeline.catalog import all_applications
+
+# How fast examples are made depends on what else the machine does.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 #: Rooms whose files hold a processor longest come first, so that workers do not end far apart.
 _LONGEST = ("kda_sql", "deployed", "torture", "console", "jobs", "pipeline", "cli", "connectors")

@@ -1,23 +1,24 @@
 """From a stream of numbers to alerts that one believes, without Flink: one setting for all streams."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from udfs.detector import state as detector_state
-from udfs.detector.decisions import ALERT, LAST_HOT, LAST_TIME, LIMIT, ROWS, RUN_GAP, SMOOTHED, WITHHELD
-from udfs.detector.detections import REASONS, Detections, joined, judged, reported
-from udfs.detector.features import FEATURES, WINDOW, observe
+from udfs.detector.call import FLAGS, REALS, WHOLES, judge
+from udfs.detector.decisions import ALERT, LAST_TIME, ROWS, decide
+from udfs.detector.detections import REASONS, Detections, joined
+from udfs.detector.features import FEATURES, WINDOW
 from udfs.detector.rows import checked, filled
 from udfs.detector.rules import MISSING, DetectorParameters, Rule
 from udfs.detector.scales import due_rows, rescaled
 from udfs.detector.state import DetectorState
-from udfs.forest.layout import Scratch, scale, scratch
-from udfs.forest.state import StateError
-from udfs.forest.stream import keep_living_rows, score_and_learn
+from udfs.forest.call import Addresses, addresses_of
+from udfs.forest.layout import Arrays, scale, scratch
+from udfs.forest.state import Parameters, StateError
+from udfs.forest.stream import keep_living_rows
 
 __all__ = ["REASONS", "AnomalyDetector", "Detections", "Rule", "StateError"]
 
@@ -142,10 +143,9 @@ class AnomalyDetector:
         parts = []
         for start, stop in zip([0, *due], [*due, len(rows)], strict=True):
             if start in due:
-                self._state = rescaled(self._state, self._scratch, self._young_scratch)
-                self._soften()
+                self._take(rescaled(self._state))
             inside = {t: (state, alerts[t][start:stop]) for t, state in others.items()}
-            parts.append(self._detect(rows[start:stop], seconds[start:stop], inside))
+            parts.append(self._judge(rows[start:stop], seconds[start:stop], inside))
         if len(seconds):
             self._state.state[LAST_TIME] = seconds[-1]
         found = joined(parts)
@@ -174,9 +174,7 @@ class AnomalyDetector:
 
     def to_bytes(self) -> bytes:
         """Everything that later results depend on, packed."""
-        keep_living_rows(self._state.arrays, self._scratch)
-        if self._state.young:
-            keep_living_rows(self._state.young, self._young_scratch)
+        keep_living_rows(self._state.arrays, self._addresses.scratch)
         return detector_state.pack(self._state)
 
     @classmethod
@@ -198,23 +196,22 @@ class AnomalyDetector:
     def __repr__(self) -> str:
         return f"AnomalyDetector({self.parameters}, rows={self.rows})"
 
-    @cached_property
-    def _scratch(self) -> Scratch:
-        f = self.parameters.forest
-        return scratch(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size)
-
-    @cached_property
-    def _young_scratch(self) -> Scratch:
-        f = self.parameters.young or self.parameters.forest
-        return scratch(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size)
-
     def _take(self, state: DetectorState) -> None:
         self._state = state
+        p = state.parameters
         # The numbers of a full window ascending; of others the first ones.
         held = min(self.rows, WINDOW)
         self._ordered = np.zeros_like(state.window)
         self._ordered[:, :held] = np.sort(state.window[:, :held], axis=1)
         self._soften()
+        self._addresses = _addresses(p.forest, state.arrays)
+        many = max(1.0, (p.sub_sample_size / 256) ** 0.055)
+        self._factors = np.array([scale(state.arrays) * many, 0.0, 0.0])
+        self._young_addresses = np.zeros(0, np.int64)
+        if state.young and p.young:
+            self._young_alive = _addresses(p.young, state.young)
+            self._young_addresses = self._young_alive.numbers
+            self._factors[1:] = scale(state.young), 1.0 / p.young.time_decay
 
     def _soften(self) -> None:
         # With log2(mass + 1) a value that came once before never scores more than one that never came. KDA's log2(mass)
@@ -224,57 +221,54 @@ class AnomalyDetector:
                 masses = np.arange(len(arrays.logarithms))
                 arrays.logarithms[:] = np.round(np.log2(masses + 1.0), 12)
 
-    def _scores(self, features: Any, before: int) -> NDArray[np.float64]:
-        """Of the rows' features, after so many rows; until the forest has its samples, by the one that stands in."""
-        p, s = self.parameters, self._state
-        scores = np.zeros(len(features))
-        width = features.shape[1]
-        score_and_learn(
-            s.arrays, self._scratch, features.reshape(-1), width, 1.0 / p.forest.time_decay, True, scores
-        )
-        scores *= scale(s.arrays) * max(1.0, (p.sub_sample_size / 256) ** 0.055)
-        if s.young and p.young:
-            early = features[: max(p.sub_sample_size - before, 0)]
-            found = scores[: len(early)]
-            score_and_learn(
-                s.young, self._young_scratch, early.reshape(-1), width, 1.0 / p.young.time_decay, True, found
-            )
-            found *= scale(s.young)
-            if before + len(features) >= p.sub_sample_size:
-                self._state = s._replace(young=None)
-        return scores
-
-    def _detect(self, rows: Any, seconds: Any, others: Mapping[float, tuple[Any, Any]]) -> Detections:
+    def _judge(self, rows: Any, seconds: Any, others: Mapping[float, tuple[Any, Any]]) -> Detections:
         """Of rows between two looks at the scales; `others`: by threshold its state, and where its alerts go."""
-        p, before = self.parameters, self.rows
-        s, f = self._state, p.forest
+        p, s, before = self.parameters, self._state, self.rows
         n, d = rows.shape
-        features = np.zeros((n, FEATURES * d), np.float32)
-        taken = np.zeros(n, np.int64)
-        band, far = np.zeros((n, 3, d)), np.zeros((n, d))
-        count = observe(
+        taken, room = np.empty(n, np.int64), np.empty(n + 4)
+        band, far = np.empty((n, 3, d)), np.empty((n, d))
+        reals, wholes, flags = (
+            np.empty((REALS, n)),
+            np.empty((WHOLES, n), np.int64),
+            np.empty((FLAGS, n), np.bool_),
+        )
+        count = judge(
+            self._addresses.numbers,
+            self._young_addresses,
             rows,
+            seconds,
             MISSING.index(p.missing),
             s.window,
             self._ordered,
             s.columns,
             s.scales,
-            before,
-            float(f.time_decay),
-            np.zeros(4),
-            features,
+            s.state,
+            p.rule_numbers,
+            p.decision_numbers,
+            float(p.threshold),
+            self._factors,
+            room,
+            np.empty((n, FEATURES * d), np.float32),
             taken,
             band,
             far,
+            reals,
+            wholes,
+            flags,
         )
-        taken = taken[:count]
-        scores = self._scores(features[:count], before)
-        in_run_before = bool(before - s.state[LAST_HOT] <= RUN_GAP and not s.state[WITHHELD])
-        last = (float(s.state[SMOOTHED]), float(s.state[LIMIT]), in_run_before)
-        seen = (taken, scores, seconds[taken] if len(seconds) else seconds, band[taken], far[taken])
+        if s.young and before + count >= p.sub_sample_size:
+            self._take(s._replace(young=None))
         for threshold, (state, alerts) in others.items():
-            alerts[taken] = judged(p, threshold, state, *seen).reason == ALERT
-        found = judged(p, p.threshold, s.state, *seen)
-        learned = before + np.arange(count + 1) - p.learning
-        confidence = 1.0 - np.exp(-np.maximum(learned, 0) / f.time_decay)
-        return reported(found, last, confidence, band, far)
+            reasons = np.zeros(n, np.int64)
+            unused = (np.empty(n), np.empty(n), reasons, np.empty(n, np.bool_))
+            asked = (p.rule_numbers, p.decision_numbers, float(threshold))
+            decide(state, taken[:count], room[:count], seconds, band, far, *asked, *unused)
+            alerts[:] = reasons == ALERT
+        score, smoothed, limit, grade, confidence = reals
+        alert, in_run = flags
+        bands = (band[:, 0], band[:, 1], band[:, 2])
+        return Detections(score, smoothed, limit, grade, alert, in_run, confidence, *bands, *wholes)
+
+
+def _addresses(p: Parameters, arrays: Arrays) -> Addresses:
+    return addresses_of(arrays, scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size))

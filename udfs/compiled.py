@@ -26,8 +26,10 @@ COMPILED_SOURCES = (
     "forest/packing",
     "forest/arena",
     "forest/call",
+    "row_bytes",
     "detector/features",
     "detector/decisions",
+    "detector/call",
 )
 
 

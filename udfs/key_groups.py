@@ -11,8 +11,10 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import count
 
-#: Buckets of a forest or detector for each value of a column, by default; their names and the hash are those
-#: that savepoints have.
+#: Buckets of a forest or detector for each value of a column, by default: as many as Flink itself parts a
+#: job's state into. On one subtask each costs 0.2 ms of CPU a bundle in which it has a row.
+USUAL = 128
+#: As many as there were once for all; their names and the hash are those that such savepoints have.
 FEW = 16
 #: As many names have `LENGTH` digits.
 MOST = 1024

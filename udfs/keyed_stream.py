@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Types
 
+from base.errors import InvalidValue
+
 if TYPE_CHECKING:
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.table import Table
@@ -35,7 +37,7 @@ def process_keyed(
     name, uid : str
         The operator's, for the page and for its state.
     key_groups : int or None
-        Flink's, the most subtasks there can ever be; None: Flink's own choice.
+        Flink's, and the most subtasks, however many others have; None: Flink's own choice.
     """
     from pyflink.datastream import DataStream
     from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
@@ -55,6 +57,8 @@ def process_keyed(
     processed = keyed.transform(name, out, operator(configuration, info, types.get_java_type_info(), out))
     if key_groups:
         processed = processed.setMaxParallelism(key_groups)
+        if processed.getParallelism() > key_groups:
+            processed = processed.setParallelism(key_groups)
     return DataStream(processed).uid(uid)
 
 
@@ -75,7 +79,7 @@ def resolved(table: Table) -> tuple[dict[str, str], str]:
         else:
             columns[column.getName()] = type_.copy(True).asSerializableString()
     if len(rowtimes) != 1:
-        raise ValueError(f"required one rowtime attribute, got {rowtimes or 'none'}")
+        raise InvalidValue(f"required one rowtime attribute, got {rowtimes or 'none'}")
     return columns, rowtimes[0]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflink.table.udf import TableFunction, udtf
 
+from base.errors import InvalidValue
 from udfs.decoding.function import _data_type, quoted
 from udfs.reference_table import File, Reference, ReferenceTable
 from udfs.row_stream import through_a_stream
@@ -64,7 +65,7 @@ def lookup(
     from pyflink.table import Schema
 
     if kind not in ("inner", "left"):
-        raise ValueError(f"{name}: join must be inner or left, got {kind!r}")
+        raise InvalidValue(f"{name}: join must be inner or left, got {kind!r}")
     types = {
         column.getName(): column.getDataType().getLogicalType().asSerializableString()
         for column in stream._j_table.getResolvedSchema().getColumns()
@@ -107,16 +108,16 @@ def _columns_added(
     for column, other in on.items():
         for wanted, there in ((column, types), (other, theirs)):
             if wanted not in there:
-                raise ValueError(f"{name}: on must be one of {', '.join(there)}, got {wanted}")
+                raise InvalidValue(f"{name}: on must be one of {', '.join(there)}, got {wanted}")
         if _family(types[column]) != _family(theirs[other]):
-            raise ValueError(
+            raise InvalidValue(
                 f"{name}: {column} {types[column]} never equals {other} {theirs[other]}: give the reference table's "
                 "column the other type"
             )
     added = {column: type_ for column, type_ in theirs.items() if on.get(column) != column}
     both = [column for column in added if column in types]
     if both:
-        raise ValueError(f"{name}: both tables have {', '.join(both)}: rename the reference table's column")
+        raise InvalidValue(f"{name}: both tables have {', '.join(both)}: rename the reference table's column")
     return added
 
 

@@ -1,6 +1,7 @@
 """The random cut forest of Kinesis Data Analytics for SQL, without Flink."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from functools import cached_property
 from typing import Any
 
@@ -167,6 +168,11 @@ class RandomCutForest:
         StateError
             (a ValueError) if the bytes are damaged, or of a newer version.
         """
+        if young := forest_state.unpack_young(data):
+            parameters, records = young
+            forest = cls(*astuple(parameters))
+            forest.update_many(np.frombuffer(records, np.float32).reshape(-1, parameters.dimensions))
+            return forest
         state = forest_state.unpack(data)
         forest = cls.__new__(cls)
         forest.parameters = state.parameters

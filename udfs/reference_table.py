@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from base.errors import InvalidValue
 from udfs.decoding.columns import Column
 from udfs.decoding.decoder import RecordDecoder
 from udfs.decoding.record_envelope import is_wrapped, unwrapped
@@ -68,7 +69,7 @@ class ReferenceTable:
         decoder = RecordDecoder(self.columns, self.record_format)
         for number, decoded in enumerate(decoder.decode(data), 2 if self.header else 1):
             if decoded.values is None:
-                raise ValueError(f"row {number}: {decoded.message}")
+                raise InvalidValue(f"row {number}: {decoded.message}")
             values = tuple(decoded.values[place] for place in places)
             if None not in values:
                 rows.setdefault(values, []).append(decoded.values)
@@ -127,5 +128,5 @@ class Reference:
         try:
             self._rows = self._table.load(found[1], self._key)
         except ValueError as e:
-            raise ValueError(f"reference table {self._file.path}: {e}") from None
+            raise InvalidValue(f"reference table {self._file.path}: {e}") from None
         self._version = found[0]

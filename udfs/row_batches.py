@@ -7,13 +7,17 @@ returns. So an operation of ours is made one, by its class. No row waits for oth
 where few come, and thousands where the worker is the one that is waited for. Bundles, and with them commits of state
 before a checkpoint's barrier, stay as they are.
 
+A function that wants of its rows only some numbers gets them as arrays (:class:`InColumns`): messages are then read and
+answered as bytes (:mod:`udfs.row_bytes`), and only rows that are not plain, as those with a number missing, go through
+PyFlink's hands.
+
 Where this is not so (in thread mode; with another PyFlink) rows come one by one, with the same results.
 """
 
 from __future__ import annotations
 
 import sys
-from types import FrameType
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from pyflink.common import Row, RowKind
@@ -29,6 +33,28 @@ class InBatches(Protocol):
         """Rows of one key in order, with their times in milliseconds; returns the values of a row for each."""
 
 
+class InColumns(Protocol):
+    """A function that gives each row a score, for some of its numbers."""
+
+    #: The fields that it wants as numbers, and the one whose value it wants (text or an integer), if any.
+    numbers: list[int]
+    value: int | None
+    #: NULLs behind each score.
+    nulls: int
+
+    def process_columns(
+        self, keys: list[str], values: list[Any] | None, points: Any, times: list[int], switch: Switch
+    ) -> Any:
+        """Score rows of several keys in order: ``points`` (n, numbers), finite; array (n,) out.
+
+        ``switch`` makes a key the one whose state is at hand.
+        """
+
+
+#: Makes a key the one whose state is at hand.
+Switch = Callable[[str], None]
+
+
 def take_batches(function: InBatches) -> bool:
     """Let PyFlink give a function its rows in batches from now on; False where it can't. Called in its `open`.
 
@@ -41,6 +67,7 @@ def take_batches(function: InBatches) -> bool:
     from pyflink.fn_execution.table.operations import BundleOperation
 
     lighten_rows()
+    _commit_together(operation.keyed_state_backend)
     came: list[Any] = []
     keyed_state = operation.keyed_state_backend
 
@@ -75,6 +102,35 @@ def take_batches(function: InBatches) -> bool:
     return True
 
 
+def _commit_together(backend: Any) -> None:
+    """Let the states of all keys be written one after the other, and wait for all of them at the end of the bundle.
+
+    PyFlink waits for each: with hundreds of keys that is longer than what is computed for them.
+    """
+    handler, commit, written = backend._state_handler, backend.commit, list[Any]()
+
+    class Together:
+        """PyFlink's handler of states, which tells what it writes to us, and that there is nothing to wait for."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(handler, name)
+
+        def clear(self, *arguments: Any) -> None:
+            written.append(handler.clear(*arguments))
+
+        def extend(self, *arguments: Any) -> None:
+            written.append(handler.extend(*arguments))
+
+    def commit_all() -> None:
+        commit()
+        answers = [future.get() for future in written]
+        written.clear()
+        if refused := [answer.error for answer in answers if answer.error]:
+            raise RuntimeError(f"state could not be written: {refused[0]}")
+
+    backend._state_handler, backend.commit = Together(), commit_all
+
+
 class LightRow(Row):  # type: ignore[misc]
     """A row as PyFlink reads it, for a quarter of the time: `Row` looks at the name of each attribute that is set."""
 
@@ -106,6 +162,97 @@ def lighten_rows() -> None:
         coder_impl_fast.Row, coder_impl_fast.RowKind = LightRow, kinds.__getitem__
 
 
+def take_columns(function: InColumns) -> bool:
+    """Let a function that takes batches have rows in columns, where they come so; False where they never do."""
+    from pyflink.fn_execution.datastream.process.operations import StatefulOperation
+
+    opening = list(_opening())
+    operation = next((o for o in opening if isinstance(o, StatefulOperation)), None)
+    processor = next((o for o in opening if type(o).__name__ == "BundleProcessor"), None)
+    if operation is None or processor is None:
+        return False
+
+    def process_bundle(instruction: str) -> Any:
+        # What it was made with knows nothing of the instance.
+        del processor.process_bundle
+        _answer_bytes(function, operation, list(processor.ops.values()))
+        return processor.process_bundle(instruction)
+
+    processor.process_bundle = process_bundle
+    return True
+
+
+def _answer_bytes(function: InColumns, operation: Any, steps: list[Any]) -> None:
+    """Where a worker's steps are input, the operation and output, let messages go past the operation."""
+    from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
+
+    # On the worker only: compiled code does not travel.
+    from udfs.row_columns import RowLayout, Rows
+
+    if [type(s).__name__ for s in steps[:: len(steps) - 1]] != ["DataInputOperation", "DataOutputOperation"]:
+        return
+    # Between the operation and the output PyFlink takes the watermark off each row; nothing else may be there.
+    between = [getattr(getattr(s.spec, "serialized_fn", None), "function_type", None) for s in steps[2:-1]]
+    if between != [UserDefinedDataStreamFunction.REVISE_OUTPUT]:
+        return
+    source, sink = steps[0], steps[-1]
+    coders = _element_coders(source, sink, function.nulls)
+    if coders is None or not RowLayout.reads(coders, function.numbers, function.value):
+        return
+    layout = RowLayout(coders, function.numbers, function.value)
+    backend, row_by_row = operation.keyed_state_backend, source.process_encoded
+
+    def switch(key: str) -> None:
+        backend.set_current_key(Row(key))
+
+    def process_encoded(data: bytes) -> None:
+        rows = Rows.read(data, layout)
+        for plain, first, end in rows.runs():
+            if not plain:
+                row_by_row(rows.record(first, end))
+                continue
+            values = None if function.value is None else rows.values(first, end)
+            scores = function.process_columns(
+                rows.keys(first, end), values, rows.points[first:end], rows.times(first, end), switch
+            )
+            sink.output_stream.write(rows.scored(first, end, scores, function.nulls))
+            sink.output_stream.maybe_flush()
+
+    source.process_encoded = process_encoded
+
+
+def _element_coders(source: Any, sink: Any, nulls: int) -> list[str] | None:
+    """Names of the coders of an element's fields, where rows come and go as :mod:`udfs.row_bytes` has them."""
+    try:
+        given, taken = (
+            s.windowed_coder.wrapped_value_coder.value_coder()._internal_coder for s in (source, sink)
+        )
+        outer, answer = given._field_coder._field_coders, taken._field_coder._field_coders
+        keyed = outer[2]._field_coders
+        element, scored = ([type(c).__name__ for c in row._field_coders] for row in (keyed[1], answer[1]))
+        ended = taken._separated_with_end_message
+    except (AttributeError, IndexError, TypeError):
+        return None
+    names = [type(c).__name__ for c in (*outer, *keyed, *answer)]
+    fits = names == [
+        "BigIntCoder", "BigIntCoder", "RowCoder", "CharCoder", "RowCoder", "InstantCoder", "BigIntCoder", "RowCoder",
+    ]  # fmt: skip
+    return (
+        element
+        if fits and scored == [*element, "DoubleCoder", *["CharCoder"] * nulls] and not ended
+        else None
+    )
+
+
+def _opening() -> Iterator[Any]:
+    """The objects whose methods are being called, the innermost first."""
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if (found := frame.f_locals.get("self")) is not None:
+            yield found
+
+
 def _being_opened() -> Any:
     """The operation whose function is being opened, if it is one that batches can be had of."""
     try:
@@ -113,10 +260,6 @@ def _being_opened() -> Any:
         from pyflink.fn_execution.datastream.process.operations import StatefulOperation
     except ImportError:
         return None
-    frame: FrameType | None = sys._getframe()
-    while PYFLINK_CYTHON_ENABLED and frame is not None:
-        opened = frame.f_locals.get("self")
-        if type(opened) is StatefulOperation:
-            return opened
-        frame = frame.f_back
-    return None
+    if not PYFLINK_CYTHON_ENABLED:
+        return None
+    return next((o for o in _opening() if type(o) is StatefulOperation), None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from base.errors import KdaError
+
 _APPLICATION = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 _FILE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\.(?:sql|yaml|json|template)")
 _STREAM = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -15,7 +17,7 @@ MOST_CHARACTERS = 1_000_000
 MOST_SQL = 102_400
 
 
-class NameRefused(ValueError):
+class NameRefused(KdaError, ValueError):
     """A name that can't be taken; the message says what was required and what came."""
 
 

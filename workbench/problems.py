@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from base.errors import KdaError
+
 _PLACED = re.compile(
     r"(?P<file>[\w./-]+\.(?:sql|yaml|json)):(?:(?P<line>\d+):)?(?:(?P<column>\d+):)? (?P<rest>.*)", re.DOTALL
 )
@@ -43,7 +45,7 @@ class Problem:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-class Refused(ValueError):
+class Refused(KdaError, ValueError):
     """Files that make no application; `problems` says why not."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

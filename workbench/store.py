@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from base.errors import KdaError
 from workbench.atomic import read, write
 
 Form = Literal["kda", "flink"]
@@ -28,7 +29,7 @@ _LOCK = threading.RLock()
 _OLD_SECONDS = 3600.0
 
 
-class StoreError(RuntimeError):
+class StoreError(KdaError):
     """What was asked can't be done now; the message says why."""
 
 

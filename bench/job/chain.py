@@ -42,8 +42,10 @@ LONGEST, SILENCE = 150, 2
 
 
 #: Labs that have a stream to be measured with, `CHAIN` in their own `bench.py`.
-LABS = tuple(
-    import_module(f"jobs.{path.parent.name}.bench").CHAIN for path in sorted(JOBS.glob("*/bench.py"))
+LABS: tuple[Lab, ...] = tuple(
+    module.CHAIN
+    for path in sorted(JOBS.glob("*/bench.py"))
+    if hasattr(module := import_module(f"jobs.{path.parent.name}.bench"), "CHAIN")
 )
 
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import site
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra import flink
+from infra.loopback import free_port
 from infra.paths import ROOT
 from pipeline.flink_version import stop_with_savepoint
 
@@ -218,12 +218,6 @@ def _last_checkpoint(address: str) -> tuple[float, int] | None:
             found = json.load(answer)["latest"]["completed"]
         return (found["end_to_end_duration"] / 1000, found["state_size"]) if found else None
     return None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def counted(folder: Path) -> tuple[int, int, list[int]]:

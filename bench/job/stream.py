@@ -16,8 +16,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bench.job import harness
 from infra import clients, supervisor
+from infra.loopback import free_port
 from infra.paths import ROOT
 
 NAME = "chain"
@@ -57,7 +57,7 @@ class Stream:
     def __init__(self, shards: int, folder: Path) -> None:
         self._shards = shards
         self._folder = folder
-        self._port = harness.free_port()
+        self._port = free_port()
         self.endpoint = f"http://127.0.0.1:{self._port}"
         self.roles: dict[int, str] = {}
 

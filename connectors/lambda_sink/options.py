@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from base.errors import InvalidValue
 from connectors.option import FORMATS, check_options, option
 from connectors.requirements import Requirements, function_requirements
 
@@ -95,7 +96,7 @@ class LambdaSinkOptions:
         check_options(self, self.group)
         for required in ("region", "application_arn"):
             if not getattr(self, required):
-                raise ValueError(f"aws.{required} must be set, got {getattr(self, required)!r}")
+                raise InvalidValue(f"aws.{required} must be set, got {getattr(self, required)!r}")
 
     def requires(self) -> Requirements:
         """The permissions and resources that the sink needs."""

@@ -21,12 +21,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pyflink.common import Row, Types
-from pyflink.common.time import Instant
 from pyflink.datastream.functions import KeyedProcessFunction, MapFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table
+from pyflink.table.expressions import col, to_timestamp_ltz
 from pyflink.table.types import BinaryType, DayTimeIntervalType, VarBinaryType, YearMonthIntervalType
 
+from base.errors import InvalidValue
 from connectors.check import ConnectorError
 from connectors.lambda_sink.calls import LambdaFunction, deliver
 from connectors.lambda_sink.contract import Delivery, room_for_records
@@ -62,7 +63,7 @@ ROW_WITH_BUCKET = Types.ROW_NAMED(["bucket", "data"], [Types.INT(), Types.PRIMIT
 PENDING_ROW = Types.ROW_NAMED(["rowtime", "data"], [Types.LONG(), Types.PRIMITIVE_ARRAY(Types.BYTE())])
 ERROR_ROW = Types.ROW_NAMED(
     ["error_name", "message", "data_rowtime", "data_row"],
-    [Types.STRING(), Types.STRING(), Types.INSTANT(), Types.STRING()],
+    [Types.STRING(), Types.STRING(), Types.LONG(), Types.STRING()],
 )
 
 
@@ -94,9 +95,9 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
     names = tuple(schema.get_field_names())
     for name, kind in zip(names, schema.get_field_data_types(), strict=True):
         if isinstance(kind, UNSUPPORTED) and kind != DataTypes.BYTES(kind._nullable):
-            raise ValueError(f"lambda_sink: column {name} must be cast to BYTES or STRING, got {kind}")
+            raise InvalidValue(f"lambda_sink: column {name} must be cast to BYTES or STRING, got {kind}")
     if options.key_column is not None and options.key_column not in names:
-        raise ValueError(
+        raise InvalidValue(
             f"{options.group}.key_column must be one of {', '.join(names)}, got {options.key_column!r}"
         )
     undelivered = (
@@ -111,11 +112,17 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
         Schema.new_builder()
         .column("error_name", "STRING")
         .column("message", "STRING")
-        .column("data_rowtime", "TIMESTAMP_LTZ(3)")
+        .column("data_rowtime", "BIGINT")
         .column("data_row", "STRING")
         .build()
     )
-    return table_env.from_data_stream(undelivered, error_schema)
+    # A time is no value that Python can give in thread mode.
+    return table_env.from_data_stream(undelivered, error_schema).select(
+        col("error_name"),
+        col("message"),
+        to_timestamp_ltz(col("data_rowtime"), 3).alias("data_rowtime"),
+        col("data_row"),
+    )
 
 
 def _bucket(row: Row) -> int:
@@ -278,13 +285,12 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         message = f"{self._options.function}: {failure.message}"
         if delivery.retries:
             message = f"{self._options.function}, sent {delivery.retries + 1} times: {failure.message}"
-        rowtime = None if delivery.rowtime is None else Instant.of_epoch_milli(delivery.rowtime)
         # Cut before it becomes hex: a row may have megabytes.
         kept = delivery.data[: DATA_ROW_LENGTH // 2]
         if len(kept) < len(delivery.data):
             cut = f" (row of {len(delivery.data)} bytes, cut to {len(kept)})"
             message = message[: MESSAGE_LENGTH - len(cut)] + cut
-        return Row(failure.name, message[:MESSAGE_LENGTH], rowtime, kept.hex())
+        return Row(failure.name, message[:MESSAGE_LENGTH], delivery.rowtime, kept.hex())
 
     def _wait_for_room(self) -> None:
         start = time.monotonic()

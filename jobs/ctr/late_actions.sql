@@ -1,6 +1,6 @@
 -- Browser actions whose window had closed when they came: one row a record, for the error stream.
 SELECT
-  'LATE_RECORD' AS error_name,
+  'LATE_DROPPED' AS error_name,
   CONCAT(
     'record: required before the window ending at ', CAST(window_end AS STRING), ' closed, got when the watermark was ',
     CAST(CAST(CURRENT_WATERMARK(rowtime) AS TIMESTAMP(3)) AS STRING)

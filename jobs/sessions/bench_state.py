@@ -21,9 +21,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from bench.job import harness
 from bench.job.labs import Files
 from infra import flink
+from infra.loopback import free_port
 from jobs.sessions.bench import write_clicks
 from pipeline.catalog import find
 from pipeline.environment import table_environment
@@ -33,7 +33,7 @@ from pipeline.settings import settings
 
 def run(path: Path, folder: Path, rows: str, state_backend: str) -> dict[str, Any]:
     """Run the job to its end; return what was measured."""
-    port = harness.free_port()
+    port = free_port()
     table_env = table_environment(
         flink.cluster(
             "bench-state",

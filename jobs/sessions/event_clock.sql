@@ -1,7 +1,7 @@
--- Clicks and silences with the event time that the stream has reached: one row a row, in order of arrival.
--- clock_ms is that of the newest click so far; in a silence it goes on at the clock's pace, but only until every
--- session of the clicks so far is over (the gap and the disorder), as a replay may pause anywhere. It never goes back, and
--- being an aggregate it is in the checkpoints: what is late depends on the order of arrival alone.
+-- Clicks and heartbeats with the event time that the stream has reached: one row a row, in order of arrival.
+-- clock_ms is that of the newest click so far; on an idle stream heartbeats move it on at the clock's pace, but only
+-- until every session of the clicks so far is over (the gap and the disorder), as a replay may pause anywhere. It never
+-- goes back, and being an aggregate it is in the checkpoints: what is late depends on the order of arrival alone.
 SELECT
   user_id,
   event_timestamp,
@@ -9,7 +9,7 @@ SELECT
   device_type,
   arrival,
   clock_ms,
-  -- A silence has no event time of its own; it only carries the watermark.
+  -- A heartbeat has no event time of its own; it only carries the watermark.
   TO_TIMESTAMP_LTZ(COALESCE(event_timestamp, clock_ms), 3) AS event_time,
   -- 2 ms behind the oldest click that still counts: when that one comes, no window it belongs to may be closed.
   TO_TIMESTAMP_LTZ(clock_ms - :event_time.disorder_ms - 2, 3) AS watermark_time

@@ -2,15 +2,16 @@
 
 import json
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from tests.jobs.conftest import Flink
+from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DESCRIPTION = """
@@ -37,18 +38,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.flink
-def test_alerts_by_setting_with_labels(folder: Path) -> None:
+def test_alerts_by_setting_with_labels(mini_flink: Flink, folder: Path) -> None:
     recording = ["--recording", str(folder / "day.jsonl"), "--labels", str(folder / "labels.csv")]
-    # A process of its own: its JVM has its files in a folder that goes with the command.
     command = ["backtest", str(folder / "app"), *recording, "--try", "side=below", "--suggest"]
     command += ["--chart", str(folder / "chart.html")]
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", *command],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "160"},
-    )
-    assert done.returncode == 0, done.stderr
+    # What it tells a JVM of its own is not reported the one of all tests.
+    with mock.patch.dict(os.environ, {"COLUMNS": "160"}):
+        done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
     assert "2026-03-02 01:30:00.000  x HIGH 80, expected 2" in done.stdout
     rows = [[cell.strip() for cell in line.split("│")] for line in done.stdout.splitlines() if "│" in line]
     by_setting = {row[1]: row[2:-1] for row in rows}

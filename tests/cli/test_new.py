@@ -25,7 +25,7 @@ CASE = """
       - {at: 2026-03-02T10:00:00Z, value: {order: {id: 1, total: 3.5}}}
       - {at: 2026-03-02T10:00:01Z, data: "{"}
   expect:
-    scores: [{order_total: %s, anomaly_score: 0.0}]
+    scores: [{order_total: 4.5, anomaly_score: 0.0}]
     error_stream: [{error_name: INVALID_JSON}]
 """
 
@@ -68,17 +68,12 @@ def test_a_folder_that_has_something_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.flink
-@pytest.mark.parametrize("total", ["3.5", "4.5"])
-def test_the_tests_of_a_folder_hold_or_say_where_not(mini_flink: Flink, tmp_path: Path, total: str) -> None:
+def test_the_tests_of_a_folder_say_where_they_do_not_hold(mini_flink: Flink, tmp_path: Path) -> None:
     folder = made(tmp_path / "mine", JSON, ("order_total",))
-    (folder / "tests.yaml").write_text(CASE % total)
+    (folder / "tests.yaml").write_text(CASE)
     application = read(folder)
     (case,) = check.read_cases(application)
-    wrong = list(check.differences(mini_flink.environment(), application, case))
-    if total == "3.5":
-        assert wrong == []
-    else:
-        assert wrong == [
-            'scores: row 1: required {"order_total": 4.5, "anomaly_score": 0.0}, '
-            'got {"order_total": 3.5, "anomaly_score": 0.0}'
-        ]
+    assert list(check.differences(mini_flink.environment(), application, case)) == [
+        'scores: row 1: required {"order_total": 4.5, "anomaly_score": 0.0}, '
+        'got {"order_total": 3.5, "anomaly_score": 0.0}'
+    ]

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from cli import produce
 from generator.sinks import Delivery, Record
 from infra import local
+from tests.readers import on_stream
 
 app = typer.Typer()
 app.command()(produce.produce)
@@ -30,12 +31,7 @@ def stream(local_aws: Any, request: pytest.FixtureRequest) -> str:
 
 
 def arrived(local_aws: Any, stream: str) -> list[dict[str, Any]]:
-    kinesis = local_aws.client("kinesis")
-    shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
-    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
-        "ShardIterator"
-    ]
-    return [json.loads(record["Data"]) for record in kinesis.get_records(ShardIterator=iterator)["Records"]]
+    return [json.loads(record) for record in on_stream(local_aws.client("kinesis"), stream)]
 
 
 @pytest.mark.aws

@@ -13,6 +13,7 @@ from pipeline.sql import with_options
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
+from tests.readers import finished, on_stream
 
 COLUMNS = "name STRING, price DOUBLE, good BOOLEAN, at_time TIMESTAMP(3), amount DECIMAL(9, 2), note STRING"
 ROWS = """
@@ -28,7 +29,7 @@ WRITTEN = {
 @pytest.mark.flink
 def test_files_have_a_row_a_line(mini_flink: Flink, tmp_path: Path, form: str) -> None:
     write(mini_flink.environment(), S3Sink(tmp_path.as_uri(), "us-east-1", format=form), rows=2)
-    (file,) = [f for f in tmp_path.iterdir() if not f.name.startswith((".", "_"))]
+    (file,) = finished(tmp_path)
     assert file.read_text() == f"{WRITTEN[form]}\n" * 2
 
 
@@ -46,11 +47,7 @@ def test_a_record_is_a_row_without_a_lines_end(
         client.create_stream(StreamName=name, ShardCount=1)
         client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
         write(mini_flink.environment(), KinesisSink(name, "us-east-1", local_aws.endpoint, form))
-        (shard,) = client.list_shards(StreamName=name)["Shards"]
-        start = client.get_shard_iterator(
-            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )
-        found = [r["Data"] for r in client.get_records(ShardIterator=start["ShardIterator"])["Records"]]
+        found = on_stream(client, name)
     else:
         bucket, s3 = local_aws.outputs["ctr"]["ProcessedBucketName"], local_aws.client("s3")
         role = "arn:aws:iam::000000000000:role/x"

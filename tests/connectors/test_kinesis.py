@@ -13,6 +13,7 @@ from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from tests.torture.kinesis_local import running_kinesis
 from tests.torture.proxy import Call, Fault, Proxy, running_proxy
+from tests.torture.shards import reshard
 from tests.torture.windows import Counting, Producer, truth
 from tests.waiting import until
 
@@ -31,8 +32,8 @@ def stream(kinesis: Proxy, name: str, shards: int) -> Any:
     return client
 
 
-def environment(mini_flink: Flink, state: str = "") -> Any:
-    options = {"execution__checkpointing__interval": "1 s"}
+def environment(mini_flink: Flink, state: str = "", parallelism: int = 1) -> Any:
+    options = {"execution__checkpointing__interval": "1 s", "parallelism__default": str(parallelism)}
     if state:
         options["execution__state-recovery__path"] = state
     return mini_flink.environment(**options)
@@ -105,12 +106,12 @@ def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_seco
 def test_splits_merges_and_a_restore_while_records_come(
     kinesis: Proxy, mini_flink: Flink, tmp_path: Path
 ) -> None:
-    """1 → 2 → 4 → 3 shards under load, a cut and a restore in between: all counted once, in their second."""
+    """1 → 2 → 4 → 3 shards under load, a cut and a rescaling in between: all counted once, in their second."""
     name = "resharded"
     client = stream(kinesis, name, 1)
     producer = Producer(client, name)
     source = KinesisSource(name, "us-east-1", kinesis.endpoint, "TRIM_HORIZON", timedelta(seconds=11))
-    counting = Counting(environment(mini_flink), tmp_path, source)
+    counting = Counting(environment(mini_flink, parallelism=2), tmp_path, source)
     producer.start(1000, 25.0)
     try:
         counting.wait(50, 60)
@@ -121,7 +122,7 @@ def test_splits_merges_and_a_restore_while_records_come(
         checkpoint = flink.last_state("test", mini_flink.folder)
         assert checkpoint is not None
         reshard(client, name, merges=1)
-        counting = Counting(environment(mini_flink, checkpoint), tmp_path, source)
+        counting = Counting(environment(mini_flink, checkpoint, parallelism=1), tmp_path, source)
         producer.finish()
         counts = counting.wait(1000, 480)
     finally:
@@ -140,24 +141,3 @@ def wait_until_read(kinesis: Proxy, name: str, shards: int) -> None:
 
 def _iterator_of(call: Call, name: str) -> bool:
     return call.operation == "GetShardIterator" and call.body["StreamName"] == name
-
-
-def reshard(client: Any, name: str, splits: int = 0, merges: int = 0) -> None:
-    """Split or merge so many of the open shards, at their middle or with their neighbours."""
-    shards = [
-        s
-        for s in client.list_shards(StreamName=name)["Shards"]
-        if "EndingSequenceNumber" not in s["SequenceNumberRange"]
-    ]
-    shards.sort(key=lambda s: int(s["HashKeyRange"]["StartingHashKey"]))
-    waiter = client.get_waiter("stream_exists")
-    for shard in shards[:splits]:
-        keys = shard["HashKeyRange"]
-        middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"])) // 2
-        client.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle))
-        waiter.wait(StreamName=name, WaiterConfig={"Delay": 1})
-    for left, right in list(zip(shards[::2], shards[1::2], strict=False))[:merges]:
-        client.merge_shards(
-            StreamName=name, ShardToMerge=left["ShardId"], AdjacentShardToMerge=right["ShardId"]
-        )
-        waiter.wait(StreamName=name, WaiterConfig={"Delay": 1})

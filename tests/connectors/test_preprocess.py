@@ -11,7 +11,8 @@ import pytest
 
 from connectors.check import ConnectorError
 from connectors.kinesis import KinesisSource
-from connectors.preprocess import PreprocessOptions, preprocess
+from connectors.preprocess import preprocess
+from connectors.preprocess_options import PreprocessOptions
 from pipeline.operators import operators_of
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink, MemorySource

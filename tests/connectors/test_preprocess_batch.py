@@ -15,7 +15,6 @@ from connectors.check import ConnectorError
 from connectors.lambda_sink.calls import CallFailed, CallRefused
 from connectors.lambda_sink.contract import AnswerError, Refusal
 from connectors.lambda_sink.delivery_queue import Failure
-from connectors.preprocess import PreprocessOptions
 from connectors.preprocess_batch import (
     Outcome,
     Preprocessor,
@@ -25,6 +24,7 @@ from connectors.preprocess_batch import (
     kinesis_metadata,
     read_answer,
 )
+from connectors.preprocess_options import PreprocessOptions
 from tests.connectors.lambda_sink.test_misbehaviour import HANDLERS, FunctionError
 
 APPLICATION = "arn:aws:kinesisanalytics:us-east-1:000000000000:application/a"

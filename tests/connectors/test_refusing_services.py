@@ -14,6 +14,7 @@ from pipeline.sql import with_options
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
+from tests.readers import on_stream
 from tests.torture.proxy import Call, Fault, running_proxy
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
@@ -125,11 +126,4 @@ def _objects(text: str) -> list[dict[str, Any]]:
 
 
 def _on(kinesis: Any, stream: str) -> collections.Counter[int]:
-    shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
-    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
-    answer = kinesis.get_records(ShardIterator=iterator["ShardIterator"])
-    found = answer["Records"]
-    while answer["Records"]:
-        answer = kinesis.get_records(ShardIterator=answer["NextShardIterator"])
-        found += answer["Records"]
-    return collections.Counter(json.loads(r["Data"])["id"] for r in found)
+    return collections.Counter(json.loads(record)["id"] for record in on_stream(kinesis, stream))

@@ -65,7 +65,7 @@ def test_reference_tables_and_idle_sources_are_led_from() -> None:
             {"lookup": "at", "of": "seen", "reference": "depots", "on": {"vehicle": "vehicle"}},
         ],
     }
-    queries = {"seen": "SELECT vehicle, rowtime FROM s UNION ALL SELECT NULL, rowtime FROM s_quiet"}
+    queries = {"seen": "SELECT vehicle, rowtime FROM s UNION ALL SELECT NULL, rowtime FROM s_heartbeats"}
     application = parse(tree, name="a", folder=Path("a"), queries=queries)
     picture = flow(application, resources(application))
     assert set(picture.edges) == {("from s", "s"), ("s", "seen"), ("seen", "at"), ("depots", "at")}

@@ -10,7 +10,7 @@ from console import managed
 from console.jobs import JobError
 from console.managed import ManagedJob
 from infra.application_metrics import Metrics
-from infra.managed_flink import ApplicationError, Status
+from infra.managed_flink import ServiceError, Status
 from tests.waiting import until
 
 
@@ -33,7 +33,7 @@ class Service:
         self.now = "RUNNING"
 
     def stop(self, endpoint: None, name: str) -> None:
-        raise ApplicationError("kda-ctr can't be stopped")
+        raise ServiceError("kda-ctr can't be stopped")
 
 
 @pytest.fixture(autouse=True)

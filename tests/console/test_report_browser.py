@@ -80,5 +80,5 @@ def test_a_backtest_shows_the_alerts_of_the_threshold_that_is_chosen(browser: An
     assert page.evaluate(f"{shown}.map(t => t.name)") == ["alert, threshold 1.5"]
     rail = page.locator(".slider-rail-touch-rect").bounding_box()
     page.mouse.click(rail["x"] + 2, rail["y"] + rail["height"] / 2)
-    page.wait_for_function(f"{shown}.map(t => t.name).join() === 'alert, threshold 1.2'")
+    page.wait_for_function(f"() => {shown}.map(t => t.name).join() === 'alert, threshold 1.2'")
     page.close()

@@ -130,14 +130,14 @@ class Cluster:
         )
 
     def run(
-        self, code: Path, groups: Mapping[str, Mapping[str, str]], properties: Path
+        self, code: Path, groups: Mapping[str, Mapping[str, str]], properties: Path, *more: str
     ) -> subprocess.CompletedProcess[str]:
-        """Start what is in a package with a file of property groups, as the documentation says."""
+        """Start what is in a package with a file of property groups, as the documentation says; and more options."""
         each = [{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()]
         properties.write_text(json.dumps(each))
         options = [word for key, value in package.RUN_OPTIONS.items() for word in (f"--{key}", value)]
         return subprocess.run(
-            [self.home / "bin" / "flink", "run", "--detached", *options],
+            [self.home / "bin" / "flink", "run", "--detached", *more, *options],
             cwd=code,
             env=self.environment | {"APPLICATION_PROPERTIES": str(properties)},
             capture_output=True,

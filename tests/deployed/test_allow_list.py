@@ -54,5 +54,5 @@ def test_a_deployed_job_sets_only_what_the_service_allows(application: Applicati
     Pipeline(table_env, application, settings(application, {})).deliver()
     set_here = {key for key, value in configured(table_env).items() if before.get(key) != value}
     # Not none, or this test would look in the wrong place.
-    assert {"table.local-time-zone", "table.exec.source.idle-timeout"} <= set_here
+    assert {"table.local-time-zone", "pipeline.object-reuse"} <= set_here
     assert set_here - ALLOWED - NOT_OURS == set()

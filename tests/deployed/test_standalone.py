@@ -1,8 +1,11 @@
 """The package itself, outside the repository, on a cluster of real processes that has only what the service has."""
 
+import io
 import json
 import random
+import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,9 +27,19 @@ properties: {cargo: {limit: {default: 8.0, help: degrees Celsius above which it 
 sources:
   telemetry:
     stream: trucks
-    columns: {truck: VARCHAR(8) NOT NULL $.truck.id, temperature: DOUBLE $.cargo.temperature}
+    columns: {truck: VARCHAR(8) NOT NULL $.truck.id, temperature: DOUBLE $.cargo.temperature, came: TIMESTAMP @arrival}
 relations: [warm]
 destinations: [{of: warm, type: kinesis, stream: trucks-warm, key: truck}]
+"""
+#: A function that keeps each row it is given.
+KEEP = """
+import base64, os
+
+def handler(event, context):
+    with open(os.environ["KEPT"], "ab") as kept:
+        for record in event["records"]:
+            kept.write(base64.b64decode(record["data"]) + b"\\n")
+    return {"records": [{"recordId": record["recordId"], "result": "Ok"} for record in event["records"]]}
 """
 
 
@@ -120,8 +133,28 @@ def test_lab_3_finds_its_anomalies(code: Path, cluster: Cluster, local_aws: Loca
     assert leaks(cluster.folder, code, submitted.stdout, submitted.stderr, *shown) == []
 
 
-def test_an_application_that_is_no_lab_runs_from_its_package_on_its_derived_stack(
-    code: Path, cluster: Cluster, local_aws: LocalAws, trucks: Application, tmp_path: Path
+@pytest.fixture
+def kept(local_aws: LocalAws, tmp_path: Path) -> Iterator[Path]:
+    """What the function `trucks-warm` was given, a row a line."""
+    archive, rows = io.BytesIO(), tmp_path / "kept"
+    rows.touch()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("code.py", KEEP)
+    client = local_aws.client("lambda")
+    client.create_function(
+        FunctionName="trucks-warm",
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/lambda",
+        Handler="code.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": {"KEPT": str(rows)}},
+    )
+    yield rows
+    client.delete_function(FunctionName="trucks-warm")
+
+
+def test_an_application_that_is_no_lab_runs_from_its_package_on_its_derived_stack_in_thread_mode(
+    code: Path, cluster: Cluster, local_aws: LocalAws, trucks: Application, kept: Path, tmp_path: Path
 ) -> None:
     outputs = stacks.deploy(local_aws.endpoint, trucks)
     kinesis = local_aws.client("kinesis")
@@ -134,21 +167,17 @@ def test_an_application_that_is_no_lab_runs_from_its_package_on_its_derived_stac
         "job": {"name": trucks.name},
         "aws": {"endpoint": local_aws.endpoint},
         "source": {"position": "TRIM_HORIZON"},
+        "sink": {"type": "lambda", "function": "trucks-warm"},
     }
-    submitted = cluster.run(code, groups, tmp_path / "properties.json")
+    submitted = cluster.run(code, groups, tmp_path / "properties.json", "-Dpython.execution-mode=thread")
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
 
-    def delivered() -> list[dict]:
-        (shard,) = kinesis.list_shards(StreamName=outputs["SinkStreamName"])["Shards"]
-        iterator = kinesis.get_shard_iterator(
-            StreamName=outputs["SinkStreamName"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        records = kinesis.get_records(ShardIterator=iterator)["Records"]
-        rows = [json.loads(record["Data"]) for record in records]
+    def delivered() -> list[dict[str, object]]:
+        rows = [json.loads(line) for line in kept.read_text().splitlines()]
         return rows if len(rows) >= 2 else []
 
     rows = wait_for(delivered, 300, "rows")
-    assert sorted(map(str, rows)) == [
-        "{'truck': 'a', 'temperature': 8.5}",
-        "{'truck': 'c', 'temperature': 31.25}",
-    ]
+    assert sorted((row["truck"], row["temperature"]) for row in rows) == [("a", 8.5), ("c", 31.25)]
+    for row in rows:
+        came = datetime.fromisoformat(f"{row['came']}+00:00")
+        assert abs(datetime.now(UTC) - came) < timedelta(hours=1)

@@ -1,13 +1,14 @@
 """The runner, to streams of the local AWS."""
 
 import json
-import time
 from collections import Counter
 
 import pytest
 
 from generator import runner, scenario, sinks
 from generator.sinks import SinkError
+from tests.readers import on_stream
+from tests.waiting import until
 
 pytestmark = pytest.mark.aws
 
@@ -21,17 +22,9 @@ def test_to_the_local_aws(local_aws):
         sent = runner.run(
             scenario.load("ctr-burst"), sinks.kinesis(kinesis, "generator-test"), speed=float("inf"), seed=1
         ).sent
-        got = Counter()
-        for shard in kinesis.list_shards(StreamName="generator-test")["Shards"]:
-            iterator = kinesis.get_shard_iterator(
-                StreamName="generator-test", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            while page := kinesis.get_records(ShardIterator=iterator, Limit=10_000):
-                got.update(json.loads(record["Data"])["browseraction"] for record in page["Records"])
-                assert all(record["Data"].endswith(b"\n") for record in page["Records"])
-                iterator = page.get("NextShardIterator")
-                if not iterator or not page["Records"]:
-                    break
+        records = on_stream(kinesis, "generator-test")
+        assert all(record.endswith(b"\n") for record in records)
+        got = Counter(json.loads(record)["browseraction"] for record in records)
         assert got == {"Impression": 270, "Click": 270 + 3 * 25}
         assert sent == got.total()
     finally:
@@ -55,12 +48,15 @@ def test_to_a_delivery_stream_of_the_local_aws(local_aws):
         chosen = scenario.load("clickstream").changed(count=20)
         sink = sinks.firehose(firehose, "generator-test")
         assert runner.run(chosen, sink, speed=float("inf")).sent == 20
-        lines, deadline = [], time.monotonic() + 30
-        while len(lines) < 20 and time.monotonic() < deadline:
-            keys = [item["Key"] for item in s3.list_objects_v2(Bucket="generator-test").get("Contents", [])]
+
+        def landed() -> list[bytes]:
+            keys[:] = [
+                item["Key"] for item in s3.list_objects_v2(Bucket="generator-test").get("Contents", [])
+            ]
             bodies = [s3.get_object(Bucket="generator-test", Key=key)["Body"].read() for key in keys]
-            lines = b"".join(bodies).splitlines()
-            time.sleep(0.05)
+            return b"".join(bodies).splitlines()
+
+        lines = until(lambda: len(found := landed()) >= 20 and found, "20 lines")
         stamps = [int(json.loads(line)["event_timestamp"]) for line in lines]
         assert sorted(t - min(stamps) for t in stamps) == [2000 * n for n in range(20)]
     finally:

@@ -279,7 +279,7 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
     seen: list[str] = []
     assert managed_flink.start(endpoint, name, progress=seen.append).status == "RUNNING"
     assert seen[-1] == "RUNNING"
-    with pytest.raises(managed_flink.ApplicationError, match=f"{name}: .*RUNNING"):
+    with pytest.raises(managed_flink.ServiceError, match=f"{name}: .*RUNNING"):
         managed_flink.start(endpoint, name)
 
     updated = managed_flink.deploy(endpoint, name, tree, PARAMETERS, b"zip 2")
@@ -294,7 +294,7 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
     assert managed_flink.delete(endpoint, name) is True
     assert managed_flink.status(endpoint, name) is None
     assert managed_flink.delete(endpoint, name) is False
-    with pytest.raises(managed_flink.ApplicationError, match=f"{name}: .*not exist"):
+    with pytest.raises(managed_flink.ServiceError, match=f"{name}: .*not exist"):
         managed_flink.stop(endpoint, name)
 
 
@@ -325,7 +325,7 @@ def test_a_start_that_fails_shows_the_traceback_of_this_start(
     # The emulator has no way to fail: its answer is the real service's after a failed start.
     failed = managed_flink.Status(name, "READY", 1, 1, ())
     monkeypatch.setattr(managed_flink, "_required", lambda *_: failed)
-    with pytest.raises(managed_flink.ApplicationError) as error:
+    with pytest.raises(managed_flink.ServiceError) as error:
         managed_flink.start(endpoint, name)
     assert str(error.value).splitlines() == [f"{name} is READY, not RUNNING:", *TRACEBACK.splitlines()]
     assert application_log.failure(endpoint, name, began + timedelta(minutes=1)) == []

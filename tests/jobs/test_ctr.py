@@ -169,7 +169,7 @@ def test_records_from_before_count_while_their_window_is_open(
 
 def test_records_of_a_closed_window_are_reported(skewed: dict[str, list[dict[str, Any]]]) -> None:
     late = skewed["late_actions"]
-    assert [error["error_name"] for error in late] == ["LATE_RECORD", "LATE_RECORD"]
+    assert [error["error_name"] for error in late] == ["LATE_DROPPED", "LATE_DROPPED"]
     assert [json.loads(bytes.fromhex(error["data_row"]))["browseraction"] for error in late] == [
         "Impression",
         "Click",

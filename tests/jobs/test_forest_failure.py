@@ -1,19 +1,19 @@
-"""The worker process of a forest, or of a detector, is killed: scores are those of an unbroken run, on each backend."""
+"""The worker process of a forest and a detector is killed: their scores are those of an unbroken run."""
 
 import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from infra import flink_rest
+from infra.loopback import free_port
 from tests.jobs.conftest import Flink
+from tests.readers import finished, python_workers
 from tests.waiting import until
 from udfs.anomaly_detector import AnomalyDetector
 from udfs.detector.function import DetectorOptions
@@ -39,24 +39,14 @@ _SOURCE = """
         rowtime AS TO_TIMESTAMP_LTZ(id, 3),
         WATERMARK FOR rowtime AS rowtime
     ) WITH (
-        'connector' = 'datagen', 'rows-per-second' = '6000',
+        'connector' = 'datagen', 'rows-per-second' = '3000',
         'fields.id.kind' = 'sequence', 'fields.id.start' = '0', 'fields.id.end' = '1000000'
     )
 """
 
 
-def scored_by_forest(table_env: Any, numbers: Any) -> Any:
-    options = ForestOptions(("a", "b"), **FOREST)  # type: ignore[arg-type]
-    return random_cut_forest(table_env, numbers, options)[0]
-
-
-def scored_by_detector(table_env: Any, numbers: Any) -> Any:
-    return detect_anomalies(table_env, numbers, DetectorOptions(("a", "b"), **DETECTOR))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(("kind", "backend"), [("forest", "hashmap"), ("detector", "rocksdb")])
 def test_scores_after_a_killed_worker_are_those_of_an_unbroken_run(
-    kind: str, backend: str, mini_flink: Flink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mini_flink: Flink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A mini-cluster's Python functions would otherwise run in threads of this process.
     monkeypatch.setenv("_python_worker_execution_mode", "process")
@@ -66,83 +56,61 @@ def test_scores_after_a_killed_worker_are_those_of_an_unbroken_run(
         rest__port=str(port),
         rest__bind_port=str(port),
         io__tmp__dirs=str(tmp_path / "local"),
-        state__backend__type=backend,
+        state__backend__type="rocksdb",
         execution__checkpointing__interval="1 s",
         restart_strategy__type="fixed-delay",
         restart_strategy__fixed_delay__attempts="10",
         restart_strategy__fixed_delay__delay="100 ms",
     )
     table_env.execute_sql(_SOURCE)
-    scored = {"forest": scored_by_forest, "detector": scored_by_detector}[kind](
-        table_env, table_env.from_path("numbers")
-    )
+    numbers = table_env.from_path("numbers")
+    forest = ForestOptions(("a", "b"), **FOREST)  # type: ignore[arg-type]
+    detector = DetectorOptions(("a", "b"), **DETECTOR)  # type: ignore[arg-type]
+    table_env.create_temporary_view("by_forest", random_cut_forest(table_env, numbers, forest)[0])
+    table_env.create_temporary_view("by_detector", detect_anomalies(table_env, numbers, detector))
     rows = tmp_path / "rows"
     rows.mkdir()
     table_env.execute_sql(
-        f"CREATE TEMPORARY TABLE scored (id BIGINT, score DOUBLE) WITH ('connector' = 'filesystem', 'format' = 'json',"
-        f" 'path' = '{rows.as_uri()}', 'sink.rolling-policy.rollover-interval' = '500 ms',"
-        " 'sink.rolling-policy.check-interval' = '500 ms')"
+        "CREATE TEMPORARY TABLE scored (kind STRING, id BIGINT, score DOUBLE) WITH ("
+        f" 'connector' = 'filesystem', 'format' = 'json', 'path' = '{rows.as_uri()}',"
+        " 'sink.rolling-policy.rollover-interval' = '500 ms', 'sink.rolling-policy.check-interval' = '500 ms')"
     )
-    table_env.create_temporary_view("with_scores", scored)
     # The smoothed score depends on all of a detector's state.
-    score = {"forest": "anomaly_score", "detector": "smoothed_score"}[kind]
-    job = table_env.execute_sql(f"INSERT INTO scored SELECT id, {score} FROM with_scores").get_job_client()
+    query = (
+        "SELECT 'forest', id, anomaly_score FROM by_forest"
+        " UNION ALL SELECT 'detector', id, smoothed_score FROM by_detector"
+    )
+    job = table_env.execute_sql(f"INSERT INTO scored {query}").get_job_client()
     restored = f"http://127.0.0.1:{port}/jobs/{job.get_job_id()}/checkpoints"
     try:
-        until(lambda: lines(rows) >= ENOUGH, "rows before the failure")
-        killed = workers()
+        until(lambda: lines(rows) >= 2 * ENOUGH, "rows before the failure")
+        killed = python_workers()
         assert killed, "no worker runs in a process of its own"
-        assert bool(list((tmp_path / "local").rglob("CURRENT"))) == (backend == "rocksdb")
+        assert list((tmp_path / "local").rglob("CURRENT")), "no RocksDB"
         for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         until(lambda: flink_rest.get(restored)["counts"]["restored"] >= 1, "the restore")
         before = lines(rows)
-        until(lambda: lines(rows) >= before + 1_000, "rows after the failure")
-        assert not set(killed) & set(workers())
+        until(lambda: lines(rows) >= before + 2_000, "rows after the failure")
+        assert not set(killed) & set(python_workers())
     finally:
         job.cancel().result()
-    found = [json.loads(line) for file in parts(rows) for line in file.read_text().splitlines()]
-    found.sort(key=lambda row: row["id"])
-    ids = np.arange(len(found))
-    assert [row["id"] for row in found] == ids.tolist()
-    points = np.column_stack([ids * ids % 1009, ids * 7919 % 499 / 7])
-    unbroken = {
-        "forest": lambda: RandomCutForest(2, **FOREST).score_many(points),
-        "detector": lambda: AnomalyDetector(2, **DETECTOR).detect_many(points).smoothed,  # type: ignore[arg-type]
-    }[kind]()
-    assert [row["score"] for row in found] == unbroken.tolist()
-
-
-def parts(folder: Path) -> list[Path]:
-    """Files that a checkpoint has committed."""
-    return [f for f in folder.iterdir() if not f.name.startswith((".", "_"))]
+    found: dict[str, dict[int, float]] = {"forest": {}, "detector": {}}
+    for row in (json.loads(line) for file in finished(rows) for line in file.read_text().splitlines()):
+        assert row["id"] not in found[row["kind"]], "a row came twice"
+        found[row["kind"]][row["id"]] = row["score"]
+    for kind, scores in found.items():
+        ids = np.arange(len(scores))
+        points = np.column_stack([ids * ids % 1009, ids * 7919 % 499 / 7])
+        unbroken = (
+            RandomCutForest(2, **FOREST).score_many(points)
+            if kind == "forest"
+            else AnomalyDetector(2, **DETECTOR).detect_many(points).smoothed  # type: ignore[arg-type]
+        )
+        assert len(scores) > ENOUGH, kind
+        assert scores == dict(enumerate(unbroken.tolist())), kind
 
 
 def lines(folder: Path) -> int:
-    return sum(file.read_bytes().count(b"\n") for file in parts(folder))
-
-
-def workers() -> list[int]:
-    """Python worker processes below this one."""
-    parents, names = {}, {}
-    for process in Path("/proc").iterdir():
-        try:
-            pid = int(process.name)
-            parents[pid] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            names[pid] = (process / "cmdline").read_bytes()
-        except (OSError, ValueError):
-            continue
-
-    def ours(pid: int) -> bool:
-        while pid > 1 and pid != os.getpid():
-            pid = parents.get(pid, 0)
-        return pid == os.getpid()
-
-    return [pid for pid, name in names.items() if b"beam_boot" in name and ours(pid)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return sum(file.read_bytes().count(b"\n") for file in finished(folder))

@@ -10,10 +10,18 @@ from pyflink.table import Schema
 
 from tests.jobs.conftest import Flink, rows_of
 from udfs.keyed_stream import process_keyed
-from udfs.row_batches import take_batches
+from udfs.row_batches import take_batches, take_columns
 
 pytestmark = pytest.mark.flink
 COUNT = 3_000
+NUMBERS = f"""
+    CREATE TEMPORARY TABLE numbers (
+      id BIGINT, rowtime AS TO_TIMESTAMP_LTZ(id, 3), WATERMARK FOR rowtime AS rowtime
+    ) WITH (
+      'connector' = 'datagen', 'rows-per-second' = '1000000',
+      'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '{COUNT}'
+    )
+"""
 
 
 class Sized(KeyedProcessFunction):  # type: ignore[misc]
@@ -29,17 +37,54 @@ class Sized(KeyedProcessFunction):  # type: ignore[misc]
         return [[row[0], time, len(rows)] for row, time in zip(rows, times, strict=True)]
 
 
+class Doubled(Sized):
+    """Of rows in columns twice their number, of others -1."""
+
+    numbers, value, nulls = [2], 1, 1
+
+    def open(self, runtime_context: Any) -> None:
+        super().open(runtime_context)
+        assert take_columns(self)
+
+    def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
+        return [[*row, -1.0, "missing"] for row in rows]
+
+    def process_columns(self, keys: Any, values: Any, points: Any, times: Any, switch: Any) -> Any:
+        assert [f"{time % 3}{key}" for time, key in zip(times, keys, strict=True)] == [k + k for k in keys]
+        assert values == [f"n{time}" for time in times]
+        return 2 * points[:, 0]
+
+
+def test_rows_of_a_real_job_come_in_columns(mini_flink: Flink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What :mod:`udfs.row_bytes` knows of PyFlink's messages and steps is still so."""
+    monkeypatch.setenv("_python_worker_execution_mode", "process")
+    table_env = mini_flink.environment(python__executable=sys.executable)
+    table_env.execute_sql(NUMBERS)
+    keyed = table_env.sql_query("""
+        SELECT CAST(MOD(id, 3) AS STRING) AS `key`,
+          ROW(id, 'n' || CAST(id AS STRING), CASE WHEN MOD(id, 7) > 0 THEN id * 1e0 END) AS `element`, rowtime
+        FROM numbers
+    """)
+    types = [Types.LONG(), Types.STRING(), Types.DOUBLE()]
+    out = process_keyed(
+        table_env.to_data_stream(keyed),
+        Doubled(),
+        Types.ROW_NAMED(["id", "name", "x"], types),
+        Types.ROW_NAMED(["id", "name", "x", "twice", "error"], [*types, Types.DOUBLE(), Types.STRING()]),
+        "doubled",
+        "doubled",
+    )
+    table_env.create_temporary_view("doubled", table_env.from_data_stream(out))
+    ids = range(1, COUNT + 1)
+    assert rows_of(table_env, "SELECT id, name, x, twice, error FROM doubled") == [
+        (k, f"n{k}", k, 2 * k, None) if k % 7 else (k, f"n{k}", None, -1.0, "missing") for k in ids
+    ]
+
+
 def test_a_backlog_comes_in_batches(mini_flink: Flink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_python_worker_execution_mode", "process")
     table_env = mini_flink.environment(python__executable=sys.executable)
-    table_env.execute_sql(f"""
-        CREATE TEMPORARY TABLE numbers (
-          id BIGINT, rowtime AS TO_TIMESTAMP_LTZ(id, 3), WATERMARK FOR rowtime AS rowtime
-        ) WITH (
-          'connector' = 'datagen', 'rows-per-second' = '1000000',
-          'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '{COUNT}'
-        )
-    """)
+    table_env.execute_sql(NUMBERS)
     keyed = table_env.sql_query(
         "SELECT CAST(MOD(id, 3) AS STRING) AS `key`, ROW(id) AS `element`, rowtime FROM numbers"
     )

@@ -10,6 +10,7 @@ import pytest
 from pipeline.flink_version import stop_with_savepoint
 from tests.jobs.clicks import RELATIONS, click
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
+from tests.readers import finished
 from tests.waiting import until
 
 pytestmark = pytest.mark.flink
@@ -80,11 +81,12 @@ def put(folder: Path, name: str, clicks: list[tuple[str, int]], first: int) -> N
 
 def found(folder: Path) -> list[list[Any]]:
     """The rows that were written for good."""
-    files = (
-        [path for path in folder.iterdir() if not path.name.startswith((".", "_"))] if folder.exists() else []
-    )
     return sorted(
-        (list(json.loads(line).values()) for path in files for line in path.read_text().splitlines()),
+        (
+            list(json.loads(line).values())
+            for path in finished(folder)
+            for line in path.read_text().splitlines()
+        ),
         key=repr,
     )
 

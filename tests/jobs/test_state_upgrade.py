@@ -22,6 +22,7 @@ from pipeline.flink_version import stop_with_savepoint
 from pipeline.pipeline import Pipeline
 from pipeline.settings import override, settings
 from tests.jobs.conftest import Flink
+from tests.readers import finished
 from tests.torture.kinesis_local import running_kinesis
 from tests.torture.windows import Producer
 from tests.waiting import until
@@ -128,7 +129,7 @@ def _copy(table_env: Any, folder: Path, source: KinesisSource, query: str) -> An
 
 def _wait_for(folder: Path, rows: int) -> Counter[int]:
     def enough() -> Counter[int] | None:
-        files = [f for f in (folder / "rows").iterdir() if not f.name.startswith((".", "_"))]
+        files = finished(folder / "rows")
         found = Counter(json.loads(line)["id"] for f in files for line in f.read_text().splitlines())
         return found if sum(found.values()) >= rows else None
 

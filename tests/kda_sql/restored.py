@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +14,11 @@ from pipeline.application import ERRORS, Application
 from pipeline.flink_version import stop_with_savepoint
 from pipeline.settings import settings
 from tests.kda_sql.case import Record
+from tests.readers import finished
+from tests.waiting import until
 
 #: Marks the rows that say that a record was read.
 _READ = "a record was read"
-_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,13 @@ def _run(
         f" FROM ({union}) AS each_row (relation, rowtime, data)"
     )
     client = inserts.execute().get_job_client()
-    end = time.monotonic() + _SECONDS
+
+    def all_read() -> bool:
+        assert not str(client.get_job_status().result()).endswith("FAILED"), "the job failed"
+        return sum(row["relation"] == _READ for row in _read(out)) >= lines
+
     try:
-        while sum(row["relation"] == _READ for row in _read(out)) < lines:
-            assert time.monotonic() < end, f"{len(_read(out))} rows came, of {lines} lines"
-            assert not str(client.get_job_status().result()).endswith("FAILED"), "the job failed"
-            time.sleep(0.2)
+        until(all_read, f"{lines} lines")
         return stop_with_savepoint(client, folder / "savepoints", drain=savepoint is not None)
     except BaseException:
         client.cancel()
@@ -154,6 +155,5 @@ def _run(
 
 def _read(folder: Path) -> list[dict[str, Any]]:
     """What is written for good, in order."""
-    files = [p for p in folder.glob("*") if not p.name.startswith((".", "_"))]
-    files.sort(key=lambda p: int(p.name.rpartition("-")[2].partition(".")[0]))
+    files = sorted(finished(folder), key=lambda p: int(p.name.rpartition("-")[2].partition(".")[0]))
     return [json.loads(line) for p in files for line in p.read_text().splitlines()]

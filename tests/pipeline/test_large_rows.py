@@ -13,6 +13,7 @@ from pipeline.settings import settings
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink, MemorySource
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
+from tests.readers import on_stream
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
@@ -28,17 +29,7 @@ def stream(endpoint: str, name: str) -> Any:
 
 
 def records(client: Any, name: str) -> list[dict[str, Any]]:
-    shard = client.list_shards(StreamName=name)["Shards"][0]["ShardId"]
-    at = client.get_shard_iterator(StreamName=name, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
-        "ShardIterator"
-    ]
-    found = []
-    while True:
-        answer = client.get_records(ShardIterator=at)
-        if not answer["Records"]:
-            return found
-        found += [json.loads(record["Data"]) for record in answer["Records"]]
-        at = answer["NextShardIterator"]
+    return [json.loads(record) for record in on_stream(client, name)]
 
 
 def test_a_text_of_a_megabyte_passes_or_is_reported(

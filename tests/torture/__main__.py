@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.torture.chaos import KINDS, run
+from tests.torture.chaos import KINDS, OF_SHARDS, run
 from tests.torture.labs import LABS
 from tests.torture.soak import SOAKS, soak
 
@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--lab", choices=(*LABS, "all"), default="all")
     parser.add_argument("--kills", type=int, default=20, help="of each lab")
-    parser.add_argument("--kind", choices=KINDS, help="kill nothing else")
+    parser.add_argument("--kind", choices=(*KINDS, *OF_SHARDS), help="do nothing else")
     parser.add_argument("--minutes", type=float, default=60.0, help="kill no more after so long; of each lab")
     parser.add_argument("--rate", type=float, default=100.0, help="records a second")
     parser.add_argument(
@@ -53,10 +53,12 @@ def main() -> int:
             continue
         end = time.monotonic() + 60 * given.minutes
 
-        def kinds(rng: random.Random, end: float = end) -> Iterator[str]:
+        every = (*KINDS, *OF_SHARDS) if LABS[lab].shards > 1 else KINDS
+
+        def kinds(rng: random.Random, end: float = end, every: tuple[str, ...] = every) -> Iterator[str]:
             # Each kind as often as the others, in random order.
             rounds = (
-                (given.kind,) if given.kind else rng.sample(KINDS, len(KINDS)) for _ in itertools.count()
+                (given.kind,) if given.kind else rng.sample(every, len(every)) for _ in itertools.count()
             )
             for kind in itertools.islice(itertools.chain.from_iterable(rounds), given.kills):
                 if time.monotonic() > end:

@@ -24,11 +24,15 @@ from tests.torture.durable import Durable, running_durable
 from tests.torture.function import running_function
 from tests.torture.labs import BUCKET, Lab, Outcome, Record
 from tests.torture.proxy import Fault, Proxy, running_proxy
+from tests.torture.shards import put_on_each, records_of, reshard
+from tests.waiting import until
 
 #: What can be done to a job; the JobManager forgets its jobs, so its death costs most.
 KINDS = ("python worker", "task manager", "job manager", "service", "connections", "rescaling")
+#: What can be done to a stream of several shards besides.
+OF_SHARDS = ("split", "merge", "slow reads")
 
-_LAST = b"the last record"
+_LAST = b"the last record of "
 
 
 @dataclass
@@ -59,11 +63,11 @@ class ChaosRun:
     def make_services(self) -> None:
         """Make the streams, and what the sink writes to."""
         kinesis = self.client("kinesis")
-        for stream in (self.lab.stream, self.lab.errors):
-            kinesis.create_stream(StreamName=stream, ShardCount=1)
+        for stream, shards in ((self.lab.stream, self.lab.shards), (self.lab.errors, 1)):
+            kinesis.create_stream(StreamName=stream, ShardCount=shards)
             kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
         # kinesalite can lose a stream's first record when a read comes in the same moment: there is one before the job.
-        self._put(kinesis, [b"the first record"])
+        put_on_each(kinesis, self.lab.stream, b"the first record of ")
         if self.lab.sink == "s3":
             self.client("s3").create_bucket(Bucket=BUCKET)
         elif self.lab.sink == "dynamodb":
@@ -108,7 +112,11 @@ class ChaosRun:
         """Kill something, and return when the job has gone on and checkpointed."""
         self.account.kills[kind] += 1
         before = self.cluster.restarts(self.job)
-        if kind == "python worker":
+        if kind in ("split", "merge"):
+            self._reshard(kind)
+        elif kind == "slow reads":
+            self._slow_down()
+        elif kind == "python worker":
             # All of them: one by itself may be between two jobs, and its end go unnoticed.
             workers = self.cluster.python_workers()
             if not workers:
@@ -125,7 +133,7 @@ class ChaosRun:
             self._kill_service()
         else:
             self._cut_connections()
-        if kind not in ("service", "connections"):
+        if kind not in ("service", "connections", *OF_SHARDS):
             self.cluster.wait_for_restart(self.job, before)
         self.cluster.wait_until_running(self.job)
 
@@ -171,16 +179,34 @@ class ChaosRun:
         done = self.cluster.completed(self.job)
         self.cluster.wait_for_checkpoint(self.job, done)
 
+    def _reshard(self, kind: str) -> None:
+        """Split a shard or merge two, and return when the job reads what has come of them."""
+        # None where there is but one shard to be merged.
+        new = reshard(self.client("kinesis"), self.lab.stream, **{f"{kind}s": 1})
+
+        def read() -> bool:
+            calls = [c for c in self.proxy.calls if c.operation == "GetShardIterator"]
+            return new <= {c.body["ShardId"] for c in calls}
+
+        until(read, f"{kind}: the new shards to be read", 120)
+
+    def _slow_down(self) -> None:
+        """Half of the reads take seconds, as those of a throttled shard; none for as long as an idle shard."""
+        rng = random.Random(self.rng.random())
+        self.proxy.rule = lambda call: (
+            Fault(delay=rng.uniform(1, 4)) if call.operation == "GetRecords" and rng.random() < 0.5 else None
+        )
+        time.sleep(self.rng.uniform(6, 12))
+        self.proxy.rule = lambda call: None
+
     def settle(self) -> None:
         """Let the job finish all that is on the stream, and fill in the account."""
-        # In order, so when the last record is reported in the error stream, all before it have been read.
-        self.client("kinesis").put_records(
-            StreamName=self.lab.stream, Records=[{"Data": _LAST, "PartitionKey": "p"}]
-        )
+        # In order, so when a shard's last record is reported in the error stream, all before it have been read.
+        last = put_on_each(self.client("kinesis"), self.lab.stream, _LAST)
         deadline = time.monotonic() + 300
-        while _LAST.hex() not in self.errors():
+        while not last <= self.errors().keys():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.lab.name}: the last record was not read; see {self.folder}")
+                raise TimeoutError(f"{self.lab.name}: the last records were not read; see {self.folder}")
             time.sleep(0.5)
         self.cluster.stop_job(self.job, drain=True)
         records = self.records()
@@ -194,15 +220,15 @@ class ChaosRun:
         self.account.compare(len(records), self.lab.expected(records), found)
 
     def records(self) -> list[Record]:
-        """Everything on the stream, in order (it has one shard)."""
+        """Everything on the stream, a shard's in order."""
         return [
             Record(r["Data"], r["SequenceNumber"], round(r["ApproximateArrivalTimestamp"].timestamp() * 1000))
-            for r in _read(self.client("kinesis"), self.lab.stream)
+            for r in records_of(self.client("kinesis"), self.lab.stream)
         ]
 
     def errors(self) -> collections.Counter[str]:
         """The raw records that the error stream tells of."""
-        reported = _read(self.client("kinesis"), self.lab.errors)
+        reported = records_of(self.client("kinesis"), self.lab.errors)
         return collections.Counter(json.loads(r["Data"])["data_row"] for r in reported)
 
     def _send(self, rate: float) -> None:
@@ -216,7 +242,7 @@ class ChaosRun:
 
     def _put(self, kinesis: Any, batch: list[bytes]) -> None:
         """Send until it is acknowledged: the stream may be away, and may have taken what it did not acknowledge."""
-        records = [{"Data": data, "PartitionKey": "p"} for data in batch]
+        records = [{"Data": data, "PartitionKey": str(number)} for number, data in enumerate(batch)]
         while True:
             try:
                 answers = kinesis.put_records(StreamName=self.lab.stream, Records=records)["Records"]
@@ -273,17 +299,3 @@ def run(
     trial.account.calls = {f"{c.service.lower()}:{c.operation}" for c in trial.proxy.calls if c.operation}
     trial.account.seconds = time.monotonic() - begin
     return trial.account
-
-
-def _read(kinesis: Any, stream: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
-    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
-        "ShardIterator"
-    ]
-    while True:
-        answer = kinesis.get_records(ShardIterator=iterator)
-        if not answer["Records"] and not answer["MillisBehindLatest"]:
-            return found
-        found += answer["Records"]
-        iterator = answer["NextShardIterator"]

@@ -87,6 +87,9 @@ class Lab:
     sink : str
         The service that it writes to; "files" for none. Rows on S3 and in files come exactly once, an item of DynamoDB
         and a row for a function may come again with its key.
+    shards : int
+        Of the stream at its start; with more than one they are split, merged and read slowly too, and what is expected
+        must not depend on their order.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Lab:
     expected: Callable[[list[Record]], Outcome]
     rows: Callable[[list[dict[str, Any]]], collections.Counter[Any]]
     sink: str = "files"
+    shards: int = 1
 
     def data(self, number: int, rng: random.Random) -> bytes:
         """A record's bytes, now and then such as no job can use."""
@@ -265,6 +269,9 @@ CTR = Lab(
 )
 
 
+#: The same over several shards, in more than one subtask.
+CTR_OF_SHARDS = replace(CTR, sink="files", shards=3)
+
 # --- lab 2: the start of every session, as an item of a table
 
 _GAP = 1000
@@ -317,6 +324,7 @@ LABS = {
     "trades": TRADES,
     "trades-by-symbol": BY_SYMBOL,
     "ctr": CTR,
+    "ctr-of-shards": CTR_OF_SHARDS,
     "sessions": SESSIONS,
     "sessions-to-function": TO_FUNCTION,
 }

@@ -14,6 +14,7 @@ from connectors.kinesis import KinesisSource
 from pipeline.application import parse
 from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
+from tests.torture.shards import records_of
 
 _COUNTS = """
     SELECT CAST(window_start AS STRING), COUNT(*), COUNT(DISTINCT id)
@@ -134,15 +135,7 @@ class Producer:
 def truth(client: Any, stream: str) -> dict[str, int]:
     """Records by second of arrival, as the stream itself has them in all its shards, closed ones too."""
     counts: dict[str, int] = collections.defaultdict(int)
-    for shard in client.list_shards(StreamName=stream)["Shards"]:
-        iterator = client.get_shard_iterator(
-            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        while iterator:
-            answer = client.get_records(ShardIterator=iterator)
-            for record in answer["Records"]:
-                arrived = record["ApproximateArrivalTimestamp"].timestamp()
-                second = time.gmtime(round(arrived * 1000) // 1000)
-                counts[time.strftime("%Y-%m-%d %H:%M:%S.000", second)] += 1
-            iterator = answer.get("NextShardIterator") if answer["Records"] else None
+    for record in records_of(client, stream):
+        second = time.gmtime(round(record["ApproximateArrivalTimestamp"].timestamp() * 1000) // 1000)
+        counts[time.strftime("%Y-%m-%d %H:%M:%S.000", second)] += 1
     return dict(counts)

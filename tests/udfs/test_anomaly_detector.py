@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -235,15 +236,26 @@ def test_a_warm_start_is_history_without_a_word() -> None:
     assert equal(warm.detect_many(values[600:]), AnomalyDetector().detect_many(values)[600:])
 
 
-def test_state_is_hardly_larger_than_the_forests() -> None:
+@pytest.mark.parametrize("rows", [100, 3_000])
+def test_state_is_hardly_larger_than_the_forests(rows: int) -> None:
     from udfs.forest.state import ForestState, pack
 
     detector = AnomalyDetector()
-    detector.update_many(noise(3_000))
+    detector.update_many(noise(rows))
     packed = detector.to_bytes()
     state = detector._state
     forest = pack(ForestState(detector.parameters.forest, np.zeros((0, 0), np.float32), state.arrays))
     assert len(packed) - len(forest) < 2_000
+
+
+def test_state_of_version_2_goes_on() -> None:
+    """Saved after 50 rows, with the forest that stood in."""
+    values = np.random.default_rng(7).normal(20, 1, (200, 1)).round(2)
+    whole = AnomalyDetector(1, 3, number_of_trees=2, sub_sample_size=80)
+    whole.update_many(values[:50])
+    saved = AnomalyDetector.from_bytes((Path(__file__).parent / "detector" / "version_2.bin").read_bytes())
+    assert equal(saved.detect_many(values[50:]), whole.detect_many(values[50:]))
+    assert saved.to_bytes() == whole.to_bytes()
 
 
 @pytest.mark.parametrize("place", [0, 5, 8, 30, 100, -1])

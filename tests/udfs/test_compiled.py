@@ -1,7 +1,6 @@
 """The door to numba: in Flink's workers, on read-only file systems, and no heavier than it need be."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,21 +70,3 @@ def test_every_module_with_compiled_functions_decides_about_the_cache() -> None:
         if "\n@compiled\n" in path.read_text()
     }
     assert with_kernels | {"compiled", "forest/layout"} == set(COMPILED_SOURCES)
-
-
-def test_the_same_code_at_another_path_is_not_compiled_again(tmp_path: Path) -> None:
-    """As after each restart of a deployed job, whose files Flink unpacks under a new name."""
-    code = (
-        "from udfs.random_cut_forest import RandomCutForest\n"
-        "from udfs.forest.stream import score_of\n"
-        "f = RandomCutForest(1, 10, 10); f.score_many([[k] for k in range(20)]); f.score([3])\n"
-        "print(sum(score_of.stats.cache_hits.values()), sum(score_of.stats.cache_misses.values()))"
-    )
-    cache = tmp_path / "cache"
-    cache.mkdir(mode=0o700)
-    found = []
-    for name in ("first", "second"):
-        shutil.copytree(ROOT / "udfs", tmp_path / name / "udfs", ignore=shutil.ignore_patterns("__pycache__"))
-        found.append(run(code, tmp_path / name, NUMBA_CACHE_DIR=str(cache)))
-    assert found == ["0 1", "1 0"]
-    assert {path.suffix for path in cache.iterdir()} == {".nbi", ".nbc"}

@@ -22,6 +22,7 @@ from pyflink.fn_execution.coders import (
 )
 from pyflink.fn_execution.datastream.process.operations import StatefulOperation
 from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
+from pyflink.fn_execution.state_impl import RemoteKeyedStateBackend
 from pyflink.fn_execution.table.operations import BundleOperation
 
 from udfs import row_batches
@@ -72,8 +73,12 @@ class Backend:
 
     _namespace_coder_impl = None
 
+    _state_handler = None
+
     def __init__(self) -> None:
         self.keys: list[str] = []
+
+    def commit(self) -> None: ...
 
     def set_current_key(self, key: Row) -> None:
         self.keys.append(key[0])
@@ -107,6 +112,49 @@ def test_rows_that_come_together_are_given_together_by_key_and_come_back_in_orde
     assert operation.keyed_state_backend.keys == ["a", "b"]
     assert operation.internal_timer_service.current_watermark() == 5
     assert operation.finish_bundle() == []
+
+
+class Handler:
+    """Notes what it is reported to write, and which answers are waited for."""
+
+    _state_cache = _underlying = _context = None
+
+    def __init__(self, error: str = "") -> None:
+        self.notes: list[str] = []
+        self._error = error
+
+    def extend(self, state_key: Any, coder: Any, elements: list[Any]) -> Any:
+        self.notes.append(f"write {elements[0]}")
+        return SimpleNamespace(get=lambda: self._answer(elements[0]))
+
+    def _answer(self, element: Any) -> Any:
+        self.notes.append(f"answer {element}")
+        return SimpleNamespace(error=self._error)
+
+
+def backend_of(handler: Handler) -> RemoteKeyedStateBackend:
+    backend = RemoteKeyedStateBackend(handler, row_coder(key=CharCoder()), None, 2, 0, 0)
+    row_batches._commit_together(backend)
+    log = backend.get_list_state("log", IntCoder())
+    for k in range(3):
+        backend.set_current_key(Row(str(k)))
+        log.add(k)
+    return backend
+
+
+def test_states_are_all_written_before_the_first_answer_is_waited_for() -> None:
+    handler = Handler()
+    backend = backend_of(handler)
+    backend.commit()
+    assert sorted(handler.notes[:3]) == ["write 0", "write 1", "write 2"]
+    assert sorted(handler.notes[3:]) == ["answer 0", "answer 1", "answer 2"]
+    backend.commit()
+    assert len(handler.notes) == 6
+
+
+def test_state_that_is_not_taken_fails_the_bundle() -> None:
+    with pytest.raises(RuntimeError, match="state could not be written: no room"):
+        backend_of(Handler("no room")).commit()
 
 
 def test_pyflinks_loop_still_gives_an_operation_of_bundles_all_rows() -> None:

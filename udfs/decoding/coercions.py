@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
+from base.errors import InvalidValue
 from udfs.decoding.json_documents import Number
 
 _INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "INTEGER": 32, "BIGINT": 64}
@@ -75,7 +76,7 @@ def coercion(type_: str) -> Coercion:
     if name in ("BINARY", "VARBINARY", "BYTES"):
         fixed, most = name == "BINARY", None if name == "BYTES" else length or 1
         return Coercion(_bytes(fixed, most), str, but=str)
-    raise ValueError(
+    raise InvalidValue(
         f"type {type_}: required VARCHAR, BOOLEAN, an integer, FLOAT, DOUBLE, DECIMAL, DATE, TIME, TIMESTAMP or "
         "VARBINARY"
     )

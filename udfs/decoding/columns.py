@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from base.errors import InvalidValue
 from udfs.decoding.coercions import coercion
 
 _PATH = re.compile(r"\$(?:\[0:\])?(?:\.[^.\[\]]+)*(?:\[0:\])?(?:\.[^.\[\]]+)*")
@@ -56,7 +57,7 @@ class Column:
     def __post_init__(self) -> None:
         well_formed = _PATH.fullmatch(self.path) and self.path != "$"
         if not (well_formed or self.path.isdecimal() or self.path in METADATA):
-            raise ValueError(
+            raise InvalidValue(
                 f"column {self.name}: the record path must look like $.a, $.a.b or $.a[0:].b, be the place of a "
                 f"separated value, or one of {', '.join(METADATA)}; got {self.path!r}"
             )

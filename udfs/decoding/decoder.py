@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from base.errors import InvalidValue
 from udfs.decoding.coercions import CoercionError, coercion, is_number, is_text
 from udfs.decoding.columns import Column
 from udfs.decoding.json_documents import Document, Number, documents, source_text
@@ -58,13 +59,13 @@ class RecordDecoder:
     def __init__(self, columns: Sequence[Column], record_format: RecordFormat = JSON) -> None:
         for column in columns:
             if column.metadata:
-                raise ValueError(f"column {column.name}: {column.path} is not in the record")
+                raise InvalidValue(f"column {column.name}: {column.path} is not in the record")
         arrays = (
             sorted({c.array for c in columns if c.array is not None}) if record_format.kind == "json" else []
         )
         if len(arrays) > 1:
             shown = " and ".join(".".join(("$", *array)) for array in arrays)
-            raise ValueError(
+            raise InvalidValue(
                 f"columns: required paths through one array at most ([0:] and a name), got {shown}"
             )
         self._format = record_format
@@ -239,11 +240,13 @@ class RecordDecoder:
         return Decoded(tuple(values))
 
 
-def late_record(data: bytes, arrival: int, counted: int) -> Decoded:
-    """What is known of a record that came after its time was over, times in milliseconds since the epoch."""
+def late_record(data: bytes, arrival: int, counted: int, counts: bool = True) -> Decoded:
+    """What is reported of a record that came later than the watermark, times in milliseconds since the epoch."""
+    name, then = (
+        ("LATE_RECORD", "it counts at data_rowtime") if counts else ("LATE_DROPPED", "it does not count")
+    )
     late = (counted - arrival) / 1000
-    message = f"record: came {late:.3f} s after its time was over; it counts at data_rowtime"
-    return error_row(Refused("LATE_RECORD", message), data)
+    return error_row(Refused(name, f"record: came {late:.3f} s after its time was over; {then}"), data)
 
 
 def _misfit(column: Column, required: CoercionError, value: Any) -> str:

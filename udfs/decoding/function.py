@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pyflink.table import DataTypes
 from pyflink.table.udf import TableFunction, udtf
 
+from base.errors import InvalidValue
 from udfs.decoding.columns import Column
 from udfs.decoding.decoder import RecordDecoder, late_record
 from udfs.decoding.record_format import JSON, RecordFormat
 from udfs.decoding.refused import Decoded
-from udfs.decoding.shard_clock import ShardClock
+from udfs.decoding.stream_clock import Clocks
 from udfs.row_stream import through_a_stream
 
 if TYPE_CHECKING:
@@ -22,15 +22,10 @@ if TYPE_CHECKING:
 
 #: Beside a record's own columns, which may well be called `message`.
 _ERROR = ("__error_name", "__message", "__data_row")
-#: When a row happened, and up to when all rows have come: milliseconds since the epoch.
+#: When a row counts, and its subtask's watermark: milliseconds since the epoch. A row counts later than the watermark,
+#: a heartbeat at it: so these two are distinguished.
 _TIME = ("__happened_ms", "__reached_ms")
 _REACHED = "__reached"
-#: In place of an error's name: a row that only says how far time has come.
-_TIME_ROW = "TIME"
-#: Milliseconds without a row after which a subtask no longer holds back others. There is a heartbeat a second.
-_AWAY = 3000
-#: While all shards of a subtask are idle, its time is reported so many seconds apart: in between others don't wait.
-_IDLE_STEP = 5
 
 
 class Decode(TableFunction):  # type: ignore[misc]
@@ -63,50 +58,43 @@ class Decode(TableFunction):  # type: ignore[misc]
 
 
 class DecodeAndTime(Decode):
-    """The same, with the time of each row: what comes late counts now, and is reported."""
+    """The same, with the time of each row and its watermark; what comes late is reported."""
 
-    def __init__(self, columns: Sequence[Column], record_format: RecordFormat, idle_timeout: float) -> None:
+    def __init__(self, columns: Sequence[Column], record_format: RecordFormat, clocks: Clocks) -> None:
         super().__init__(columns, record_format)
-        self._idle_timeout = idle_timeout
+        self._clocks = clocks
 
     def open(self, function_context: Any) -> None:
         """Start the clock."""
         super().open(function_context)
-        self._clock = ShardClock(self._idle_timeout)
-        self._idle_heartbeats = 0
+        self._clock = self._clocks.start()
 
     def eval(  # type: ignore[override]  # Flink calls it by the number of its arguments
         self, data: bytes | None, shard: str, arrival: int
     ) -> Iterable[tuple[Any, ...]]:
         """Called by Flink for each record, and with nothing each second."""
+        clock = self._clock
         if data is None:
-            return self._beat()
-        happened = self._clock.hear(shard, arrival)
-        time = (happened, self._clock.reached)
+            watermark = clock.heartbeat()
+            return [self._nothing + self._no_error + (watermark, watermark)]
+        happened = clock.hear(shard, arrival)
+        time = (happened, clock.watermark)
         plain = self._decoder.plain(data) if happened == arrival else None
         return [plain + self._no_error + time] if plain else self._any_or_late(data, arrival, time)
 
-    def _any_or_late(
-        self, data: bytes, arrival: int, time: tuple[int, int | None]
-    ) -> Iterator[tuple[Any, ...]]:
-        yield from self._any(data, time)
-        if time[0] != arrival:
-            yield self._values(late_record(data, arrival, time[0])) + time
-
-    def _beat(self) -> list[tuple[Any, ...]]:
-        clock = self._clock
-        clock.heartbeat()
-        self._idle_heartbeats = 0 if clock.holding else self._idle_heartbeats + 1
-        if self._idle_heartbeats % _IDLE_STEP:
-            return []
-        return [(*self._nothing, _TIME_ROW, None, None, clock.reached or 0, clock.reached)]
+    def _any_or_late(self, data: bytes, arrival: int, time: tuple[int, int]) -> Iterator[tuple[Any, ...]]:
+        late, counts = time[0] != arrival, self._clocks.count_late
+        if counts or not late:
+            yield from self._any(data, time)
+        if late:
+            yield self._values(late_record(data, arrival, time[0], counts)) + time
 
 
 def decode_records(
     table_env: StreamTableEnvironment,
     records: Table,
     columns: Sequence[Column],
-    idle_timeout: timedelta | None = None,
+    clocks: Clocks | None = None,
     record_format: RecordFormat = JSON,
     name: str = "records",
 ) -> tuple[Table, Table, Table]:
@@ -118,14 +106,14 @@ def decode_records(
         Where both tables are made.
     records : Table
         ``data BYTES`` (NULL: nothing came since ``rowtime``) and ``rowtime``, a rowtime attribute. With
-        ``idle_timeout``: ``data BYTES``, ``shard STRING`` and ``arrival TIMESTAMP_LTZ(3)``, and about each second a
-        row of NULLs. Beside them what columns of metadata take: ``shard``, ``sequence_number``, ``partition_key``;
-        ``arrival``, or else ``rowtime``.
+        ``clocks``: ``data BYTES``, ``shard STRING`` and ``arrival TIMESTAMP_LTZ(3)``, and about each second a
+        heartbeat, a row of NULLs. Beside them what columns of metadata take: ``shard``, ``sequence_number``,
+        ``partition_key``; ``arrival``, or else ``rowtime``.
     columns : sequence of Column
         What to take from each row of a record, and what from the source's own columns (``@arrival`` and the like);
         those never go through Python.
-    idle_timeout : timedelta or None
-        Where records come from several shards, each in order: see :class:`~udfs.decoding.shard_clock.ShardClock`.
+    clocks : Clocks or None
+        How the records' time is kept, where they come without watermarks.
     record_format : RecordFormat
         How records are laid out.
     name : str
@@ -138,8 +126,8 @@ def decode_records(
         The columns, and ``rowtime``.
     errors : Table
         ``error_name, message, data_rowtime, data_row``.
-    idle : Table
-        ``rowtime``: a row now and then while nothing comes, with the time since which that is so.
+    heartbeats : Table
+        ``rowtime``: a row each heartbeat, with the watermark.
     """
     from pyflink.table import Schema
 
@@ -160,14 +148,14 @@ def decode_records(
     ]
     decoded = [*(quoted(c.name) for c in in_record), *_ERROR]
     result_types = [*(_data_type(table_env, c.type) for c in in_record), *[DataTypes.STRING()] * len(_ERROR)]
-    if idle_timeout is None:
+    if clocks is None:
         function, watermark = Decode(in_record, record_format), "SOURCE_WATERMARK()"
         query = f"""
             SELECT {", ".join([*fields, *_ERROR])}, r.rowtime
             FROM {source} AS r, LATERAL TABLE({decode}(r.`data`)) AS d({", ".join(decoded)})
         """
     else:
-        function = DecodeAndTime(in_record, record_format, idle_timeout.total_seconds())
+        function = DecodeAndTime(in_record, record_format, clocks)
         watermark = _REACHED
         result_types += [DataTypes.BIGINT()] * len(_TIME)
         query = f"""
@@ -177,7 +165,6 @@ def decode_records(
                 r.`data`, r.shard, EXTRACT(EPOCH FROM r.arrival) * 1000 + EXTRACT(MILLISECOND FROM r.arrival)
             )) AS d({", ".join([*decoded, *_TIME])})
         """
-        table_env.get_config().set("table.exec.source.idle-timeout", f"{_AWAY} ms")
     table_env.create_temporary_function(decode, udtf(function, result_types=result_types))
     # Through a data stream, so that the planner can't decode once for the rows and once more for the errors.
     schema = Schema.new_builder()
@@ -186,7 +173,7 @@ def decode_records(
     for error in _ERROR:
         schema.column(error, "STRING")
     schema.column("rowtime", "TIMESTAMP_LTZ(3)")
-    if idle_timeout is not None:
+    if clocks is not None:
         schema.column(_REACHED, "TIMESTAMP_LTZ(3)")
     schema.watermark("rowtime", watermark)
     table_env.create_temporary_view(
@@ -194,18 +181,16 @@ def decode_records(
     )
     own = ", ".join(quoted(c.name) for c in columns)
     error, message, data_row = _ERROR
-    rows = table_env.sql_query(f"SELECT {own}, rowtime FROM {output} WHERE {error} IS NULL")
+    good, heartbeats = f"{error} IS NULL", f"{source} WHERE `data` IS NULL"
+    if clocks is not None:
+        good += f" AND rowtime > {_REACHED}"
+        heartbeats = f"{output} WHERE rowtime = {_REACHED} AND {_REACHED} > TO_TIMESTAMP_LTZ(0, 3)"
+    rows = table_env.sql_query(f"SELECT {own}, rowtime FROM {output} WHERE {good}")
     errors = table_env.sql_query(
         f"SELECT {error} AS error_name, {message} AS message, rowtime AS data_rowtime, {data_row} AS data_row"
-        f" FROM {output} WHERE {error} <> '{_TIME_ROW}'"
+        f" FROM {output} WHERE {error} IS NOT NULL"
     )
-    idle_times = (
-        f"{source} WHERE `data` IS NULL"
-        if idle_timeout is None
-        else f"{output} WHERE {error} = '{_TIME_ROW}' AND {_REACHED} IS NOT NULL"
-    )
-    idle = table_env.sql_query(f"SELECT rowtime FROM {idle_times}")
-    return rows, errors, idle
+    return rows, errors, table_env.sql_query(f"SELECT rowtime FROM {heartbeats}")
 
 
 def quoted(name: str) -> str:
@@ -222,7 +207,7 @@ def _metadata_columns(records: Table, columns: Sequence[Column]) -> dict[str, st
         if wanted == "arrival" and wanted not in there:
             wanted = "rowtime"
         if wanted and wanted not in there:
-            raise ValueError(
+            raise InvalidValue(
                 f"column {column.name}: this source does not tell {column.path}; it has {', '.join(there)}"
             )
         if wanted:

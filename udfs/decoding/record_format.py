@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from base.errors import InvalidValue
+
 _ROW_PATH = re.compile(r"\$((?:\.[^.\[\]]+)*)(\[0:\])?")
 _LONGEST_DELIMITER = 16
 
@@ -49,9 +51,9 @@ class RecordFormat:
 
     def __post_init__(self) -> None:
         if self.kind not in ("json", "csv"):
-            raise ValueError(f"record format: kind must be json or csv, got {self.kind!r}")
+            raise InvalidValue(f"record format: kind must be json or csv, got {self.kind!r}")
         if not _ROW_PATH.fullmatch(self.row_path):
-            raise ValueError(
+            raise InvalidValue(
                 f"record format: row_path must look like $, $.a, $[0:] or $.a[0:], got {self.row_path!r}"
             )
         for name, delimiter in (
@@ -59,12 +61,12 @@ class RecordFormat:
             ("row_delimiter", self.row_delimiter),
         ):
             if not 1 <= len(delimiter) <= _LONGEST_DELIMITER or '"' in delimiter:
-                raise ValueError(
+                raise InvalidValue(
                     f"record format: {name} must have 1 to {_LONGEST_DELIMITER} characters, none of them a "
                     f"double quote, got {delimiter!r}"
                 )
         if self.column_delimiter == self.row_delimiter:
-            raise ValueError(
+            raise InvalidValue(
                 f"record format: column_delimiter and row_delimiter must differ, both are {self.row_delimiter!r}"
             )
 

@@ -34,6 +34,10 @@ WITHHELD = 10
 BEGUN = 11
 NUMBERS = 12
 
+# What is asked of a detector: its own settings; the memory of its forest in rows; rows without a score; rows that
+# were scored by few samples; how much closer to what is ordinary scores lie than those of one column with 256 samples.
+AGAIN, QUIET_ROWS, LONG_QUIET, DECAY, LEARNING_ROWS, SAMPLES, FACTOR = range(7)
+
 #: Rows that a score is averaged over.
 MEMORY = 5.0
 #: What an ordinary row scores.
@@ -90,19 +94,14 @@ def withheld_by_rule(rules: Array, expected: Array, far: Array) -> int:
 @compiled
 def decide(
     state: Array,
+    taken: Array,
     scores: Array,
     times: Array,
     expected: Array,
     far: Array,
     rules: Array,
+    asked: Array,
     threshold: float,
-    again: float,
-    quiet_rows: float,
-    quiet_time: float,
-    decay: float,
-    learning: float,
-    young: float,
-    factor: float,
     smoothed: Array,
     limits: Array,
     reasons: Array,
@@ -110,15 +109,16 @@ def decide(
 ) -> None:
     """Fill in smoothed score, threshold, reason, and whether a run is under way; go on with the state.
 
-    `times` in seconds (n,) or of length 0. `learning`: rows without a score; `young`: rows that were scored by few
-    samples. `factor`: scores lie so much closer to
-    what is ordinary than those of one column with 256 samples.
+    `scores` (k,) are those of the rows `taken` (k,); all else is row by row. `times`
+    in seconds (n,) or of length 0. `asked`: see above.
     """
+    again, quiet_rows, quiet_time = asked[AGAIN], asked[QUIET_ROWS], asked[LONG_QUIET]
+    decay, learning, young, factor = asked[DECAY], asked[LEARNING_ROWS], asked[SAMPLES], asked[FACTOR]
     keep = math.exp(-1.0 / decay)
     for i in range(scores.shape[0]):
         state[ROWS] += 1.0
         row = state[ROWS]
-        score = scores[i]
+        score, here = scores[i], taken[i]
         if score > ORDINARY:
             score = ORDINARY + (score - ORDINARY) * factor
         state[SMOOTHED] += (score - state[SMOOTHED]) / MEMORY
@@ -128,7 +128,7 @@ def decide(
         if row <= young:
             limit += EARLY
         state[LIMIT] = limit
-        smoothed[i], limits[i] = e, limit
+        smoothed[here], limits[here] = e, limit
         reason = NORMAL
         if row <= learning:
             reason = LEARNING
@@ -137,10 +137,14 @@ def decide(
             worse = row - state[BEGUN] > SETTLING and e > again * state[LATELY]
             reason = IN_RUN
             if begins or worse:
-                reason = withheld_by_rule(rules, expected[i], far[i])
+                reason = withheld_by_rule(rules, expected[here], far[here])
                 if reason == NORMAL and row - state[LAST_ALERT] <= quiet_rows:
                     reason = QUIET_TIME
-                if reason == NORMAL and quiet_time > 0.0 and times[i] - state[LAST_ALERT_TIME] <= quiet_time:
+                if (
+                    reason == NORMAL
+                    and quiet_time > 0.0
+                    and times[here] - state[LAST_ALERT_TIME] <= quiet_time
+                ):
                     reason = QUIET_TIME
                 if reason == NORMAL:
                     reason = ALERT
@@ -148,7 +152,7 @@ def decide(
                     state[LAST_ALERT] = row
                     state[WITHHELD] = 0.0
                     if times.shape[0] > 0:
-                        state[LAST_ALERT_TIME] = times[i]
+                        state[LAST_ALERT_TIME] = times[here]
                 if reason == OTHER_SIDE and begins:
                     state[WITHHELD] = 1.0
                 if reason in (ALERT, OTHER_SIDE):
@@ -166,5 +170,5 @@ def decide(
             state[UNREST] += (above - state[UNREST]) / min(
                 row - learning + _TAKEN_FOR_QUIET, UNREST_MEMORY * decay
             )
-        reasons[i] = reason
-        in_run[i] = row - state[LAST_HOT] <= RUN_GAP and state[WITHHELD] == 0.0
+        reasons[here] = reason
+        in_run[here] = row - state[LAST_HOT] <= RUN_GAP and state[WITHHELD] == 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest.bucket import Entry, ForestBucket, LiveForests
-from udfs.key_groups import FEW
+from udfs.key_groups import USUAL
 from udfs.row_batches import take_batches
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class DetectorOptions:
 
     columns: tuple[str, ...]
     partition_by: str | None = None
-    buckets: int = FEW
+    buckets: int = USUAL
     number_of_trees: int = 50
     sub_sample_size: int = 256
     seed: int = 0
@@ -191,6 +192,11 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         fields = tuple(fields)
         self._options = options
         self._indices = [fields.index(c) for c in options.columns]
+        first = self._indices[0]
+        # Of one column, a slice: the getter of one would give the number itself.
+        self._numbers = (
+            itemgetter(*self._indices) if len(self._indices) > 1 else itemgetter(slice(first, first + 1))
+        )
         self._key = fields.index(options.partition_by) if options.partition_by else None
 
     def open(self, runtime_context: Any) -> None:
@@ -212,16 +218,15 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
     def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
         """Judge rows of one bucket."""
         # None and what is not finite are missing values.
-        points = np.array(
-            [[*(row[i] for i in self._indices), time] for row, time in zip(rows, times, strict=True)]
-        )
-        points = points.astype(np.float64)
+        points = np.empty((len(rows), len(self._indices) + 1))
+        points[:, :-1] = list(map(self._numbers, rows))
+        points[:, -1] = times
         points[:, -1] /= 1000
-        points[~np.isfinite(points)] = np.nan
-        names = [""] * len(rows) if self._key is None else [row[self._key] for row in rows]
+        if not np.isfinite(points).all():
+            points[~np.isfinite(points)] = np.nan
+        names = [""] * len(rows) if self._key is None else [_hashable(row[self._key]) for row in rows]
         # The stream's time says which detector has expired: how long a job was off makes no difference.
         moments = times if self._options.idle_expiry else [0] * len(rows)
-        names = [name if type(name) in (str, int) or name is None else str(name) for name in names]
         entry = Entry(moments, names, points)
         bucket = self._bucket(key)
         found = bucket.score(entry, cast("Any", self._found))
@@ -252,27 +257,31 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         from udfs.detector.detections import REASONS
 
         found = detector.detect_many(points)
-        # Rows from before are history: learned, not reported.
-        history = points[:, -1] < self._options.tell_from
         names = self._options.columns
-        reasons = [REASONS[k] for k in found.reason.tolist()]
-        for k in np.flatnonzero(found.alert & history):
-            reasons[k] = "HISTORY"
-        bands = np.stack([found.expected, found.low, found.high], axis=2).reshape(len(found), -1)
+        alerts, reasons = found.alert.tolist(), [REASONS[k] for k in found.reason.tolist()]
+        if self._options.tell_from:
+            # Rows from before are history: learned, not reported.
+            for k in np.flatnonzero(found.alert & (points[:, -1] < self._options.tell_from)):
+                alerts[k], reasons[k] = False, "HISTORY"
+        bands = [
+            band[:, c].tolist() for c in range(len(names)) for band in (found.expected, found.low, found.high)
+        ]
         columns: list[list[Any]] = [
             found.smoothed.tolist(),
             found.threshold.tolist(),
             found.grade.tolist(),
-            (found.alert & ~history).tolist(),
+            alerts,
             found.in_run.tolist(),
             found.confidence.tolist(),
             [names[k] for k in found.column.tolist()],
             [_DIRECTIONS[k] for k in found.direction.tolist()],
             reasons,
-            *bands.T.tolist(),
         ]
-        if np.isnan(bands).any():  # before the first row nothing is expected
-            columns[-bands.shape[1] :] = [
-                [None if x != x else x for x in c] for c in columns[-bands.shape[1] :]
-            ]
+        if any(band[0] != band[0] for band in bands):  # before the first row nothing is expected
+            bands = [[None if x != x else x for x in band] for band in bands]
+        columns += bands
         return found.score, list(zip(*columns, strict=True))
+
+
+def _hashable(key: Any) -> Any:
+    return key if type(key) in (str, int) or key is None else str(key)

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from base.errors import InvalidValue
+from udfs.detector.call import first_bad
 from udfs.detector.features import WINDOW
 from udfs.detector.rules import MISSING, DetectorParameters
 
@@ -14,25 +16,25 @@ def checked(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rows (n, dimensions) and seconds (n,), or (0,) without times; ValueError for anything else."""
     try:
-        rows = np.array(points, np.float64)
+        rows = np.array(points, np.float64, order="C")
     except (TypeError, ValueError) as error:
-        raise ValueError(f"points must be rows of numbers, got {points!r:.200}") from error
+        raise InvalidValue(f"points must be rows of numbers, got {points!r:.200}") from error
     rows = rows.reshape(0, p.dimensions) if rows.size == 0 else rows
     if rows.ndim != 2 or rows.shape[1] != p.dimensions:
-        raise ValueError(
+        raise InvalidValue(
             f"points must have shape (n, dimensions) with dimensions {p.dimensions}, got {rows.shape}"
         )
-    if np.isinf(rows).any():
-        raise ValueError(
+    if first_bad(rows) >= 0:
+        raise InvalidValue(
             "points must be finite numbers, or NaN where a value is missing; got an infinite one"
         )
     if times is None:
         if p.quiet_time or p.interval:
-            raise ValueError("times: required with detector.quiet_time and detector.interval")
+            raise InvalidValue("times: required with detector.quiet_time and detector.interval")
         return rows, np.zeros(0)
-    seconds = np.asarray(times, np.float64)
+    seconds = np.ascontiguousarray(times, np.float64)
     if seconds.shape != (len(rows),) or not np.isfinite(seconds).all():
-        raise ValueError(f"times must be {len(rows)} finite numbers of seconds, got shape {seconds.shape}")
+        raise InvalidValue(f"times must be {len(rows)} finite numbers of seconds, got shape {seconds.shape}")
     return rows, seconds
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from base.errors import InvalidValue
 from udfs.forest.state import Parameters
 
 SIDES = {"both": 0, "above": 1, "below": -1}
@@ -18,6 +19,8 @@ MISSING = ("skip", "previous", "expected")
 YOUNG_SAMPLES = 32
 #: Samples of the forest per row of its time decay: 1 to so many.
 DECAY_PER_SAMPLE = 10
+#: Fewer samples than these can't give a score as high as others do: log2 of their number is the most.
+_FEW = 32
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.side not in SIDES:
-            raise ValueError(f"rule.side must be one of {', '.join(SIDES)}, got {self.side!r}")
+            raise InvalidValue(f"rule.side must be one of {', '.join(SIDES)}, got {self.side!r}")
         for name in ("ignore_within", "ignore_within_percent"):
             _number(f"rule.{name}", getattr(self, name), 0.0)
 
@@ -71,7 +74,7 @@ class DetectorParameters:
     def __post_init__(self) -> None:
         _ = self.forest
         if self.rules and len(self.rules) not in (1, self.dimensions):
-            raise ValueError(
+            raise InvalidValue(
                 f"detector.rules must be none, one for all columns, or one for each of {self.dimensions}, "
                 f"got {len(self.rules)}"
             )
@@ -80,7 +83,7 @@ class DetectorParameters:
         for name in ("quiet_rows", "quiet_time", "interval"):
             _number(f"detector.{name}", getattr(self, name), 0.0)
         if self.missing not in MISSING:
-            raise ValueError(f"detector.missing must be one of {', '.join(MISSING)}, got {self.missing!r}")
+            raise InvalidValue(f"detector.missing must be one of {', '.join(MISSING)}, got {self.missing!r}")
 
     @cached_property
     def forest(self) -> Parameters:
@@ -112,6 +115,15 @@ class DetectorParameters:
         each = rules * self.dimensions if len(rules) == 1 else rules
         return np.array([rule.numbers() for rule in each])
 
+    @cached_property
+    def decision_numbers(self) -> NDArray[np.float64]:
+        """What is asked, as `udfs.detector.decisions` has it."""
+        factor = math.sqrt(self.dimensions) * max(1.0, (_FEW / self.sub_sample_size) ** 0.27)
+        own = (self.again, self.quiet_rows, self.quiet_time)
+        return np.array(
+            [*own, self.forest.time_decay, self.learning, self.sub_sample_size, factor], np.float64
+        )
+
     def to_json(self) -> bytes:
         """What differs from the defaults."""
         default = {field.name: field.default for field in fields(self)}
@@ -128,4 +140,4 @@ class DetectorParameters:
 def _number(name: str, value: object, least: float, *, infinite: bool = False) -> None:
     good = isinstance(value, int | float) and not isinstance(value, bool) and value >= least
     if not good or (math.isinf(value) and not infinite):  # type: ignore[arg-type]
-        raise ValueError(f"{name} must be a number of at least {least:g}, got {value!r}")
+        raise InvalidValue(f"{name} must be a number of at least {least:g}, got {value!r}")

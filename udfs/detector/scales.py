@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from udfs.detector.features import FEATURES, MEAN, SPREAD
-from udfs.detector.state import DetectorState
-from udfs.forest.layout import USED, Arrays, Scratch
-from udfs.forest.state import ForestState, Parameters, pack, unpack
+from udfs.detector.state import DetectorState, standing_in
+from udfs.forest.layout import USED, scratch
+from udfs.forest.state import ForestState, pack, unpack
 from udfs.forest.stream import keep_living_rows
 
 #: No scale before so many rows.
@@ -30,7 +30,7 @@ def due_rows(rows: Any, before: int, samples: int, *, skipping: bool) -> list[in
     skipping : bool
         Whether rows with a missing value are skipped; otherwise only those before the first whole one are.
     """
-    if rows.shape[1] == 1:
+    if rows.shape[1] == 1 or _next_look(before, samples) >= before + len(rows):
         return []
     counts = ~np.isnan(rows).any(axis=1)
     if not skipping:
@@ -40,7 +40,15 @@ def due_rows(rows: Any, before: int, samples: int, *, skipping: bool) -> list[in
     return [int(k) for k in np.flatnonzero(counts & (seen >= _FIRST) & looked)]
 
 
-def rescaled(state: DetectorState, scratch: Scratch, young_scratch: Scratch) -> DetectorState:
+def _next_look(seen: int, samples: int) -> int:
+    """The first number of rows from `seen` on after which the scales are looked at."""
+    seen = max(seen, _FIRST)
+    if seen < samples:
+        return min(1 << (seen - 1).bit_length(), samples)
+    return -(-seen // samples) * samples
+
+
+def rescaled(state: DetectorState) -> DetectorState:
     """The state with columns of one size again, where one has become twice as wide, or half as wide, as it was.
 
     Scales are powers of two: they keep the order, and the last bit, of all numbers that the forest holds.
@@ -51,14 +59,10 @@ def rescaled(state: DetectorState, scratch: Scratch, young_scratch: Scratch) -> 
     exponents = np.where(np.abs(wanted - now) > 1.0, np.clip(np.rint(wanted), -100, 100), now)
     if (exponents == now).all():
         return state
-    factors = np.repeat(np.exp2(exponents - now), FEATURES).astype(np.float32)
-    p = state.parameters
-    young = _scaled(p.young, state.young, young_scratch, factors) if p.young and state.young else None
-    arrays = _scaled(p.forest, state.arrays, scratch, factors)
-    return state._replace(scales=np.exp2(exponents), arrays=arrays, young=young)
-
-
-def _scaled(parameters: Parameters, arrays: Arrays, scratch: Scratch, factors: Any) -> Arrays:
-    keep_living_rows(arrays, scratch)
-    arrays.points[: arrays.counts[USED]] *= factors
-    return unpack(pack(ForestState(parameters, np.zeros((0, 0), np.float32), arrays))).arrays
+    p, arrays = state.parameters.forest, state.arrays
+    keep_living_rows(arrays, scratch(p.number_of_trees, p.sub_sample_size, p.dimensions * p.shingle_size))
+    arrays.points[: arrays.counts[USED]] *= np.repeat(np.exp2(exponents - now), FEATURES).astype(np.float32)
+    arrays = unpack(pack(ForestState(p, np.zeros((0, 0), np.float32), arrays))).arrays
+    return state._replace(
+        scales=np.exp2(exponents), arrays=arrays, young=standing_in(state.parameters, arrays)
+    )

@@ -12,11 +12,13 @@ from udfs.detector import features as detector_features
 from udfs.detector.features import WINDOW
 from udfs.detector.rules import DetectorParameters
 from udfs.forest import state as forest_state
-from udfs.forest.layout import Arrays, empty_arrays
+from udfs.forest.layout import LEARNED, Arrays, empty_arrays, scratch
 from udfs.forest.state import ForestState, Parameters, StateError
+from udfs.forest.stream import score_and_learn
 
 _MAGIC = b"KDET"
-_VERSION = 2
+#: Until version 2 the forest that stands in was saved too.
+_VERSION = 3
 # magic, version, checksum of everything behind it, length of the parameters
 _START = struct.Struct("<4sHIH")
 _CHECKED_FROM = 10
@@ -52,6 +54,21 @@ def fresh(p: DetectorParameters) -> DetectorState:
     )
 
 
+def standing_in(p: DetectorParameters, arrays: Arrays) -> Arrays | None:
+    """The forest that stands in for another one, which has just been packed or unpacked; None: it needs none.
+
+    Until a forest has all its samples it holds every row there was: from those the smaller one is learned again.
+    """
+    learned = int(arrays.counts[LEARNED])
+    if p.young is None or learned >= p.sub_sample_size:
+        return None
+    young, width = _empty(p.young), arrays.points.shape[1]
+    room = scratch(p.young.number_of_trees, p.young.sub_sample_size, width)
+    points = arrays.points[:learned].reshape(-1)
+    score_and_learn(young, room, points, width, 1.0 / p.young.time_decay, False, np.zeros(0))
+    return young
+
+
 def _empty(f: Parameters) -> Arrays:
     return empty_arrays(f.number_of_trees, f.sub_sample_size, f.dimensions * f.shingle_size, f.seed)
 
@@ -61,23 +78,16 @@ def pack(state: DetectorState) -> bytes:
     parameters = state.parameters.to_json()
     held = min(int(state.state[detector_decisions.ROWS]), WINDOW)
     numbers = (state.state, state.columns, state.scales, state.window[:, :held])
-    forest = _packed(state.parameters.forest, state.arrays)
-    young = _packed(state.parameters.young, state.young) if state.parameters.young and state.young else b""
+    forest = ForestState(state.parameters.forest, np.zeros((0, 0), np.float32), state.arrays)
     body = b"".join(
         [
             len(parameters).to_bytes(2, "little"),
             parameters,
             *(array.astype("<f8").tobytes() for array in numbers),
-            len(young).to_bytes(4, "little"),
-            young,
-            forest,
+            forest_state.pack(forest),
         ]
     )
     return _START.pack(_MAGIC, _VERSION, zlib.crc32(body), len(parameters))[:_CHECKED_FROM] + body
-
-
-def _packed(parameters: Parameters, arrays: Arrays) -> bytes:
-    return forest_state.pack(ForestState(parameters, np.zeros((0, 0), np.float32), arrays))
 
 
 def unpack(data: bytes) -> DetectorState:
@@ -87,8 +97,8 @@ def unpack(data: bytes) -> DetectorState:
     magic, version, checksum, length = _START.unpack_from(data)
     if magic != _MAGIC:
         raise StateError(f"saved detector must begin with {_MAGIC!r}, got {magic!r}")
-    if version != _VERSION:
-        raise StateError(f"saved detector must be of version {_VERSION}, got {version}")
+    if version not in (2, _VERSION):
+        raise StateError(f"saved detector must be of version 2 or {_VERSION}, got {version}")
     if zlib.crc32(memoryview(data)[_CHECKED_FROM:]) != checksum:
         raise StateError("saved detector is damaged: its checksum does not match")
     position = _START.size + length
@@ -118,9 +128,12 @@ def unpack(data: bytes) -> DetectorState:
     window[:, :held] = take(n, held)
     if not (np.isfinite(window).all() and np.isfinite(columns).all() and (scales > 0).all()):
         raise StateError("saved detector is damaged: a number out of range")
-    end = position + 4 + int.from_bytes(data[position : position + 4], "little")
-    young = _unpacked(p.young, data[position + 4 : end]) if p.young and end > position + 4 else None
-    return DetectorState(p, state, columns, scales, window, _unpacked(p.forest, data[end:]), young)
+    if version == 2:
+        position += 4 + int.from_bytes(data[position : position + 4], "little")
+    arrays = _unpacked(p.forest, data[position:])
+    if arrays.counts[LEARNED] != rows:
+        raise StateError("saved detector is damaged: its forest has seen other rows")
+    return DetectorState(p, state, columns, scales, window, arrays, standing_in(p, arrays))
 
 
 def _unpacked(parameters: Parameters, data: bytes) -> Arrays:

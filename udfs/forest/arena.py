@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from udfs.compiled import at, compiled, real, whole
 from udfs.forest.layout import LEARNED, USED, Array, Arrays, Scratch, scale, scratch
 from udfs.forest.records import as_records
-from udfs.forest.state import Parameters, StateError
+from udfs.forest.state import Parameters, StateError, pack_young, unpack_young
 from udfs.forest.stream import score_and_learn
 from udfs.random_cut_forest import RandomCutForest
 
@@ -159,6 +159,15 @@ class Arena:
             **{n: a if n in _SHARED else a[slot] for n, a in zip(Arrays._fields, self._arrays, strict=True)}
         )
         return slot, forest.copied_into(arrays)
+
+    def packed_young(self, records: bytes) -> bytes:
+        """As `allocate` takes a forest that has learned no more than these records (float32)."""
+        return pack_young(self._parameters, records)
+
+    def young_records(self, packed: bytes) -> bytes | None:
+        """The records of a forest that `packed_young` packed, if these parameters are its own; else None."""
+        young = unpack_young(packed)
+        return young[1] if young and young[0] == self._parameters else None
 
     def free(self, slot: int) -> None:
         """Free the slot; what grows there is lost."""

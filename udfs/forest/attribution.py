@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from base.errors import InvalidValue
+
 
 @dataclass(frozen=True)
 class Attribution:
@@ -31,7 +33,7 @@ class Attribution:
         """
         names = [str(k) for k in range(len(self.high))] if columns is None else list(columns)
         if len(names) != len(self.high):
-            raise ValueError(f"columns must have {len(self.high)} names, got {len(names)}")
+            raise InvalidValue(f"columns must have {len(self.high)} names, got {len(names)}")
         score = float(self.high.sum() + self.low.sum())
         shares = {
             name: _column(high, low, score, with_directionality)

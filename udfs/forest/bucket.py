@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from udfs.forest.records import as_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,10 +60,13 @@ class LiveForests:
     ----------
     arena : Arena
         Where they live.
+    young : int
+        Up to so many records a forest is no more than these: where scores begin only then, and nothing else is asked.
     """
 
-    def __init__(self, arena: Arena) -> None:
+    def __init__(self, arena: Arena, young: int = 0) -> None:
         self.arena = arena
+        self.young = young
         self._unpacked: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
 
     def get(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
@@ -78,7 +83,9 @@ class LiveForests:
                 slot, forest = self._unpacked.pop((other, oldest))
                 other.packed[oldest] = forest.to_bytes()
                 self.arena.free(slot)
-            found = self.arena.allocate(bucket.packed.pop(key, None))
+            records = bucket.young.pop(key, None)
+            packed = bucket.packed.pop(key, None) if records is None else self.arena.packed_young(records)
+            found = self.arena.allocate(packed)
         self._unpacked[bucket, key] = found
         return found
 
@@ -115,37 +122,45 @@ class ForestBucket:
         self._live = live
         self._idle_expiry = idle_expiry
         self.packed: dict[Any, bytes] = {}
+        #: Records (float32) of forests that are no more than these.
+        self.young: dict[Any, bytes] = {}
         self._last: dict[Any, int] = {}
         self.logged = 0
         for key, (time, packed) in (base or {}).items():
-            self.packed[key], self._last[key] = packed, time
+            self._last[key] = time
+            records = live.arena.young_records(packed) if live.young else None
+            if records is None:
+                self.packed[key] = packed
+            else:
+                self.young[key] = records
         self._learn_again(log)
 
-    def score(self, entry: Entry, explain: Callable[[RandomCutForest, Any], Any] | None = None) -> list[Any]:
-        """One score for each row, in order; with ``explain`` what it gives for each row instead.
+    def score(self, entry: Entry, explain: Callable[[RandomCutForest, Any], Any]) -> list[Any]:
+        """What ``explain`` gives for each row, in order.
 
         Parameters
         ----------
-        explain : callable or None
+        explain : callable
             (forest, points) to (scores, explanations), which learns too.
         """
         self.logged += len(entry.points)
-        if not self._idle_expiry and entry.keys.count(entry.keys[0]) == len(entry.keys):
-            return self._score_and_learn(entry.keys[0], entry.points, entry.times, explain)
-        rows = _rows_by_key(entry.keys)
-        runs = [
-            (key, run) for key, rows_of_key in rows.items() for run in self._runs(rows_of_key, entry.times)
-        ]
-        if explain is None and self._live.arena.scores_each and len(runs) == len(rows):
-            return self._through_each(rows, entry)
         results: list[Any] = [None] * len(entry.points)
-        for key, run in runs:
-            found = self._score_and_learn(
-                key, entry.points[run], [entry.times[run[0]], entry.times[run[-1]]], explain
-            )
-            for row, result in zip(run, found, strict=True):
+        for key, run in self.runs(entry):
+            forest = self.use(key, entry.times[run[0]], entry.times[run[-1]])[1]
+            scores, explanations = explain(forest, entry.points[run])
+            for row, result in zip(run, zip(scores.tolist(), explanations, strict=True), strict=True):
                 results[row] = result
         return results
+
+    def runs(self, entry: Entry) -> list[tuple[Any, list[int]]]:
+        """Keys with rows of theirs, in order; a key comes again where its forest expires between two rows."""
+        if not self._idle_expiry and entry.keys.count(entry.keys[0]) == len(entry.keys):
+            return [(entry.keys[0], list(range(len(entry.keys))))]
+        return [
+            (key, run)
+            for key, rows in _rows_by_key(entry.keys).items()
+            for run in self._cut(rows, entry.times)
+        ]
 
     @property
     def log_is_long(self) -> bool:
@@ -160,29 +175,16 @@ class ForestBucket:
             self._forget(key)
         base = {}
         for key, last in self._last.items():
-            forest = self._live.get(self, key)
-            base[key] = (last, self.packed[key] if forest is None else forest.to_bytes())
+            if forest := self._live.get(self, key):
+                packed = forest.to_bytes()
+            elif (records := self.young.get(key)) is not None:
+                packed = self._live.arena.packed_young(records)
+            else:
+                packed = self.packed[key]
+            base[key] = (last, packed)
         return base
 
-    def _score_and_learn(self, key: Any, points: Any, times: Sequence[int], explain: Any) -> list[Any]:
-        _, forest = self._use(key, times[0], times[-1])
-        if explain is None:
-            return [(score,) for score in forest.score_many(points).tolist()]
-        scores, explanations = explain(forest, points)
-        return list(zip(scores.tolist(), explanations, strict=True))
-
-    def _through_each(self, rows: dict[Any, list[int]], entry: Entry) -> list[Any]:
-        scores = np.empty(len(entry.points))
-        keys, room = list(rows), self._live.arena.room
-        # No more keys at once than there is room: what one needs must not push out another.
-        for some in (keys[k : k + room] for k in range(0, len(keys), room)):
-            order = list(chain.from_iterable(rows[key] for key in some))
-            slots = [self._use(key, entry.times[rows[key][0]], entry.times[rows[key][-1]])[0] for key in some]
-            rows_of_each = [len(rows[key]) for key in some]
-            scores[order] = self._live.arena.score_each(np.repeat(slots, rows_of_each), entry.points[order])
-        return [(score,) for score in scores.tolist()]
-
-    def _runs(self, rows: list[int], times: Sequence[int]) -> list[list[int]]:
+    def _cut(self, rows: list[int], times: Sequence[int]) -> list[list[int]]:
         """A key's rows, cut where its forest expires between two of them."""
         if not self._idle_expiry:
             return [rows]
@@ -193,27 +195,46 @@ class ForestBucket:
             runs[-1].append(row)
         return runs
 
-    def _use(self, key: Any, first: int, last: int) -> tuple[int, RandomCutForest]:
-        """The forest of a key whose next rows are of these times."""
+    def use(self, key: Any, first: int, last: int) -> tuple[int, RandomCutForest]:
+        """The forest of a key whose next rows are of these times, and its slot."""
+        self._come(key, first, last)
+        return self._live.use(self, key)
+
+    def stays_young(self, key: Any, first: int, last: int, records: NDArray[np.float32]) -> bool:
+        """Take records of these times for a forest that is young, if it still is with them; no score is but 0 then."""
+        self._come(key, first, last)
+        young = self.young.get(key)
+        if young is None and (key in self.packed or self._live.get(self, key) is not None):
+            return False
+        young = (young or b"") + records.tobytes()
+        if len(young) > 4 * records.shape[1] * self._live.young:
+            return False
+        self.young[key] = young
+        return True
+
+    def _come(self, key: Any, first: int, last: int) -> None:
         if (before := self._last.get(key)) is not None and self._expired(before, first):
             self._forget(key)
         self._last[key] = last
-        return self._live.use(self, key)
 
     def _learn_again(self, log: Iterable[Entry]) -> None:
         pending: dict[Any, list[Any]] = {}
         for entry in log:
             self.logged += len(entry.points)
             for key, rows in _rows_by_key(entry.keys).items():
-                for run in self._runs(rows, entry.times):
+                for run in self._cut(rows, entry.times):
                     last = self._last.get(key)
                     if last is not None and self._expired(last, entry.times[run[0]]):
                         self._forget(key)
                         pending.pop(key, None)
                     self._last[key] = entry.times[run[-1]]
                     pending.setdefault(key, []).append(entry.points[run])
-        for key, points in pending.items():
-            self._live.use(self, key)[1].update_many(np.concatenate(points))
+        for key, runs in pending.items():
+            points, last = np.concatenate(runs), self._last[key]
+            if not self._live.young or not self.stays_young(
+                key, last, last, as_records(points, 2, points.shape[1])
+            ):
+                self._live.use(self, key)[1].update_many(points)
 
     def _expired(self, last: int, time: int) -> bool:
         return 0 < self._idle_expiry < time - last
@@ -221,7 +242,55 @@ class ForestBucket:
     def _forget(self, key: Any) -> None:
         self._live.remove(self, key)
         self.packed.pop(key, None)
+        self.young.pop(key, None)
         self._last.pop(key, None)
+
+
+class _Run(NamedTuple):
+    """Rows of one key, with the times of the first and the last of them."""
+
+    bucket: ForestBucket
+    key: Any
+    first: int
+    last: int
+    rows: list[int]
+
+
+def score_together(
+    live: LiveForests, parts: Sequence[tuple[ForestBucket, Entry]]
+) -> list[NDArray[np.float64]]:
+    """One score for each row of each bucket, in order, before its forest learns it; one compiled call, if it can be."""
+    points = np.concatenate([entry.points for _, entry in parts]) if len(parts) > 1 else parts[0][1].points
+    scores, ends = np.zeros(len(points)), list(accumulate(len(entry.points) for _, entry in parts))
+    runs: list[_Run] = []
+    for (bucket, entry), end in zip(parts, ends, strict=True):
+        bucket.logged += len(entry.points)
+        first = end - len(entry.points)
+        runs += [
+            _Run(bucket, key, entry.times[rows[0]], entry.times[rows[-1]], [first + r for r in rows])
+            for key, rows in bucket.runs(entry)
+        ]
+    records = as_records(points, 2, points.shape[1])
+    each_once = len({(bucket, key) for bucket, key, *_ in runs}) == len(runs)
+
+    def is_young(run: _Run) -> bool:
+        return live.young > 0 and run.bucket.stays_young(run.key, run.first, run.last, records[run.rows])
+
+    if each_once:
+        runs = [run for run in runs if not is_young(run)]
+    if not live.arena.scores_each or len(runs) < 2 or not each_once:
+        for run in runs:
+            if each_once or not is_young(run):
+                forest = run.bucket.use(run.key, run.first, run.last)[1]
+                scores[run.rows] = forest.score_many(points[run.rows])
+    else:
+        # No more keys at once than there is room: what one needs must not push out another.
+        for some in (runs[k : k + live.arena.room] for k in range(0, len(runs), live.arena.room)):
+            order = list(chain.from_iterable(run.rows for run in some))
+            slots = [run.bucket.use(run.key, run.first, run.last)[0] for run in some]
+            rows_of_each = [len(run.rows) for run in some]
+            scores[order] = live.arena.score_each(np.repeat(slots, rows_of_each), points[order])
+    return np.split(scores, ends[:-1])
 
 
 def _rows_by_key(keys: Sequence[Any]) -> dict[Any, list[int]]:

@@ -40,6 +40,60 @@ _uint64 = array_at("uint64")
 
 
 @compiled
+def learn_points(
+    addresses: Array, points: Array, step: int, rate: float, scale: float, scoring: bool, scores: Array
+) -> None:
+    """`score_and_learn` for the forest of a addresses: score if asked, then learn, each point in turn.
+
+    Adds to `scores` its sum over the trees, and multiplies that with `scale`.
+    """
+    trees, samples, columns, rows = (
+        addresses[_TREES],
+        addresses[_SAMPLES],
+        addresses[_COLUMNS],
+        addresses[_ROWS],
+    )
+    words, slots = trees * (samples - 1) * (4 + 2 * columns), addresses[_BATCH_SLOTS]
+    arrays = Arrays(
+        _float32(pointer(addresses[0]), (words,)),
+        _int16(pointer(addresses[1]), (2 * words,)),
+        _int32(pointer(addresses[2]), (trees, 4)),
+        _int32(pointer(addresses[3]), (trees, samples)),
+        _float32(pointer(addresses[4]), (trees, samples)),
+        _int16(pointer(addresses[5]), (trees, samples)),
+        _int16(pointer(addresses[6]), (trees, samples)),
+        _float64(pointer(addresses[7]), (trees, samples)),
+        _int32(pointer(addresses[8]), (trees, samples)),
+        _int16(pointer(addresses[9]), (trees, samples)),
+        _uint64(pointer(addresses[10]), (trees,)),
+        _uint64(pointer(addresses[11]), (trees,)),
+        _int64(pointer(addresses[12]), (trees,)),
+        _int64(pointer(addresses[13]), (2,)),
+        _float32(pointer(addresses[14]), (rows, columns)),
+        _int64(pointer(addresses[15]), (rows,)),
+        _float64(pointer(addresses[16]), (samples + 1,)),
+        _float64(pointer(addresses[17]), (samples + 1,)),
+    )
+    scratch = Scratch(
+        _float32(pointer(addresses[18]), (addresses[_CHUNK],)),
+        _int64(pointer(addresses[19]), (slots,)),
+        _int64(pointer(addresses[20]), (slots,)),
+        _int32(pointer(addresses[21]), (samples, slots)),
+        _int64(pointer(addresses[22]), (slots,)),
+        _float64(pointer(addresses[23]), (slots,)),
+        _int16(pointer(addresses[24]), (samples,)),
+        _int16(pointer(addresses[25]), (samples,)),
+        _int16(pointer(addresses[26]), (samples,)),
+        _int32(pointer(addresses[27]), (rows,)),
+        _float32(pointer(addresses[28]), (2 * columns,)),
+        _float64(pointer(addresses[29]), (2 * columns,)),
+    )
+    score_and_learn(arrays, scratch, points, step, rate, scoring, scores)
+    for k in range(scores.shape[0]):
+        scores[k] *= scale
+
+
+@compiled
 def learn_records(
     addresses: Array, given: Array, stream: Array, kept: int, rate: float, scale: float, scores: Array
 ) -> int:
@@ -51,57 +105,11 @@ def learn_records(
     bad = to_float32(given, stream[kept:])
     if bad >= 0:
         return bad
-    trees, samples, columns, rows = (
-        addresses[_TREES],
-        addresses[_SAMPLES],
-        addresses[_COLUMNS],
-        addresses[_ROWS],
-    )
-    words, slots, dimensions = (
-        trees * (samples - 1) * (4 + 2 * columns),
-        addresses[_BATCH_SLOTS],
-        stream.shape[1],
-    )
+    columns, dimensions = addresses[_COLUMNS], stream.shape[1]
     # A shingle is a piece of the stream; before the first full one nothing is scored.
     count = stream.shape[0] - columns // dimensions + 1
     if count > 0:
         scoring = scores.shape[0] > 0
         late = scores[given.shape[0] - count :] if scoring else scores
-        arrays = Arrays(
-            _float32(pointer(addresses[0]), (words,)),
-            _int16(pointer(addresses[1]), (2 * words,)),
-            _int32(pointer(addresses[2]), (trees, 4)),
-            _int32(pointer(addresses[3]), (trees, samples)),
-            _float32(pointer(addresses[4]), (trees, samples)),
-            _int16(pointer(addresses[5]), (trees, samples)),
-            _int16(pointer(addresses[6]), (trees, samples)),
-            _float64(pointer(addresses[7]), (trees, samples)),
-            _int32(pointer(addresses[8]), (trees, samples)),
-            _int16(pointer(addresses[9]), (trees, samples)),
-            _uint64(pointer(addresses[10]), (trees,)),
-            _uint64(pointer(addresses[11]), (trees,)),
-            _int64(pointer(addresses[12]), (trees,)),
-            _int64(pointer(addresses[13]), (2,)),
-            _float32(pointer(addresses[14]), (rows, columns)),
-            _int64(pointer(addresses[15]), (rows,)),
-            _float64(pointer(addresses[16]), (samples + 1,)),
-            _float64(pointer(addresses[17]), (samples + 1,)),
-        )
-        scratch = Scratch(
-            _float32(pointer(addresses[18]), (addresses[_CHUNK],)),
-            _int64(pointer(addresses[19]), (slots,)),
-            _int64(pointer(addresses[20]), (slots,)),
-            _int32(pointer(addresses[21]), (samples, slots)),
-            _int64(pointer(addresses[22]), (slots,)),
-            _float64(pointer(addresses[23]), (slots,)),
-            _int16(pointer(addresses[24]), (samples,)),
-            _int16(pointer(addresses[25]), (samples,)),
-            _int16(pointer(addresses[26]), (samples,)),
-            _int32(pointer(addresses[27]), (rows,)),
-            _float32(pointer(addresses[28]), (2 * columns,)),
-            _float64(pointer(addresses[29]), (2 * columns,)),
-        )
-        score_and_learn(arrays, scratch, stream.reshape(stream.size), dimensions, rate, scoring, late)
-        for k in range(late.shape[0]):
-            late[k] *= scale
+        learn_points(addresses, stream.reshape(stream.size), dimensions, rate, scale, scoring, late)
     return -1

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -22,9 +23,9 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.decoding.refused import Refused, error_row
-from udfs.forest.bucket import Entry, ForestBucket, LiveForests
-from udfs.key_groups import FEW
-from udfs.row_batches import take_batches
+from udfs.forest.bucket import Entry, ForestBucket, LiveForests, score_together
+from udfs.key_groups import USUAL
+from udfs.row_batches import Switch, take_batches, take_columns
 
 #: Of the unpacked forests of a worker that has one for each key; the others wait packed.
 MOST_BYTES = 1_500_000_000
@@ -45,7 +46,7 @@ class ForestOptions:
     partition_by : str or None
         A column: each of its values has a forest of its own. None: one forest for all rows.
     buckets : int
-        Parts of such forests' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
+        Parts of such forests' state, which stays divided so: at most so many subtasks share it. 16 to 1,024.
     idle_expiry : timedelta
         A forest that has scored nothing for this long, by its rows' rowtime, is forgotten; zero: never.
     explain : bool
@@ -59,7 +60,7 @@ class ForestOptions:
     shingle_size: int = 1
     seed: int = 0
     partition_by: str | None = None
-    buckets: int = FEW
+    buckets: int = USUAL
     idle_expiry: timedelta = timedelta(0)
     explain: bool = False
 
@@ -88,6 +89,8 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         )
         self._key = self._fields.index(options.partition_by) if options.partition_by else None
         self._nothing = (None,) * (2 if options.explain else 1)
+        #: What :class:`udfs.row_batches.InColumns` asks for.
+        self.numbers, self.value, self.nulls = self._indices, self._key, len(ERROR_COLUMNS)
 
     def open(self, runtime_context: Any) -> None:
         """Declare the state. The forest is imported here, on the worker: compiled code does not travel."""
@@ -100,6 +103,8 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
             ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
         )
         take_batches(self)
+        if not self._options.explain:
+            take_columns(self)
         # Rows by the thousand make the collector look for cycles all the time; there are none. A fifth of the worker.
         gc.freeze()
         gc.set_threshold(100_000)
@@ -108,7 +113,9 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         parameters = Parameters(
             len(o.columns), o.number_of_trees, o.sub_sample_size, o.time_decay, o.shingle_size, o.seed
         ).checked()
-        self._live = LiveForests(Arena(parameters, MOST_BYTES if o.partition_by else 0))
+        # Of a forest with shingles, or with explanations, more is asked than a score from its first full sample on.
+        young = o.sub_sample_size if o.shingle_size == 1 and not o.explain else 0
+        self._live = LiveForests(Arena(parameters, MOST_BYTES if o.partition_by else 0), young)
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Score one row, where they can't be had together."""
@@ -120,12 +127,14 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         # None becomes NaN.
         points = np.array(list(map(self._numbers, rows)), np.float64)
         if np.isfinite(points).all():
-            scores = self._scores(key, rows, points, times)
+            scores = self._results(key, rows, points, times)
             return [[*row, *score, None, None, None] for row, score in zip(rows, scores, strict=True)]
         good = np.isfinite(points).all(axis=1)
         some = np.flatnonzero(good).tolist()
         found = iter(
-            self._scores(key, [rows[k] for k in some], points[good], [times[k] for k in some]) if some else ()
+            self._results(key, [rows[k] for k in some], points[good], [times[k] for k in some])
+            if some
+            else ()
         )
         return [
             [*row, *next(found), None, None, None] if ok else self._error(row)
@@ -139,30 +148,69 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         error = error_row(Refused("NOT_SCORED", message), data_row.encode())
         return [*row, *self._nothing, *error[1:]]
 
-    def _scores(self, name: str, rows: list[Any], points: Any, times: list[int]) -> list[Any]:
+    def process_columns(
+        self, keys: list[str], values: list[Any] | None, points: Any, times: list[int], switch: Switch
+    ) -> Any:
+        """Score rows of several buckets; as `process_batch`, for rows that have all their numbers."""
+        # The stream's time, needed only to tell which forest has expired: a stop must make none begin anew.
+        moments = times if self._options.idle_expiry else [0] * len(keys)
+        of_rows = values or [""] * len(keys)
+        if keys.count(keys[0]) == len(keys):
+            switch(keys[0])
+            return self._score({keys[0]: Entry(moments, of_rows, points)}, switch)
+        rows: dict[str, list[int]] = {}
+        for row, key in enumerate(keys):
+            rows.setdefault(key, []).append(row)
+        entries = {
+            key: Entry([moments[r] for r in some], [of_rows[r] for r in some], points[some])
+            for key, some in rows.items()
+        }
+        scores = np.empty(len(points))
+        scores[list(chain.from_iterable(rows.values()))] = self._score(entries, switch)
+        return scores
+
+    def _score(self, entries: dict[str, Entry], switch: Switch) -> Any:
+        """The scores of some buckets' rows, bucket by bucket."""
+        parts = [(self._bucket(name, switch), entry) for name, entry in entries.items()]
+        scores = score_together(self._live, parts)
+        for name, (bucket, entry) in zip(entries, parts, strict=True):
+            switch(name)
+            self._write_down(bucket, entry)
+        return scores[0] if len(scores) == 1 else np.concatenate(scores)
+
+    def _results(self, name: str, rows: list[Any], points: Any, times: list[int]) -> list[Any]:
+        """What is added to each row of one bucket, whose state is at hand."""
+        values = None if self._key is None else [_hashable(row[self._key]) for row in rows]
+        if not self._options.explain:
+            scores = self.process_columns([name] * len(rows), values, points, times, lambda name: None)
+            return [(score,) for score in scores.tolist()]
+        entry = Entry(
+            times if self._options.idle_expiry else [0] * len(rows), values or [""] * len(rows), points
+        )
+        bucket = self._bucket(name, lambda name: None)
+        found = bucket.score(entry, self._explain)
+        self._write_down(bucket, entry)
+        return found
+
+    def _bucket(self, name: str, switch: Switch) -> ForestBucket:
         bucket = self._buckets.get(name)
         if bucket is None:
-            log = map(Entry.unpacked, self._log.get() or ())
-            idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
-            bucket = ForestBucket(
+            switch(name)
+            bucket = self._buckets[name] = ForestBucket(
                 self._live,
-                idle_expiry,
+                self._options.idle_expiry // timedelta(milliseconds=1),
                 self._base.value(),
-                log,
+                map(Entry.unpacked, self._log.get() or ()),
                 self._options.buckets if self._key is not None else 1,
             )
-            self._buckets[name] = bucket
-        # The stream's time, needed only to tell which forest has expired: a stop must make none begin anew.
-        moments = times if self._options.idle_expiry else [0] * len(rows)
-        keys = [""] * len(rows) if self._key is None else [_hashable(row[self._key]) for row in rows]
-        entry = Entry(moments, keys, points)
-        scores = bucket.score(entry, self._explain if self._options.explain else None)
+        return bucket
+
+    def _write_down(self, bucket: ForestBucket, entry: Entry) -> None:
         if bucket.log_is_long:
-            self._base.update(bucket.base(moments[-1]))
+            self._base.update(bucket.base(entry.times[-1]))
             self._log.clear()
         else:
             self._log.add(entry.packed())
-        return scores
 
     def _explain(self, forest: Any, points: Any) -> Any:
         return forest.explain_many(points, columns=self._options.columns)

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from base.errors import InvalidValue
 from udfs.forest.layout import LARGEST
 from udfs.forest.stream import to_float32
 
@@ -28,7 +29,7 @@ def as_records(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.floa
 def require_finite(array: NDArray[np.float64], bad: int) -> None:
     """Raise a ValueError that names row `bad`, if it is one."""
     if bad >= 0:
-        raise ValueError(f"points must be finite numbers, got {array[bad].tolist()} in row {bad}")
+        raise InvalidValue(f"points must be finite numbers, got {array[bad].tolist()} in row {bad}")
 
 
 def as_numbers(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.float64]:
@@ -44,18 +45,18 @@ def as_numbers(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.floa
     try:
         array = np.asarray(points)
     except ValueError as error:
-        raise ValueError(f"points must be rows of equal length, got {points!r:.200}") from error
+        raise InvalidValue(f"points must be rows of equal length, got {points!r:.200}") from error
     if axes == 2 and array.size == 0:
         return np.zeros((0, dimensions))
     shape = "(dimensions,)" if axes == 1 else "(n, dimensions)"
     if array.ndim != axes or array.shape[-1] != dimensions:
-        raise ValueError(
+        raise InvalidValue(
             f"points must have shape {shape} with dimensions {dimensions}, got shape {array.shape}"
         )
     if array.dtype.kind not in "biuf":
         # Python integers beyond 64 bits are numbers too.
         if array.dtype.kind != "O" or not all(isinstance(x, Real) for x in array.flat):
-            raise ValueError(f"points must be numbers, got {points!r:.200}")
+            raise InvalidValue(f"points must be numbers, got {points!r:.200}")
         array = np.array([min(max(x, -LARGEST), LARGEST) if x == x else x for x in array.flat]).reshape(
             array.shape
         )

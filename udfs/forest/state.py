@@ -12,10 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from base.errors import InvalidValue, KdaError
 from udfs.forest.layout import LARGEST, LEARNED, USED, Arrays, Scratch, empty_arrays, scratch
 from udfs.forest.packing import read_shapes, write_shapes
 
 _MAGIC = b"KRCF"
+#: Of a forest that has no trees yet: the records that it has to learn.
+_YOUNG = b"KRCY"
 #: The same bytes since version 1; from 2 on, scores are those of KDA's formula as docs/forest.md has it.
 _VERSION = 2
 # magic, version, checksum of everything behind it
@@ -33,7 +36,7 @@ _RANGES = {
 }
 
 
-class StateError(ValueError):
+class StateError(KdaError, ValueError):
     """Bytes that are no forest: damaged, cut off, or written by a newer version."""
 
 
@@ -55,14 +58,14 @@ class Parameters:
             value = getattr(self, field.name)
             least, most = _RANGES[field.name]
             if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise ValueError(f"random_cut_forest.{field.name} must be an integer, got {value!r}")
+                raise InvalidValue(f"random_cut_forest.{field.name} must be an integer, got {value!r}")
             if not least <= value <= most:
-                raise ValueError(
+                raise InvalidValue(
                     f"random_cut_forest.{field.name} must be between {least} and {most}, got {value}"
                 )
             numbers[field.name] = int(value)
         if numbers["sub_sample_size"] >= numbers["time_decay"]:
-            raise ValueError(
+            raise InvalidValue(
                 "random_cut_forest.sub_sample_size must be less than random_cut_forest.time_decay, "
                 f"got {numbers['sub_sample_size']} and {numbers['time_decay']}"
             )
@@ -96,6 +99,28 @@ def pack(state: ForestState) -> bytes:
         ]
     )
     return _START.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
+
+
+def pack_young(parameters: Parameters, records: bytes) -> bytes:
+    """A forest of so few records (float32, one behind the other) that no score depends on it yet, as bytes."""
+    body = _COUNTS.pack(*astuple(parameters), 0, 0, len(records) // (4 * parameters.dimensions), 0) + records
+    return _START.pack(_YOUNG, _VERSION, zlib.crc32(body)) + body
+
+
+def unpack_young(data: bytes) -> tuple[Parameters, bytes] | None:
+    """What `pack_young` packed; None for other bytes, StateError for damaged ones."""
+    if data[: len(_YOUNG)] != _YOUNG:
+        return None
+    _require(len(data) >= _START.size + _COUNTS.size, "it ends too early")
+    _, version, checksum = _START.unpack_from(data)
+    if version > _VERSION:
+        raise StateError(f"saved forest must be of version 1 to {_VERSION}, got {version}")
+    _require(zlib.crc32(memoryview(data)[_START.size :]) == checksum, "its checksum does not match")
+    *numbers, _, _, count, _ = _COUNTS.unpack_from(data, _START.size)
+    parameters = Parameters(*numbers).checked()
+    records = data[_START.size + _COUNTS.size :]
+    _require(len(records) == 4 * count * parameters.dimensions, "it has not the records that it says")
+    return parameters, records
 
 
 def unpack(data: bytes) -> ForestState:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from pyflink.common import Types
 from pyflink.table import Schema
 
+from base.errors import InvalidValue
 from udfs.forest.function import ERROR_COLUMNS, ForestFunction, ForestOptions
 from udfs.key_groups import FEW, bucket_sql
 from udfs.keyed_stream import process_keyed, resolved
@@ -104,7 +105,7 @@ def through_keys(
     columns, rowtime = resolved(table)
     _check(columns, options, kind)
     if taken := sorted(results.keys() & {*columns, rowtime}):
-        raise ValueError(
+        raise InvalidValue(
             f"{kind}: adds the columns {', '.join(taken)}, which the rows have already; rename those"
         )
     name = f"{relation}_{'forest' if kind == 'random_cut_forest' else kind}"
@@ -184,15 +185,15 @@ def _rows(shape: _Shape, options: Keyed) -> str:
 
 def _check(columns: dict[str, str], options: Keyed, kind: str) -> None:
     if not 1 <= len(options.columns) <= MAX_COLUMNS:
-        raise ValueError(f"{kind}.columns must be 1 to {MAX_COLUMNS} columns, got {len(options.columns)}")
+        raise InvalidValue(f"{kind}.columns must be 1 to {MAX_COLUMNS} columns, got {len(options.columns)}")
     for column in options.columns:
         if _root(columns.get(column, "")) not in _NUMERIC:
-            raise ValueError(
+            raise InvalidValue(
                 f"{kind}.columns must be numeric columns of {', '.join(columns)}, "
                 f"got {column} {columns.get(column, '')}".rstrip()
             )
     if options.partition_by and options.partition_by not in columns:
-        raise ValueError(
+        raise InvalidValue(
             f"{kind}.partition_by must be one of {', '.join(columns)}, got {options.partition_by}"
         )
 
@@ -214,7 +215,7 @@ def _root(type_: str) -> str:
 def _row_type(columns: dict[str, str]) -> TypeInformation:
     for column, type_ in columns.items():
         if _root(type_) not in _TYPES:
-            raise ValueError(
+            raise InvalidValue(
                 f"random_cut_forest: column {column} has type {type_}, which can't pass; leave it out"
             )
     return Types.ROW_NAMED(list(columns), [_TYPES[_root(t)]() for t in columns.values()])

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Protocol
 
+from base.errors import InvalidValue
+
 _EXACT = Context(prec=76)
 
 
@@ -75,7 +77,7 @@ def accumulator(aggregate: Aggregate) -> Accumulator:
         For a function that there is not.
     """
     if aggregate.function not in FUNCTIONS:
-        raise ValueError(f"function must be one of {', '.join(FUNCTIONS)}, got {aggregate.function}")
+        raise InvalidValue(f"function must be one of {', '.join(FUNCTIONS)}, got {aggregate.function}")
     return FUNCTIONS[aggregate.function](aggregate)
 
 

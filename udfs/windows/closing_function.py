@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyflink.common import Types
 from pyflink.datastream.state import ValueStateDescriptor
 
+from base.errors import InvalidValue
 from udfs.windows.aggregates import Aggregate
 from udfs.windows.closing import Closed, Opens, Windows
 from udfs.windows.in_order import InOrder
@@ -126,7 +127,7 @@ def closing_windows(
     places = list(columns)
     for column in (*keys, *changes, *(a.of for a in aggregates.values() if a.of)):
         if column not in columns:
-            raise ValueError(f"{name}: required a column of {', '.join(places)}, got {column}")
+            raise InvalidValue(f"{name}: required a column of {', '.join(places)}, got {column}")
     results = {k: columns[k] for k in keys} | {c: a.type for c, a in aggregates.items()}
     if times:
         results |= {"opened": "TIMESTAMP(3)", "closed": "TIMESTAMP(3)"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pyflink.common import Types
 from pyflink.table import Schema
 
+from base.errors import InvalidValue
 from udfs.keyed_stream import process_keyed, resolved
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _root(type_: str) -> str:
 def _row_type(columns: Mapping[str, str]) -> TypeInformation:
     for column, type_ in columns.items():
         if _root(type_) not in _TYPES:
-            raise ValueError(f"column {column} has type {type_}, which can't pass; leave it out")
+            raise InvalidValue(f"column {column} has type {type_}, which can't pass; leave it out")
     return Types.ROW_NAMED(list(columns), [_TYPES[_root(t)]() for t in columns.values()])
 
 

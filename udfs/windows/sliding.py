@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from base.errors import InvalidValue
 from udfs.windows.aggregates import Accumulator, Aggregate, accumulator
 
 
@@ -45,9 +46,9 @@ class Call:
 
     def __post_init__(self) -> None:
         if (self.rows is None) == (self.milliseconds is None):
-            raise ValueError(f"{self.aggregate.function}: required rows or seconds, one of the two")
+            raise InvalidValue(f"{self.aggregate.function}: required rows or seconds, one of the two")
         if min(self.rows or 0, self.milliseconds or 0) < 0:
-            raise ValueError(f"{self.aggregate.function}: a window looks back, got a length below 0")
+            raise InvalidValue(f"{self.aggregate.function}: a window looks back, got a length below 0")
 
 
 class SlidingWindows:

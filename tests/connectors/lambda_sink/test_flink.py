@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import textwrap
-import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ from infra import flink
 from pipeline.environment import table_environment
 from pipeline.flink_version import stop_with_savepoint
 from tests.conftest import LocalAws
+from tests.readers import python_workers
+from tests.waiting import until
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
@@ -186,15 +187,15 @@ def test_a_worker_killed_between_call_and_acknowledgement_loses_nothing(
     unanswered: set[int] = set()
     for killed_after in (20, 100):
         # Calls are in flight and not answered; the source has gone on past their rows in a checkpoint.
-        wait_until(lambda: len(function.ids()) > killed_after)  # noqa: B023
+        until(lambda: len(function.ids()) > killed_after)  # noqa: B023
         passed = newest_checkpoint(tmp_path)
-        wait_until(lambda: newest_checkpoint(tmp_path) >= passed + 2)  # noqa: B023
+        until(lambda: newest_checkpoint(tmp_path) >= passed + 2)  # noqa: B023
         unanswered |= set(function.ids())
         workers = python_workers()
         assert workers
         for pid in workers:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not set(workers) & set(python_workers()))  # noqa: B023
+        until(lambda: not set(workers) & set(python_workers()))  # noqa: B023
     function.hold_path.unlink()
     result.wait()
     ids = function.ids()
@@ -210,7 +211,7 @@ def test_a_savepoint_keeps_what_is_not_acknowledged_for_fewer_subtasks_and_lanes
     function.hold_path.touch()
     # The source must last: at its end the sink waits for the function, and no savepoint passes.
     job = start(environment(), 600, 20, function.options).get_job_client()
-    wait_until(lambda: len(function.ids()) > 50)
+    until(lambda: len(function.ids()) > 50)
     savepoint = stop_with_savepoint(job, tmp_path / "savepoint")
     unanswered = set(function.ids())
     function.hold_path.unlink()
@@ -233,31 +234,7 @@ def test_a_missing_function_fails_early_with_one_line(
         start(environment(), 10, 1000, options).wait()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def newest_checkpoint(folder: Path) -> int:
     """Number of the last complete one, 0 before the first."""
     found = (folder / "checkpoints" / "lambda").glob("*/chk-*/_metadata")
     return max((int(path.parent.name.removeprefix("chk-")) for path in found), default=0)
-
-
-def python_workers() -> list[int]:
-    """Flink's Python worker processes that descend from this one."""
-    parents, workers = {}, []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(path.name)] = int(path.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1])
-            if b"beam_boot" in path.joinpath("cmdline").read_bytes():
-                workers.append(int(path.name))
-        except (OSError, IndexError):
-            continue
-
-    def ours(pid: int) -> bool:
-        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
-
-    return [pid for pid in workers if ours(pid)]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from tests.jobs.conftest import Flink, rows_of
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from udfs.decoding.columns import Column
-from udfs.decoding.function import decode_records, quoted
-from udfs.decoding.record_format import RecordFormat
+from udfs.decoding.function import DecodeAndTime, decode_records, quoted
+from udfs.decoding.record_format import JSON, RecordFormat
+from udfs.decoding.stream_clock import Clocks
 
 pytestmark = pytest.mark.flink
 
@@ -108,17 +110,35 @@ def test_formats_and_types_reach_the_workers(mini_flink: Flink) -> None:
     assert rows_of(table_env, "SELECT error_name FROM failed") == [("COERCION",)]
 
 
-@pytest.mark.parametrize("mode", ["loopback", "process"])
-def test_a_record_of_ten_mebibytes_passes(
-    mini_flink: Flink, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if mode == "process":
-        monkeypatch.setenv("_python_worker_execution_mode", mode)
+def test_a_record_of_ten_mebibytes_passes(mini_flink: Flink, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As deployed; in threads of this process there is less in its way.
+    monkeypatch.setenv("_python_worker_execution_mode", "process")
     table_env = mini_flink.environment()
     text = "x" * (10 * 1024 * 1024 - 100)
     columns = [Column("t", "STRING", "$.t"), Column("v", "INTEGER", "$.v")]
     records = [json.dumps({"t": text, "v": v}).encode() for v in (1, "2", "x")]
     _, errors = decoded(table_env, records, columns, RecordFormat(), "long")
     table_env.create_temporary_view("failed", errors)
-    assert rows_of(table_env, "SELECT CHAR_LENGTH(t), v FROM `long`") == [(len(text), 1), (len(text), 2)]
-    assert rows_of(table_env, "SELECT error_name, CHAR_LENGTH(data_row) FROM failed") == [("COERCION", 49152)]
+    query = "SELECT '', CHAR_LENGTH(t), v FROM `long` UNION ALL SELECT error_name, CHAR_LENGTH(data_row), 0 FROM failed"
+    assert sorted(rows_of(table_env, query)) == [
+        ("", len(text), 1),
+        ("", len(text), 2),
+        ("COERCION", 49152, 0),
+    ]
+
+
+@pytest.mark.parametrize("count_late", [True, False])
+def test_a_late_record_is_reported_and_counts_if_the_source_says_so(count_late: bool) -> None:
+    clocks = Clocks(timedelta(seconds=15), in_order=False, count_late=count_late)
+    function = DecodeAndTime([Column("v", "INTEGER", "$.v")], JSON, clocks)
+    function.open(None)
+    function._clock.watermark = 5_000
+    assert list(function.eval(b'{"v": 1}', "", 5_001)) == [(1, None, None, None, 5_001, 5_000)]
+    assert list(function.eval(None, "", 0)) == [(None, None, None, None, 5_000, 5_000)]
+    *rows, (_, error, _, data, *time) = function.eval(b'{"v": 2}', "", 4_000)
+    assert (error, data, time) == (
+        "LATE_RECORD" if count_late else "LATE_DROPPED",
+        b'{"v": 2}'.hex(),
+        [5_001, 5_000],
+    )
+    assert rows == ([(2, None, None, None, 5_001, 5_000)] if count_late else [])

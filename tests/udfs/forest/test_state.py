@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.udfs.forest.reference import check
+from udfs.forest.state import Parameters, pack_young, unpack_young
 from udfs.random_cut_forest import RandomCutForest, StateError
 
 RNG = np.random.default_rng(0)
@@ -136,3 +137,18 @@ def test_wrong_content_with_the_right_checksum_is_refused_or_harmless(
     assert np.isfinite(forest.score_many(later)).all()
     forest.attribution(later[0])
     RandomCutForest.from_bytes(forest.to_bytes())
+
+
+def test_a_forest_that_has_no_trees_yet_is_its_records() -> None:
+    parameters = Parameters(2, 7, 10, 50, 1, 5)
+    records = np.random.default_rng(3).normal(0, 1, (9, 2)).astype(np.float32)
+    packed = pack_young(parameters, records.tobytes())
+    assert unpack_young(packed) == (parameters, records.tobytes())
+    expected = RandomCutForest(2, 7, 10, 50, seed=5)
+    expected.update_many(records)
+    assert unpack_young(expected.to_bytes()) is None
+    forest = RandomCutForest.from_bytes(packed)
+    assert (forest.parameters, forest.to_bytes()) == (parameters, expected.to_bytes())
+    for damaged in (packed[:-1], packed[:12], packed[:20] + b"!" + packed[21:]):
+        with pytest.raises(StateError, match="damaged"):
+            RandomCutForest.from_bytes(damaged)

@@ -1,5 +1,5 @@
--- Clicks whose event time can be true, when they arrive; and while the stream is idle a row without a click (user_id
--- NULL) now and then, which says that no other came before its arrival.
+-- Clicks whose event time can be true, when they arrive; and the source's heartbeats, rows without a click (user_id
+-- NULL), each of which says that no other click arrived before it.
 SELECT user_id, event_timestamp, event_name, device_type, arrival
 FROM checked_clicks
 WHERE refusal IS NULL
@@ -15,4 +15,4 @@ SELECT
       ELSE rowtime
     END AS TIMESTAMP_LTZ(3)
   )
-FROM source_sql_stream_quiet
+FROM source_sql_stream_heartbeats

@@ -1,0 +1,36 @@
+"""Heartbeats beside a source's records: without rows no operator is called, and an idle stream's windows stay open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyflink.table import StreamTableEnvironment, Table
+
+
+def with_heartbeats(
+    table_env: StreamTableEnvironment, records: str, columns: Mapping[str, str], name: str
+) -> Table:
+    """A source's records, and from every subtask each second a heartbeat, a row of NULLs.
+
+    Parameters
+    ----------
+    table_env : StreamTableEnvironment
+        Where the tables are made.
+    records : str
+        The relation of the records.
+    columns : mapping of str
+        Which of its columns to take, with their types.
+    name : str
+        Prefix of what is made here.
+    """
+    table_env.execute_sql(
+        f"CREATE TEMPORARY TABLE `{name}_seconds` (number INT)"
+        " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
+    )
+    nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in columns.values())
+    taken = ", ".join(f"`{column}`" for column in columns)
+    return table_env.sql_query(
+        f"SELECT {taken} FROM `{records}` UNION ALL SELECT {nothing} FROM `{name}_seconds`"
+    )

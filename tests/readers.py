@@ -1,0 +1,41 @@
+"""What tests look at from outside: all of a stream, a file sink's finished files, Flink's Python workers."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+
+def on_stream(kinesis: Any, name: str) -> list[bytes]:
+    """All records of a Kinesis stream, shard by shard, oldest first."""
+    found: list[bytes] = []
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        start = kinesis.get_shard_iterator(
+            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )
+        at = start["ShardIterator"]
+        while at and (answer := kinesis.get_records(ShardIterator=at))["Records"]:
+            found += [record["Data"] for record in answer["Records"]]
+            at = answer.get("NextShardIterator")
+    return found
+
+
+def finished(folder: Path) -> list[Path]:
+    """Files below a folder that Flink's file sink has committed; none if the folder is not there yet."""
+    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_"))]
+
+
+def python_workers() -> list[int]:
+    """Ids of Flink's Python worker processes that descend from this one."""
+    parents, workers = {}, []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(path.name)] = int(path.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1])
+            if b"beam_boot" in path.joinpath("cmdline").read_bytes():
+                workers.append(int(path.name))
+        except (OSError, IndexError):
+            continue
+
+    def ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
+
+    return [pid for pid in workers if ours(pid)]

@@ -1,0 +1,171 @@
+"""A message's rows in columns: which of them are plain, their numbers, keys and times, and the answer to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from udfs.forest.layout import Array
+from udfs.row_bytes import (
+    BEGIN,
+    END,
+    KEY,
+    KEY_END,
+    TIME,
+    VALUE,
+    VALUE_END,
+    count_records,
+    read_records,
+    write_records,
+)
+
+#: Bytes of a field of each of PyFlink's coders; 0: text, with its length in front.
+WIDTHS = {
+    "TinyIntCoder": 1,
+    "BooleanCoder": 1,
+    "SmallIntCoder": 2,
+    "IntCoder": 4,
+    "BigIntCoder": 8,
+    "FloatCoder": 4,
+    "DoubleCoder": 8,
+    "InstantCoder": 12,
+    "CharCoder": 0,
+    "BigDecimalCoder": 0,
+}
+#: Coders of what can be read as a number.
+FLOATS = ("FloatCoder", "DoubleCoder")
+INTEGERS = ("TinyIntCoder", "SmallIntCoder", "IntCoder", "BigIntCoder")
+
+#: Bytes that an answer may have more than its row: a length, a mask, a score.
+_MORE = 24
+
+
+class RowLayout:
+    """How the rows of one operator are written.
+
+    Parameters
+    ----------
+    coders : list of str
+        Names of the coders of an element's fields, all of them in `WIDTHS`.
+    numbers : list of int
+        The fields to read as numbers, in this order.
+    value : int or None
+        The field whose values `Rows.values` gives: text, or an integer.
+    """
+
+    def __init__(self, coders: list[str], numbers: list[int], value: int | None = None) -> None:
+        self.widths = np.array([WIDTHS[c] for c in coders], np.int64)
+        self.floats = np.array([c in FLOATS for c in coders], np.bool_)
+        self.columns = len(numbers)
+        self.column_of = np.full(len(coders), -1, np.int64)
+        self.column_of[numbers] = range(len(numbers))
+        self.value = -1 if value is None else value
+        self.value_is_text = value is not None and coders[value] == "CharCoder"
+
+    @staticmethod
+    def reads(coders: list[str], numbers: list[int], value: int | None = None) -> bool:
+        """Whether rows of this kind can be read."""
+        return (
+            all(c in WIDTHS for c in coders)
+            and len(set(numbers)) == len(numbers)
+            and all(coders[n] in (*FLOATS, *INTEGERS) for n in numbers)
+            and (value is None or coders[value] in ("CharCoder", *INTEGERS))
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a message.
+
+    Attributes
+    ----------
+    data : bytes
+        The message.
+    places : array of int64, (n, 11)
+        Where in ``data`` everything lies.
+    plain : array of bool, (n,)
+        False for rows that have to be looked at one by one.
+    points : array, (n, columns)
+        Numbers, finite in plain rows.
+    key : str or None
+        Of all rows, if they have the same.
+    """
+
+    data: bytes
+    layout: RowLayout
+    places: Array
+    plain: Array
+    points: Array
+    key: str | None
+
+    @classmethod
+    def read(cls, data: bytes, layout: RowLayout) -> Rows:
+        """Find them in a message."""
+        given = np.frombuffer(data, np.uint8)
+        n = count_records(given)
+        places = np.zeros((n, 11), np.int64)
+        plain = np.zeros(n, np.bool_)
+        points = np.zeros((n, layout.columns))
+        short = np.zeros(1, np.float32)
+        same = read_records(
+            given, layout.widths, layout.column_of, layout.floats, layout.value,
+            places, plain, points, points.view(np.uint64), short, short.view(np.uint32),
+        )  # fmt: skip
+        key = data[places[0, KEY] : places[0, KEY_END]].decode() if n and same else None
+        return cls(data, layout, places, plain, points, key)
+
+    def runs(self) -> Iterator[tuple[bool, int, int]]:
+        """Neighbouring rows, as far as one is like the other: whether they are plain, from where, and to where."""
+        edges = [0, *(np.flatnonzero(self.plain[1:] != self.plain[:-1]) + 1).tolist(), len(self.plain)]
+        for first, end in pairwise(edges):
+            if end > first:
+                yield bool(self.plain[first]), first, end
+
+    def record(self, first: int, end: int) -> bytes:
+        """Some rows, as they came."""
+        return self.data[self.places[first, BEGIN] : self.places[end - 1, END]]
+
+    def keys(self, first: int, end: int) -> list[str]:
+        """Flink's key of each row."""
+        if self.key is not None:
+            return [self.key] * (end - first)
+        return self._texts(first, end, KEY, KEY_END)
+
+    def times(self, first: int, end: int) -> list[int]:
+        """Of each row, in milliseconds."""
+        return self.places[first:end, TIME].tolist()  # type: ignore[no-any-return]
+
+    def values(self, first: int, end: int) -> list[str | int | None]:
+        """Of the layout's field."""
+        places = self.places[first:end]
+        if self.layout.value_is_text:
+            found: list[str | int | None] = list(self._texts(first, end, VALUE, VALUE_END, 4))
+        else:
+            data = self.data
+            found = [
+                int.from_bytes(data[a:b], "big", signed=True)
+                for a, b in zip(places[:, VALUE].tolist(), places[:, VALUE_END].tolist(), strict=True)
+            ]
+        for k in np.flatnonzero(places[:, VALUE] < 0).tolist():
+            found[k] = None
+        return found
+
+    def scored(self, first: int, end: int, scores: Array, nulls: int) -> bytes:
+        """The answer to some rows: each with its score behind it, and so many NULLs."""
+        places = self.places[first:end]
+        out = np.empty(int(places[-1, END] - places[0, BEGIN]) + _MORE * len(places) + 2 * nulls, np.uint8)
+        bits = np.ascontiguousarray(scores, np.float64).view(np.uint64)
+        size = write_records(
+            np.frombuffer(self.data, np.uint8), places, len(self.layout.widths), bits, nulls, out
+        )
+        return out[:size].tobytes()
+
+    def _texts(self, first: int, end: int, begins: int, ends: int, skipped: int = 0) -> list[str]:
+        places, data = self.places[first:end], self.data
+        return [
+            data[a:b].decode()
+            for a, b in zip((places[:, begins] + skipped).tolist(), places[:, ends].tolist(), strict=True)
+        ]
