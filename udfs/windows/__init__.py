@@ -1,7 +1,7 @@
 """Windows that SQL can't say: sliding row by row, closing, hotspots; and their doors to Flink.
 
 State names an open window's classes by their modules, and savepoints from before these were a folder say
-``udfs.windows.closing.Windows`` and ``udfs.windows.aggregates``: both are found here.
+``udfs.windows.Windows`` and ``udfs.aggregates``: both are found here.
 """
 
 import sys
@@ -11,4 +11,4 @@ from udfs.windows.closing import Windows
 
 __all__ = ["Windows"]
 
-sys.modules["udfs.windows.aggregates"] = aggregates
+sys.modules["udfs.aggregates"] = aggregates

@@ -1,4 +1,4 @@
-"""An open window out of a savepoint from before `udfs/windows/` was a folder."""
+"""An open window out of a savepoint from before `udfs/windows.py` and `udfs/aggregates.py` were a folder."""
 
 import base64
 import os
