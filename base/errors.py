@@ -7,8 +7,8 @@ comes with its traceback.
 ::
 
     KdaError
-    ├── InvalidValue            a parameter, a column or a type that can't be used (a ValueError too)
-    ├── ApplicationError, SettingsError, QueryError             pipeline: description, properties, SQL
+    ├── InvalidValue            a parameter, a column or a type that can't be used
+    ├── ApplicationError, SettingsError, QueryError             pipeline: description, properties, queries
     ├── KdaSqlError, DescriptionError                           kda_sql: what is imported
     ├── StateError                                              udfs: a saved forest or detector
     ├── ConnectorError                                          connectors: a service that is not there
@@ -16,7 +16,8 @@ comes with its traceback.
     ├── DiscoveryError                                          discovery
     ├── StackError (LossError), CodeError, PackageError, FlinkError, LocalAwsError, ServiceError, StreamError    infra
     ├── StoreError (Conflict), NameRefused, Refused             workbench
-    └── JobError, StandbyError, SenderError, BacktestError, BodyError, Unknown                                 console
+    ├── DemoError                                               cli
+    └── JobError, StandbyError, SenderError, BacktestError, InputError, BodyError, Unknown                     console
 """
 
 from __future__ import annotations

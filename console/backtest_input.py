@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from base.errors import KdaError
 from console.row_buffer import RowBuffers
 from infra.stream_reader import READ_SECONDS, StreamReader, StreamRecord
 from pipeline.backtest_settings import seconds_of
@@ -23,7 +24,7 @@ _PATIENCE_SECONDS, _LIMIT, _CAUGHT_UP_READS = 60.0, 5_000, 3
 Rows = Sequence[Mapping[str, Any]]
 
 
-class InputError(ValueError):
+class InputError(KdaError, ValueError):
     """There is nothing to run a backtest on; the message says what was looked at."""
 
 

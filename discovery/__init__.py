@@ -1,1 +1,1 @@
-"""From a sample of a stream to its schema: columns, types, record paths."""
+"""Infers the schema of a stream from a sample: columns, types, record paths."""

@@ -1,4 +1,4 @@
-"""Names of discovered columns: in SQL's snake case, and as AWS's DiscoverInputSchema gave them.
+"""Names of discovered columns: in snake case for SQL, and as AWS's DiscoverInputSchema gave them.
 
 References
 ----------
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 
 from discovery.sql_words import RESERVED
 
-#: Names that a job adds to every source.
+#: Names that the engine adds to every source.
 _TAKEN = ("rowtime",)
 _LONGEST = 100
 
 
 def snake(name: str) -> str:
-    """A name in SQL's lower snake case.
+    """A name in snake case.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def snake(name: str) -> str:
 
 
 def json_names(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """The names that AWS's discovery gave columns of these paths: what it had to change begins with ``COL_``.
+    """The names that AWS's discovery gave to columns of these paths: a changed name begins with ``COL_``.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def json_names(paths: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """The names, with a number behind each that came before, in capital or small letters."""
+    """The names, made unique by a number at the end; case is ignored."""
     seen, result = set(_TAKEN), []
     for name in names:
         candidate, number = name, 2

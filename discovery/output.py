@@ -1,4 +1,4 @@
-"""A discovered schema as an application's source and as the answer of DiscoverInputSchema."""
+"""Writes a discovered schema as an application's source, and as the answer of DiscoverInputSchema."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from typing import Any
 from discovery.schema import Column, Schema
 from udfs.decoding.json_documents import Number
 
-#: VARCHAR's limits in KDA, and the least that is proposed: a text that is cut is lost in silence.
+#: Shortest VARCHAR that is proposed, as KDA cuts longer texts silently; and KDA's longest.
 _SHORTEST, _LONGEST = 64, 65535
 
 
 def source_yaml(schema: Schema, name: str, stream: str) -> str:
-    """A source as an application's description has it, to stand below ``sources:``.
+    """The YAML of a source, for the ``sources:`` of an application's description.
 
     Parameters
     ----------
     schema : Schema
-        What was discovered.
+        The discovered schema.
     name : str
-        Of the relation.
+        Name of the relation.
     stream : str
-        Where it was discovered.
+        Name of the stream.
     """
     lines = [
-        f"  # Inferred from {len(schema.rows):,} rows; look at what each type rests on before you trust it.",
+        f"  # Inferred from {len(schema.rows):,} rows. Check the types and notes before you use it.",
         f"  {name}:",
         f"    stream: {json.dumps(stream)}",
     ]
     if schema.format == "CSV":
         lines += ["    format: csv", f"    delimiter: {json.dumps(schema.delimiter)}"]
         if schema.header:
-            lines.append("    # Header lines were seen: each of them will be an error.")
+            lines.append("    # The sample has header lines: each of them will be an error.")
     elif schema.row_path != "$":
         lines.append(f"    row_path: {json.dumps(schema.row_path)}")
     lines.append("    columns:")
     for column in schema.columns:
         path = "" if schema.format == "CSV" or column.path == f"$.{column.name}" else f" {column.path}"
         text = f"{column.type}{path}"
-        # A path may have a character that YAML knows; JSON is YAML too.
+        # A path may have a character with a meaning in YAML; JSON's quotes are valid YAML.
         shown = text if re.fullmatch(r"[\w .,()$]+", text) else json.dumps(text, ensure_ascii=False)
         key = column.name if re.fullmatch(r"[A-Za-z_]\w*", column.name) else json.dumps(column.name)
         note = f"  # {_one_line(column.note)}" if column.note else ""
@@ -50,7 +50,7 @@ def source_yaml(schema: Schema, name: str, stream: str) -> str:
 
 
 def _key(name: str) -> str:
-    """YAML takes these for truth values and nothing."""
+    """A key, quoted if YAML would read it as a boolean or null."""
     return (
         json.dumps(name)
         if name.lower() in ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
@@ -59,7 +59,7 @@ def _key(name: str) -> str:
 
 
 def input_schema(schema: Schema, raw: Sequence[bytes]) -> dict[str, Any]:
-    """The answer of the DiscoverInputSchema call: InputSchema and the records it rests on."""
+    """The answer of the DiscoverInputSchema call: the InputSchema and the sampled records."""
     mapping: dict[str, Any] = (
         {"JSONMappingParameters": {"RecordRowPath": schema.row_path}}
         if schema.format == "JSON"
@@ -87,7 +87,7 @@ def input_schema(schema: Schema, raw: Sequence[bytes]) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """A sampled value as a person reads it; numbers as the source has them."""
+    """A sampled value as text; numbers as the source wrote them."""
     if value is None:
         return ""
     return str(value) if isinstance(value, str) else _json(value)
@@ -105,7 +105,7 @@ def _json(value: Any) -> str:
 
 def _kda_type(column: Column) -> str:
     if column.type == "STRING":
-        # Four times the longest that was seen, up to a power of two.
+        # Four times the longest text of the sample, rounded up to a power of two.
         length = max(_SHORTEST, 1 << (column.longest * 4 - 1).bit_length()) if column.longest else _SHORTEST
         return f"VARCHAR({min(length, _LONGEST)})"
     return "TIMESTAMP" if column.type.startswith("TIMESTAMP") else column.type.replace(" ", "")

@@ -1,4 +1,4 @@
-"""A sample of a stream, or of what a delivery stream landed in S3, to discover a schema from."""
+"""Samples a stream, or the files that a delivery stream wrote to S3, for schema discovery."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from discovery.schema import DiscoveryError
 from infra.stream_reader import READ_SECONDS, StreamReader, StreamRecord
 
-#: Objects of a landing that are looked at, the newest first, and bytes of each.
+#: Most objects of a landing that are read, the newest first, and most bytes of each.
 _MOST_OBJECTS, _MOST_BYTES = 20, 1_000_000
 _MOST_PAGES = 20
 
@@ -18,25 +18,25 @@ _MOST_PAGES = 20
 def sample(
     kinesis: Any, stream: str, records: int, seconds: float, since: float, idle: float = math.inf
 ) -> list[StreamRecord]:
-    """The newest records of a stream, those of the last ``since`` seconds too.
+    """The newest records of a stream, including those of the last ``since`` seconds.
 
     Parameters
     ----------
     kinesis : boto3 client
     stream : str
     records : int
-        At most so many.
+        Most records to return.
     seconds : float
-        Wait so long for them at most.
+        Longest time to wait for them.
     since : float
-        Take those of so many seconds before, too.
+        Seconds before now to start reading from.
     idle : float
-        Wait no more once there are some, and none came for so many seconds.
+        Stop waiting if there are some records, and no new one came for this many seconds.
 
     Raises
     ------
     DiscoveryError
-        There are none.
+        There are no records.
     StreamError
         There is no such stream, or it can't be read.
     """
@@ -64,12 +64,12 @@ def _read(reader: StreamReader, records: int, seconds: float, idle: float) -> li
 
 
 def landing_of(firehose: Any, delivery_stream: str) -> str:
-    """Where a delivery stream lands its records: ``s3://bucket/prefix``, without the folders by time.
+    """The folder that a delivery stream writes to: ``s3://bucket/prefix``, without the folders by time.
 
     Raises
     ------
     DiscoveryError
-        It delivers elsewhere than to S3.
+        It does not deliver to S3.
     """
     described = firehose.describe_delivery_stream(DeliveryStreamName=delivery_stream)
     for destination in described["DeliveryStreamDescription"]["Destinations"]:
@@ -83,12 +83,12 @@ def landing_of(firehose: Any, delivery_stream: str) -> str:
 
 
 def stored(s3: Any, path: str) -> bytes:
-    """What an object holds, a reference table's file for one: its first megabyte, in whole lines.
+    """The first megabyte of an object, such as a reference table's file, in whole lines.
 
     Raises
     ------
     DiscoveryError
-        It is empty.
+        The object is empty.
     """
     bucket, _, key = path.removeprefix("s3://").partition("/")
     found = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_MOST_BYTES - 1}")
@@ -96,17 +96,17 @@ def stored(s3: Any, path: str) -> bytes:
     if len(data) == _MOST_BYTES:
         data = data[: data.rfind(b"\n") + 1] or data
     if not data.strip():
-        raise DiscoveryError(f"{path}: is empty")
+        raise DiscoveryError(f"{path}: required data, but the object is empty")
     return data
 
 
 def landed(s3: Any, path: str, records: int) -> list[StreamRecord]:
-    """The newest records, a line each, of what was landed under a path.
+    """The newest records, one per line, in the objects under a path.
 
     Raises
     ------
     DiscoveryError
-        There are none.
+        There are no records.
     """
     bucket, _, prefix = path.removeprefix("s3://").partition("/")
     objects: list[dict[str, Any]] = []
@@ -128,5 +128,5 @@ def landed(s3: Any, path: str, records: int) -> list[StreamRecord]:
         if len(found) >= records:
             break
     if not found:
-        raise DiscoveryError(f"{path}: nothing was landed there yet")
+        raise DiscoveryError(f"{path}: required objects with records, found none yet")
     return found[:records]

@@ -1,8 +1,8 @@
-"""Schema discovery: from some records of a stream to columns, types and record paths.
+"""Schema discovery: infers columns, types and record paths from records.
 
-Pure: bytes in, a :class:`Schema` out. A type is proposed wide enough that the next records are likely to fit as well,
-and says on how many samples it rests: AWS's own discovery took the narrowest that fitted its sample, and the first
-larger value went to the error stream.
+Pure: bytes in, a :class:`Schema` out. Proposed types are wide enough that later records are likely to fit, and have the
+number of samples behind them. AWS's own discovery took the narrowest type that fitted its sample, so the first larger
+value went to the error stream.
 
 References
 ----------
@@ -42,19 +42,19 @@ class Column:
     Attributes
     ----------
     name : str
-        In SQL: snake case, unique.
+        Name in SQL: in snake case, unique.
     json_name : str
-        As DiscoverInputSchema names it.
+        Name in DiscoverInputSchema.
     path : str
-        Where the value stands: ``$.a.b`` for JSON, the place from 0 for CSV.
+        Path of the value: ``$.a.b`` for JSON, the position from 0 for CSV.
     type : str
         SQL type.
     longest : int
         Characters of the longest text; 0 for other types.
     present, records : int
-        In how many of how many sampled rows it has a value.
+        Number of sampled rows with a value, and of all sampled rows.
     note : str
-        What a person should know of it; may be empty.
+        Hint for the user; may be empty.
     """
 
     name: str
@@ -68,30 +68,30 @@ class Column:
 
     @property
     def others_below(self) -> float:
-        """Bound of the share of values of another form among all, with 95 % confidence: 0.03 for 100 samples."""
+        """Largest likely share (95 % confidence) of values of another form: 0.03 after 100 samples."""
         return 1.0 if not self.present else float(1 - 0.05 ** (1 / self.present))
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What a sample of a stream looks like.
+    """The schema of a sample.
 
     Attributes
     ----------
     format : {"JSON", "CSV"}
     delimiter : str
-        Of CSV; empty for JSON.
+        Delimiter of CSV; empty for JSON.
     columns : tuple of Column
     rows : tuple of dict
         The sampled rows, by column name.
     refused : tuple of (str, bytes)
-        Records that don't fit, with the reason.
+        Reason and bytes of each record that does not fit.
     left_out : tuple of str
-        Paths that no column can have, with the reason.
+        Paths that can't be a column, with the reason.
     row_path : str
-        Of JSON: ``$``, or ``$[0:]`` where records are arrays of rows.
+        Row path of JSON: ``$``, or ``$[0:]`` if records are arrays of rows.
     header : bool
-        Whether there were header lines among the separated values; columns are named after them.
+        Whether a CSV sample has header lines; columns are named after them.
     """
 
     format: Literal["JSON", "CSV"]
@@ -110,13 +110,13 @@ def discover(records: Sequence[bytes]) -> Schema:
     Parameters
     ----------
     records : sequence of bytes
-        At least one; each holds JSON objects, an array of them, or lines of separated values; gzip and records
-        aggregated by the Kinesis Producer Library are unpacked.
+        At least one. Each holds JSON objects, an array of them, or lines of separated values. Gzip, and records
+        aggregated by the Kinesis Producer Library, are unpacked.
 
     Raises
     ------
     DiscoveryError
-        There is no record, or most can't be read: the message says what they look like, and why they can't.
+        There is no record, or most can't be read; the message shows one and the reason.
 
     Examples
     --------
@@ -129,13 +129,13 @@ def discover(records: Sequence[bytes]) -> Schema:
     texts, refused = _texts(records)
     if len(refused) * 2 > len(texts) + len(refused):
         raise _failure("records", refused, len(records))
-    # What begins like JSON is meant as JSON: broken, it is no text with commas.
+    # Text that begins like JSON is read as JSON, even if it is broken: not as text with commas.
     if sum(text.lstrip()[:1] in ("{", "[") for _, text in texts) * 2 >= len(texts):
         return _of_json(texts, refused, len(texts) + len(refused))
     if sum(_ACCESS_LOG.match(text) is not None for _, text in texts) * 2 >= len(texts):
         raise DiscoveryError(
-            f"records look like a web server's access log, {texts[0][1][:60]!r}: take each as one column of text, and "
-            "that apart in SQL"
+            f"records look like a web server's access log, {texts[0][1][:60]!r}: declare one column of text, and parse "
+            "it in SQL"
         )
     found = separated(texts)
     if found:
@@ -147,7 +147,7 @@ def discover(records: Sequence[bytes]) -> Schema:
 
 
 def _texts(records: Sequence[bytes]) -> tuple[list[tuple[bytes, str]], list[tuple[str, bytes]]]:
-    """Each record with its text, unpacked; and those that have none, with the reason."""
+    """The unpacked records with their text, and the refused records with the reason."""
     texts: list[tuple[bytes, str]] = []
     refused: list[tuple[str, bytes]] = []
     for record in records:
@@ -157,7 +157,7 @@ def _texts(records: Sequence[bytes]) -> tuple[list[tuple[bytes, str]], list[tupl
         except EnvelopeError as error:
             refused.append((str(error), record))
         except UnicodeDecodeError as error:
-            refused.append((f"no UTF-8: byte {error.object[error.start]:#04x} at {error.start}", record))
+            refused.append((f"not UTF-8: byte {error.object[error.start]:#04x} at {error.start}", record))
     return texts, refused
 
 
@@ -175,13 +175,13 @@ def _of_json(texts: Sequence[tuple[bytes, str]], refused: list[tuple[str, bytes]
         reason = None
         for document in documents(text):
             if document.reason:
-                reason = reason or f"no JSON: {document.reason}"
+                reason = reason or f"not JSON: {document.reason}"
             elif isinstance(document.value, dict):
                 rows.append(document.value)
             elif isinstance(document.value, list) and all(isinstance(row, dict) for row in document.value):
                 arrays.append(document.value)
             else:
-                reason = reason or "no JSON object"
+                reason = reason or "not a JSON object"
         if reason or not text.strip():
             refused.append((reason or "empty", record))
     if len(arrays) > len(rows):
@@ -201,7 +201,7 @@ def _json_schema(rows: list[dict[str, Any]], refused: list[tuple[str, bytes]], r
         for path, value in _leaves(row, ()):
             values.setdefault(path, []).append(value)
     left_out = [f"{'.'.join(p)}: its name holds a dot or bracket" for p in values if not _reachable(p)]
-    # A field that is an object here and something else there can be one column only: the JSON text of the whole.
+    # A field that is an object in some rows and a value in others becomes one column with its JSON text.
     mixed = {path for path in values if any(p != path and p[: len(path)] == path for p in values)}
     for path in sorted(mixed, key=len):
         if path not in values:  # it is inside another such field
@@ -211,7 +211,7 @@ def _json_schema(rows: list[dict[str, Any]], refused: list[tuple[str, bytes]], r
             values[path] = [v for d in rows if (v := _at(d, path)) is not None]
             for p in inner:
                 del values[p]
-        else:  # only null beside the object: no column of its own
+        else:  # only null beside objects: no separate column
             del values[path]
     paths = [path for path in values if _reachable(path)]
     if len(paths) > _MOST_COLUMNS:

@@ -1,4 +1,4 @@
-"""Separated values in a sample: which delimiter, which lines fit, whether the first is a header."""
+"""Separated values in a sample: finds the delimiter, the lines that fit, and a header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from discovery.types import propose
 from udfs.decoding.separated_values import line_reader
 
-#: Delimiters that separated values are tried with; of two that divide as well, the one that is rarer in texts.
+#: Delimiters to try. If two fit equally well, the first is taken: the one that is rarer in texts.
 DELIMITERS = ("\t", "|", ";", ",")
 _DECIMAL_COMMAS = re.compile(r"\d,\d")
 _NAME = re.compile(r"[^\W\d][\w .@/-]*")
@@ -20,17 +20,17 @@ Row = list[str | None]
 
 @dataclass(frozen=True)
 class Separated:
-    """The rows of a sample, as one delimiter gives them.
+    """The rows of a sample, divided by one delimiter.
 
     Attributes
     ----------
     delimiter : str
     rows : list of list
-        Those with the usual number of values, without header lines.
+        Rows with the usual number of values, without header lines.
     refused : list of (str, bytes)
-        Records with other lines, and why.
+        Reason and record of each other line.
     header : list of str or None
-        The names in the first line, if it is one.
+        The names in the first line, if it is a header.
     """
 
     delimiter: str
@@ -40,7 +40,7 @@ class Separated:
 
 
 def separated(records: Sequence[tuple[bytes, str]]) -> Separated | None:
-    """The rows of records by the delimiter that divides them best; None: by none of them they are divided alike.
+    """The rows of records by the delimiter that fits best; None if no delimiter gives rows of equal length.
 
     Parameters
     ----------
@@ -48,11 +48,10 @@ def separated(records: Sequence[tuple[bytes, str]]) -> Separated | None:
         Each record and its text.
     """
     tried = [found for delimiter in DELIMITERS if (found := _divided(records, delimiter))]
-    # A comma that stands between digits alone is a decimal point wherever something else divides the lines.
+    # If all commas are between digits, and another delimiter fits, they are decimal commas.
     texts = [text for _, text in records]
     if len(tried) > 1 and all(text.count(",") == len(_DECIMAL_COMMAS.findall(text)) for text in texts):
         tried = [found for found in tried if found.delimiter != ","]
-    # The first of equals wins.
     best = max(tried, key=lambda found: (-len(found.refused), len(found.rows[0])), default=None)
     return best and _without_header(best)
 
@@ -64,7 +63,7 @@ def _divided(records: Sequence[tuple[bytes, str]], delimiter: str) -> Separated 
     for record, text in records:
         for line in read(text):
             if line.values is None:
-                refused.append((f"no separated values: {line.reason}", record))
+                refused.append((f"not separated values: {line.reason}", record))
             else:
                 lines.append((record, line.values))
     if not lines:
@@ -79,7 +78,7 @@ def _divided(records: Sequence[tuple[bytes, str]], delimiter: str) -> Separated 
 
 
 def _without_header(found: Separated) -> Separated:
-    """A first line of names above values of other types is a header; so is each line that repeats it."""
+    """Take a first line of names above values of other types as a header, with each line that repeats it."""
     first, others = found.rows[0], [row for row in found.rows if row != found.rows[0]]
     names = [value for value in first if value and _NAME.fullmatch(value)]
     if not others or len(names) < len(first) or len(set(names)) < len(names):

@@ -1,4 +1,4 @@
-"""Words that SQL has reserved: no name of a column unless it is quoted."""
+"""SQL's reserved words, which can name a column only in quotes."""
 
 _WORDS = """
     ABS ALL ALLOCATE ALTER AND ANY ARE ARRAY AS ASENSITIVE ASYMMETRIC AT ATOMIC AUTHORIZATION AVG BEGIN BETWEEN

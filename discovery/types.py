@@ -1,4 +1,4 @@
-"""The type that a column's sampled values propose: the one that also fits what is likely to come."""
+"""Proposes a column's type from sampled values, wide enough for likely later values."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 
 from udfs.decoding.json_documents import Number
 
-#: Fewer whole numbers than this prove little: a price list may start with three round prices.
+#: Fewer whole numbers than this don't make an integer column: a price list may start with round prices.
 FEW = 20
 _EXACT_IN_DOUBLE = 2**53
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 _DIGITS = re.compile(r"[+-]?[0-9]{1,40}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
-#: Characters of a number that a DECIMAL can have.
+#: Numbers of this many characters or more don't count for DECIMAL.
 _LONGEST_DECIMAL = 45
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
-# Years 2001 to 2100 in each unit; the digits after the decimal point of a second.
+# Unit, least value (2001), and digits after the decimal point of a second; the greatest value is in 2099.
 _EPOCHS = (
     ("seconds", 1e9, 0),
     ("milliseconds", 1e12, 3),
@@ -31,7 +31,7 @@ _EPOCHS = (
     ("nanoseconds", 1e18, 9),
 )
 _LATEST_EPOCH = 4.102
-#: Forms of time that SQL must be given: strptime's pattern and Flink's.
+#: Formats of time that SQL must convert: strptime's pattern and Flink's.
 _FORMS = (
     ("%d/%b/%Y:%H:%M:%S %z", "dd/MMM/yyyy:HH:mm:ss Z"),
     ("%Y/%m/%d %H:%M:%S", "yyyy/MM/dd HH:mm:ss"),
@@ -42,7 +42,7 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class Proposal:
-    """A type, and what it rests on.
+    """A proposed type.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Proposal:
     longest : int
         Characters of the longest text; 0 for other types.
     note : str
-        What a person should know; may be empty.
+        Hint for the user; may be empty.
     """
 
     type: str
@@ -68,9 +68,9 @@ def propose(values: Sequence[Any], *, all_text: bool = False) -> Proposal:
     Parameters
     ----------
     values : sequence
-        As JSON gives them; None where there is none.
+        Values from JSON; None if missing.
     all_text : bool
-        They come from a format that knows text only, so a text of digits is as good as a number.
+        Whether the format has only text, so that a text of digits counts as a number.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def propose(values: Sequence[Any], *, all_text: bool = False) -> Proposal:
     digits = _lost_digits(found)
     found = [_value(value) for value in found]
     if not found:
-        return Proposal("STRING", 0, note="only NULL in the sample: any type may come")
+        return Proposal("STRING", 0, note="only NULL in the sample: the type is unknown")
     if all(isinstance(value, bool) for value in found):
         return Proposal("BOOLEAN", len(found))
     if all(isinstance(value, str) for value in found):
@@ -96,14 +96,14 @@ def propose(values: Sequence[Any], *, all_text: bool = False) -> Proposal:
 
 
 def _value(written: Any) -> Any:
-    """A number of a record as Python's own, for what is asked of it here."""
+    """A record's number as a Python number; other values are returned unchanged."""
     if not isinstance(written, Number):
         return written
     return int(written) if re.fullmatch(r"-?\d{1,4000}", written) else float(written)
 
 
 def _lost_digits(found: Sequence[Any]) -> Proposal | None:
-    """DECIMAL, where numbers are written with more digits than a DOUBLE has."""
+    """DECIMAL if a number has more digits than a DOUBLE, else None."""
     written = [
         Decimal(value) for value in found if isinstance(value, Number) and len(value) < _LONGEST_DECIMAL
     ]
@@ -137,7 +137,7 @@ def _of_numbers(found: Sequence[Any]) -> Proposal:
         notes.append(f"whole numbers in only {len(numbers)} samples: DOUBLE takes fractions too")
         return Proposal("DOUBLE", len(found), note="; ".join(notes))
     if largest < 2**31:
-        notes.append("INTEGER would do, by chance perhaps")
+        notes.append("all samples would fit INTEGER")
     return Proposal("BIGINT", len(found), note="; ".join(notes))
 
 
@@ -164,7 +164,7 @@ def _of_texts(found: Sequence[str], *, numbers: bool) -> Proposal:
         return Proposal("STRING", len(found), _longest(found), note)
     for pattern, flink in _FORMS:
         if all(_fits(value, pattern) for value in found):
-            # The data says it, not the format: a day above 12 tells the American order from the European.
+            # Only data tells day/month from month/day: a day above 12 does not fit the wrong pattern.
             note = f"a time: TO_TIMESTAMP(…, '{flink}') in a view"
             return Proposal("STRING", len(found), _longest(found), note)
     if all(_is_mail_date(value) for value in found):
@@ -173,7 +173,7 @@ def _of_texts(found: Sequence[str], *, numbers: bool) -> Proposal:
 
 
 def _epoch(numbers: Sequence[int]) -> str:
-    """What to say of numbers that all look like times; nothing if they don't."""
+    """The note for numbers that all look like times; empty if they don't."""
     for unit, size, digits in _EPOCHS:
         if all(size <= number <= size * _LATEST_EPOCH for number in numbers):
             to_milliseconds = {0: " * 1000", 3: "", 6: " / 1000", 9: " / 1000000"}[digits]
@@ -204,7 +204,7 @@ def _number(value: str) -> int | float:
 
 
 def _whole(value: Any) -> int | None:
-    """A number written as a whole one; 2.0 is written with a fraction."""
+    """A number written without a fraction, else None; 2.0 has one."""
     if isinstance(value, str):
         value = _number(value)
     return int(value) if isinstance(value, int) else None

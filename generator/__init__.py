@@ -1,1 +1,1 @@
-"""Record generator: KDG templates, rates, and the senders of the three labs."""
+"""Record generator: KDG templates, rates, scenarios and sinks."""

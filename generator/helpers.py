@@ -1,6 +1,6 @@
 """Makers of the KDG's own helpers: numbers, choices, dates, and text by pattern.
 
-Each maker checks a tag's argument once and returns what makes one value, so that a mistake shows before the
+Each maker checks a tag's argument once, and returns a function that makes one value. So a mistake shows before the
 first record is sent. A count is at most 10,000.
 """
 
@@ -38,7 +38,7 @@ def faked(method: str, **options: Any) -> Maker:
 
 
 def gendered(method: str) -> Maker:
-    """Return a maker of a name; the argument 0 asks for a man's, 1 for a woman's."""
+    """Return a maker of a name; with argument 0 a man's, with 1 a woman's."""
 
     def maker(source: Source, argument: Any) -> Callable[[], object]:
         suffix = {0: "_male", 1: "_female"}.get(argument, "") if isinstance(argument, int) else ""
@@ -48,9 +48,9 @@ def gendered(method: str) -> Maker:
     return maker
 
 
-def either(usual: Maker, asked: Maker) -> Maker:
-    """Return a maker that is another one where the argument is true."""
-    return lambda source, argument: (asked if argument is True else usual)(source, None)
+def either(usual: Maker, if_true: Maker) -> Maker:
+    """Return a maker that uses ``if_true`` if the argument is true, else ``usual``."""
+    return lambda source, argument: (if_true if argument is True else usual)(source, None)
 
 
 def account_of(name: Callable[[Source, str], object], usual: str) -> Maker:
@@ -75,7 +75,7 @@ def user_name(source: Source, first: str) -> str:
 
 
 def one_of(formats: Sequence[str]) -> Maker:
-    """Return a filler of the pattern with the number that is the argument, from 0; beyond the last it begins anew."""
+    """Return a filler of the pattern whose number is the argument, from 0; after the last, it starts over."""
 
     def maker(source: Source, argument: Any) -> Callable[[], object]:
         number = 0 if argument is None else argument
@@ -145,7 +145,7 @@ def number(source: Source, argument: Any) -> Callable[[], object]:
             raise TemplateError("takes finite numbers as min, max and precision")
     if step <= 0:
         raise TemplateError("needs a precision above 0")
-    # The quotient of two decimal fractions may miss a whole number by an ulp; a millionth decides.
+    # The quotient of two decimal fractions may miss a whole number by rounding, so allow a millionth.
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
     if first > last:
         raise TemplateError("needs a multiple of the precision between min and max")
@@ -153,13 +153,13 @@ def number(source: Source, argument: Any) -> Callable[[], object]:
     width = last - first + 1
     if isinstance(step, int):
         return lambda: (first + int(draw() * width)) * step
-    # Multiples of 0.1 shall read 0.3, not 0.30000000000000004.
+    # Round, so that a multiple of 0.1 is 0.3 and not 0.30000000000000004.
     decimals = max(0, -math.floor(math.log10(step))) + 3
     return lambda: round((first + int(draw() * width)) * step, decimals)
 
 
 def array_element(source: Source, argument: Any) -> Callable[[], object]:
-    """One element of an array (or character of a text), each as likely."""
+    """One element of an array (or character of a text), all equally likely."""
     elements = ["a", "b", "c"] if argument is None else argument
     if not isinstance(elements, list | str) or not elements:
         raise TemplateError("takes an array with at least one element")
@@ -167,7 +167,7 @@ def array_element(source: Source, argument: Any) -> Callable[[], object]:
 
 
 def weighted_array_element(source: Source, argument: Any) -> Callable[[], object]:
-    """One element of `data`, as likely as its place in `weights` says; weights need not add up to 1."""
+    """One element of `data`, weighted by `weights`, which need not add up to 1."""
     options = argument if isinstance(argument, dict) else {}
     weights, data = options.get("weights"), options.get("data")
     if not isinstance(weights, list) or not isinstance(data, list) or len(weights) != len(data):
@@ -229,7 +229,7 @@ def shuffle(source: Source, argument: Any) -> Callable[[], object]:
 
 
 def amount(default_low: int, default_high: int) -> Maker:
-    """Return a maker of a price with two decimals; the argument is the least one."""
+    """Return a maker of a price with two decimals; the argument is the lowest price."""
 
     def maker(source: Source, argument: Any) -> Callable[[], object]:
         low = default_low if argument is None else argument
@@ -241,7 +241,7 @@ def amount(default_low: int, default_high: int) -> Maker:
 
 
 def moment(clock: Callable[[Source], datetime], default: str) -> Maker:
-    """Return a maker of a date by a moment.js format."""
+    """Return a maker of a date as text; the argument is a moment.js format."""
 
     def maker(source: Source, argument: Any) -> Callable[[], object]:
         if argument is not None and not isinstance(argument, str):
@@ -253,7 +253,7 @@ def moment(clock: Callable[[Source], datetime], default: str) -> Maker:
 
 
 def date_near(direction: int, days_per_unit: int) -> Maker:
-    """Return a maker of a date up to so many years (or days) ahead or back; one by default."""
+    """Return a maker of a date up to N units (years or days) ahead or back; the argument is N, 1 by default."""
     unit_seconds = days_per_unit * 86400
 
     def make(source: Source, units: int) -> object:
@@ -281,7 +281,7 @@ def date_name(names: Sequence[str]) -> Maker:
 
 
 def image(category: str | None) -> Maker:
-    """Return a maker of an address of a picture; nothing is there."""
+    """Return a maker of a picture's address, which does not exist."""
     url = "https://images.example.com/640/480" + (f"/{category}" if category else "")
     return lambda source, _: lambda: url
 

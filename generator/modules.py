@@ -1,7 +1,7 @@
-"""The table of what a template can ask for: names of faker.js 3 and of the KDG, and what makes each.
+"""The modules and methods of templates: those of faker.js 3 and of the KDG, each with its maker.
 
-Where Faker has a method of the same meaning, it is used; the rest are short word lists and helpers. A name
-that isn't here is an error of the template: "Invalid module" or "Invalid method".
+Methods of Faker are used where they mean the same; the rest are short word lists and helpers. Any other name is an
+error of the template: "Invalid module" or "Invalid method".
 """
 
 from datetime import UTC

@@ -1,7 +1,7 @@
 """Dates as text, in the format language of moment.js (English, weeks as in the United States).
 
-A format is compiled once into a list of pieces. What is no token stands for itself; text between square
-brackets is kept as it is. Eras are not known.
+A format is compiled once into a list of pieces. Characters that are not a token, and text between square brackets, are
+kept unchanged. Eras are not supported.
 """
 
 import re
@@ -21,7 +21,7 @@ MONTHS = (
 )  # fmt: skip
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
-#: Short names of whole formats, spelled out before anything else.
+#: Short names of whole formats, expanded before tokens are read.
 _LONG_FORMS = {
     "LTS": "h:mm:ss A",
     "LT": "h:mm A",
@@ -127,7 +127,7 @@ _TOKENS: dict[str, Piece] = {
     "Hmmss": lambda m: f"{m.hour}{m.minute:02}{m.second:02}",
     "hmm": lambda m: f"{m.hour % 12 or 12}{m.minute:02}",
     "hmmss": lambda m: f"{m.hour % 12 or 12}{m.minute:02}{m.second:02}",
-    # A local moment of moment.js knows no name of its zone; one in UTC does.
+    # In moment.js a local moment has no name of its zone; one in UTC has.
     "z": lambda m: "UTC" if m.tzinfo is UTC else "",
     "zz": lambda m: "Coordinated Universal Time" if m.tzinfo is UTC else "",
     "Z": lambda m: _offset(m, ":"),

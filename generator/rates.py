@@ -1,6 +1,6 @@
-"""When records are due: pure arithmetic, no clock.
+"""Rates: when records are due. Pure arithmetic, without a clock.
 
-Each rate yields due times in seconds since the sender began, rising. Whoever sends decides what a second is.
+Each rate yields rising due times, in seconds of scenario time since the sender began.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-#: Records a second; the upper end only keeps a slip of the keyboard from filling a disk.
+#: Records a second; the upper bound only guards against typing mistakes.
 RecordsPerSecond = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 _Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 
@@ -24,8 +24,8 @@ class _Rate(BaseModel):
 class Constant(_Rate):
     """The same number of records each second, evenly spread.
 
-    A record is due in the middle of its interval, so that a window as long as some intervals holds exactly
-    as many records, whatever the jitter of the sender.
+    A record is due in the middle of its interval. So a window of N intervals has exactly N records, even if the sender
+    is not quite on time.
 
     Examples
     --------
@@ -42,12 +42,12 @@ class Constant(_Rate):
 
 
 class Paced(_Rate):
-    """One record every so many seconds, and a pause instead after every so many records.
+    """One record every `every` seconds, with a longer pause after every `after` records.
 
     Parameters
     ----------
     every, pause : float
-        Seconds to the next record: usually, and after every `after` th.
+        Seconds to the next record: usually, and at a pause.
     after : int
         Number of records between two pauses.
     """
@@ -62,7 +62,7 @@ class Paced(_Rate):
 
 
 def _grid(value: Any) -> Any:
-    """A single number stands for all hours of the week."""
+    """Expand a single number to all hours of the week."""
     return [[value] * 24] * 7 if isinstance(value, int | float) else value
 
 
@@ -71,9 +71,9 @@ _Week = Annotated[list[_Day], Field(min_length=7, max_length=7), BeforeValidator
 
 
 class Periodic(_Rate):
-    """A number of records that is redrawn each second from a normal distribution, by the hour of the week.
+    """A number of records drawn each second from a normal distribution, by the hour of the week.
 
-    The hour is that of simulated time. A draw below zero is zero.
+    The hour is that of simulated time. A number below zero counts as zero.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Periodic(_Rate):
                 yield second + (n + 0.5) / number
 
 
-#: A rate's forms, by a name of their own.
+#: The forms of a rate, by name.
 FORMS: dict[str, type[_Rate]] = {"constant rate": Constant, "paced rate": Paced, "periodic rate": Periodic}
 
 
@@ -103,7 +103,7 @@ def _number_is_constant(value: Any) -> Any:
 
 
 def _form(value: Any) -> str | None:
-    """The form whose fields are most like a mapping's; None: like none of them."""
+    """The form whose fields are most like a mapping's keys; None if no field is like them."""
     if isinstance(value, _Rate):
         return next(name for name, form in FORMS.items() if isinstance(value, form))
     given = [str(key) for key in value] if isinstance(value, dict) else []

@@ -1,4 +1,4 @@
-"""Run a scenario: make each record when it is due, and send what is due together in one call."""
+"""Runs a scenario: makes each record when it is due, and sends records that are due together in one call."""
 
 import math
 import random
@@ -19,7 +19,7 @@ from generator.sinks import MOST_RECORDS, Record, Sink
 from generator.source import Source, local_now
 from generator.template import Template, TemplateError
 
-#: The least wait between two calls, so that a fast sender fills its calls; a record is that late at most.
+#: Shortest wait between two calls, so that calls of a fast sender are full. It delays a record by at most this long.
 TICK_SECONDS = 0.02
 _PARTITION_KEYS = 10**10
 
@@ -28,14 +28,14 @@ EventTime = Literal["simulated", "wall"]
 
 @dataclass
 class Counts:
-    """What a run has done so far; the runner changes it in place.
+    """Counts of a run so far; the runner updates them in place.
 
     Attributes
     ----------
     sent, failed : int
         Records acknowledged and given up.
     sent_again : int
-        Records sent once more after a failure, each time counted.
+        Number of retries of records.
     reasons : Counter
         Number of given-up records by error.
     scenario_seconds : float
@@ -50,7 +50,7 @@ class Counts:
 
 
 class Clock:
-    """The wall clock. Tests give one that passes time by being waited for."""
+    """The wall clock. Tests use one that advances when it is waited for."""
 
     def monotonic(self) -> float:
         """Return seconds that never go back."""
@@ -71,7 +71,7 @@ def compiled(scenario: Scenario, sources: list[Source]) -> list[Template]:
     Raises
     ------
     TemplateError
-        A template asks for what there isn't; the message names the template.
+        A template has an unknown name or a wrong argument; the message names the template.
     """
     made = []
     for sender, source in zip(scenario.senders, sources, strict=True):
@@ -83,14 +83,13 @@ def compiled(scenario: Scenario, sources: list[Source]) -> list[Template]:
 
 
 def preview(scenario: Scenario, records: int = 5, seed: int | None = None) -> dict[str, list[str]]:
-    """Return some records of each template, and send nothing.
+    """Return some records of each template without sending them.
 
     Parameters
     ----------
     scenario : Scenario
-        What would be sent.
     records : int
-        How many of each.
+        Number of records of each template.
     seed : int, optional
         The same seed gives the same records, apart from the time.
     """
@@ -115,44 +114,42 @@ def run(
 ) -> Counts:
     """Send a scenario's records until it ends or is stopped.
 
-    A sink slower than the rate holds the run up; records then go out late, none is left out.
+    If the sink is slower than the rate, records are sent late; none is left out.
 
     Parameters
     ----------
     scenario : Scenario
-        What to send, when.
     sink : Sink
-        Where to; it stays open.
+        Stays open.
     speed : float
-        Scenario time runs so many times as fast as the clock: rates times `speed`, durations divided by it.
-        Infinity: as fast as possible.
+        How many times faster than the clock scenario time runs. Infinity: as fast as possible.
     seed : int, optional
         The same seed gives the same records, apart from the wall clock.
     start : datetime, optional
-        Simulated time (``date.simTime``) at the beginning, with a time zone. By default now; where it runs faster than
-        the clock and ends, as much earlier as it gains, so that no record is of the future.
+        Simulated time (``date.simTime``) at the beginning, with a time zone. By default now; for a scenario that has an
+        end and runs faster than the clock, earlier, so that the last record is not in the future.
     event_time : {"simulated", "wall"}
-        What ``date.simTime`` is: the scenario's time, whatever the speed, or the wall clock.
+        Value of ``date.simTime``: scenario time, or the wall clock.
     ledger : Path, optional
-        File that gets every record that was sent, one a line, in order.
+        File to write every record to that was sent, one per line, in order.
     on_progress : callable
         Called after each call to the sink, with the counts.
     stop : threading.Event, optional
-        Ends the run early once it is set; what is on its way is still counted.
+        Ends the run early when it is set; records being sent are still counted.
     clock : Clock, optional
         The wall clock by default.
 
     Returns
     -------
     Counts
-        How many records were sent, sent again and given up.
+        Numbers of records sent, retried and given up.
 
     Raises
     ------
     TemplateError, ScenarioError
         A template is missing or can't make records.
     SinkError
-        The sink can take nothing more; `on_progress` has seen the counts before.
+        The sink can't take any more records; `on_progress` was called with the counts before.
     """
     if not speed > 0:
         raise InvalidValue(f"speed must be above 0, got {speed}")
@@ -189,13 +186,13 @@ def run(
 
 
 def _present(scenario: Scenario, now: datetime, seed: int, speed: float) -> datetime:
-    """The simulated time to begin at, so that the last record is of the present."""
+    """The simulated time to begin at, so that the last record has the present time."""
     length = scenario.length(now, seed) if speed > 1 else None
     return now - timedelta(seconds=(length or 0.0) * (1 - 1 / speed))
 
 
 def _sources(scenario: Scenario, seed: int | None, clock: Clock, start: datetime | None) -> list[Source]:
-    # One source per sender: what one makes doesn't depend on how many others run beside it.
+    # One source per sender, so that its records don't depend on the other senders.
     return [
         Source(None if seed is None else f"{seed}/{place}", clock.now, start)
         for place, _ in enumerate(scenario.senders)

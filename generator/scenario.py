@@ -1,7 +1,7 @@
-"""Scenarios: which templates are sent, at which rates, from when to when.
+"""Scenarios: templates to send, with their rates, start and end.
 
-A scenario is a YAML file: shipped ones have a name, own ones a path. Times are seconds of scenario time,
-which runs faster than the clock's by the factor the runner is given.
+A scenario is a YAML file: a shipped one has a name, any other a path. Times are seconds of scenario time, which the
+runner's `speed` can make faster than the clock.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Sender(BaseModel):
     rate : float or mapping
         Records a second, or the fields of `Paced` or `Periodic`.
     start, stop : float
-        Seconds of scenario time from when (included) to when (not included) it sends; without `stop` to the
+        Seconds of scenario time at which it starts (included) and stops (not included); without `stop` it sends to the
         scenario's end. A burst is a sender with both.
     partition_key : str, optional
-        Of every record; a random one each by default.
+        Partition key of every record; by default each gets a random one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,14 +74,14 @@ class Scenario(BaseModel):
     ----------
     senders : list of Sender
     stop : float, optional
-        Seconds of scenario time until the end; without it and `count`, it has none.
+        Seconds of scenario time until the end. Without `stop` and `count` it has no end.
     count : int, optional
-        Number of records in all.
+        Total number of records.
     align : float, optional
-        Begin at a multiple of so many seconds of scenario time on the wall clock, so that windows of that
-        length are filled from edge to edge.
+        Begin at a multiple of this many seconds (of scenario time) on the wall clock, so that windows of this length
+        are filled from edge to edge.
     to : str, optional
-        Where its records go unless another target is named, as `kda generate --to` takes it.
+        Default target, in the form of `kda generate --to`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -94,7 +94,7 @@ class Scenario(BaseModel):
     to: str | None = Field(default=None, min_length=1)
 
     def times(self, start: datetime, seed: int) -> Iterator[tuple[float, int]]:
-        """Yield due times in seconds of scenario time, rising, each with its sender's place in the list."""
+        """Yield rising due times in seconds of scenario time, each with its sender's index."""
         streams = [
             zip(sender.times(start, Random(f"{seed}/{place}")), repeat(place))  # noqa: S311
             for place, sender in enumerate(self.senders)
@@ -102,7 +102,7 @@ class Scenario(BaseModel):
         return islice(_until(self.stop, merge(*streams), key=lambda due: due[0]), self.count)
 
     def length(self, start: datetime, seed: int) -> float | None:
-        """Return the last due time in seconds of scenario time; None: it goes on for ever."""
+        """Return the last due time in seconds of scenario time; None if the scenario has no end."""
         if self.stop is None and self.count is None and any(s.stop is None for s in self.senders):
             return None
         return max((deque(self.times(start, seed), maxlen=1) or [(0.0, 0)])[0][0], 0.0)
@@ -114,13 +114,13 @@ class Scenario(BaseModel):
         seconds: float | None = None,
         count: int | None = None,
     ) -> Scenario:
-        """Return the scenario with some things replaced; template and rate only where one sender is."""
+        """Return a copy with some values replaced; template and rate only if it has one sender."""
         sender: dict[str, Any] = {
             name: value for name, value in (("template", template), ("rate", rate)) if value is not None
         }
         if sender and len(self.senders) > 1:
             raise ScenarioError(
-                f"a scenario's {' and '.join(sender)} can be replaced where it has one sender, "
+                f"{' and '.join(sender)} can be replaced only in a scenario with one sender, "
                 f"this one has {len(self.senders)}"
             )
         fields = self.model_dump()
@@ -133,7 +133,7 @@ class Scenario(BaseModel):
 
 
 def _until(stop: float | None, items: Iterable[T], key: Callable[[T], float]) -> Iterator[T]:
-    """Yield items before `stop` seconds; all of them if there is no stop."""
+    """Yield items before `stop` seconds; all items if it is None."""
     return iter(items) if stop is None else takewhile(lambda item: key(item) < stop, items)
 
 
@@ -143,18 +143,18 @@ def names(kind: str) -> list[str]:
 
 
 def load(name: str) -> Scenario:
-    """Return the scenario of a name or file.
+    """Return the scenario with a name, or of a file.
 
     Raises
     ------
     ScenarioError
-        There is none, or it isn't well-formed; the message says where and what.
+        There is none, or it isn't valid; the message says where and why.
     """
     path = _path(name, "scenarios", "yaml")
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ScenarioError(f"scenario {name}: no YAML: {' '.join(str(error).split())}") from None
+        raise ScenarioError(f"scenario {name}: not valid YAML: {' '.join(str(error).split())}") from None
     scenario = _validated(fields, f"scenario {name}")
     shipped = names("templates")
     senders = [
@@ -173,13 +173,13 @@ def single(template: str, rate: float, seconds: float | None = None, count: int 
 
 
 def template_text(name: str) -> str:
-    """Return the text of a template by name or file."""
+    """Return the text of a template, by name or file."""
     path = _path(name, "templates", "template")
     try:
-        # A byte order mark, which some editors put first, would go into each record.
+        # A byte order mark, which some editors write, must not go into each record.
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ScenarioError(f"template {name}: no UTF-8 text") from None
+        raise ScenarioError(f"template {name}: not UTF-8 text") from None
 
 
 def _path(name: str, kind: str, suffix: str) -> Path:
@@ -194,9 +194,9 @@ def _validated(fields: Any, where: str) -> Scenario:
         return Scenario.model_validate(fields)
     except ValidationError as error:
         errors = error.errors()
-        # A field that is not known says more than the one that is missing for it.
+        # An unknown field explains more than the missing one that it was meant for.
         first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-        # The name of the rate's form, which nobody wrote, is no part of the place.
+        # Leave out the name of the rate's form, which is not in the file.
         place = ".".join(str(part) for part in first["loc"] if part not in FORMS)
         message = first["msg"]
         if first["type"] == "extra_forbidden":

@@ -1,9 +1,9 @@
-"""Where records go: a Kinesis stream, a Firehose delivery stream, a file, or nowhere.
+"""Sinks for records: a Kinesis stream, a Firehose delivery stream, a file, or none.
 
-At-least-once to AWS: what an answer reports as failed is sent again, and so is a call that got no answer,
-which may have arrived. Sending again may change the order. A call holds at most 500 records and 5 MiB
-(Firehose 4 MiB). A record that still fails after eight attempts, or is too large, is counted as failed; the
-others go on. Records end with a newline, or are compressed with gzip each and have none.
+Delivery to AWS is at least once: failed records are sent again, and so is a call without an answer, which may have
+arrived. A retry may change the order. A call has at most 500 records and 5 MiB (Firehose 4 MiB). A record that fails
+eight times, or is too large, is counted as failed; the others are sent. Records end with a newline, unless they are
+compressed with gzip one by one.
 """
 
 import gzip
@@ -25,7 +25,7 @@ _FIRST_DELAY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 5.0
 _KIB = 1024
 
-#: Errors of a whole call that pass: the service is busy or shortly away.
+#: Errors of a whole call that are worth a retry: the service is busy or briefly unavailable.
 _PASSING = {
     "InternalFailure",
     "InternalServerError",
@@ -39,7 +39,7 @@ _PASSING = {
 
 
 class SinkError(KdaError):
-    """The sink can't take any record; the message says which and why."""
+    """The sink can't take any record; the message names the sink and the reason."""
 
 
 class Record(NamedTuple):
@@ -51,18 +51,18 @@ class Record(NamedTuple):
 
 @dataclass
 class Delivery:
-    """What became of some records.
+    """The outcome of a call to `send`.
 
     Attributes
     ----------
     sent : list of Record
-        Acknowledged.
+        Acknowledged records.
     failed : list of Record
-        Given up; `reasons` counts why.
+        Records given up; `reasons` counts the errors.
     sent_again : int
-        Number of records sent once more, each time counted.
+        Number of retries of records.
     fatal : SinkError, optional
-        Set where no later record can succeed either.
+        Set if no later record can succeed either.
     """
 
     sent: list[Record] = field(default_factory=list)
@@ -73,33 +73,33 @@ class Delivery:
 
 
 class Sink(Protocol):
-    """Takes records, and says what became of each."""
+    """Takes records, and reports the outcome of each."""
 
     def send(self, records: Sequence[Record]) -> Delivery:
-        """Send records; returns when each is acknowledged or given up."""
+        """Send records; return when each is acknowledged or given up."""
 
     def close(self) -> None:
-        """Release what the sink holds."""
+        """Release resources."""
 
 
 class NullSink:
-    """Takes everything, keeps nothing."""
+    """Drops all records."""
 
     def send(self, records: Sequence[Record]) -> Delivery:
-        """Take records."""
+        """Report all records as sent."""
         return Delivery(sent=list(records))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
 
 class FileSink:
-    """One record a line, at the end of a file; the file as a whole is compressed if asked for."""
+    """Appends one record per line to a file; the whole file can be compressed."""
 
     def __init__(self, path: Path, compressed: bool = False) -> None:
         opening = gzip.open if compressed else open
         try:
-            # A lone half of a surrogate pair, as JSON allows, is written as a question mark.
+            # A lone surrogate, which JSON allows, is written as a question mark.
             self._file: IO[str] = opening(path, "at", encoding="utf-8", errors="replace")
         except OSError as error:
             raise SinkError(f"file:{path}: {error.strerror}") from None
@@ -121,7 +121,7 @@ class _Pending(NamedTuple):
 
 
 class AwsSink:
-    """Sends batches through one call of AWS; made by `kinesis` and `firehose`."""
+    """Sends batches with a call of an AWS service; made by `kinesis` and `firehose`."""
 
     def __init__(
         self,
@@ -144,14 +144,14 @@ class AwsSink:
         self._jitter = Random()  # noqa: S311
 
     def send(self, records: Sequence[Record]) -> Delivery:
-        """Send records in as few calls as they fit, failed ones again with growing, random delays."""
+        """Send records in as few calls as possible; retry failed ones after growing, random delays."""
         delivery = Delivery()
         for batch in self._batches(records, delivery):
             self._send_batch(batch, delivery)
         return delivery
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
     def _batches(self, records: Sequence[Record], delivery: Delivery) -> Iterator[list[_Pending]]:
         batch: list[_Pending] = []
@@ -197,7 +197,7 @@ class AwsSink:
                 return
 
     def _codes(self, batch: list[_Pending], delivery: Delivery) -> list[str]:
-        """Send once; one error code per record, empty where it was taken."""
+        """Send once; return one error code per record, empty if it was taken."""
         if delivery.fatal:
             return [str(delivery.fatal)] * len(batch)
         try:
@@ -212,7 +212,7 @@ class AwsSink:
         except BotoCoreError as error:
             delivery.fatal = SinkError(f"{self._name}: {error}")
             return [type(error).__name__] * len(batch)
-        # An answer that leaves records out has not taken them.
+        # Records that the answer leaves out were not taken.
         return [*codes, *["NoAnswer"] * len(batch)][: len(batch)]
 
 

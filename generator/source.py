@@ -1,4 +1,4 @@
-"""What one sender's records are made from: chance, time, and Faker's names."""
+"""Random numbers, time and Faker for the records of one sender."""
 
 import random
 from collections.abc import Callable
@@ -15,22 +15,21 @@ def local_now() -> datetime:
 
 
 class Source:
-    """Chance, clock and Faker of one sender.
+    """Random numbers, clock and Faker of one sender.
 
     Parameters
     ----------
     seed : int or str, optional
         The same seed gives the same values, apart from the wall clock; None for a new one each time.
     now : callable, optional
-        The wall clock: gives a datetime with a time zone.
+        The wall clock; returns a datetime with a time zone.
     start : datetime, optional
-        Where simulated time begins; the wall clock at the time of making, by default.
+        Begin of simulated time; now, by default.
 
     Attributes
     ----------
-    elapsed_seconds : float
-        Simulated time since `start`; whoever makes the records sets it. None: simulated time is the wall
-        clock's.
+    elapsed_seconds : float or None
+        Simulated time since `start`; the runner sets it. None: simulated time is the wall clock.
     """
 
     def __init__(
@@ -46,8 +45,8 @@ class Source:
 
     @cached_property
     def faker(self) -> Any:
-        """Faker in English; made at first use, for many templates need none of it."""
-        # Names by plain draws: weighing them by how common they are would take ten times as long.
+        """Faker in English; made at first use, as many templates don't need it."""
+        # Without weights: weighting names by how common they are takes ten times as long.
         faker = Factory.create("en_US", use_weighting=False)
         faker.seed_instance(self.random.getrandbits(64))
         return faker

@@ -1,11 +1,11 @@
 """Templates of the Kinesis Data Generator, compiled.
 
-A template is text with tags: ``{{module.method(argument)}}``. It is trimmed and its newlines are deleted;
-then its first tag is replaced by what the tag makes, until no tag is left. What a tag made is part of the
-text, so text that holds a tag is evaluated again. An argument is JSON, else it is taken as the text it is.
+A template is text with tags: ``{{module.method(argument)}}``. It is trimmed and its newlines are deleted. Then its
+first tag is replaced by the tag's value, until no tag is left; so a value that has a tag is evaluated again.
+An argument is JSON, or else plain text.
 
-Limits: a template or record of 1 MiB characters, and 1,000 evaluations beyond the template's own tags, so
-that a template which makes its own tags over and over ends with an error.
+Limits: a template or record has at most 1 Mi characters, and at most 1,000 evaluations beyond the template's own tags,
+so that a template which makes new tags forever ends with an error.
 """
 
 import json
@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 from base.errors import KdaError
 from generator.source import Source
 
-#: Given a source and a tag's argument, checks the argument and returns what makes one value. None stands for
-#: no argument.
+#: Takes a source and a tag's argument (None if there is none), checks the argument, and returns a function that makes
+#: one value.
 Maker = Callable[[Source, Any], Callable[[], object]]
 Modules = Mapping[str, Mapping[str, Maker]]
 
@@ -29,11 +29,11 @@ _ARGUMENT = re.compile(r"\(([^)]*)\)")
 
 
 class TemplateError(KdaError, ValueError):
-    """A template asks for what there isn't, or never ends."""
+    """A template has an unknown name or a wrong argument, or never ends."""
 
 
 def text_of(value: object) -> str:
-    """Return a value as JavaScript would put it into text, an object as its JSON.
+    """Return a value as JavaScript converts it to text; an object as JSON.
 
     >>> [text_of(v) for v in (True, None, 2.0, 0.5, [1, None, "a"], {"a": 1})]
     ['true', 'null', '2', '0.5', '1,,a', '{"a":1}']
@@ -58,14 +58,14 @@ def text_of(value: object) -> str:
 
 
 class Template:
-    """A template, ready to make records.
+    """A compiled template; a call makes one record.
 
     Parameters
     ----------
     text : str
         The template.
     source : Source
-        Where values come from.
+        Random numbers, time and Faker.
     modules : mapping
         Makers by module and method, such as `generator.modules.MODULES`.
 
@@ -85,13 +85,13 @@ class Template:
     def __init__(self, text: str, source: Source, modules: Modules) -> None:
         if len(text) > MOST_CHARACTERS:
             raise TemplateError(
-                f"a template holds at most {MOST_CHARACTERS} characters, this one {len(text)}"
+                f"a template has at most {MOST_CHARACTERS} characters, this one has {len(text)}"
             )
         self._source = source
         self._modules = modules
         self._compiled = lru_cache(maxsize=256)(self._compile_tag)
         self._text = text.strip().replace("\r", "").replace("\n", "")
-        # Per tag: the text before it, what makes its value, and where in the template it ends.
+        # For each tag: the text before it, the function that makes its value, and its end in the template.
         self._steps: list[tuple[str, Callable[[], str], int]] = []
         end = 0
         while tag := _first_tag(self._text, end):
@@ -106,7 +106,7 @@ class Template:
             value = make()
             pieces += before, value
             if "{" in value:
-                # The value may be, begin or end a tag: go on with the text as a whole.
+                # The value may be, begin or end a tag: evaluate the text as a whole.
                 return self._evaluated("".join(pieces) + self._text[end:])
         pieces.append(self._tail)
         return "".join(pieces)
@@ -115,16 +115,14 @@ class Template:
         begin = 0
         for _ in range(MOST_EVALUATIONS + len(self._steps)):
             if len(text) > MOST_CHARACTERS:
-                raise TemplateError(
-                    f"a record holds at most {MOST_CHARACTERS} characters, this one is longer"
-                )
+                raise TemplateError(f"a record has at most {MOST_CHARACTERS} characters, this one is longer")
             tag = _first_tag(text, begin)
             if not tag:
                 return text
             text = text[: tag.start] + self._compiled(tag.inner)() + text[tag.end :]
-            # A brace just before may make a tag together with what was put in.
+            # A brace just before the value may make a tag with it.
             begin = max(tag.start - 1, 0)
-        raise TemplateError(f"the template makes new tags without end: stopped after {MOST_EVALUATIONS}")
+        raise TemplateError(f"the template makes new tags forever: stopped after {MOST_EVALUATIONS}")
 
     def _compile_tag(self, inner: str) -> Callable[[], str]:
         found = _ARGUMENT.search(inner)
@@ -147,7 +145,7 @@ class Template:
             try:
                 return text_of(make())
             except RecursionError:
-                message = f"{module}.{method} takes no value nested that deeply, got {raw[:80]!r}"
+                message = f"{module}.{method} takes no value that is nested so deeply, got {raw[:80]!r}"
                 raise TemplateError(message) from None
 
         return value
@@ -161,7 +159,7 @@ class _Tag:
 
 
 def _first_tag(text: str, begin: int) -> _Tag | None:
-    # Plain searches rather than a regular expression: those take quadratic time on a run of braces.
+    # Plain searches, as a regular expression takes quadratic time on a run of braces.
     start = text.find("{{", begin)
     close = text.find("}}", start + 2) if start >= 0 else -1
     return _Tag(text, start, close) if close >= 0 else None
@@ -177,4 +175,4 @@ def _parsed(raw: str) -> Any:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

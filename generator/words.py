@@ -1,4 +1,4 @@
-"""Word lists for what Faker has no method for. The words are plain examples of their kind."""
+"""Word lists for methods that Faker does not have."""
 
 
 def _list(words: str) -> list[str]:

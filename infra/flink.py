@@ -88,8 +88,9 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     for name in ("log", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     # Inherited from a process that runs Flink itself (a test, say), these forbid a JVM of our own or draw our workers
-    # into that process.
-    for name in [n for n in os.environ if n.startswith(("PYFLINK_", "PYTHON_LOOPBACK_"))]:
+    # into that process, or are the folders of another Flink.
+    inherited = ("PYFLINK_", "PYTHON_LOOPBACK_", "FLINK_LIB_", "FLINK_OPT_")
+    for name in [n for n in os.environ if n.startswith(inherited)]:
         del os.environ[name]
     os.environ |= {
         # Unless it is set, PyFlink finds it by itself and then replaces the plugin folder by its own.

@@ -1,1 +1,1 @@
-"""Flink jobs: one folder per lab, SQL beside the code that composes it."""
+"""Applications: one folder each, with its description and SQL."""

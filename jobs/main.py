@@ -1,6 +1,6 @@
-"""The entry point on a cluster: property groups in, a running job out.
+"""Entry point on a cluster: starts the job of the application that the property groups name.
 
-Managed Service for Apache Flink puts the groups at a fixed path. ``job.name`` among them says which application.
+Managed Service for Apache Flink writes the groups to a fixed path. ``job.name`` is the application.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pipeline.environment import table_environment
 from pipeline.pipeline import Pipeline
 from pipeline.settings import SettingsError, read_groups, settings
 
-#: Where the service puts the application's property groups.
+#: The file of property groups on the service.
 MANAGED_PROPERTIES = Path("/etc/flink/application_properties.json")
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     application = find(name)
     pipeline = Pipeline(table_environment(), application, settings(application, groups))
     pipeline.deliver()
-    # A name that is wrong is one line in the log instead of a job that restarts for ever.
+    # A wrong name is one line in the log instead of a job that restarts forever.
     pipeline.check()
     pipeline.execute()
 

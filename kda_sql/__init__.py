@@ -1,1 +1,1 @@
-"""KDA's SQL: read, resolved and written as an application of this project. No Flink in here."""
+"""Translates KDA's SQL to an application of this project. Imports no Flink."""

@@ -1,4 +1,4 @@
-"""Arithmetic, CAST and ||: what becomes of numbers and texts."""
+"""Arithmetic, CAST and ||."""
 
 from __future__ import annotations
 
@@ -57,19 +57,20 @@ def _sum(x: Expressions, node: Any) -> Value:
     type_ = _arithmetic(left, right, node, sign)
     right_sql = right.inside(PLUS if sign == "+" else TIMES)
     made = Value(f"{left.inside(PLUS)} {sign} {right_sql}", type_, PLUS, failures(left, right))
-    # A number that is written out moves another hardly: it is looked at where a column takes the result.
-    return made if left.number is not None or right.number is not None else _held(made, left, sign, right_sql)
+    # Adding a literal rarely overflows: only the column that takes the result is checked.
+    literal = left.number is not None or right.number is not None
+    return made if literal else _overflow_checked(made, left, sign, right_sql)
 
 
 def _times_interval(x: Expressions, node: Any) -> Value | None:
-    """A number times an interval, in milliseconds; None for another thing."""
+    """A number times an interval, in milliseconds; None for any other node."""
     if isinstance(node, exp.Mul):
         for count, interval in ((node.this, node.expression), (node.expression, node.this)):
             if isinstance(bare(interval), exp.Interval):
                 times = x.value(count)
                 if not times.type.integer:
                     raise Located(
-                        f"an interval is taken a whole number of times, got {times.type}", offset(count)
+                        f"an interval is multiplied by a whole number, got {times.type}", offset(count)
                     )
                 sql = f"CAST({times.sql} AS BIGINT) * {interval_ms(bare(interval))}"
                 return Value(sql, BIGINT, TIMES, times.fails)
@@ -81,11 +82,11 @@ def _product(x: Expressions, node: exp.Mul) -> Value:
     left, right = x.value(node.this), x.value(node.expression)
     type_ = _arithmetic(left, right, node, "*")
     made = Value(f"{left.inside(TIMES)} * {right.inside(TIMES)}", type_, TIMES, failures(left, right))
-    return _held(made, left, "*", right.inside(TIMES))
+    return _overflow_checked(made, left, "*", right.inside(TIMES))
 
 
-def _held(made: Value, left: Value, sign: str, right: str) -> Value:
-    """A result, which is reported where its type does not hold it."""
+def _overflow_checked(made: Value, left: Value, sign: str, right: str) -> Value:
+    """A result that fails for a row whose number is too large for its type."""
     if made.type.kind not in INTEGERS[:3] or "`" not in made.sql:
         return made
     wide = f"CAST({left.sql} AS BIGINT) {sign} {right}"
@@ -109,7 +110,7 @@ def _arithmetic(left: Value, right: Value, node: Any, sign: str) -> SqlType:
     if type_ is None or not (type_.numeric or type_ == NULL):
         raise Located(f"{sign} takes numbers, got {left.type} and {right.type}", offset(node))
     if type_.kind == "DECIMAL" and type_.length is not None:
-        # Wide enough for what Flink makes of it; the column that takes it says what is kept.
+        # Wide enough for Flink's result; the column that takes it sets precision and scale.
         scale = left.type.scale + right.type.scale if sign == "*" else type_.scale
         return SqlType("DECIMAL", 38, max(scale, 6) if sign == "/" else scale)
     return type_

@@ -1,4 +1,4 @@
-"""SQL applications in CloudFormation templates, JSON or YAML: what they read and where their rows go, in one."""
+"""SQL applications in CloudFormation templates (JSON or YAML), with their separate outputs and reference tables."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kda_sql.described_json import application, output_of, reference_of
 from kda_sql.description import Described, DescriptionError, get
 
 _KINDS = ("AWS::KinesisAnalytics::", "AWS::KinesisAnalyticsV2::")
-#: Where a resource says its own name.
+#: Properties that hold a resource's own name.
 _NAMES = ("Name", "StreamName", "DeliveryStreamName", "FunctionName", "BucketName", "ApplicationName")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short functions, as their long forms."""
+    """YAML loader that turns CloudFormation's short functions into their long forms."""
 
 
 def _short(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
@@ -43,7 +43,7 @@ def read_template(path: Path) -> list[Described]:
     Raises
     ------
     DescriptionError
-        The file is no template, or has no SQL application.
+        The file is not a template, or has no SQL application.
     """
     tree = parsed(path.read_text(encoding="utf-8-sig"), str(path))
     resources = tree.get("Resources") if isinstance(tree, Mapping) else None
@@ -68,12 +68,12 @@ def read_template(path: Path) -> list[Described]:
 
 
 def parsed(text: str, where: str) -> Any:
-    """JSON or YAML with CloudFormation's functions."""
+    """Parse JSON or YAML with CloudFormation's functions."""
     loader = _Loader(text)
     try:
         return loader.get_single_data()
     except yaml.YAMLError as e:
-        raise DescriptionError(f"{where}: no YAML: {e}") from None
+        raise DescriptionError(f"{where}: not valid YAML: {e}") from None
     finally:
         loader.dispose()
 
@@ -95,7 +95,7 @@ def _with_parts(
         elif kind.endswith("::ApplicationReferenceDataSource"):
             references.append(reference_of(get(properties, "ReferenceDataSource") or {}, f"{path}: {name}"))
         elif not kind.endswith("::Application"):
-            notes.append(f"{name} ({kind}) does not come over: logs and alarms are those of `kda deploy`")
+            notes.append(f"{name} ({kind}) is not imported: `kda deploy` makes its own logs and alarms")
     return replace(described, outputs=tuple(outputs), references=tuple(references), notes=tuple(notes))
 
 
@@ -106,7 +106,7 @@ def _belongs(application_name: Any, logical: str, name: str) -> bool:
 
 
 class _Values:
-    """What a template's functions come to, as far as the template itself says."""
+    """Evaluates a template's functions as far as the template alone allows."""
 
     def __init__(self, template: Mapping[str, Any]) -> None:
         self._resources: Mapping[str, Any] = template.get("Resources") or {}
@@ -114,7 +114,7 @@ class _Values:
         self._mappings: Mapping[str, Any] = template.get("Mappings") or {}
 
     def resolved(self, tree: Any) -> Any:
-        """A tree without functions."""
+        """A copy of a tree with its functions evaluated."""
         if isinstance(tree, list):
             return [self.resolved(each) for each in tree]
         if not isinstance(tree, Mapping):

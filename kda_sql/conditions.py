@@ -37,7 +37,7 @@ def _comparison(x: Expressions, node: Any) -> Value:
 
 
 def _measured(x: Expressions, node: Any) -> tuple[Value, Value] | None:
-    """Both sides in milliseconds, where the difference of two times is compared with an interval; else None."""
+    """Both sides in milliseconds if the difference of two times is compared with an interval, else None."""
     sides = [bare(node.this), bare(node.expression)]
     sides = [bare(s.this) if isinstance(s, Difference) else s for s in sides]
     if not any(isinstance(s, exp.Interval) for s in sides) or not any(isinstance(s, exp.Sub) for s in sides):
@@ -56,7 +56,7 @@ def _comparable(left: Value, right: Value, node: Any) -> tuple[Value, Value]:
         return left, right
     times = ("TIMESTAMP", "DATE")
     for a, b, swapped in ((left, right, False), (right, left, True)):
-        # A text that is written out stands for a time, as in Calcite.
+        # A string literal beside a time is read as a time, as in Calcite.
         if a.type.kind in times and b.type.kind in TEXT and b.text is not None:
             made = time_literal(b.text, a.type, offset(node))
             return (made, a) if swapped else (a, made)
@@ -159,15 +159,15 @@ def _case(x: Expressions, node: exp.Case) -> Value:
     for result in results:
         joined = common(type_, result.type)
         if joined is None:
-            raise Located(f"CASE gives {type_} here and {result.type} there: CAST one of them", offset(node))
+            raise Located(f"CASE has branches of {type_} and {result.type}: CAST one of them", offset(node))
         type_ = joined
     if type_ == NULL:
-        raise Located("CASE gives NULL only", offset(node))
+        raise Located("every branch of CASE is NULL: CAST one of them to a type", offset(node))
 
     def typed(value: Value) -> str:
         if value.type == NULL:
             return f"CAST(NULL AS {type_.flink})"
-        # Of two texts Flink takes the longer; of a CHAR and a VARCHAR it would pad the one.
+        # Flink takes the longer of two VARCHAR types, but would pad a CHAR beside a VARCHAR.
         return (
             f"CAST({value.sql} AS {type_.flink})"
             if value.type != type_ or value.text is not None

@@ -1,7 +1,7 @@
-"""An application's parts from trees of AWS's shape: describe-application of both APIs, templates, Terraform's blocks.
+"""Parts of an application from AWS's structures: describe-application of both APIs, templates, Terraform blocks.
 
 The same part is called ``Inputs``, ``InputDescriptions`` or ``inputs``, a stream ``KinesisStreamsInput``,
-``KinesisStreamsInputDescription`` or ``kinesis_stream``: all of them are understood alike.
+``KinesisStreamsInputDescription`` or ``kinesis_stream``. All spellings are accepted.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _LAMBDA = ("Lambda{}", "Lambda{}Description", "Lambda")
 
 
 def read_description(path: Path) -> Described:
-    """What describe-application gave, saved as JSON.
+    """Read the output of describe-application, saved as JSON.
 
     Raises
     ------
     DescriptionError
-        The file is no such JSON, or has no SQL.
+        The file is not JSON, or has no SQL.
     """
     try:
         tree = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -47,13 +47,13 @@ def read_description(path: Path) -> Described:
 
 
 def is_description(tree: Any) -> bool:
-    """Whether a tree is what describe-application gives."""
+    """Whether a tree is the output of describe-application."""
     detail = get(tree, "ApplicationDetail") or tree
     return bool(get(detail, "ApplicationCode") or get(detail, "ApplicationConfigurationDescription"))
 
 
 def application(detail: Any, where: str, default_name: str, sql: str | None = None) -> Described:
-    """An application from one tree that holds all of it."""
+    """Read an application from one tree that holds all its parts."""
     configuration = block(
         first([get(detail, "ApplicationConfigurationDescription"), get(detail, "ApplicationConfiguration")])
         or {}
@@ -88,7 +88,7 @@ def application(detail: Any, where: str, default_name: str, sql: str | None = No
     name = re.sub(
         r"\W", "_", str(get(detail, "ApplicationName") or get(detail, "Name") or default_name), flags=re.ASCII
     )
-    notes: list[str] = ["roles and accounts do not come over: `kda deploy` makes a role of its own"]
+    notes: list[str] = ["roles and accounts are not imported: `kda deploy` makes its own role"]
     return Described(
         name if re.match(r"[A-Za-z_]", name) else f"_{name}",
         text,
@@ -107,18 +107,18 @@ def application(detail: Any, where: str, default_name: str, sql: str | None = No
 
 
 def blocks(tree: Any, kind: str) -> list[Any]:
-    """The parts of a kind: ``Inputs``, ``InputDescriptions``, ``inputs`` or ``input``."""
+    """The parts of a kind, from ``Inputs``, ``InputDescriptions``, ``inputs`` or ``input``."""
     found = first(get(tree, key) for key in (f"{kind}Descriptions", f"{kind}s", kind)) or []
     return list(found) if isinstance(found, list) else [found]
 
 
 def block(tree: Any) -> Any:
-    """A part that stands once: HCL reads it as a list of one."""
+    """A part that occurs once; HCL reads it as a list of one."""
     return tree[0] if isinstance(tree, list) and len(tree) == 1 else tree
 
 
 def input_of(tree: Any, where: str) -> Input:
-    """A stream that is read."""
+    """Read an input stream."""
     schema = schema_of(
         first(get(tree, key) for key in ("InputSchema", "Schema")) or {}, f"{where}: InputSchema"
     )
@@ -155,7 +155,7 @@ def input_of(tree: Any, where: str) -> Input:
 
 
 def reference_of(tree: Any, where: str) -> Reference:
-    """A reference table."""
+    """Read a reference table."""
     s3 = block(
         first(get(tree, key) for key in ("S3ReferenceDataSourceDescription", "S3ReferenceDataSource", "S3"))
         or {}
@@ -171,7 +171,7 @@ def reference_of(tree: Any, where: str) -> Reference:
 
 
 def output_of(tree: Any, where: str, notes: list[str]) -> list[Output]:
-    """Where a stream's rows go; nothing, and a note, where that is not known."""
+    """Read a stream's destination; an empty list, and a note, if none is named."""
     stream = get(tree, "Name")
     schema = block(first(get(tree, key) for key in ("DestinationSchema", "Schema")) or {})
     format_ = str(get(schema, "RecordFormatType") or "JSON").lower()

@@ -1,4 +1,4 @@
-"""A KDA application as it was described: its SQL, what it reads, where its rows go."""
+"""Description of a KDA application: its SQL, inputs, reference tables and outputs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from typing import Any
 from base.errors import KdaError
 from kda_sql.types import SqlType, parse_type
 
-#: Metadata of a source that its columns can be filled from.
-FORMATS = ("json", "csv")
-
 
 class DescriptionError(KdaError, ValueError):
-    """A description that can't be read; the message says where, what was required and what came."""
+    """The description can't be read; the message says where, what was required and what came."""
 
 
 @dataclass(frozen=True)
 class InputColumn:
-    """A column of an InputSchema; ``mapping`` is where it stands in a JSON document."""
+    """A column of an InputSchema; ``mapping`` is its path in a JSON document."""
 
     name: str
     type: SqlType
@@ -39,7 +36,7 @@ class Schema:
 
 @dataclass(frozen=True)
 class Input:
-    """A stream that the program reads under one name, or under several where it is read in parallel."""
+    """A stream that the program reads under one name, or under several if it is read in parallel."""
 
     names: tuple[str, ...]
     schema: Schema
@@ -50,7 +47,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Reference:
-    """A table in a file."""
+    """A reference table, read from a file."""
 
     name: str
     schema: Schema
@@ -69,7 +66,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Described:
-    """All of an application.
+    """A whole application.
 
     Parameters
     ----------
@@ -77,9 +74,9 @@ class Described:
     sql : str
     inputs, references, outputs
     notes : tuple of str
-        What of the description does not come over.
+        Parts of the description that are not imported.
     file : str
-        What to call the SQL in an error.
+        Name of the SQL file in error messages.
     """
 
     name: str
@@ -92,19 +89,19 @@ class Described:
 
 
 def schema_of(tree: Any, where: str = "InputSchema") -> Schema:
-    """An InputSchema, or a reference table's, as AWS's API writes it; keys may begin in lower case, as Terraform's.
+    """Read an InputSchema or a ReferenceSchema, with keys as AWS's API or Terraform writes them.
 
     Raises
     ------
     DescriptionError
-        For a format or a type that there is not.
+        The format or a type is unknown, or a column is incomplete.
     """
     tree = _plain(tree, where)
     record_format = _plain(get(tree, "RecordFormat") or {}, f"{where}.RecordFormat")
     mapping = get(record_format, "MappingParameters") or record_format
-    # Terraform's first form of it says the format by which block there is.
-    unsaid = "CSV" if get(mapping, "Csv") else "JSON"
-    kind = str(get(record_format, "RecordFormatType") or get(tree, "RecordFormatType") or unsaid).upper()
+    # Terraform's resource of the first API gives the format by the name of a block.
+    default = "CSV" if get(mapping, "Csv") else "JSON"
+    kind = str(get(record_format, "RecordFormatType") or get(tree, "RecordFormatType") or default).upper()
     json_ = get(mapping, "JSONMappingParameters") or get(mapping, "Json") or mapping
     csv = get(mapping, "CSVMappingParameters") or get(mapping, "Csv") or mapping
     if kind not in ("JSON", "CSV"):
@@ -133,7 +130,7 @@ def schema_of(tree: Any, where: str = "InputSchema") -> Schema:
 
 
 def get(tree: Any, key: str) -> Any:
-    """A value by its key in AWS's spelling, or as Terraform and the command line spell it."""
+    """A value by its key in AWS's spelling; Terraform's and the command line's spellings are found too."""
     if isinstance(tree, list) and len(tree) == 1:  # a block, as HCL reads it
         tree = tree[0]
     if not isinstance(tree, Mapping):
@@ -146,7 +143,7 @@ def get(tree: Any, key: str) -> Any:
 
 
 def named(resource: Any) -> str | None:
-    """The name at the end of an ARN, of a function with its alias; a name stays as it is.
+    """The name at the end of an ARN, for a function with its alias; a plain name is returned unchanged.
 
     Examples
     --------
@@ -163,12 +160,12 @@ def named(resource: Any) -> str | None:
 
 
 def parallel(prefix: str, count: int) -> tuple[str, ...]:
-    """The names of a stream that is read so many times side by side."""
+    """The names of a stream that is read with a parallelism of ``count``, 1 to 64."""
     return tuple(f"{prefix}_{i:03d}" for i in range(1, max(1, min(count, 64)) + 1))
 
 
 def first(values: Iterable[Any]) -> Any:
-    """The first value that is there."""
+    """The first value that is not empty, else None."""
     return next((v for v in values if v), None)
 
 

@@ -1,6 +1,6 @@
-"""KDA's SQL as a dialect of sqlglot: what its tokens and grammar have that others have not.
+"""KDA's SQL as a dialect of sqlglot: the tokens and the grammar that other dialects lack.
 
-Nothing is renamed or guessed here: every function stays as it was written, and its meaning is given later.
+The parser keeps every function as it was written; its meaning is resolved later.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kda_sql.nodes import (
 )
 
 UNITS = ("YEAR", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND")
-#: Two words of KDA's in one token; sqlglot has no use for this one in a query of ours.
+#: The token of WINDOWED BY STAGGER: a type of sqlglot's that no KDA program uses.
 STAGGER = TokenType.CONNECT_BY
 
 
@@ -40,7 +40,7 @@ class KdaSql(Dialect):
         STRING_ESCAPES = ["'"]  # noqa: RUF012
 
     class Parser(parser.Parser):
-        # A name with parentheses is a function of that name, nothing more.
+        # Every call stays a function of that name.
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
         NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
@@ -85,7 +85,7 @@ class KdaSql(Dialect):
                 return super()._parse_statement()
             found = self._curr.text if self._curr else "nothing"
             self.raise_error(
-                f"required CREATE STREAM or CREATE PUMP, got {found}: other statements are no part of a program"
+                f"required CREATE STREAM or CREATE PUMP, got {found}: a program has no other statements"
             )
 
         def _parse_create_of_kda(self) -> Any:
@@ -117,7 +117,7 @@ class KdaSql(Dialect):
             if start is None or start.token_type in (TokenType.COMMA, TokenType.R_PAREN):
                 self.raise_error(f"required a type after column {name.name}")
             depth, end = 0, start
-            # The type as it stands: which types there are is not for the grammar to say.
+            # Keep the type's text: `parse_type` knows which types exist.
             while self._curr and (depth or self._curr.token_type not in (TokenType.COMMA, TokenType.R_PAREN)):
                 depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(self._curr.token_type, 0)
                 if not depth and self._match_texts(
@@ -166,7 +166,7 @@ class KdaSql(Dialect):
             return query
 
         def _parse_name(self, what: str) -> Any:
-            # Any word: what is reserved elsewhere names streams and columns here.
+            # Any word: streams and columns may have names that other dialects reserve.
             name = self._parse_id_var(any_token=True) if self._curr else None
             if not isinstance(name, exp.Identifier):
                 self.raise_error(f"required {what}")
@@ -286,7 +286,7 @@ class KdaSql(Dialect):
 
 
 def _taken_for_a_span(node: Any) -> Any:
-    """In FLOOR(t - INTERVAL '30' SECOND TO MINUTE) the interval that took TO MINUTE for its own; else None."""
+    """The interval of FLOOR(t - INTERVAL '30' SECOND TO MINUTE), which took TO MINUTE as its span; else None."""
     while isinstance(node, exp.Binary):
         node = node.expression
     spanned = isinstance(node, exp.Interval) and isinstance(node.args.get("unit"), exp.IntervalSpan)
@@ -294,7 +294,7 @@ def _taken_for_a_span(node: Any) -> Any:
 
 
 def parsed(statement: list[Token], text: str) -> Any:
-    """The tree of one statement; :class:`Located` where it is none."""
+    """Parse one statement to a tree; raises :class:`Located` if it can't."""
     parser_ = KdaSql.Parser(dialect=KdaSql(), error_level=ErrorLevel.IMMEDIATE)
     [tree] = parser_.parse(statement, text)
     return tree

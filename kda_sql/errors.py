@@ -1,4 +1,4 @@
-"""What is wrong with a program, and where: file, line, column, the line with a caret, what to do."""
+"""Problems of a program, shown with file, line, column, a caret and what to do."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from base.errors import KdaError
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing at fault.
+    """One problem of a program.
 
     Parameters
     ----------
     line, column : int
-        Of the first character of the word at fault, from 1.
+        Position of the first character of the wrong word, from 1.
     message : str
         What is wrong, and what to write instead.
     """
@@ -27,16 +27,16 @@ class Problem:
 
 
 class KdaSqlError(KdaError, ValueError):
-    """A program that can't be translated; the message shows every problem with its line.
+    """The program can't be translated; the message shows every problem with its line.
 
     Parameters
     ----------
     problems : iterable of Problem
-        All that were found, at least one.
+        All problems found, at least one.
     text : str
         The program.
     file : str
-        Its name.
+        The program's file name.
     """
 
     def __init__(self, problems: Iterable[Problem], text: str, file: str = "program.sql") -> None:
@@ -44,7 +44,7 @@ class KdaSqlError(KdaError, ValueError):
         super().__init__(shown(self.problems, text, file))
 
 
-class Located(Exception):  # not an error by itself: it carries one to the statement that it stands in
+class Located(Exception):  # internal: carries a problem up to the statement that contains it
     """A problem at an offset of the text."""
 
     def __init__(self, message: str, offset: int) -> None:
@@ -54,11 +54,11 @@ class Located(Exception):  # not an error by itself: it carries one to the state
 
 
 class Reported(Exception):
-    """What is at fault has been reported already."""
+    """Raised after the problem has been reported already."""
 
 
 def shown(problems: Iterable[Problem], text: str, file: str) -> str:
-    """Each problem with its place, its line and a caret."""
+    """Each problem with its position, its line and a caret."""
     lines = text.split("\n")
     return "\n\n".join(_shown(p, lines, file) for p in problems)
 
@@ -76,7 +76,7 @@ def place(text: str, offset: int) -> tuple[int, int]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like one, whatever its case; None where none is alike.
+    """The known name most similar to ``name``, ignoring case; None if none is similar.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _shown(problem: Problem, lines: list[str], file: str) -> str:
-    # A tab counts as one column, as it does in the place that is reported.
+    # A tab counts as one column, as in the reported position.
     line = lines[problem.line - 1].rstrip("\r").replace("\t", " ") if problem.line <= len(lines) else ""
     caret = " " * (problem.column - 1) + "^"
     return f"{file}:{problem.line}:{problem.column}: {problem.message}\n  {line}\n  {caret}"

@@ -1,4 +1,4 @@
-"""Expressions, one handler a node: names resolved, types known, Flink's SQL written."""
+"""Translates expressions to Flink's SQL: resolves names, infers types; one handler per type of node."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TABLE_FUNCTIONS = (
     "RANDOM_CUT_FOREST", "RANDOM_CUT_FOREST_WITH_EXPLANATION", "HOTSPOTS", "TOP_K_ITEMS_TUMBLING",
     "COUNT_DISTINCT_ITEMS_TUMBLING", "GROUP_RANK",
 )  # fmt: skip
-#: Parts of a node that a handler reads, or that mean nothing; of others no handler knows.
+#: Arguments of a node that a handler reads, or that mean nothing; any other is an error.
 _UNDERSTOOD = {
     "this", "expression", "expressions", "ifs", "default", "to", "_type", "low", "high", "unit", "kind", "by", "start",
     "length", "substr", "negate", "is_string", "quoted", "table", "db", "alias", "partition_by", "order", "spec",
@@ -40,7 +40,7 @@ _HANDLERS: dict[type[Any], Handler] = {}
 
 
 def handles(*types: type[Any]) -> Callable[[Handler], Handler]:
-    """Let a function translate nodes of these types."""
+    """Register a function as the handler of these types of nodes."""
 
     def register(handler: Handler) -> Handler:
         for type_ in types:
@@ -56,13 +56,13 @@ class Expressions:
     Parameters
     ----------
     scope : Scope
-        What its names mean.
+        The relations whose columns it may name.
     rowtime : Value
-        The time of the row that comes out.
+        The time of the output row.
     replaced : callable
-        Asked first for each node: its value where an earlier step has computed it, else None.
+        Called first for each node: returns its value if an earlier step computed it, else None.
     notes : list of str
-        Gets what differs from KDA.
+        Differences from KDA are appended to it.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Expressions:
         self._near = 0
 
     def value(self, node: Any) -> Value:
-        """Translate a node; :class:`Located` where it can't be."""
+        """Translate a node; raises :class:`Located` if it can't be translated."""
         outer, self._near = self._near, offset(node, self._near)
         try:
             found = self._replaced(node)
@@ -112,7 +112,7 @@ class Expressions:
 @handles(exp.Column)
 def _column(x: Expressions, node: exp.Column) -> Value:
     if isinstance(node.this, exp.Star):
-        raise Located("* stands for columns, and can't be used here", offset(node))
+        raise Located("* is allowed only in a select list and in COUNT(*)", offset(node))
     start = offset(node)
     name = node.name.upper()
     if not node.table and not node.this.args.get("quoted") and name in functions.WITHOUT_PARENTHESES:
@@ -160,7 +160,7 @@ def _boolean(x: Expressions, node: exp.Boolean) -> Value:
 
 @handles(exp.Window)
 def _window(x: Expressions, node: exp.Window) -> Value:
-    raise Located("a window function stands only in the select list of a pump", offset(node))
+    raise Located("a window function is allowed only in the select list of a pump", offset(node))
 
 
 @handles(exp.Anonymous)
@@ -168,10 +168,10 @@ def _function(x: Expressions, node: exp.Anonymous) -> Value:
     name = str(node.this.this if isinstance(node.this, exp.Identifier) else node.this).upper()
     start = offset(node)
     if name in _TABLE_FUNCTIONS:
-        raise Located(f"{name} stands in FROM: FROM TABLE({name}(CURSOR(SELECT STREAM …)))", start)
+        raise Located(f"{name} belongs in FROM: FROM TABLE({name}(CURSOR(SELECT STREAM …)))", start)
     if name in AGGREGATES:
         raise Located(
-            f"{name} needs GROUP BY, or OVER and a window, and stands in the select list or HAVING", start
+            f"{name} needs GROUP BY, or OVER and a window, and belongs in the select list or HAVING", start
         )
     if name in functions.REFUSED:
         raise Located(f"{name} is not translated: {functions.REFUSED[name]}", start)
@@ -204,7 +204,7 @@ def time_literal(text: str, to: SqlType, start: int) -> Value:
 
 
 def function_name(node: Any) -> str:
-    """The name of a function call in upper case; empty for another node."""
+    """The name of a function call in upper case; empty for any other node."""
     if not isinstance(node, exp.Anonymous):
         return ""
     return str(node.this.this if isinstance(node.this, exp.Identifier) else node.this).upper()
@@ -223,15 +223,15 @@ def is_clock(x: Expressions, node: Any) -> bool:
 
 
 def window_ms(x: Expressions, node: Any) -> int | None:
-    """Milliseconds of the tumbling window that a key of GROUP BY makes; None where it is a plain key."""
+    """Milliseconds of the tumbling window that a key of GROUP BY makes; None for a plain key."""
     found = window_of(x, node)
     if found is not None and found[1]:
-        raise Located("a step of ROWTIME and an interval stands in GROUP BY only", offset(node))
+        raise Located("a step of ROWTIME plus or minus an interval is allowed only in GROUP BY", offset(node))
     return found[0] if found is not None else None
 
 
 def window_of(x: Expressions, node: Any) -> tuple[int, int] | None:
-    """Milliseconds of the tumbling window that a key makes, and how far ROWTIME is moved before; None: a plain key."""
+    """Length of the tumbling window that a key makes and the shift of ROWTIME before, in ms; None for a plain key."""
     stepped_, milliseconds = stepped(bare(node)) or (node, 1)
     inner = bare(stepped_)
     if isinstance(inner, exp.Add | exp.Sub) and isinstance(bare(inner.expression), exp.Interval):

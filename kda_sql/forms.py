@@ -34,7 +34,9 @@ def _step(x: Expressions, node: Step) -> Value:
         return _growing(functions.stepped_time(value, interval_ms(by)), value, interval_ms(by))
     step = x.value(by)
     if not value.type.integer or not step.number:
-        raise Located("STEP takes a time and an interval, or a whole number and one above 0", offset(node))
+        raise Located(
+            "STEP takes a time and an interval, or two whole numbers, the second above 0", offset(node)
+        )
     return Value(f"({value.inside(TIMES)} / {step.sql}) * {step.sql}", value.type, TIMES, value.fails)
 
 
@@ -70,7 +72,7 @@ def _growing(stepped: Value, of: Value, milliseconds: int | None) -> Value:
 def _difference(x: Expressions, node: Difference) -> Value:
     inner, unit = bare(node.this), node.args["unit"].name
     if not isinstance(inner, exp.Sub):
-        raise Located("a unit stands behind the difference of two times: (a - b) SECOND", offset(node))
+        raise Located("a unit follows only the difference of two times: (a - b) SECOND", offset(node))
     later, earlier = x.value(inner.this), x.value(inner.expression)
     for value, at in ((later, inner.this), (earlier, inner.expression)):
         if value.type.kind not in ("TIMESTAMP", "DATE"):

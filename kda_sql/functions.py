@@ -1,6 +1,6 @@
-"""KDA's scalar functions in Flink's SQL: its argument order, letters and units.
+"""KDA's scalar functions in Flink's SQL, with Flink's argument order, format letters and units.
 
-What SQL can't say exactly is a function of :mod:`udfs.kda_functions`, by the name it has there.
+What Flink's SQL can't express exactly is a function of :mod:`udfs.kda_functions`, called by its name there.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from kda_sql.types import BIGINT, DOUBLE, TEXT, TIMESTAMP, SqlType, common
 from kda_sql.values import PLUS, TIMES, Failure, Value, call, failures, plain
 
 _VARCHAR = SqlType("VARCHAR")
-#: Letters that SimpleDateFormat and Flink's DATE_FORMAT mean alike.
+#: Formats whose letters mean the same in SimpleDateFormat and in Flink's DATE_FORMAT.
 _SAME_LETTERS = re.compile(r"(yyyy|MM|dd|HH|hh|mm|ss|SSS|[^A-Za-z']|'[^']*')*")
 
 
 def unix_ms(time: Value) -> Value:
-    """Milliseconds since 1970 of a time."""
+    """A time as milliseconds since 1970."""
     sql = f"(EXTRACT(EPOCH FROM {time.sql}) * 1000 + EXTRACT(MILLISECOND FROM {time.sql}))"
     return Value(sql, BIGINT, fails=time.fails)
 
 
 def from_ms(milliseconds: Value) -> Value:
-    """The time that is so many milliseconds after 1970."""
+    """Milliseconds since 1970 as a time."""
     sql = f"CAST(TO_TIMESTAMP_LTZ({milliseconds.sql}, 3) AS TIMESTAMP(3))"
     return Value(sql, TIMESTAMP, fails=milliseconds.fails)
 
 
 def stepped_time(time: Value, milliseconds: int, up: bool = False) -> Value:
-    """A time floored to a multiple of a step since 1970."""
+    """A time rounded down to a multiple of a step since 1970; ``up`` rounds up, for whole units only."""
     units = {1000: "SECOND", 60_000: "MINUTE", 3_600_000: "HOUR", 86_400_000: "DAY"}
     if milliseconds in units:
         return Value(
@@ -59,7 +59,7 @@ def _unix_timestamp(a: Sequence[Value]) -> Value:
 def _to_timestamp(a: Sequence[Value]) -> Value:
     if not a[0].type.numeric:
         raise Misused(
-            f"TO_TIMESTAMP takes milliseconds since 1970 (BIGINT), got {a[0].type}: for texts CHAR_TO_TIMESTAMP"
+            f"TO_TIMESTAMP takes milliseconds since 1970 (BIGINT), got {a[0].type}: CHAR_TO_TIMESTAMP takes texts"
         )
     value = (
         a[0] if a[0].type.kind == "BIGINT" else Value(f"CAST({a[0].sql} AS BIGINT)", BIGINT, fails=a[0].fails)
@@ -176,7 +176,7 @@ def _group_key(a: Sequence[Value]) -> Value:
     return a[0]
 
 
-#: By name: how many arguments at least and at most, and what it becomes.
+#: By name: least and most number of arguments, and the function that translates a call.
 FUNCTIONS: dict[str, tuple[int, int, Callable[[Sequence[Value]], Value]]] = {
     "UNIX_TIMESTAMP": (1, 1, _unix_timestamp),
     "TO_TIMESTAMP": (1, 1, _to_timestamp),
@@ -216,9 +216,9 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[[Sequence[Value]], Value]]] = {
     "SYS_LOG_PARSE": (1, 1, logs.sys_log_parse),
     "MONOTONIC": (1, 1, _group_key),
 }
-#: Written without parentheses, as columns are.
+#: Functions that are called without parentheses.
 WITHOUT_PARENTHESES = ("CURRENT_ROW_TIMESTAMP", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "CURRENT_DATE")
-#: What a program's author should know of a function.
+#: How a function differs from KDA's, for MIGRATION.md.
 NOTES = {
     "CURRENT_TIMESTAMP": "CURRENT_TIMESTAMP is the time of each row here; KDA fixed it when the query started",
     "LOCALTIMESTAMP": "LOCALTIMESTAMP is the time of each row here; KDA fixed it when the query started",
@@ -226,7 +226,7 @@ NOTES = {
     "TSDIFF": "TSDIFF(a, b) is a - b, as programs use it; AWS's page gives the arguments without a sign",
     "REGEX_LOG_PARSE": "the pattern is found anywhere in the text, by Java's regular expressions",
 }
-#: Known by name, and what to do instead.
+#: Functions that are not translated, and what to do instead.
 REFUSED = {
     "FAST_REGEX_LOG_PARSE": "its pattern language is its own: write the pattern for REGEX_LOG_PARSE",
     "FAST_REGEX_LOG_PARSER": "its pattern language is its own: write the pattern for REGEX_LOG_PARSE",
@@ -237,7 +237,7 @@ REFUSED = {
 
 
 def scalar(name: str, arguments: Sequence[Value]) -> Value:
-    """A function of KDA's; :class:`Misused` for wrong arguments."""
+    """Translate a call of a KDA function; raises :class:`Misused` for wrong arguments."""
     least, most, made = FUNCTIONS[name]
     if not least <= len(arguments) <= most:
         counted = str(least) if least == most else f"{least} to {most}"

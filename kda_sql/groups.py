@@ -16,24 +16,24 @@ from kda_sql.sources import Source
 from kda_sql.steps import Step
 from kda_sql.times import interval_ms, interval_sql
 from kda_sql.types import TIMESTAMP
-from kda_sql.values import PLUS, Value, exactly, identifier, in_json
+from kda_sql.values import PLUS, Value, aliased, exactly, identifier, in_json
 from kda_sql.windows import Call, Columns, aggregate_of, call_of
 
 if TYPE_CHECKING:
     from kda_sql.query import Query
 
-#: A window that begins elsewhere than the clock's is one of at most so many that slide.
+#: A tumbling window with an offset is picked from at most this many hopping windows.
 _MOST_SLIDES = 60
 _ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
 
 
 class Groups:
-    """The windows of one query, and what is known of each group.
+    """The GROUP BY windows of one query.
 
     Attributes
     ----------
     expressions : Expressions
-        Translates what is computed of a group: keys, aggregates, the window's times.
+        Translates expressions over a group: keys, aggregates, the window's times.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Groups:
         self._calls: dict[str, Call] = {}
         self._changes: list[str] = []
         self._milliseconds = 0
-        #: What is added to ROWTIME before it is stepped, in milliseconds.
+        #: Milliseconds added to ROWTIME before it is rounded to the step.
         self._moved = 0
         self._opened = self._closed = False
         stagger = node.args.get("stagger")
@@ -68,8 +68,8 @@ class Groups:
             self._key(key.this if isinstance(key, exp.Alias) else key)
         if not self._milliseconds and not self._changes:
             raise Located(
-                "GROUP BY needs a time that only grows, or no group would ever be over: add STEP(s.ROWTIME BY "
-                "INTERVAL '1' MINUTE), or write MONOTONIC(…) around what only grows",
+                "GROUP BY needs a key that only grows, or no group would ever be complete: add STEP(s.ROWTIME BY "
+                "INTERVAL '1' MINUTE), or write MONOTONIC(…) around a key that only grows",
                 offset(keys[0], offset(group)) if keys else offset(group),
             )
         if self._changes and not self._milliseconds:
@@ -79,7 +79,7 @@ class Groups:
     def _key(self, node: Any) -> None:
         found = None if self._opens == "first_row" else window_of(self._rows, node)
         if found is not None:
-            # Steps that are moved against each other meet in a finer one.
+            # Steps with different shifts share a finer window: the greatest that divides both.
             apart = found[1] - self._moved if self._milliseconds else 0
             self._milliseconds = math.gcd(self._milliseconds, found[0], apart)
             self._moved = found[1]
@@ -87,7 +87,7 @@ class Groups:
         monotonic = function_name(node) == "MONOTONIC"
         value = self._rows.value(node)
         if value.grows and self._opens == "clock":
-            # A step of ROWTIME that a query inside has taken: rows of one value come in one window.
+            # A subquery has rounded ROWTIME already: rows of one value are in one window.
             self._milliseconds = math.gcd(self._milliseconds, value.grows)
         wanted = node.name if isinstance(node, exp.Column) else "key"
         name = self._columns.add(
@@ -137,7 +137,7 @@ class Groups:
                     offset(node),
                 )
         elif milliseconds % self._milliseconds or (moved - self._moved) % self._milliseconds:
-            raise Located("this step of ROWTIME is none of GROUP BY", offset(node))
+            raise Located("this step of ROWTIME is not in GROUP BY", offset(node))
         up = isinstance(node, Truncated) and node.args["kind"] == "CEIL"
         whole = milliseconds == self._milliseconds
         column = "`closed`" if up and whole else "`opened`"
@@ -161,7 +161,7 @@ class Groups:
         return name
 
     def emit(self, where: list[Value], having: list[Value]) -> tuple[str, dict[str, str]]:
-        """Add the steps of the windows; the relation to read groups from, and what to tell of one that fails."""
+        """Add the windows' steps; return the relation of groups, and the columns to report of one that fails."""
         names = {name: key for name, key in self._keys.values()}
         types = {n: v.type for n, v in names.items()} | {n: c.type for n, c in self._calls.items()}
         shown = {n: in_json(identifier(n), t) for n, t in types.items()}
@@ -170,10 +170,7 @@ class Groups:
         return read, shown
 
     def _selected(self, where: list[Value]) -> str:
-        columns = [
-            v.sql if v.sql == identifier(n) else f"{v.sql} AS {identifier(n)}"
-            for n, v in self._columns.values.items()
-        ]
+        columns = [aliased(n, v) for n, v in self._columns.values.items()]
         source = self._source
         condition = self._query.guarded(source.relation, where, self._columns.values.values(), source.shown)
         return f"SELECT {', '.join([*columns, '`rowtime`'])}\nFROM {identifier(source.relation)}{condition}"
@@ -188,19 +185,19 @@ class Groups:
             results.append("window_start AS `opened`")
         if self._closed:
             results.append("window_end AS `closed`")
-        # Rows of one millisecond are complete at that moment; a longer window's at its end.
+        # A window of one millisecond is complete at its start, a longer one at its end.
         end = "window_start" if self._milliseconds == 1 else "window_end"
         time = "window_time AS `rowtime`" if self._within else f"CAST({end} AS TIMESTAMP_LTZ(3)) AS `until`"
         if self._within:
             grouped.append("window_time")
         window, size, having = "TUMBLE", interval_sql(self._milliseconds), ""
         if self._begin:
-            # TUMBLE with an offset closes late in Flink 1.20, and loses a window over a restore: of the windows that
-            # slide by a part of their length those that begin where these do.
+            # TUMBLE with an offset closes late in Flink 1.20, and loses a window at a restore. So use hopping windows,
+            # and keep those that begin at the offset.
             slide = math.gcd(self._milliseconds, self._begin)
             if self._milliseconds > _MOST_SLIDES * slide:
                 raise Located(
-                    f"a window of {size} that begins {self._begin} ms later than the clock's is not translated: "
+                    f"a window of {size} with an offset of {self._begin} ms is not translated: "
                     "write ROWTIME without the interval",
                     offset(self._query.pump.query),
                 )
@@ -218,24 +215,24 @@ class Groups:
         )
         name = self._query.new(f"{self._name}_windows")
         length = interval_sql(self._milliseconds).removeprefix("INTERVAL ").replace("'", "")
-        note = f"{self._query.pump.name}: one row a window of {length} and key, when the window is over."
+        note = f"{self._query.pump.name}: one row per window of {length} and key, when the window is over."
         self._query.add(Step("view", name, sql=sql, note=note))
         if self._within:
             return name
         closed = self._query.new(f"{self._name}_closed")
-        # A closed window's row has the window's end as its time, so that a next window counts it from there on.
+        # The row's time is the window's end, so that a following window counts it there.
         return self._query.add(Step("rowtime", closed, {"of": name, "time": "until"}))
 
     @property
     def _begin(self) -> int:
-        """Where windows begin: milliseconds after a multiple of their length since 1970."""
+        """The windows' offset: milliseconds after a multiple of their length since 1970."""
         return -self._moved % self._milliseconds if self._moved else 0
 
     def _by_operator(self, where: list[Value], keys: dict[str, Value]) -> str:
         if self._begin:
             raise Located(
-                "a window of ROWTIME and an interval takes COUNT, SUM, AVG, MIN and MAX: let a first pump move "
-                "the time, or write ROWTIME alone",
+                "a window of ROWTIME plus or minus an interval takes only COUNT, SUM, AVG, MIN and MAX: let a first "
+                "pump shift the time, or write ROWTIME alone",
                 offset(self._query.pump.query),
             )
         rows = self._query.new(f"{self._name}_rows")
@@ -244,7 +241,7 @@ class Groups:
                 "view",
                 rows,
                 sql=self._selected(where),
-                note="What the windows need of each row, as it comes.",
+                note="The columns that the windows need, one row per input row.",
             )
         )
         if self._opens == "change" and any(not isinstance(n, str) for n in keys):
@@ -254,9 +251,7 @@ class Groups:
             body["changes"] = self._changes
         else:
             body["seconds"] = self._milliseconds / 1000
-        if self._changes and self._opens == "clock":
-            pass  # within a window of time, what only grows is a key like others
-        body["keys"] = list(keys)
+        body["keys"] = list(keys)  # within a window of time, a MONOTONIC key is a key like others
         if self._opened or self._closed:
             body["times"] = True
         body["columns"] = {n: c.described() for n, c in self._calls.items()}

@@ -1,4 +1,4 @@
-"""Where an application to import stands: a ``.sql`` file, describe-application's JSON, a template, a Terraform file."""
+"""Reads the application to import: a ``.sql`` file, describe-application's JSON, a template or a Terraform file."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _SOURCE = re.compile(r'"(\w*?_\d{3})"|\b(\w*SOURCE_SQL_STREAM_\d{3})\b', re.IGNO
 
 
 def read(path: Path, schema: Schema | None = None, stream: str | None = None) -> list[Described]:
-    """The applications that a file describes.
+    """Read the applications that a file describes.
 
     Parameters
     ----------
     path : Path
         ``.sql``, ``.json``, ``.yaml``, ``.yml``, ``.template`` or ``.tf``.
     schema : Schema or None
-        With a ``.sql``: the columns of its source.
+        The columns of the source; required with a ``.sql`` file.
     stream : str or None
-        The stream that is read, in place of the one that is described.
+        The stream to read instead of the described one.
 
     Raises
     ------
     DescriptionError
-        What it is is not known, or it can't be read.
+        The kind of file is unknown, or it can't be read.
     """
     if not path.is_file():
         raise DescriptionError(f"{path}: no such file")
@@ -39,8 +39,8 @@ def read(path: Path, schema: Schema | None = None, stream: str | None = None) ->
     if kind == ".sql":
         if schema is None:
             raise DescriptionError(
-                f"{path}: a .sql file does not say what its source's columns are: give --stream, which are then "
-                "discovered, or --schema with an InputSchema"
+                f"{path}: a .sql file does not name its source's columns: give --stream to discover them, or "
+                "--schema with an InputSchema"
             )
         return [_from_sql(path, schema, stream)]
     if kind in (".tf", ".hcl"):
@@ -50,7 +50,7 @@ def read(path: Path, schema: Schema | None = None, stream: str | None = None) ->
         found = [read_description(path)] if is_description(tree) else read_template(path)
     else:
         raise DescriptionError(
-            f"{path}: required .sql, .json, .yaml, .template or .tf, got {kind or 'no ending'}"
+            f"{path}: required .sql, .json, .yaml, .template or .tf, got {kind or 'no extension'}"
         )
     found = [replace(d, file=path.name) if d.file == "program.sql" else d for d in found]
     if stream:
@@ -62,7 +62,7 @@ def read(path: Path, schema: Schema | None = None, stream: str | None = None) ->
 
 
 def read_schema(path: Path) -> Schema:
-    """An InputSchema, or what DiscoverInputSchema answered, saved as JSON."""
+    """Read an InputSchema, or the answer of DiscoverInputSchema, saved as JSON."""
     try:
         tree = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError) as e:
@@ -71,7 +71,7 @@ def read_schema(path: Path) -> Schema:
 
 
 def source_names(sql: str) -> Sequence[str]:
-    """What a program calls its sources, in its spelling: names that end in _001, _002 …
+    """The names of a program's sources, as it spells them: those that end in _001, _002 …
 
     Examples
     --------

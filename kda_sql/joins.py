@@ -24,7 +24,7 @@ _NOW = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
 
 
 def joined(from_: From, left: Source, join: Any) -> Source:
-    """One more relation joined to what has been joined so far."""
+    """Join one more relation to those joined so far."""
     right = from_.item(join.this)
     side, kind = str(join.args.get("side") or "").upper(), str(join.args.get("kind") or "").upper()
     if join.args.get("method") or kind not in ("", "INNER", "CROSS", "OUTER"):
@@ -32,20 +32,20 @@ def joined(from_: From, left: Source, join: Any) -> Source:
     conditions = _on(join, left, right)
     inner = not side
     if inner:
-        # Of WHERE, what speaks of both sides says which rows meet.
-        conditions += [w for w in left.where if _speaks_of(w, [right]) and _speaks_of(w, left.items)]
+        # Conditions of WHERE that name both sides are join conditions.
+        conditions += [w for w in left.where if _refers_to(w, [right]) and _refers_to(w, left.items)]
         left.where = [w for w in left.where if w not in conditions]
     if right.relation.reference:
-        return _looked_up(from_, left, right, conditions, side, join)
+        return _lookup_join(from_, left, right, conditions, side, join)
     if len(left.items) == 1 and left.items[0].relation.reference:
         if side and side != "RIGHT":
             raise Located(
-                "a reference table keeps its rows only beside a stream: let the stream stand left",
+                "rows of a reference table without a match can't be kept: put the stream on the left",
                 offset(join),
             )
         stream = type(left)(right.relation.name, [right], left.where)
-        return _looked_up(from_, stream, left.items[0], conditions, "LEFT" if side else "", join)
-    return _met(from_, left, right, conditions, side, join)
+        return _lookup_join(from_, stream, left.items[0], conditions, "LEFT" if side else "", join)
+    return _stream_join(from_, left, right, conditions, side, join)
 
 
 def _on(join: Any, left: Source, right: Item) -> list[Any]:
@@ -66,7 +66,7 @@ def _on(join: Any, left: Source, right: Item) -> list[Any]:
     return conjuncts(join.args["on"]) if join.args.get("on") is not None else []
 
 
-def _speaks_of(node: Any, items: list[Item]) -> bool:
+def _refers_to(node: Any, items: list[Item]) -> bool:
     for column in node.find_all(exp.Column):
         qualifier = fold(column.args["table"]) if column.args.get("table") is not None else None
         for item in items:
@@ -77,8 +77,10 @@ def _speaks_of(node: Any, items: list[Item]) -> bool:
     return False
 
 
-def _met(from_: From, left: Source, right: Item, conditions: list[Any], side: str, join: Any) -> Source:
-    """Two streams: rows meet within the windows of both."""
+def _stream_join(
+    from_: From, left: Source, right: Item, conditions: list[Any], side: str, join: Any
+) -> Source:
+    """Join two streams: rows match within the windows of both."""
     query = from_.query
     left_items = [replace(i, prefix="l.") for i in left.items]
     right_item = replace(right, prefix="r.")
@@ -92,7 +94,7 @@ def _met(from_: From, left: Source, right: Item, conditions: list[Any], side: st
     left_window, right_window = max(windows, default=0), right.over or 0
     if not windows and right.over is None and not _equal_times(conditions):
         query.notes.append(
-            "two streams without windows meet where their ROWTIMEs are equal: KDA joined current rows only"
+            "two streams without windows match on equal ROWTIMEs: KDA joined current rows only"
         )
     met = [x.condition(c).inside(3) for c in conditions]
     met.append(
@@ -132,7 +134,7 @@ def _met(from_: From, left: Source, right: Item, conditions: list[Any], side: st
         f"{word} {identifier(right.relation.name)} AS r\nON " + "\n  AND ".join(met)
     )
     pairs = query.new(f"{from_.name}_pairs")
-    note = f"{query.pump.name}: one row for each pair, when its later row comes."
+    note = f"{query.pump.name}: one row per pair, when its later row comes."
     query.add(Step("view", pairs, sql=sql, note=note))
     timed = query.new(f"{from_.name}_met")
     query.add(Step("rowtime", timed, {"of": pairs, "time": "met_at"}))
@@ -153,12 +155,15 @@ def _length(milliseconds: int) -> str:
     return interval_sql(milliseconds) if milliseconds else "INTERVAL '0' SECOND"
 
 
-def _looked_up(from_: From, left: Source, table: Item, conditions: list[Any], side: str, join: Any) -> Source:
-    """A stream and a reference table: each stream row with every row of the table that has its key."""
+def _lookup_join(
+    from_: From, left: Source, table: Item, conditions: list[Any], side: str, join: Any
+) -> Source:
+    """Join a stream with a reference table: each row with every table row of the same key."""
     query = from_.query
     if side not in ("", "LEFT"):
         raise Located(
-            f"{side} JOIN with a reference table would never know when to give its rows", offset(join)
+            f"{side} JOIN with a reference table can't tell when a table row has no match: write LEFT JOIN",
+            offset(join),
         )
     on: dict[str, Value] = {}
     rest = []
@@ -171,11 +176,11 @@ def _looked_up(from_: From, left: Source, table: Item, conditions: list[Any], si
             on[pair[1]] = exactly(rows.value(pair[0]))
     if not on:
         raise Located(
-            f"a stream meets a reference table on equal columns: ON s.key = {table.alias}.key", offset(join)
+            f"a join with a reference table needs equal columns: ON s.key = {table.alias}.key", offset(join)
         )
     if rest and side:
         raise Located(
-            "beside equal columns, LEFT JOIN with a reference table takes no condition", offset(rest[0])
+            "LEFT JOIN with a reference table takes equal columns only, no other condition", offset(rest[0])
         )
     columns, items, keys = [], [], {}
     for item in left.items:
@@ -192,9 +197,7 @@ def _looked_up(from_: From, left: Source, table: Item, conditions: list[Any], si
         columns.append(f"{value.sql} AS {identifier(f'key.{column}')}")
     sql = f"SELECT {', '.join([*columns, '`rowtime`'])}\nFROM {identifier(left.relation)}"
     rows_name = query.new(f"{from_.name}_keyed")
-    query.add(
-        Step("view", rows_name, sql=sql, note="Each row with its key in the reference table, as it comes.")
-    )
+    query.add(Step("view", rows_name, sql=sql, note="Each row with its key in the reference table."))
     name = query.new(f"{from_.name}_with_{table.relation.shown}")
     body = {
         "of": rows_name,
@@ -210,8 +213,8 @@ def _key(condition: Any, streams: list[Item], table: Item) -> tuple[Any, str] | 
     if not isinstance(condition, exp.EQ):
         return None
     for a, b in ((condition.this, condition.expression), (condition.expression, condition.this)):
-        if isinstance(b, exp.Column) and _speaks_of(b, [table]) and not _speaks_of(a, [table]):
+        if isinstance(b, exp.Column) and _refers_to(b, [table]) and not _refers_to(a, [table]):
             name = fold(b.this)
-            if name in table.relation.columns and (_speaks_of(a, streams) or not a.find(exp.Column)):
+            if name in table.relation.columns and (_refers_to(a, streams) or not a.find(exp.Column)):
                 return a, name
     return None

@@ -1,4 +1,4 @@
-"""KDA's log parsers: each gives a record, whose fields are expressions of Flink's own."""
+"""KDA's log parsers: each returns a record with one Flink expression per field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kda_sql.types import SqlType, parse_type
 from kda_sql.values import Value, cast, failures, literal
 
 _FIELD = SqlType("VARCHAR", 1024)
-#: Of the common log format: host, ident, user, time, request, status, bytes.
+#: The common log format: host, ident, user, time, request, status, bytes.
 _COMMON = r'^(\S+) (\S+) (\S+) \[([^\]]*)\] "([^"]*)" (\S+) (\S+)'
 _QUOTED = r' "([^"]*)"'
 W3C = {
@@ -33,10 +33,10 @@ def _by_pattern(line: Value, pattern: str) -> Value:
     try:
         groups = re.compile(pattern).groups
     except re.error:
-        # Java knows more than Python does: count what opens a group.
+        # Java's patterns have more than Python's: count the opening parentheses of groups.
         groups = len(re.findall(r"(?<!\\)\((?!\?)", pattern))
     if not groups:
-        raise ValueError("the pattern has no group in parentheses: each is a column")
+        raise ValueError("the pattern has no group in parentheses: each group becomes a column")
     return record(
         {
             f"COLUMN{i}": Value(
@@ -52,7 +52,7 @@ def _by_pattern(line: Value, pattern: str) -> Value:
 def regex_log_parse(a: Sequence[Value]) -> Value:
     """REGEX_LOG_PARSE(line, pattern): the groups."""
     if a[1].text is None:
-        raise ValueError("the pattern of REGEX_LOG_PARSE must be a text that is written out")
+        raise ValueError("the pattern of REGEX_LOG_PARSE must be a string literal")
     return _by_pattern(a[0], a[1].text)
 
 
@@ -61,7 +61,7 @@ def w3c_log_parse(a: Sequence[Value]) -> Value:
     name = (a[1].text if len(a) > 1 else "COMMON") or ""
     if name.upper() not in W3C:
         raise ValueError(
-            f"W3C_LOG_PARSE knows {', '.join(W3C)}, got {name or 'another thing'}: use REGEX_LOG_PARSE"
+            f"W3C_LOG_PARSE knows {', '.join(W3C)}, got {name or 'no literal'}: use REGEX_LOG_PARSE"
         )
     return _by_pattern(a[0], W3C[name.upper()])
 
@@ -75,7 +75,7 @@ def variable_column_log_parse(a: Sequence[Value]) -> Value:
     """VARIABLE_COLUMN_LOG_PARSE(line, columns, delimiter[, escape[, quote]])."""
     delimiter = a[2].text
     if not delimiter:
-        raise ValueError("the delimiter of VARIABLE_COLUMN_LOG_PARSE must be a text that is written out")
+        raise ValueError("the delimiter of VARIABLE_COLUMN_LOG_PARSE must be a string literal")
     fields = {}
     for i, (name, type_) in enumerate(_listed(a[1])):
         if len(a) > 3:

@@ -1,4 +1,4 @@
-"""What stands in a tree of KDA's SQL beside sqlglot's own nodes."""
+"""Nodes of KDA's SQL that sqlglot does not have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Step(exp.Expression):
 
 
 class Truncated(exp.Expression):
-    """FLOOR or CEIL: ``kind``, ``this``, and of a time the ``unit``."""
+    """FLOOR or CEIL (``kind``) of ``this``; for a time with the ``unit``."""
 
     arg_types = {"this": True, "kind": True, "unit": False}  # noqa: RUF012
 
@@ -38,7 +38,7 @@ class Stagger(exp.Expression):
 
 
 class PatternSubstring(exp.Expression):
-    """SUBSTRING with FROM: the standard's meaning, which is not that of the one with commas."""
+    """SUBSTRING(this FROM start FOR length), as in the SQL standard; the form with commas differs."""
 
     arg_types = {"this": True, "start": True, "length": False}  # noqa: RUF012
 
@@ -56,6 +56,6 @@ class CreatePump(exp.Expression):
 
 
 def offset(node: Any, default: int = 0) -> int:
-    """Where a node begins in the text."""
+    """Offset of a node's first character in the text."""
     starts = [n.meta["start"] for n in node.walk() if "start" in n.meta] if node is not None else []
     return min(starts, default=default)

@@ -1,4 +1,4 @@
-"""ORDER BY: rows are gathered while the time does not change, and given sorted."""
+"""ORDER BY: sorts the rows of each step of time, and emits them when the step is over."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 @dataclass
 class Sort:
-    """How long rows are gathered, in milliseconds, and by what they are sorted."""
+    """A step of time in milliseconds, and the sort keys within it, each with True for descending."""
 
     milliseconds: int
     by: list[tuple[Value, bool]]
 
     def columns(self) -> dict[str, Value]:
-        """What the step before must hand on."""
+        """The columns that the previous step must provide."""
         found = {f"sort_{i + 1}": value for i, (value, _) in enumerate(self.by)}
         return found | {"own_time": Value("CAST(`rowtime` AS TIMESTAMP_LTZ(3))", SqlType("TIMESTAMP"))}
 
 
 def keys(node: Any, x: Expressions, rows: Expressions | None, outputs: Sequence[Output]) -> Sort | None:
-    """A query's ORDER BY; None where it has none, or one that rows follow anyway.
+    """A query's ORDER BY; None if it has none, or orders by time only.
 
-    ``rows`` None: the rows that come out are groups, all of one time at once. A name of the select list stands for
-    what it names.
+    ``rows`` is None if the output rows are groups, which share one time. Names and numbers of the select list may be
+    used.
     """
     ordered = node.args.get("order")
     if ordered is None:
@@ -47,13 +47,13 @@ def keys(node: Any, x: Expressions, rows: Expressions | None, outputs: Sequence[
     first, *others = expressions = [_named(o, outputs) for o in ordered.expressions]
     step = window_ms(x if rows is None else rows, first.this)
     if step is None and rows is not None:
-        rows.value(first.this)  # a name that is not known is the better reason
+        rows.value(first.this)  # an unknown name is the better error
         raise Located(
             "ORDER BY must begin with the time, as in ORDER BY FLOOR(s.ROWTIME TO SECOND), …: a stream has no end",
             offset(first),
         )
     if first.args.get("desc"):
-        raise Located("ORDER BY time goes upwards only", offset(first))
+        raise Located("ORDER BY takes the time in ascending order only", offset(first))
     if rows is None:
         by = [o for o in expressions if not is_clock(x, o.this) and window_ms(x, o.this) is None]
         step = 1
@@ -84,12 +84,12 @@ def _named(ordered: Any, outputs: Sequence[Output]) -> Any:
 
 
 def emit(query: Query, name: str, unsorted: str, columns: list[str], sort: Sort) -> None:
-    """Sort the rows of ``unsorted`` into the relation ``name``; each keeps its own time."""
+    """Add the steps that sort ``unsorted`` into the relation ``name``; each row keeps its own time."""
     outer = ", ".join(map(identifier, columns))
     by = ", ".join(f"`sort_{i + 1}`{' DESC' if desc else ''}" for i, (_, desc) in enumerate(sort.by))
     sorted_ = query.new(f"{name}_sorted")
     window = f"TUMBLE(TABLE {identifier(unsorted)}, DESCRIPTOR(`rowtime`), {interval_sql(sort.milliseconds)})"
-    # A row number is what Flink sorts a window's rows by; all of them are kept.
+    # ROW_NUMBER makes Flink sort a window's rows; the condition keeps all of them.
     sql = (
         f"SELECT {outer}, `own_time`\nFROM (\n  SELECT\n    *,\n"
         f"    ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY {by}) AS `place`\n"
@@ -97,7 +97,7 @@ def emit(query: Query, name: str, unsorted: str, columns: list[str], sort: Sort)
         ")\nWHERE `place` <= 2147483647"
     )
     query.add(
-        Step("view", sorted_, sql=sql, note="The rows of one step of time, sorted: when the step is over.")
+        Step("view", sorted_, sql=sql, note="The rows of one step of time, sorted, when the step is over.")
     )
     timed = query.new(f"{name}_timed")
     query.add(Step("rowtime", timed, {"of": sorted_, "time": "own_time"}))

@@ -1,4 +1,4 @@
-"""Windows with OVER: each row with what is known of those before it."""
+"""OVER windows: each row with aggregates over the rows up to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kda_sql.sources import Source
 from kda_sql.steps import Step
 from kda_sql.times import interval_ms
 from kda_sql.types import TIMESTAMP
-from kda_sql.values import Value, exactly, identifier, in_json
+from kda_sql.values import Value, aliased, exactly, identifier, in_json
 from kda_sql.windows import Call, Columns, aggregate_of, call_of
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ _INSTEAD = "write ROWS n PRECEDING or RANGE INTERVAL 'n' MINUTE PRECEDING"
 
 
 class Sliding:
-    """The looking back of one query: any number of windows, each by rows or by time.
+    """The OVER windows of one query, each by rows or by time.
 
     Attributes
     ----------
     expressions : Expressions
-        Translates what is computed of a row and its windows.
+        Translates expressions over a row and its windows.
     """
 
     def __init__(self, query: Query, name: str, source: Source, rows: Expressions, node: Any) -> None:
@@ -38,7 +38,7 @@ class Sliding:
         self._named = {fold(w.this): w for w in node.args.get("windows") or ()}
         self._columns = Columns()
         self._layers: dict[tuple[str, ...], dict[str, Call]] = {}
-        #: Columns that the steps so far hand on.
+        #: Columns that the steps so far provide.
         self._done: list[str] = []
         self.expressions = Expressions(rows.scope, _ROWTIME, rows.notes, self._computed)
 
@@ -47,7 +47,7 @@ class Sliding:
             return self._window(node)
         found = aggregate_of(node)
         if found is not None:
-            raise Located(f"{found[0]} needs OVER and a window, as its neighbours have", offset(node))
+            raise Located(f"{found[0]} needs OVER and a window, like the others in this query", offset(node))
         if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
             value = self._rows.scope.column(node, offset(node))
             if value is None:
@@ -72,7 +72,7 @@ class Sliding:
         if order is not None and not (
             len(order.expressions) == 1 and is_clock(self._rows, order.expressions[0].this)
         ):
-            raise Located("a window follows ROWTIME: leave its ORDER BY out", offset(order))
+            raise Located("a window is ordered by ROWTIME: leave out its ORDER BY", offset(order))
         if aggregate_of(node.this) is None:
             raise Located("this function takes no window", offset(node))
         call = call_of(node.this, self._rows, self._columns)
@@ -118,10 +118,10 @@ class Sliding:
         if start == "UNBOUNDED":
             call.unbounded = True
             if not call.over_in_sql:
-                what = f"{call.function}{' DISTINCT' * call.distinct} over all rows before keeps every row for ever"
+                what = f"{call.function}{' DISTINCT' * call.distinct} over all rows before keeps every row forever"
                 raise Located(f"{what}: {_INSTEAD}", offset(node))
             self._rows.note(
-                "a window over all rows before keeps its sums for ever, one for each value of PARTITION BY"
+                "a window over all rows before keeps its sums forever, one for each value of PARTITION BY"
             )
             return
         if str(frame.args["kind"]).upper() == "ROWS":
@@ -153,23 +153,21 @@ class Sliding:
         return name
 
     def emit(self, where: list[Value], having: list[Value]) -> tuple[str, dict[str, str]]:
-        """Add the steps of the windows; the relation to read from, and what to tell of a row that fails."""
+        """Add the windows' steps; return the relation to read, and the columns to report of a row that fails."""
         source, columns = self._source, self._columns.values
         condition = self._query.guarded(source.relation, where, columns.values(), source.shown)
         read = source.relation
         if condition or any(v.sql != identifier(n) for n, v in columns.items()):
-            selected = [
-                v.sql if v.sql == identifier(n) else f"{v.sql} AS {identifier(n)}" for n, v in columns.items()
-            ]
+            selected = [aliased(n, v) for n, v in columns.items()]
             sql = f"SELECT {', '.join([*selected, '`rowtime`'])}\nFROM {identifier(read)}{condition}"
             read = self._query.new(f"{self._name}_rows")
             self._query.add(
-                Step("view", read, sql=sql, note="What the windows need of each row, as it comes.")
+                Step("view", read, sql=sql, note="The columns that the windows need, one row per input row.")
             )
         for partition, calls in self._layers.items():
             in_sql: dict[int | None, dict[str, Call]] = {}
             for name, call in calls.items():
-                if call.over_in_sql:  # Flink takes one window a SELECT
+                if call.over_in_sql:  # Flink takes one window per SELECT
                     in_sql.setdefault(call.rows, {})[name] = call
             for these in in_sql.values():
                 read = self._in_sql(read, partition, these)
@@ -192,6 +190,6 @@ class Sliding:
         selected = ",\n  ".join([*map(identifier, self._done), *results, "`rowtime`"])
         self._done += calls
         name = self._query.new(f"{self._name}_windows")
-        note = f"{self._query.pump.name}: each row with what its window gives, when nothing earlier can come."
+        note = f"{self._query.pump.name}: each row with its window's results, when no earlier row can come."
         sql = f"SELECT\n  {selected}\nFROM {identifier(read)}"
         return self._query.add(Step("view", name, sql=sql, note=note))

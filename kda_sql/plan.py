@@ -1,4 +1,4 @@
-"""From a program to its relations: streams in the order in which they are made, a query as a chain of steps."""
+"""Plans a program's relations: streams in order of dependency, each query as a chain of steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kda_sql.values import identifier
 
 @dataclass
 class Plan:
-    """What a program became.
+    """A program's relations, and what was not translated.
 
     Attributes
     ----------
@@ -27,17 +27,17 @@ class Plan:
     streams : dict of str
         The relation of each stream, by the stream's name.
     notes : dict of list of str
-        What differs from KDA, by the pump's name.
+        Differences from KDA, by the pump's name.
     relations : dict of list of str
-        Which relations a pump became.
+        The relations that a pump became, by the pump's name.
     empty : list of str
         Streams that no pump fills.
     refused : dict of list of Problem
         Why a pump is not translated, by its name.
     parts : list of str
-        Relations of one pump of several into a stream.
+        The relation that holds a pump's rows, of each pump.
     lost : list of str
-        Streams that are not there, as none of their pumps is translated.
+        Streams that are left out, as none of their pumps is translated.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -50,9 +50,9 @@ class Plan:
     parts: list[str] = field(default_factory=list)
 
     def inner(self, step: Step) -> bool:
-        """Whether a step is only on the way to the next, and nothing that the program speaks of."""
-        spoken_of = (*self.streams.values(), *self.parts)
-        return step.kind not in ("errors", "forest", "lookup", "hotspots") and step.name not in spoken_of
+        """Whether a step is intermediate: no stream or pump of the program."""
+        named = (*self.streams.values(), *self.parts)
+        return step.kind not in ("errors", "forest", "lookup", "hotspots") and step.name not in named
 
 
 class Planner:
@@ -62,10 +62,11 @@ class Planner:
     ----------
     program : Program
     sources : mapping of Relation
-        By the name that the program gives each.
+        By the name that the program uses.
     references : mapping of Relation
+        By the name that the program uses.
     prefix : str
-        In front of every relation's name.
+        Put before every relation's name.
     """
 
     def __init__(
@@ -86,12 +87,12 @@ class Planner:
         self._pump_now: Pump
 
     def run(self, file: str = "program.sql") -> Plan:
-        """Plan every stream; what can't be translated is left out, and reported by :attr:`Plan.refused`.
+        """Plan every stream; pumps that can't be translated are left out, and listed in :attr:`Plan.refused`.
 
         Raises
         ------
         KdaSqlError
-            Statements can't be read, or nothing of the program can be translated: with all problems at once.
+            A statement can't be read, or no pump can be translated. The error lists all problems.
         """
         program, refused = self.program, self.plan.refused
         for pump in program.pumps:
@@ -99,13 +100,13 @@ class Planner:
         for name in self._ordered():
             self._stream(name)
         if program.problems or (refused and all(p.name in refused for p in program.pumps)):
-            # Of what could not be translated as another could not, the other says why.
+            # Leave out problems that only follow from another pump's.
             own = [p for problems in refused.values() for p in problems if p not in self._follows]
             raise KdaSqlError([*program.problems, *own], program.text, file)
         return self.plan
 
     def problem(self, located: Located) -> None:
-        """Note why the pump that is being planned can't be translated."""
+        """Record why the pump that is being planned can't be translated."""
         self._refuse(self._pump_now, located)
 
     def _refuse(self, pump: Pump, located: Located) -> Problem:
@@ -120,7 +121,7 @@ class Planner:
         if folded in self.known:
             return self.known[folded]
         if folded in self.plan.lost:
-            why = f"{folded} has no rows here, as no pump that fills it is translated"
+            why = f"{folded} has no rows: no pump that fills it is translated"
             self._follows.add(self._refuse(self._pump_now, Located(why, start)))
             raise Reported
         known = [*self.known, *self.program.streams]
@@ -128,11 +129,11 @@ class Planner:
             raise Located("error_stream can't be read by an application; an output can be bound to it", start)
         same = [k for k in known if k.upper() == folded.upper()]
         like = same[0] if same else nearest(folded, known)
-        hint = f'; did you mean "{like}"?' if like else ""
-        raise Located(f"{folded} is no stream and no table{hint} There are {', '.join(known)}", start)
+        hint = f'; did you mean "{like}"?' if like else "."
+        raise Located(f"{folded} is neither a stream nor a table{hint} There are {', '.join(known)}", start)
 
     def _ordered(self) -> list[str]:
-        """Streams so that each comes after those it reads."""
+        """The streams in order: each after those it reads."""
         streams = self.program.streams
         reads: dict[str, set[str]] = {name: set() for name in streams}
         for pump in self.program.pumps:
@@ -204,7 +205,7 @@ class Planner:
         self.plan.streams[name] = relation.name
 
     def _planned(self, pump: Pump, name: str, columns: dict[str, SqlType]) -> bool:
-        """Add a pump's steps, the last of which is ``name``; whether it can be translated."""
+        """Add a pump's steps, the last one named ``name``; return whether it can be translated."""
         before = len(self.plan.steps)
         self._pump_now = pump
         try:
@@ -214,7 +215,7 @@ class Planner:
         except Located as e:
             self.problem(e)
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
-            # A tree of a form that nobody thought of: it is reported where it stands, as everything else.
+            # An unforeseen form of tree is reported with its position, like any other problem.
             reason = "nested too deeply" if isinstance(e, RecursionError) else f"{type(e).__name__}: {e}"
             self.problem(Located(f"pump {pump.name} can't be translated: {reason}", pump.statement.start))
         if pump.name in self.plan.refused:

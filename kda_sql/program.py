@@ -19,7 +19,7 @@ from kda_sql.types import SqlType, parse_type
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement: what it is, where it stands, what its author said about it."""
+    """One statement: its text, position and comments."""
 
     text: str
     line: int
@@ -29,7 +29,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Stream:
-    """CREATE STREAM: its columns by folded name, in order; why it can't be made, where it can't."""
+    """CREATE STREAM: its columns by folded name, in order, and the problems of their types."""
 
     name: str
     columns: dict[str, SqlType]
@@ -39,7 +39,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Pump:
-    """CREATE PUMP: which columns of which stream it fills, by what query."""
+    """CREATE PUMP: the stream and the columns that it fills, and its query."""
 
     name: str
     into: exp.Identifier
@@ -49,10 +49,10 @@ class Pump:
     stopped: bool = False
 
 
-#: Statements about what is there already: why each is left out, and what to do instead.
+#: Statements that are left out, with the reason or what to do instead.
 LEFT_OUT = {
     "ALTER": "pumps start and stop with the application: `kda run`, Ctrl-C",
-    "DROP": "what the program does not create is not there",
+    "DROP": "only what the program creates exists",
     "CREATE VIEW": "a stream that a pump fills is the same: CREATE STREAM, CREATE PUMP",
     "CREATE FUNCTION": "write what it computes where it is called",
     "CREATE SCHEMA": "streams need no schema here",
@@ -71,7 +71,7 @@ class Program:
     pumps : list of Pump
         In the order of the text.
     problems : list of Problem
-        What makes it no program: statements that can't be read.
+        Statements that can't be read.
     left_out : list of (Statement, str)
         Statements that are not translated, and why.
     """
@@ -83,12 +83,12 @@ class Program:
     left_out: list[tuple[Statement, str]] = field(default_factory=list)
 
     def problem(self, located: Located) -> None:
-        """Note a problem; the next statements are looked at all the same."""
+        """Record a problem; parsing goes on with the next statement."""
         self.problems.append(Problem(*place(self.text, located.offset), located.message))
 
 
 def fold(name: exp.Identifier) -> str:
-    """The name that an identifier means: upper case where it stands without quotes."""
+    """The name that an identifier means: in upper case if it is without quotes."""
     return str(name.this) if name.args.get("quoted") else str(name.this).upper()
 
 
@@ -120,7 +120,7 @@ def parse(text: str) -> Program:
         except Located as e:
             program.problem(e)
         except (ParseError, TokenError, RecursionError, AttributeError, TypeError) as e:
-            # Of sqlglot, in the midst of what it can't read.
+            # sqlglot raises any of these while parsing.
             reason = "nested too deeply" if isinstance(e, RecursionError) else str(e).split("\n")[0]
             program.problem(Located(f"this statement can't be read: {reason}", statement[0].start))
     if not program.streams and not program.pumps and not program.problems:
@@ -169,7 +169,7 @@ def _add(program: Program, tree: Any, statement: Statement) -> None:
             identifier, type_ = column.expressions
             folded = fold(identifier)
             if folded in columns:
-                raise Located(f"column {folded} stands twice in stream {name}", offset(identifier))
+                raise Located(f"column {folded} is declared twice in stream {name}", offset(identifier))
             try:
                 columns[folded] = parse_type(type_.this)
             except ValueError as e:

@@ -22,13 +22,13 @@ from kda_sql.sources import From, Source
 from kda_sql.steps import Step
 from kda_sql.subqueries import selects
 from kda_sql.types import NULL, TIMESTAMP, SqlType
-from kda_sql.values import Value, assigned, exactly, failures, identifier, literal
+from kda_sql.values import Value, aliased, assigned, exactly, failures, identifier, literal
 from kda_sql.windows import aggregate_of
 
 if TYPE_CHECKING:
     from kda_sql.plan import Planner
 
-#: The time of the row that comes out, once the step before has it.
+#: The time of the output row, as the previous step provides it.
 ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
 
 
@@ -40,7 +40,7 @@ class Query:
     planner : Planner
     pump : Pump
     columns : dict of SqlType
-        Of the stream that it fills, in order.
+        The columns of the stream that it fills, in order.
     """
 
     def __init__(self, planner: Planner, pump: Pump, columns: dict[str, SqlType]) -> None:
@@ -68,14 +68,14 @@ class Query:
         if len(parts) > 1:
             columns = ", ".join([*map(identifier, self._columns), "`rowtime`"])
             union = "\nUNION ALL\n".join(f"SELECT {columns} FROM {identifier(part)}" for part in names)
-            self.add(Step("view", name, sql=union, note="The rows of all its parts, each as it comes."))
+            self.add(Step("view", name, sql=union, note="The rows of all parts of the UNION ALL."))
         if self._errors:
             errors = self.planner.names.errors(self.pump.name)
-            note = f"Rows that {self.pump.name} could not compute: one row each, to the error stream."
+            note = f"One row for the error stream per row that {self.pump.name} could not compute."
             self.add(Step("errors", errors, sql="\nUNION ALL\n".join(self._errors), note=note))
 
     def add(self, step: Step) -> str:
-        """Add a step; its name."""
+        """Add a step, and return its name."""
         self.planner.plan.steps.append(step)
         return step.name
 
@@ -89,18 +89,18 @@ class Query:
         outputs: Iterable[Value],
         shown: Mapping[str, str],
     ) -> str:
-        """The WHERE clause of a step that computes these; what fails goes to the error stream.
+        """The WHERE clause of a step that computes these; rows that fail go to the error stream.
 
         Parameters
         ----------
         source : str
             The relation that is read.
         where : sequence of Value
-            Conditions of the program's.
+            The program's conditions.
         outputs : iterable of Value
             What is computed of the rows that meet them.
         shown : mapping
-            What to tell of a row that fails: SQL by name.
+            The columns to report of a row that fails: SQL by name.
         """
         kept = [w.inside(2) for w in where if w.sql != "TRUE"]
         first, then = failures(*where), [f for f in failures(*outputs)]
@@ -126,7 +126,7 @@ class Query:
     def select(
         self, node: Any, name: str, given: Sequence[str] | None, renamed: Sequence[str] = ()
     ) -> Relation:
-        """A SELECT as the relation ``name``: of a pump with its stream's columns, else with its own."""
+        """Add a SELECT as the relation ``name``: with the stream's columns ``given`` for a pump, else with its own."""
         source = From(self, name).read(node)
         scope = Scope(source.items)
         outputs = outputs_of(node, scope)
@@ -158,7 +158,7 @@ class Query:
         return Relation(name, {n: v.type for n, v in values.items()}, name, clocks=clocks, grows=grows)
 
     def _each(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
-        """What all steps give; every problem of theirs is reported, not the first alone."""
+        """The results of all steps; every problem is reported, not only the first."""
         found: list[Value] = []
         problems = 0
         for step in steps:
@@ -212,7 +212,7 @@ class Query:
     ) -> Groups:
         keys = [o.node for o in outputs]
         steps = [k for k in keys if (window_ms(rows, _unaliased(k)) or 1) > 1]
-        # ROWTIME itself is not looked at, where a step of it says how long a row counts.
+        # If a step of ROWTIME sets the window, ROWTIME itself is ignored.
         kept = [k for k in keys if k in steps or not steps or window_ms(rows, _unaliased(k)) is None]
         made = exp.Group(expressions=kept)
         made.meta["start"] = offset(node.args["distinct"], offset(node))
@@ -255,15 +255,13 @@ class Query:
         last = name if sort is None else self.new(f"{name}_unsorted")
         more = {} if sort is None else sort.columns()
         selected = ",\n  ".join(
-            [_named(n, exactly(v) if v.type != NULL else v) for n, v in {**values, **more}.items()]
+            [aliased(n, exactly(v) if v.type != NULL else v) for n, v in {**values, **more}.items()]
             + ["`rowtime`"]
         )
         condition = self.guarded(read, where, values.values(), shown)
         sql = f"SELECT\n  {selected}\nFROM {identifier(read)}{condition}"
         self.add(
-            Step(
-                "view", last, sql=sql, note=f"{self.pump.name}: one row for each row of {read}, as it comes."
-            )
+            Step("view", last, sql=sql, note=f"{self.pump.name}: one row per row of {read}, as it comes.")
         )
         if sort is not None:
             order.emit(self, name, last, list(values), sort)
@@ -281,7 +279,3 @@ def _flattened(values: dict[str, Value]) -> dict[str, Value]:
         else:
             flat |= {f"{name}.{f}": v for f, v in value.fields.items()}
     return flat
-
-
-def _named(name: str, value: Value) -> str:
-    return value.sql if value.sql == identifier(name) else f"{value.sql} AS {identifier(name)}"

@@ -1,4 +1,4 @@
-"""MIGRATION.md: what became of each statement."""
+"""MIGRATION.md: how each statement was translated."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from kda_sql.translate import Translation
 
 _ALWAYS = (
-    "**Time.** ROWTIME is the time of arrival at the stream, not of arrival in the application. Windows so hold the "
-    "same rows however late or fast they are read; a replay gives the same rows again.",
-    "**Emission.** A row that looks back (OVER) comes when nothing earlier can come any more, not at once: some "
-    "tenths of a second later on a stream that flows, up to `source.idle_timeout` behind one that becomes idle.",
-    "**State.** Windows and forests are kept over stops and failures; KDA forgot its forests at each restart.",
-    "**Numbers.** A whole number that its type does not hold is a row of the error stream; a BIGINT wraps around.",
+    "**Time.** ROWTIME is the time of arrival at the stream, not of arrival in the application. So a window holds the "
+    "same rows however late or fast they are read, and a replay gives the same rows again.",
+    "**Emission.** A row with a window (OVER) is emitted when no earlier row can come any more, not at once: some "
+    "tenths of a second later on a busy stream, up to `source.idle_timeout` later when the stream becomes idle.",
+    "**State.** Windows and forests survive stops and failures; KDA lost its forests at each restart.",
+    "**Numbers.** A whole number too large for its type goes to the error stream; a BIGINT wraps around.",
 )
 
 
 def report(translation: Translation) -> str:
-    """The whole text."""
+    """The text of MIGRATION.md."""
     plan, program = translation.plan, translation.program
     lines = [f"# {translation.described.name}: from KDA SQL to Flink", ""]
     lines += [
@@ -38,9 +38,9 @@ def report(translation: Translation) -> str:
         missing = [p.name for p in program.pumps if fold(p.into) == stream.name and p.name in plan.refused]
         how = "not filled by any pump: no rows" if stream.name in plan.empty else "same"
         if stream.name in plan.lost:
-            how = "not translated: no pump that fills it is"
+            how = "left out: no pump that fills it is translated"
         elif missing:
-            how = f"same, but without the rows of {', '.join(missing)}, not translated"
+            how = f"same, but without the rows of {', '.join(missing)}, which is not translated"
         entries.append((stream.statement.line, (f"stream `{stream.name}`", f"`{name}`" if name else "", how)))
     for pump in program.pumps:
         made = ", ".join(f"`{n}`" for n in plan.relations.get(pump.name, ()))
@@ -57,20 +57,20 @@ def report(translation: Translation) -> str:
     if plan.refused:
         lines += ["", "## Not translated", "", "```", not_translated(translation), "```"]
     if translation.notes:
-        lines += ["", "## Of the description", "", *(f"- {note}" for note in translation.notes)]
-    lines += ["", "## What holds for every application", "", *(f"- {line}" for line in _ALWAYS), ""]
+        lines += ["", "## The application's description", "", *(f"- {note}" for note in translation.notes)]
+    lines += ["", "## True of every application", "", *(f"- {line}" for line in _ALWAYS), ""]
     return "\n".join(lines)
 
 
 def not_translated(translation: Translation) -> str:
-    """Every reason why a pump is not translated, with its line and a caret; empty where all are."""
+    """Every reason why a pump is not translated, with its line and a caret; empty if all are translated."""
     problems = {p for found in translation.plan.refused.values() for p in found}
     ordered = sorted(problems, key=lambda p: (p.line, p.column, p.message))
     return shown(ordered, translation.program.text, translation.described.file)
 
 
 def summary(translation: Translation, where: str) -> str:
-    """How many streams and pumps there are, how many are the same, and where more is said."""
+    """The number of streams and pumps, how many are the same, and where the details are."""
     program, refused = translation.program, len(translation.plan.refused)
     but = sum(bool(translation.plan.notes.get(p.name)) for p in program.pumps)
     streams, pumps = len(program.streams), len(program.pumps)

@@ -1,4 +1,4 @@
-"""Names in a query: which column of which relation each means."""
+"""Resolves the names in a query to columns of relations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kda_sql.program import fold
 from kda_sql.types import TIMESTAMP, SqlType
 from kda_sql.values import Value, identifier
 
-#: What a source has beside its schema's columns, by the record's own metadata.
+#: Metadata columns that a source has beside its schema's: type and name in ``application.yaml``.
 METADATA = {
     "APPROXIMATE_ARRIVAL_TIME": (TIMESTAMP, "@arrival"),
     "PARTITION_KEY": (SqlType("VARCHAR", 256), "@partition_key"),
@@ -23,26 +23,26 @@ METADATA = {
 
 @dataclass
 class Relation:
-    """What stands in FROM.
+    """A stream, table or query that FROM can name.
 
     Parameters
     ----------
     name : str
-        As the application calls it.
+        Its name in the application.
     columns : dict of SqlType
-        By KDA's name, which is the name in Flink too.
+        By name, the same in KDA and in Flink.
     shown : str
-        As the program calls it.
+        Its name in the program.
     metadata : set of str or None
-        Of a source: which of its metadata the program uses. None: it has none.
+        The metadata columns that the program uses; None if it is not a source.
     clocks : set of str
-        Columns that are ROWTIME by another name.
+        Columns that are ROWTIME under another name.
     hidden : set of str
         Columns that SELECT * leaves out.
     reference : bool
-        A reference table: it has no ROWTIME.
+        Whether it is a reference table, which has no ROWTIME.
     grows : dict of int
-        Columns that are steps of ROWTIME: milliseconds of each.
+        Columns that are steps of ROWTIME: the step in milliseconds, by name.
     """
 
     name: str
@@ -57,21 +57,21 @@ class Relation:
 
 @dataclass
 class Item:
-    """A relation under the name that a query gives it.
+    """A relation under its alias in a query.
 
     Parameters
     ----------
     relation : Relation
     alias : str
-        Folded, as the query knows it.
+        Folded.
     over : int or None
-        Milliseconds of its window in a join; None: its current row.
+        Milliseconds of its window in a join; None for its current row.
     names : dict of str
-        Columns that have another name where they are read from, once joined.
+        New names of its columns after a join, by the old ones.
     time : str
-        The column with the time of its row.
+        The column with the row's time.
     prefix : str
-        In front of its columns, while it is being joined.
+        Put before its columns while it is being joined.
     """
 
     relation: Relation
@@ -82,7 +82,7 @@ class Item:
     prefix: str = ""
 
     def column(self, name: str) -> Value | None:
-        """A column's value; None where there is none of this name."""
+        """A column's value; None if there is none of this name."""
         relation = self.relation
         type_ = relation.columns.get(name)
         if type_ is None and relation.metadata is not None and name in METADATA:
@@ -97,12 +97,12 @@ class Item:
         return Value(self.sql(name), type_, clock=name in relation.clocks, grows=relation.grows.get(name))
 
     def sql(self, name: str) -> str:
-        """A column as it is read."""
+        """A column's SQL."""
         return f"{self.prefix}{identifier(self.names.get(name, name))}"
 
     @property
     def rowtime(self) -> Value:
-        """The time of its row."""
+        """The row's time."""
         return Value(f"CAST({self.prefix}{identifier(self.time)} AS TIMESTAMP(3))", TIMESTAMP, clock=True)
 
 
@@ -121,11 +121,11 @@ class Scope:
         known = [i.alias for i in self.items]
         like = nearest(folded, known)
         raise Located(
-            f"{folded} is no relation of this query: {', '.join(known)}{_suggested(like, folded)}", start
+            f"{folded} is not a relation of this query: {', '.join(known)}{_suggested(like, folded)}", start
         )
 
     def column(self, node: exp.Column, start: int) -> Value | None:
-        """What a name means; None for ROWTIME without a relation, which is the time of the row that comes out."""
+        """The value of a name; None for ROWTIME without a relation, which is the output row's time."""
         parts: list[exp.Identifier] = [p for p in node.parts if isinstance(p, exp.Identifier)]
         *qualifiers, last = parts
         name = fold(last)
@@ -172,7 +172,7 @@ class Scope:
         folded = fold(name)
         if record.fields is None or folded not in record.fields:
             known = ", ".join(record.fields or ())
-            raise Located(f"{folded} is no field of the record: {known or 'it is none'}", start)
+            raise Located(f"{folded} is not a field of the record: {known or 'it has no fields'}", start)
         return record.fields[folded]
 
     @staticmethod

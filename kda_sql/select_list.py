@@ -1,4 +1,4 @@
-"""Select lists: which columns, under which names."""
+"""Columns and names of a select list."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Output:
 
 
 def outputs_of(node: Any, scope: Scope) -> list[Output]:
-    """The columns of a select list, * written out; each has a name of its own."""
+    """The columns of a select list, with * expanded; names are unique."""
     outputs: list[Output] = []
 
     def add(wanted: str, projection: Any, aliased: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""FROM: streams, subqueries, table functions and joins become one relation that the query reads."""
+"""FROM: turns streams, subqueries, table functions and joins into the one relation that the query reads."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _ROWTIME = Value("CAST(`rowtime` AS TIMESTAMP(3))", TIMESTAMP, clock=True)
 
 @dataclass
 class Source:
-    """What a query reads.
+    """The relation that a query reads.
 
     Parameters
     ----------
     relation : str
-        The one relation, as the application calls it.
+        Its name in the application.
     items : list of Item
-        What the query's names mean in it.
+        The entries of FROM that it holds.
     where : list
-        Conditions that are left.
+        Conditions that joins have not used.
     """
 
     relation: str
@@ -44,7 +44,7 @@ class Source:
 
     @property
     def shown(self) -> dict[str, str]:
-        """A row's columns, to tell of one that fails."""
+        """The columns to report of a row that fails."""
         several = len(self.items) > 1
         return {
             f"{item.alias}.{c}" if several else c: in_json(item.sql(c), type_)
@@ -55,14 +55,14 @@ class Source:
 
 
 class From:
-    """Reads the FROM of one query, and adds the steps that it takes."""
+    """Translates the FROM of one query, and adds the steps that it needs."""
 
     def __init__(self, query: Query, name: str) -> None:
         self.query = query
         self.name = name
 
     def read(self, node: Any) -> Source:
-        """The relation that stands for all of FROM."""
+        """Translate FROM and WHERE to one relation."""
         self._windows = node.args.get("windows") or ()
         from_ = node.args.get("from_")
         if from_ is None:
@@ -77,7 +77,7 @@ class From:
         for join in joined:
             source = joins.joined(self, source, join)
         if len({i.alias for i in source.items}) < len(source.items):
-            raise Located("two relations of one name: give one of them another by AS", offset(from_))
+            raise Located("two relations have the same name: rename one of them with AS", offset(from_))
         if first.relation.reference and len(source.items) == 1:
             raise Located(f"{first.alias} is a reference table: a stream must be joined to it", offset(from_))
         if len(source.items) == 1 and source.items[0].over is not None:
@@ -128,7 +128,7 @@ class From:
         return interval_ms(spec.args["start"])
 
     def _forest_and_its_source(self, first: Any, joined: list[Any]) -> Source | None:
-        """A forest beside the stream that its cursor reads: each row with its own score."""
+        """A forest joined without a condition to the stream of its cursor: each row with its own score."""
         if len(joined) != 1 or joined[0].args.get("on") or joined[0].args.get("side"):
             return None
         pair = [first, joined[0].this]
@@ -146,13 +146,13 @@ class From:
         made = tables.forest_over_its_source(self.query, self.name, functions[0].this, relation)
         if made is None:
             raise Located(
-                "a forest may stand beside the very stream that its cursor reads; other streams need a condition: "
-                "JOIN … ON",
+                "a forest needs no join condition only with the stream that its cursor reads: write JOIN … ON "
+                "for other streams",
                 offset(joined[0]),
             )
         forest, stream = made
         self.query.notes.append(
-            "the forest and its own source beside it: each row with its own score, which is what KDA gave most likely"
+            "the forest and its own source in one FROM: each row with its own score, as KDA most likely gave"
         )
         items = [
             replace(forest, alias=names[0] or forest.alias),
@@ -162,7 +162,7 @@ class From:
 
 
 def conjuncts(node: Any) -> list[Any]:
-    """The conditions that AND joins."""
+    """A condition's parts between ANDs."""
     inner = node
     while isinstance(inner, exp.Paren):
         inner = inner.this
@@ -172,4 +172,4 @@ def conjuncts(node: Any) -> list[Any]:
 
 
 def _renamed(relation: Relation, columns: list[str], start: int) -> tuple[Relation, str]:
-    raise Located(f"{relation.shown} has its names already: columns behind an alias are for queries", start)
+    raise Located(f"columns of stream {relation.shown} can't be renamed by an alias: use a subquery", start)

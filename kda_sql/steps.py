@@ -1,4 +1,4 @@
-"""The relations that a program becomes, in order; each is one entry of ``application.yaml``."""
+"""A program's relations, in order; each is one entry of ``application.yaml``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Names that the engine gives itself.
+#: Names that the engine uses itself.
 _TAKEN = ("error_stream", "tap", "all_errors", "tapped_rows")
 
 
@@ -17,14 +17,14 @@ class Step:
     Parameters
     ----------
     kind : str
-        ``view``, ``errors``, or what ``application.yaml`` calls it.
+        ``view``, ``errors``, or another kind of relation in ``application.yaml``.
     name : str
     body : dict
         The entry's other keys.
     sql : str
-        Of a view.
+        The query of a view.
     note : str
-        What a row is, and when it comes.
+        The file's first comment: what a row is, and when it comes.
     """
 
     kind: str
@@ -35,12 +35,12 @@ class Step:
 
 
 class Names:
-    """Gives each relation a name of its own, whatever the case of its letters.
+    """Gives each relation a unique name, ignoring case.
 
     Parameters
     ----------
     prefix : str
-        In front of every name, so that several programs can stand in one job.
+        Put before every name, so that one job can hold several programs.
     """
 
     def __init__(self, prefix: str = "") -> None:
@@ -48,7 +48,7 @@ class Names:
         self._taken = set(_TAKEN)
 
     def new(self, wanted: str) -> str:
-        """A name like the one that is wanted, that a file and a table can have.
+        """A unique name like ``wanted``, fit for a file and a table.
 
         Examples
         --------
@@ -67,7 +67,7 @@ class Names:
         return found
 
     def errors(self, pump: str) -> str:
-        """The name of a pump's errors: the error stream tells what stands in front of ``_errors``."""
+        """The relation of a pump's errors; the error stream shows its name without ``_errors``."""
         name = f"{re.sub(r'[^0-9A-Za-z_]', '_', pump)[:80]}_errors"
         name = self._prefix + (name if re.match(r"[A-Za-z_]", name) else f"_{name}")
         self._taken.add(name.lower())

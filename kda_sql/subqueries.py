@@ -1,4 +1,4 @@
-"""Queries inside a query: in FROM, in CURSOR, joined by UNION ALL."""
+"""Queries inside a query: in FROM, in CURSOR, and in UNION ALL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CLAUSES = {
 
 
 def subquery(query: Query, node: Any, wanted: str, columns: Sequence[str] = ()) -> Relation:
-    """A query in FROM or CURSOR as a relation of its own, by a name like the one wanted."""
+    """Add a query in FROM or CURSOR as a relation with a name like ``wanted``."""
     parts = selects(node)
     if len(parts) > 1:
         return _united(query, parts, wanted, columns)
@@ -45,20 +45,22 @@ def selects(node: Any) -> list[Any]:
         raise Located("required SELECT STREAM", offset(node))
     unknown = {key for key, arg in node.args.items() if arg} - _CLAUSES
     if unknown - {"with_"}:
-        raise Located(f"{', '.join(sorted(unknown)).upper()} is no part of KDA's SQL", offset(node))
+        raise Located(f"{', '.join(sorted(unknown)).upper()} is not part of KDA's SQL", offset(node))
     if node.args.get("with_"):
-        raise Located("WITH is no part of KDA's SQL: fill a stream of its own instead", offset(node))
+        raise Located("WITH is not part of KDA's SQL: fill a separate stream instead", offset(node))
     return [node]
 
 
 def _united(query: Query, selects: Sequence[Any], wanted: str, columns: Sequence[str]) -> Relation:
-    """The rows of several SELECTs under the first one's names."""
+    """The rows of several SELECTs, with the first one's column names."""
     parts = [query.select(s, query.new(f"{wanted}_part"), None, columns) for s in selects]
     first, *others = parts
     types = list(first.columns.values())
     for part, select in zip(others, selects[1:], strict=True):
         if len(part.columns) != len(types):
-            raise Located(f"{len(part.columns)} columns, the first SELECT has {len(types)}", offset(select))
+            raise Located(
+                f"this SELECT has {len(part.columns)} columns, the first one {len(types)}", offset(select)
+            )
         joined = [common(a, b) for a, b in zip(types, part.columns.values(), strict=True)]
         for name, a, b, both in zip(first.columns, types, part.columns.values(), joined, strict=True):
             if both is None:
@@ -75,12 +77,12 @@ def _united(query: Query, selects: Sequence[Any], wanted: str, columns: Sequence
         for part in parts
     ]
     sql = "\nUNION ALL\n".join(selected)
-    query.add(Step("view", name, sql=sql, note="The rows of all its parts, each as it comes."))
+    query.add(Step("view", name, sql=sql, note="The rows of all parts of the UNION ALL."))
     return Relation(name, dict(zip(first.columns, types, strict=True)), name)
 
 
 def _as_it_is(query: Query, select: Any) -> Relation | None:
-    """The relation that SELECT * FROM it is; None where more is asked."""
+    """The relation of a plain SELECT * FROM relation; None for any other query."""
     more = ("where", "group", "having", "order", "distinct", "stagger", "joins", "windows")
     table = select.args["from_"].this if select.args.get("from_") else None
     star = len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Star)

@@ -1,4 +1,4 @@
-"""Table functions over a cursor: forests, hotspots, the most frequent, how many are distinct."""
+"""Table functions over a cursor: forests, hotspots, most frequent items, number of distinct items."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from kda_sql.steps import Step
 from kda_sql.subqueries import subquery
 from kda_sql.times import interval_sql
 from kda_sql.types import APPROXIMATE, BIGINT, DOUBLE, INTEGERS, TIMESTAMP, SqlType
-from kda_sql.values import Value, exactly, identifier, in_json, literal
+from kda_sql.values import Value, aliased, exactly, identifier, in_json, literal
 
 if TYPE_CHECKING:
     from kda_sql.query import Query
 
 _FORESTS = ("RANDOM_CUT_FOREST", "RANDOM_CUT_FOREST_WITH_EXPLANATION")
-#: Name, smallest and greatest value of a forest's parameters, in their order.
+#: Name, least and greatest value of a forest's parameters, in order.
 _PARAMETERS = (
     ("number_of_trees", 1, 1000),
     ("sub_sample_size", 10, 1000),
@@ -64,9 +64,9 @@ def function_item(query: Query, name: str, node: Any, start: int) -> Item:
 def forest_over_its_source(
     query: Query, name: str, node: Any, relation: Relation
 ) -> tuple[Item, Item] | None:
-    """A forest over a cursor of ``relation`` with all its columns: as the cursor has them, and as the stream has them.
+    """A forest over a cursor of ``relation``: the scored rows with the cursor's columns, and with the stream's.
 
-    None where the cursor reads something else, or does more than choose, compute and filter.
+    None if the cursor reads another relation, or does more than select and filter.
     """
     cursor, *rest = node.expressions or [None]
     select = cursor.this if isinstance(cursor, Cursor) else None
@@ -94,13 +94,11 @@ def forest_over_its_source(
     if where or any(n.startswith("cursor.") for n in names.values()):
         shown = {c: in_json(identifier(c), t) for c, t in relation.columns.items()}
         condition = query.guarded(relation.name, where, selected.values(), shown)
-        parts = [
-            v.sql if v.sql == identifier(n) else f"{v.sql} AS {identifier(n)}" for n, v in selected.items()
-        ]
+        parts = [aliased(n, v) for n, v in selected.items()]
         read = query.new(f"{name}_cursor")
         sql = f"SELECT {', '.join([*parts, '`rowtime`'])}\nFROM {identifier(relation.name)}{condition}"
         query.add(
-            Step("view", read, sql=sql, note="What the forest scores and what passes by it, as it comes.")
+            Step("view", read, sql=sql, note="The columns that the forest scores and those of its source.")
         )
     columns = {names[o]: v.type for o, v in outputs.items()}
     over = Relation(read, columns, relation.shown)
@@ -137,7 +135,7 @@ def _forest(
             )
     if len(rest) > (5 if explained else 4):
         raise Located(
-            f"{function} takes at most {5 if explained else 4} arguments behind the cursor", offset(rest[-1])
+            f"{function} takes at most {5 if explained else 4} arguments after the cursor", offset(rest[-1])
         )
     directions = False
     if len(rest) == 5:
@@ -149,7 +147,7 @@ def _forest(
             raise Located(f"{parameter} must be between {least} and {most}, got {value}", offset(argument))
         body[parameter] = value
     if body.get("sub_sample_size", 256) >= body.get("time_decay", 100_000):
-        raise Located("the sample must be smaller than the decay", offset(rest[1]))
+        raise Located("sub_sample_size must be smaller than time_decay", offset(rest[1]))
     if explained:
         body["explain"] = True
     made = query.new(f"{name}_scores")
@@ -163,7 +161,7 @@ def _forest(
 
 
 def _without_directions(query: Query, name: str, scores: str, relation: Relation) -> str:
-    """The forest's rows, explained as withDirectionality FALSE has it: attribution scores alone."""
+    """The forest's rows, explained as with withDirectionality FALSE: attribution scores only."""
     names = [
         p
         for c, t in relation.columns.items()
@@ -174,9 +172,7 @@ def _without_directions(query: Query, name: str, scores: str, relation: Relation
     columns.append(f"REGEXP_REPLACE(`anomaly_explanation`, {pattern}, '') AS `anomaly_explanation`")
     sql = f"SELECT {', '.join([*columns, '`rowtime`'])}\nFROM {identifier(scores)}"
     made = query.new(f"{name}_explained")
-    return query.add(
-        Step("view", made, sql=sql, note="The scored rows, explained without directions, as they come.")
-    )
+    return query.add(Step("view", made, sql=sql, note="The scored rows, explained without directions."))
 
 
 def _hotspots(query: Query, name: str, node: Any, relation: Relation, rest: list[Any]) -> Item:
@@ -206,7 +202,7 @@ def _hotspots(query: Query, name: str, node: Any, relation: Relation, rest: list
     }
     query.add(Step("hotspots", made, body))
     query.notes.append(
-        "HOTSPOTS: AWS tells its parameters, not its algorithm; dense boxes are found as udfs/windows/hotspots.py says"
+        "HOTSPOTS: AWS documents its parameters, not its algorithm; here udfs/windows/hotspots.py says how it works"
     )
     found = Relation(made, relation.columns | {"HOTSPOTS_RESULT": SqlType("VARCHAR")}, relation.shown)
     return Item(found, _HOTSPOTS, names={"HOTSPOTS_RESULT": "hotspots_result"})
@@ -249,7 +245,7 @@ def _items(query: Query, name: str, node: Any, relation: Relation, rest: list[An
         )
         columns = {"NUMBER_OF_DISTINCT_ITEMS": BIGINT}
         query.notes.append(
-            "COUNT_DISTINCT_ITEMS_TUMBLING is exact here; KDA's was so up to 10,000 items in a window"
+            "COUNT_DISTINCT_ITEMS_TUMBLING is exact here; KDA's was exact up to 10,000 items in a window"
         )
     counted = query.new(f"{name}_items")
     note = f"{query.pump.name}: when each window of {seconds} seconds is over."
@@ -271,7 +267,7 @@ def _whole(node: Any, what: str) -> int:
 def _number(node: Any, what: str) -> float:
     inner = node.this if isinstance(node, exp.Cast | exp.Paren) else node
     if not isinstance(inner, exp.Literal) or inner.is_string:
-        raise Located(f"{what} must be a number that is written out", offset(node))
+        raise Located(f"{what} must be a number literal", offset(node))
     return float(inner.this)
 
 

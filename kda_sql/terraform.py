@@ -1,4 +1,4 @@
-"""SQL applications in Terraform files, of either resource type that Terraform has for them."""
+"""SQL applications in Terraform files, of both resource types."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def read_terraform(path: Path) -> list[Described]:
 
     try:
         tree = hcl2.loads(path.read_text(encoding="utf-8"))
-    except Exception as e:  # of its grammar, which has no class of its own
-        raise DescriptionError(f"{path}: no HCL: {str(e).splitlines()[0]}") from None
+    except Exception as e:  # hcl2's parser has no exception of its own
+        raise DescriptionError(f"{path}: not valid HCL: {str(e).splitlines()[0]}") from None
     values = _Values(tree, path.parent)
     found = []
     for kind, name, raw in values.resources():
@@ -45,7 +45,7 @@ def read_terraform(path: Path) -> list[Described]:
 
 
 class _Values:
-    """What a file's expressions come to, as far as the file and those beside it say."""
+    """Evaluates a file's expressions, as far as it and the files beside it allow."""
 
     def __init__(self, tree: Mapping[str, Any], folder: Path) -> None:
         self._tree, self._folder = tree, folder
@@ -61,7 +61,7 @@ class _Values:
         ]
 
     def resolved(self, tree: Any) -> Any:
-        """A tree with plain texts."""
+        """A copy of a tree with its expressions evaluated."""
         if isinstance(tree, list):
             return [self.resolved(each) for each in tree]
         if isinstance(tree, Mapping):
@@ -105,7 +105,7 @@ class _Values:
 
     def _file(self, name: str) -> str:
         path = (self._folder / name.replace("${path.module}/", "").replace("${path.root}/", "")).resolve()
-        # A file names only what lies beside it.
+        # Only files in the same folder or below may be read.
         if not path.is_relative_to(self._folder.resolve()) or not path.is_file():
             raise DescriptionError(
                 f"{self._folder / name}: required a file beside the Terraform file, found none"
@@ -114,7 +114,7 @@ class _Values:
 
 
 def _text(value: str) -> str:
-    """A text as HCL means it: without quotes or a heredoc's marks."""
+    """The value of an HCL string: without quotes or a heredoc's marks."""
     if len(value) < 2 or value[0] != '"' or value[-1] != '"':
         return value
     inner = value[1:-1]

@@ -1,4 +1,4 @@
-"""KDA's functions of texts in Flink's SQL."""
+"""KDA's string functions in Flink's SQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VARCHAR = SqlType("VARCHAR")
 
 
 class Misused(ValueError):
-    """A function with wrong arguments; the message says what was required."""
+    """A function has wrong arguments; the message says what was required."""
 
 
 def substring(s: Value, start: Value, length: Value | None, beyond_is_null: bool) -> Value:
@@ -55,7 +55,7 @@ def _has_escapes(replacement: Value) -> bool:
 
 
 def textual(name: str) -> Callable[[Sequence[Value]], Value]:
-    """A function of one text."""
+    """A function of one string."""
 
     def made(a: Sequence[Value]) -> Value:
         return Value(
@@ -88,7 +88,7 @@ def trimmed(value: Value, characters: str | None, where: str) -> Value:
 
 
 def text_only(value: Value) -> Value:
-    """The value, which must be a text."""
+    """The value, if it is a string; raises :class:`Misused` otherwise."""
     if value.type.kind not in TEXT:
         raise Misused(f"required a text, got {value.type}: write CAST(… AS VARCHAR(n))")
     return value

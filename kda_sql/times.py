@@ -1,4 +1,4 @@
-"""Times: intervals, steps, and which expressions only ever grow."""
+"""Intervals and steps of time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MILLISECONDS = {
 
 
 def interval_ms(node: Any) -> int:
-    """Milliseconds of an INTERVAL as written; :class:`Located` for another thing, or months and years."""
+    """Milliseconds of an INTERVAL; raises :class:`Located` for any other node, and for months and years."""
     negative = isinstance(node, exp.Neg)
     inner = node.this if negative else node
     while isinstance(inner, exp.Paren):
@@ -54,7 +54,7 @@ def _span(text: str, unit: str, to: str) -> int:
 
 
 def interval_sql(milliseconds: int) -> str:
-    """An interval as Flink takes it in windows, joins and arithmetic alike.
+    """An interval in a form that Flink takes in windows, joins and arithmetic.
 
     Examples
     --------
@@ -95,12 +95,12 @@ def idiom(node: Any) -> tuple[Any, int] | None:
     unit = node.args["unit"].name
     if unit not in MILLISECONDS:
         return None
-    # An interval is in units of the difference; floor to the unit behind TO, after the division by n.
+    # FLOOR rounds to the unit after TO, and the division by n makes its step n units long.
     return inner.this.this, round(MILLISECONDS[unit] * count)
 
 
 def stepped(node: Any) -> tuple[Any, int] | None:
-    """What a STEP, FLOOR or CEIL of a time steps, and the step's milliseconds; None for anything else."""
+    """The time inside a STEP, FLOOR or CEIL, and the step in milliseconds; None for any other node."""
     found = idiom(node)
     if found is not None:
         return found

@@ -1,4 +1,4 @@
-"""A program's words, as the grammar takes them."""
+"""Tokens of a program."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from kda_sql.errors import Located
 
 
 def tokenized(text: str) -> list[Token]:
-    """A program's tokens, without the word STREAM behind SELECT, and WINDOWED BY STAGGER as one.
+    """A program's tokens, without the word STREAM after SELECT, and with WINDOWED BY STAGGER as one token.
 
     Raises
     ------
     Located
-        For a text or a quoted name that is not closed.
+        A text or a quoted name is not closed.
     """
     open_comment = _open(text, comment=True)
     try:
-        # A comment that is never closed ends with the text: programs were found to have one at their end.
+        # A comment that is never closed ends with the text: some programs end with one.
         found = KdaSql().tokenize(text if open_comment is None else text[:open_comment])
     except TokenError as e:
         raise Located(f"a text or a quoted name is not closed: {e}", _open(text) or 0) from None
@@ -30,8 +30,8 @@ def tokenized(text: str) -> list[Token]:
             skip -= 1
             continue
         words = [t.text.upper() for t in found[i : i + 3] if t.token_type != TokenType.IDENTIFIER]
-        behind_select = bool(kept) and kept[-1].token_type == TokenType.SELECT
-        if behind_select and words[:1] == ["STREAM"]:
+        after_select = bool(kept) and kept[-1].token_type == TokenType.SELECT
+        if after_select and words[:1] == ["STREAM"]:
             following = found[i + 1].token_type if i + 1 < len(found) else None
             if following not in (TokenType.COMMA, TokenType.FROM, TokenType.DOT, None):
                 kept[-1].comments.extend(token.comments)
@@ -44,7 +44,7 @@ def tokenized(text: str) -> list[Token]:
 
 
 def _open(text: str, comment: bool = False) -> int | None:
-    """Offset of the quote, or of the comment, that is not closed; None where each is."""
+    """Offset of the quote (or comment) that is not closed; None if all are."""
     i, start, quote = 0, 0, ""
     while i < len(text):
         if quote:

@@ -1,4 +1,4 @@
-"""A described application to relations, and to the files of an application of this project."""
+"""Translates a described application to relations, and writes the files of an application of this project."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from kda_sql.scope import METADATA, Relation
 from kda_sql.steps import Step
 from kda_sql.values import identifier
 
-_HEADER = "# Imported from KDA SQL; MIGRATION.md says what became of each statement.\n"
+_HEADER = "# Imported from KDA SQL; MIGRATION.md says how each statement was translated.\n"
 
 
 @dataclass
 class Translation:
-    """What became of an application.
+    """A translated application.
 
     Attributes
     ----------
@@ -31,11 +31,11 @@ class Translation:
     program : Program
     plan : Plan
     sources, references : dict of Relation
-        By the name that the program gives each.
+        By the name that the program uses.
     parallel : dict of str
-        The one source of an input that is read in parallel, by the names that the program gives its parts.
+        The source of each input that is read in parallel, by the names of its parts in the program.
     notes : list of str
-        What of the description does not come over, or comes otherwise.
+        Parts of the description that are not imported, or differ.
     """
 
     described: Described
@@ -54,18 +54,18 @@ class Translation:
 
 
 def translate(described: Described, prefix: str = "") -> Translation:
-    """Read, resolve and plan a program; nothing is written.
+    """Read, resolve and plan a program; writes nothing.
 
     Parameters
     ----------
     described : Described
     prefix : str
-        In front of every relation's name, so that several programs can stand in one job.
+        Put before every relation's name, so that one job can hold several programs.
 
     Raises
     ------
     KdaSqlError
-        With every problem that was found.
+        The program can't be translated; lists every problem.
     """
     program = parse(described.sql)
     sources = {
@@ -86,14 +86,14 @@ def translate(described: Described, prefix: str = "") -> Translation:
             _split(made, each, planner.names.new(re.sub(r"_\d{3}$", "", each.names[0])))
         if each.firehose:
             made.notes.append(
-                f"{each.names[0]} reads the delivery stream {each.stream}: what it lands in S3 is read here; "
-                "give the folder as property source.path"
+                f"{each.names[0]} reads the delivery stream {each.stream}: here it reads the files that the stream "
+                "writes to S3; set their folder as property source.path"
             )
     return made
 
 
 def _split(translation: Translation, each: Input, source: str) -> None:
-    """An input that is read in parallel: one source, and a view for the shards of each part."""
+    """Make one source of an input that is read in parallel, and a view per part over some of its shards."""
     translation.parallel[each.names] = source
     views = []
     for part, name in enumerate(each.names):
@@ -104,23 +104,24 @@ def _split(translation: Translation, each: Input, source: str) -> None:
             f"SELECT {selected}\nFROM {identifier(source)}\n"
             f"WHERE MOD(ABS(HASH_CODE(`SHARD_ID`)), {len(each.names)}) = {part}"
         )
-        note = f"The records of every shard that is part {part + 1} of {len(each.names)}, as they come."
+        note = f"The records of the shards of part {part + 1} of {len(each.names)}."
         views.append(Step("view", relation.name, sql=sql, note=note))
         relation.metadata = (relation.metadata or set()) | {"SHARD_ID"}
     translation.plan.steps[:0] = views
     translation.plan.parts += [view.name for view in views]
     translation.notes.append(
-        f"{', '.join(each.names)}: one source, its shards dealt out; a stream of one shard fills one of them, as in KDA"
+        f"{', '.join(each.names)}: one source, its shards distributed; a stream of one shard fills one of them, as in "
+        "KDA"
     )
 
 
 def write(translation: Translation, folder: Path, detector: bool = False) -> None:
-    """Write ``application.yaml``, a file for each view, and ``MIGRATION.md``; with alerts beside the scores if asked.
+    """Write ``application.yaml``, a file per view, and ``MIGRATION.md``; ``detector`` adds alerts to the scores.
 
     Raises
     ------
     FileExistsError
-        The folder has an application already.
+        The folder already has an application.
     """
     if (folder / "application.yaml").exists():
         raise FileExistsError(f"{folder} has an application.yaml already: give another folder")
@@ -144,7 +145,7 @@ def application(translation: Translation) -> dict[str, Any]:
     described = translation.described
     tree: dict[str, Any] = {"title": f"{described.name}, from KDA SQL", "sources": {}}
     for each in described.inputs:
-        # Of an input that is read in parallel the one source has all metadata that any part uses.
+        # The source of an input that is read in parallel has all metadata that any part uses.
         parts = [translation.sources[name] for name in each.names]
         made = {translation.parallel[each.names]: parts} if len(parts) > 1 else {parts[0].name: parts}
         for name, relations in made.items():
@@ -246,7 +247,7 @@ def _group(made: list[dict[str, Any]], relation: str) -> str:
 
 
 def _comments(translation: Translation) -> dict[str, tuple[str, ...]]:
-    """What the author said, by the relation that it is about: the last one of a pump, and the stream."""
+    """The program's comments on a pump and its stream, by the pump's last relation."""
     found: dict[str, tuple[str, ...]] = {}
     for pump in translation.program.pumps:
         names = [n for n in translation.plan.relations.get(pump.name, ()) if not n.endswith("_errors")]
@@ -258,7 +259,7 @@ def _comments(translation: Translation) -> dict[str, tuple[str, ...]]:
 
 
 def _file(step: Step, comments: Iterable[str]) -> str:
-    lines = [f"-- {step.note or 'One row for each row that is read, as it comes.'}"]
-    # A comment can't end the line that it stands in, nor name a property.
+    lines = [f"-- {step.note or 'One row per row that is read, as it comes.'}"]
+    # Only letters and signs that can't end the comment's line or name a property.
     lines += [f"-- {re.sub(r'[^ -~À-￿]', ' ', comment)}" for comment in comments]
     return "\n".join(lines) + f"\n{step.sql}\n"

@@ -1,4 +1,4 @@
-"""KDA's SQL types, and the Flink type that each is."""
+"""KDA's SQL types and their Flink types."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ KINDS = (*NUMERIC, *TEXT, "BOOLEAN", "TIMESTAMP", "DATE", "TIME")
 
 @dataclass(frozen=True)
 class SqlType:
-    """A type: its kind, for VARCHAR, CHAR and DECIMAL the size, for records the fields, for intervals the unit.
+    """A type: its kind, the size of VARCHAR, CHAR and DECIMAL, the fields of a record.
 
-    ``length`` None with VARCHAR: a text of any length.
+    ``length`` None with VARCHAR means any length.
     """
 
     kind: str
@@ -28,7 +28,7 @@ class SqlType:
 
     @property
     def flink(self) -> str:
-        """As Flink writes it.
+        """The type in Flink's SQL.
 
         Examples
         --------
@@ -67,12 +67,12 @@ TIMESTAMP = SqlType("TIMESTAMP")
 
 
 def parse_type(text: str) -> SqlType:
-    """The type that a text names.
+    """Parse the name of a type.
 
     Raises
     ------
     ValueError
-        For a type that KDA has not, or that can't be carried over.
+        The type is unknown, or can't be translated.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def parse_type(text: str) -> SqlType:
     kind = _SAME.get(match.group(1), match.group(1)) if match else ""
     if not match or kind not in KINDS:
         hint = ": no JSON or CSV has such a value; declare VARCHAR" if kind.endswith("BINARY") else ""
-        raise ValueError(f"type {text.strip()} is not one that can be carried over: {', '.join(KINDS)}{hint}")
+        raise ValueError(f"type {text.strip()} must be one of {', '.join(KINDS)}{hint}")
     length = int(match.group(2)) if match.group(2) else None
     if kind == "DECIMAL":
         return SqlType(kind, length, int(match.group(3) or 0))
@@ -94,7 +94,7 @@ def parse_type(text: str) -> SqlType:
 
 
 def common(a: SqlType, b: SqlType) -> SqlType | None:
-    """The type that values of both fit; None where there is none."""
+    """The type that holds values of both; None if there is none."""
     if NULL in (a, b):
         return b if a == NULL else a
     if a == b:

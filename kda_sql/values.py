@@ -1,4 +1,4 @@
-"""What an expression of KDA's is in Flink: its SQL, its type, and when it fails."""
+"""Translated expressions: Flink's SQL, the type, and when the expression fails."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from kda_sql.types import APPROXIMATE, BOOLEAN, INTEGERS, NULL, TEXT, SqlType
 
-#: How tightly an expression holds together: what binds less stands in parentheses inside what binds more.
+#: Operator precedence: an expression of lower precedence needs parentheses inside one of higher.
 ATOM, UNARY, TIMES, PLUS, COMPARED, NOT, AND, OR = 8, 7, 6, 5, 4, 3, 2, 1
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """When a row can't be computed: ``condition`` is true of it. It goes to the error stream then."""
+    """A reason why a row goes to the error stream: its ``condition`` is true of the row."""
 
     condition: str
     error_name: str
@@ -24,26 +24,26 @@ class Failure:
 
 @dataclass(frozen=True)
 class Value:
-    """An expression, translated.
+    """A translated expression.
 
     Parameters
     ----------
     sql : str
-        In Flink's words.
+        In Flink's SQL.
     type : SqlType
-        In KDA's.
+        KDA's type.
     binds : int
-        How tightly it holds together.
+        Operator precedence.
     fails : tuple of Failure
-        When its row is reported in the error stream instead.
+        When its row goes to the error stream instead.
     clock : bool
         Whether it is ROWTIME itself.
     fields : dict or None
-        Of a record: its fields.
+        The fields of a record.
     small : bool
-        Whether every INTEGER column holds it, whatever its type says: a count, a part of a time.
+        Whether an INTEGER column always holds it, whatever its type: a count, a part of a time.
     grows : int or None
-        Of ROWTIME's steps: milliseconds of the step.
+        For a step of ROWTIME, the step in milliseconds.
     """
 
     sql: str
@@ -56,24 +56,24 @@ class Value:
     grows: int | None = None
 
     def inside(self, binds: int) -> str:
-        """Its SQL, in parentheses where what stands around it binds more tightly."""
+        """Its SQL, in parentheses if the expression around it has a higher precedence."""
         return self.sql if self.binds >= binds else f"({self.sql})"
 
     @property
     def number(self) -> float | None:
-        """The number that it is, where it is written as one."""
+        """The number, if it is a number literal."""
         text = self.sql.lstrip("-")
         return float(self.sql) if _NUMBER.fullmatch(text) else None
 
     @property
     def text(self) -> str | None:
-        """The text that it is, where it is written as one."""
+        """The text, if it is a string literal."""
         match = re.fullmatch(r"'((?:[^']|'')*)'", self.sql)
         return match.group(1).replace("''", "'") if match else None
 
 
 def call(name: str, type_: SqlType, *arguments: Value) -> Value:
-    """A function of Flink's."""
+    """A call of a Flink function."""
     return Value(f"{name}({', '.join(a.sql for a in arguments)})", type_, fails=failures(*arguments))
 
 
@@ -83,13 +83,13 @@ def failures(*values: Any) -> tuple[Failure, ...]:
 
 
 def only_if(condition: str, value: Value) -> Value:
-    """A value that is computed only where a condition holds."""
+    """A value that can fail only where a condition holds."""
     guarded = tuple(replace(f, condition=f"({condition}) AND {f.condition}") for f in value.fails)
     return replace(value, fails=guarded)
 
 
 def identifier(name: str) -> str:
-    """A name as Flink writes it.
+    """A name quoted for Flink.
 
     Examples
     --------
@@ -99,18 +99,23 @@ def identifier(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def aliased(name: str, value: Value) -> str:
+    """A value as the column ``name`` of a select list."""
+    return value.sql if value.sql == identifier(name) else f"{value.sql} AS {identifier(name)}"
+
+
 def in_json(sql: str, type_: SqlType) -> str:
-    """A value as JSON_OBJECT takes it, which has no form for dates and times of day."""
+    """A value for JSON_OBJECT, which takes no dates and times of day."""
     return f"CAST({sql} AS STRING)" if type_.kind in ("DATE", "TIME") else sql
 
 
 def literal(text: str) -> str:
-    """A text as SQL writes it."""
+    """A text as a SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def divided(a: Value, b: Value, type_: SqlType) -> Value:
-    """A quotient; a row that divides by zero is reported."""
+    """A quotient; a row that divides by zero goes to the error stream."""
     fails = failures(a, b)
     if b.number:
         return Value(f"{a.inside(TIMES)} / {b.inside(UNARY)}", type_, TIMES, fails)
@@ -119,12 +124,12 @@ def divided(a: Value, b: Value, type_: SqlType) -> Value:
 
 
 def plain(sql: str) -> str:
-    """An expression for a message: without quotes."""
+    """An expression for a message: without backquotes, at most 80 characters."""
     return re.sub(r"\s+", " ", sql.replace("`", ""))[:80]
 
 
 def cast(value: Value, to: SqlType) -> Value | None:
-    """CAST as KDA does it: to whole numbers it rounds, and reports what does not fit; None: there is no such cast."""
+    """CAST as in KDA: rounds to whole numbers, and fails for values that don't fit; None if there is no such cast."""
     of = value.type
     if of == to:
         return value
@@ -139,7 +144,7 @@ def cast(value: Value, to: SqlType) -> Value | None:
         failure = Failure(
             f"{value.inside(COMPARED)} IS NOT NULL AND {sql} IS NULL",
             "COERCION",
-            f"{plain(value.sql)}: required a value that CAST can make {to}",
+            f"{plain(value.sql)}: required a text that CAST can convert to {to}",
         )
         return Value(sql, to, fails=(*value.fails, failure)) if value.text is None else Value(sql, to)
     if of.kind in TEXT and to.kind in TEXT:
@@ -167,9 +172,9 @@ def cast(value: Value, to: SqlType) -> Value | None:
 
 
 def too_large(value: Value, sql: str, type_: SqlType) -> Failure:
-    """That a whole number is beyond what its type holds: Flink would let it wrap around."""
+    """The failure of a whole number too large for its type: Flink would let it wrap around."""
     most = 2 ** (7, 15, 31, 63)[INTEGERS.index(type_.kind)]
-    # The last BIGINTs have no DOUBLE of their own.
+    # A DOUBLE can't tell the largest BIGINTs apart.
     bounds = (
         f"{-most} AND {most - 1}"
         if type_.kind != "BIGINT"
@@ -181,7 +186,7 @@ def too_large(value: Value, sql: str, type_: SqlType) -> Failure:
 
 
 def assigned(value: Value, to: SqlType) -> Value | None:
-    """A value as a column of that type takes it; None: KDA refuses it, or nothing fits."""
+    """A value converted for a column of a type; None if KDA refuses it or there is no conversion."""
     of = value.type
     if of == to:
         return value
@@ -196,7 +201,7 @@ def assigned(value: Value, to: SqlType) -> Value | None:
 
 
 def exactly(value: Value) -> Value:
-    """A computed value with its type in the text: Flink may see it otherwise."""
+    """A computed value with a CAST to its type, as Flink may infer another."""
     if value.fields is not None or value.type.kind in ("NULL", "INTERVAL"):
         return value
     if re.fullmatch(r"(`[^`]+`\.)?`[^`]+`", value.sql) or _is_cast(value.sql):
@@ -205,7 +210,7 @@ def exactly(value: Value) -> Value:
 
 
 def _is_cast(sql: str) -> bool:
-    """Whether an expression is one CAST, and nothing behind it."""
+    """Whether an expression is one CAST and nothing more."""
     depth = 0
     for sign in re.finditer(r"'(?:[^']|'')*'|`[^`]*`|[()]", sql):
         depth += {"(": 1, ")": -1}.get(sign.group(), 0)

@@ -1,4 +1,4 @@
-"""Aggregates: which calls a query makes, what they need of each row, what they give."""
+"""Aggregates of a query: the calls, the columns they need, the types they return."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from kda_sql.nodes import offset
 from kda_sql.types import APPROXIMATE, BIGINT, DOUBLE, SqlType
 from kda_sql.values import Value, exactly, identifier
 
-#: What Flink computes as KDA does; the others are computed by an operator of ours.
+#: Aggregates that Flink computes as KDA does; an operator in `udfs/windows` computes the others.
 _IN_SQL = ("COUNT", "SUM", "AVG", "MIN", "MAX", "STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP")
 
 
 @dataclass
 class Columns:
-    """Columns that a step hands on: by name, the value that each is."""
+    """The columns that a step provides: values by name."""
 
     values: dict[str, Value] = field(default_factory=dict)
 
     def add(self, value: Value, wanted: str) -> str:
-        """The column that holds a value; one that holds it already, or a new one of a name like the one wanted."""
+        """The column that holds a value: an existing one, or a new one with a name like ``wanted``."""
         for name, other in self.values.items():
             if other.sql == value.sql and other.type == value.type:
                 return name
@@ -61,7 +61,7 @@ class Call:
 
     @property
     def sql(self) -> str:
-        """As Flink computes it in a GROUP BY."""
+        """The call in a GROUP BY."""
         of = "*" if self.of is None else identifier(self.of)
         if self.function == "SUM" and self.type == BIGINT:
             of = f"CAST({of} AS BIGINT)"
@@ -69,11 +69,11 @@ class Call:
 
     @property
     def over_in_sql(self) -> bool:
-        """Whether Flink's own OVER gives the same rows.
+        """Whether Flink's own OVER gives the same rows as KDA.
 
-        By rows it goes row by row, as KDA does; by time, and with LAG, it gives all rows of one moment the same. Its
-        sums of DOUBLEs keep the rounding errors of what has left the window: those are left to the operator, unless
-        nothing leaves.
+        With ROWS it goes row by row, as KDA does. With RANGE, and with LAG, all rows of one time get the same result.
+        Its sums of DOUBLEs keep the rounding errors of rows that have left the window, so the operator computes those,
+        unless no row leaves.
         """
         if (self.rows is None and not self.unbounded) or self.distinct:
             return False
@@ -82,7 +82,7 @@ class Call:
         return self.function in ("COUNT", "MIN", "MAX")
 
     def over_sql(self, partition_by: Sequence[str]) -> str:
-        """As Flink computes it over its window."""
+        """The call with its OVER window."""
         keys = f"PARTITION BY {', '.join(map(identifier, partition_by))} " if partition_by else ""
         order = f"{keys}ORDER BY `rowtime`"
         of = "*" if self.of is None else identifier(self.of)
@@ -93,7 +93,7 @@ class Call:
         return f"CAST({self.function}({of}) OVER ({order} {frame}) AS {self.type.flink})"
 
     def described(self) -> dict[str, Any]:
-        """As an operator's entry says it."""
+        """The call as an operator's entry in ``application.yaml``."""
         entry: dict[str, Any] = {"function": self.function.lower(), "type": self.type.flink}
         if self.of is not None:
             entry["of"] = self.of
@@ -113,7 +113,7 @@ class Call:
 
 
 def aggregate_of(node: Any) -> tuple[str, Any, bool] | None:
-    """Name, call and IGNORE NULLS of an aggregate without its OVER; None for another node."""
+    """Name, call and IGNORE NULLS of an aggregate without its OVER; None for any other node."""
     ignore = isinstance(node, exp.IgnoreNulls)
     inner = node.this if isinstance(node, exp.IgnoreNulls | exp.RespectNulls) else node
     name = function_name(inner)
@@ -121,10 +121,10 @@ def aggregate_of(node: Any) -> tuple[str, Any, bool] | None:
 
 
 def call_of(node: Any, rows: Expressions, columns: Columns) -> Call:
-    """An aggregate's call; what it needs of each row is added to the columns."""
+    """Translate an aggregate; the columns that it needs are added to ``columns``."""
     found = aggregate_of(node)
     if found is None:
-        raise Located(f"{function_name(node) or 'this'} is no aggregate", offset(node))
+        raise Located(f"{function_name(node) or 'this'} is not an aggregate", offset(node))
     name, inner, ignore = found
     arguments, distinct = list(inner.expressions), False
     if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct):

@@ -1,1 +1,1 @@
-"""The Lambda functions that the labs deploy: plain handlers."""
+"""The Lambda functions that the labs deploy."""

@@ -1,9 +1,9 @@
-"""Lambda function `CSEBeconAnomalyResponse`: tell people about click-through rates that are anomalous.
+"""Lambda function `CSEBeconAnomalyResponse`: notifies people of anomalous click-through rates.
 
-A KDA application sends it rows with ``CTRPERCENT`` (%) and ``ANOMALY_SCORE``, and, where the job has them,
-``SITE``, ``WINDOW_START``, ``WINDOW_END`` and ``EXPECTED_CTR`` (%); names in any case. Each is published to the
-SNS topic that ``TOPIC_ARN`` names, from where e-mail and SMS go out. While SNS throttles or is slow, the function
-answers in time all the same: what was not published then comes again, and nothing else.
+A KDA application sends it rows with ``CTRPERCENT`` (%) and ``ANOMALY_SCORE``, and, if the job has them, ``SITE``,
+``WINDOW_START``, ``WINDOW_END`` and ``EXPECTED_CTR`` (%); names in any case. Each row is published to the SNS topic
+``TOPIC_ARN``, which sends e-mail and SMS. While SNS throttles or is slow, the function still answers in time: only the
+rows that were not published then are sent to it again.
 """
 
 import base64
@@ -16,11 +16,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-#: Milliseconds for a message that is tried three times, none with an answer, and for the pauses between.
+from lambdas.batch import answered
+
+#: Milliseconds for a message that is tried three times without an answer, with the pauses between.
 LONGEST_PUBLISH = 25_000
 # SNS refuses a longer subject, control characters in it, and anything but ASCII.
 _SUBJECT_CHARACTERS = 100
-# The text of a column is a stranger's: what is longer than this is no site and no time.
+# Texts come from outside: no site or time is longer than this.
 _TEXT_CHARACTERS = 200
 
 
@@ -31,27 +33,13 @@ def _client() -> Any:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer, record by record, ``Ok`` or ``DeliveryFailed``; a bad record fails alone."""
-    # Where the function was given less time, as much as it has.
-    reserve = min(LONGEST_PUBLISH, context.get_remaining_time_in_millis() / 2)
-    return {
-        "records": [
-            {"recordId": record["recordId"], "result": _publish(record, context, reserve)}
-            for record in event["records"]
-        ]
-    }
+    """Answer ``Ok`` or ``DeliveryFailed`` for each record; a bad record does not fail the others."""
+    return answered(event, context, LONGEST_PUBLISH, _publish)
 
 
-def _publish(record: dict[str, Any], context: Any, reserve: float) -> str:
-    try:
-        if context.get_remaining_time_in_millis() < reserve:
-            raise TimeoutError("the records before it took all the time")
-        subject, message = to_message(record["data"])
-        _client().publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=message)
-    except Exception as error:  # whatever is wrong with this record, the others go on
-        print(f"record {record['recordId']!r} not published: {type(error).__name__}: {error}")
-        return "DeliveryFailed"
-    return "Ok"
+def _publish(data: str) -> None:
+    subject, message = to_message(data)
+    _client().publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=message)
 
 
 def to_message(data: str) -> tuple[str, str]:
@@ -65,7 +53,7 @@ def to_message(data: str) -> tuple[str, str]:
     Raises
     ------
     ValueError
-        It is no such object, or the rate or the score is missing or not finite.
+        It is not such an object, or the rate or the score is missing or not finite.
 
     Examples
     --------
@@ -97,7 +85,7 @@ def to_message(data: str) -> tuple[str, str]:
 
 
 def _difference(rate: float, expected: float) -> str:
-    """What was expected, and by how much the rate is off it: in points, and in percent of it."""
+    """The expected rate, and the difference from it in points and in percent."""
     points = rate - expected
     if abs(points) < 0.05:
         return f"About {expected:.1f} % was expected, too: what is unusual is how it changes."
@@ -114,7 +102,7 @@ def _number(values: dict[str, Any], name: str) -> float:
 
 
 def _text(values: dict[str, Any], name: str) -> str:
-    """Return the column as one line without control characters; empty where it is absent."""
+    """Return the column as one line without control characters; empty if it is absent."""
     value = values.get(name)
     if value is None:
         return ""

@@ -1,8 +1,8 @@
 """Custom resource of lab 1's stack: the Cognito user that signs in to the data generator.
 
-CloudFormation's own user type takes no password. The properties are ``UserPoolId``, ``Username``,
-``Email`` and ``Password``; the password is never printed, and errors are named by their type and AWS's code
-alone, as a message may quote what it was given.
+CloudFormation's own user type takes no password. The properties are ``UserPoolId``, ``Username``, ``Email`` and
+``Password``. The password is never printed, and an error is reported only by its type or AWS's code, as its message may
+quote the password.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ def _client() -> Any:
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Create, update or delete the user, and tell CloudFormation how it went."""
+    """Create, update or delete the user, and report the result to CloudFormation."""
     properties = event["ResourceProperties"]
     answer = {
         "Status": "SUCCESS",

@@ -1,9 +1,8 @@
-"""Lambda function `lab-function`: put each session that a KDA application sends into a DynamoDB table.
+"""Lambda function `lab-function`: writes each session that a KDA application sends to a DynamoDB table.
 
-``TABLE_NAME`` names the table (`CloudAcademyLabs` by default); its key is ``session_id``. A session that
-comes twice leaves one item. The table's items have three attributes, all strings: ``session_id``,
-``session_time`` and ``user_id``. While the table throttles or is slow, the function answers in time all the same:
-what was not written then comes again.
+The table is ``TABLE_NAME`` (`CloudAcademyLabs` by default); its key is ``session_id``, so a session that comes twice
+leaves one item. Items have three attributes, all strings: ``session_id``, ``session_time`` and ``user_id``. While the
+table throttles or is slow, the function still answers in time: the sessions that were not written are sent to it again.
 """
 
 import base64
@@ -15,40 +14,28 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-#: Milliseconds for a write that is tried four times, none with an answer, and for the pauses between.
+from lambdas.batch import answered
+
+#: Milliseconds for a write that is tried four times without an answer, with the pauses between.
 LONGEST_WRITE = 25_000
 _ATTRIBUTES = ("session_id", "session_time", "user_id")
 
 
 @cache
 def _client() -> Any:
-    # By its own settings the SDK tries a throttled write for 26 seconds, and waits a minute for an answer.
+    # By default the SDK retries a throttled write for 26 seconds, and waits a minute for an answer.
     retries = {"mode": "legacy", "total_max_attempts": 4}
     return boto3.client("dynamodb", config=Config(connect_timeout=1, read_timeout=5, retries=retries))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer, record by record, ``Ok`` or ``DeliveryFailed``; a bad record fails alone."""
-    # Where the function was given less time, as much as it has.
-    reserve = min(LONGEST_WRITE, context.get_remaining_time_in_millis() / 2)
-    return {
-        "records": [
-            {"recordId": record["recordId"], "result": _write(record, context, reserve)}
-            for record in event["records"]
-        ]
-    }
+    """Answer ``Ok`` or ``DeliveryFailed`` for each record; a bad record does not fail the others."""
+    return answered(event, context, LONGEST_WRITE, _write)
 
 
-def _write(record: dict[str, Any], context: Any, reserve: float) -> str:
-    try:
-        if context.get_remaining_time_in_millis() < reserve:
-            raise TimeoutError("the records before it took all the time")
-        item = to_item(record["data"])
-        _client().put_item(TableName=os.environ.get("TABLE_NAME", "CloudAcademyLabs"), Item=item)
-    except Exception as error:  # whatever is wrong with this record, the others go on
-        print(f"record {record['recordId']!r} not written: {type(error).__name__}: {error}")
-        return "DeliveryFailed"
-    return "Ok"
+def _write(data: str) -> None:
+    table = os.environ.get("TABLE_NAME", "CloudAcademyLabs")
+    _client().put_item(TableName=table, Item=to_item(data))
 
 
 def to_item(data: str) -> dict[str, dict[str, str]]:
@@ -62,7 +49,7 @@ def to_item(data: str) -> dict[str, dict[str, str]]:
     Raises
     ------
     ValueError
-        It is no such object, or an attribute is missing, null, empty, or no text or number.
+        It is not such an object, or an attribute is missing, null, empty, or not a text or number.
 
     Examples
     --------

@@ -5,14 +5,14 @@ Set by environment variables:
 ============== ======= ==================================================================================
 STREAM_NAME            Kinesis stream that takes the trades
 ANOMALY_SHARE  0.05    share of anomalous trades, 0–1
-ANOMALY_SIZE   5       how many times higher an anomalous price and quantity are, about
+ANOMALY_SIZE   5       about how many times higher an anomalous price and quantity are
 ROUNDS         900     rounds of 100 trades
 ROUND_INTERVAL 1       seconds from the start of one round to the start of the next; 0 for no pause
 SEED                   whole number that fixes the trades; empty for new ones each time
-LEDGER_BUCKET          S3 bucket that the injected anomalies are listed in, as JSON lines; empty for none
+LEDGER_BUCKET          S3 bucket for a list of the injected anomalies, as JSON lines; empty for none
 ============== ======= ==================================================================================
 
-It stops early, with what it has sent, where the function's time-out is near.
+It stops early if the function's time-out is near, and answers with the trades sent so far.
 """
 
 import json
@@ -31,7 +31,7 @@ Trade = dict[str, Any]
 TRADES_PER_ROUND = 100
 #: Seconds of the function's time kept for the last ledger object and the answer.
 RESERVE_SECONDS = 10.0
-# The answer names the injected trades themselves where they are few; the ledger always has all.
+# Up to this many injected trades are listed in the answer; the ledger always has all of them.
 _IDS_IN_ANSWER = 500
 # Limits of one PutRecords call.
 _RECORDS_PER_CALL = 500
@@ -39,28 +39,28 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
 _TICKERS = ("AAPL", "AMZN", "BAC", "GE", "INTC", "JPM", "KO", "MSFT", "NFLX", "WMT")
-# Even within their ranges: tails of a bell curve would be true outliers that no ledger lists.
+# Uniform in these ranges: the tails of a normal distribution would be outliers that the ledger does not list.
 _PRICES = (90.0, 110.0)
 _QUANTITIES = (35.0, 65.0)
-# An anomaly's factor lies within size × these: far apart, so that anomalies don't become a second crowd.
+# An anomaly's factor is between size × these: far apart, so that anomalies don't form a cluster.
 _FACTOR_SPREAD = (0.5, 3.0)
 
 
 def make_trades(
     rng: random.Random, first_id: int, count: int, anomaly_share: float = 0.05, anomaly_size: float = 5.0
 ) -> list[tuple[Trade, bool]]:
-    """Make trades and say which of them are anomalous.
+    """Make trades, each with whether it is anomalous.
 
     Parameters
     ----------
     rng : random.Random
-        Source of chance; the same state gives the same trades.
+        The same state gives the same trades.
     first_id : int
         ``id`` of the first trade; each next is one higher.
     count : int
         Number of trades.
     anomaly_share : float
-        0–1. Exactly ``count × anomaly_share`` trades are anomalous; a fraction is decided by chance.
+        0–1. Exactly ``count × anomaly_share`` trades are anomalous; a fraction is rounded up or down at random.
     anomaly_size : float
         At least 1: an anomalous trade's price and quantity are half to three times this many times higher.
 
@@ -79,7 +79,7 @@ def make_trades(
     ]
 
 
-#: The name that every producer has for it.
+#: The name that a producer must have (see :class:`pipeline.parts.Sender`).
 make_records = make_trades
 
 
@@ -104,8 +104,8 @@ def put_trades(
 ) -> list[Trade]:
     """Put trades on a stream; return those that were not taken before the time was up.
 
-    Records that Kinesis refuses are sent again after a pause that doubles (0.1–5 s, with jitter), so they
-    may arrive after later ones, and, where an answer was lost on the way, twice: at least once.
+    Delivery is at least once. Records that Kinesis refuses are sent again after a pause that doubles (0.1–5 s, with
+    jitter), so they may arrive after later ones. If an answer is lost, its records may arrive twice.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def put_trades(
         Name of the stream.
     trades : sequence of dict
     seconds_left : callable
-        Seconds until the sending must be over.
+        Returns the seconds until sending must end.
     """
     unsent = list(trades)
     pause = _FIRST_PAUSE_SECONDS
@@ -161,7 +161,7 @@ class Settings:
         Raises
         ------
         ValueError
-            A variable is missing, no number, or out of its range; the message names it.
+            A variable is missing, not a number, or out of its range; the message names it.
         """
         stream = environment.get("STREAM_NAME", "")
         if not stream:
@@ -195,8 +195,8 @@ def _client(service: str) -> Any:
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Produce trades; answer how many were sent and failed, and which were injected as anomalies.
 
-    The ledger's objects are ``<request id>/<round>.jsonl``, one anomalous trade that was sent per line,
-    written when its round is over; so an invocation that dies leaves a true ledger.
+    The ledger's objects are ``<request id>/<round>.jsonl``, with one anomalous trade that was sent per line. They are
+    written after each round, so the ledger of an invocation that fails is correct.
     """
     settings = Settings.read(os.environ)
 

@@ -1,1 +1,1 @@
-"""The engine: an application described as data becomes relations in Flink."""
+"""The engine: turns an application's description into relations in Flink."""

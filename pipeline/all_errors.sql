@@ -1,5 +1,5 @@
--- Every relation's errors under KDA's column names: one row a record that was refused, as soon as it is. Message and raw
--- record are cut to what KDA's columns held, and end in dots then, so that the row fits into a record of the error stream.
+-- Every relation's errors under KDA's column names: one row per refused record, as soon as it is refused. Message and raw
+-- record are cut to the length of KDA's columns (they then end in dots), so that the row fits into a Kinesis record.
 CREATE TEMPORARY VIEW all_errors AS
 SELECT
   CAST(PROCTIME() AS TIMESTAMP(3)) AS error_time,

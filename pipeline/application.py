@@ -1,6 +1,6 @@
-"""An application as data: ``application.yaml`` and one ``.sql`` file a view.
+"""An application as data: ``application.yaml`` and one ``.sql`` file per view.
 
-Reading, checking and drawing one needs no Flink and runs nothing of its author's: a page may take one from a stranger.
+Reading, checking and drawing one needs no Flink and runs none of its author's code, so it may come from a stranger.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from pipeline.spec import Name, Property, Spec
 from pipeline.watching import as_options, watched
 
 DESCRIPTION = "application.yaml"
-#: The relation that every application has: what could not be used.
+#: The relation that every application has: records and rows that could not be used.
 ERRORS = "error_stream"
-#: Names that the engine itself gives.
+#: Names that the engine uses itself.
 RESERVED = frozenset({ERRORS, "tap", "all_errors", "tapped_rows"})
 #: Property groups that every application has.
 ENGINE_GROUPS = ("aws", "errors", "tap", "job")
 
 
 class ApplicationError(KdaError, ValueError):
-    """An application that can't be read. The message has one line for each fault, with file and line."""
+    """The application can't be read. The message has one line per fault, with file and line."""
 
 
-#: What has a property group.
+#: A part that has a property group.
 Part = SourceSpec | ReferenceSpec | Forest | Detector | Destination
 
 
 class Application(Spec):
-    """One application: what every command and the page take.
+    """One application.
 
     Attributes
     ----------
     name : str
         Its folder's name.
     folder : Path
-        Where its files are.
+        The folder of its files.
     queries : dict
         SQL by name of view.
     detector : dict or None
-        Given, each forest has alerts beside it; see :mod:`pipeline.watching`.
+        If given, each forest gets a detector and alerts; see :mod:`pipeline.watching`.
     """
 
     name: Name
@@ -84,7 +84,7 @@ class Application(Spec):
             for name in relation.inputs(self.queries):
                 if name not in known and isinstance(relation, View):
                     later = name in (r.name for r in self.relations)
-                    what = "comes later" if later else "is none of this application"
+                    what = "comes later" if later else "does not exist"
                     raise InvalidValue(
                         f"{relation.name}.sql: relation {name} {what}; known here: {', '.join(known)}"
                     )
@@ -103,7 +103,7 @@ class Application(Spec):
         for chart in self.charts:
             if unknown := {chart.of, chart.marks or chart.of} - {*self.shown}:
                 raise InvalidValue(
-                    f"charts: {chart.title}: {', '.join(unknown)} is none of {', '.join(self.shown)}"
+                    f"charts: {chart.title}: {', '.join(unknown)} must be one of {', '.join(self.shown)}"
                 )
         for sender in self.senders:
             if sender.source and sender.source not in self.sources:
@@ -111,13 +111,11 @@ class Application(Spec):
                     f"senders: {sender.label}: source must be one of {', '.join(self.sources)}, got {sender.source}"
                 )
         for query in sorted(set(self.queries) - {r.name for r in self.relations}):
-            raise InvalidValue(f"{query}.sql: no relation of that name is listed under relations")
+            raise InvalidValue(f"{query}.sql: required a relation {query} under relations, got none")
         groups = [*(name for name, _ in self._named_groups()), *self.properties, *ENGINE_GROUPS]
         for group in groups:
             if groups.count(group) > 1:
-                raise InvalidValue(
-                    f"property group {group} is named twice: give one of them another name by `group:`"
-                )
+                raise InvalidValue(f"property group {group} is used twice: rename one of them with `group:`")
         return self
 
     @property
@@ -127,7 +125,7 @@ class Application(Spec):
 
     @property
     def tap_stream(self) -> str:
-        """Name of the Kinesis stream that takes copies of rows, to look at."""
+        """Name of the Kinesis stream that takes copies of rows."""
         return self.taps or f"{self.name}-taps"
 
     @property
@@ -142,10 +140,10 @@ class Application(Spec):
 
     @cached_property
     def groups(self) -> dict[str, Part]:
-        """What each property group is about, the application's own aside.
+        """The part that each property group sets; the application's own groups are left out.
 
-        The first source's is ``source``, the first forest's ``random_cut_forest``, the first detector's ``detector``;
-        others have their relation's name.
+        The first source's group is ``source``, the first forest's ``random_cut_forest``, the first detector's
+        ``detector``; others have their relation's name.
         """
         return dict(self._named_groups())
 
@@ -166,11 +164,11 @@ class Application(Spec):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The relations whose rows can be looked at, in order; the error stream and inner ones aside."""
+        """The relations whose rows are shown, in order, without the error stream and inner ones."""
         return (*self.sources, *(r.name for r in self.relations if not (isinstance(r, Errors) or r.inner)))
 
     def edges(self) -> Iterator[tuple[str, str]]:
-        """Which relation is made from which: (from, to), in order of the description, across inner ones."""
+        """The flow between shown relations as (from, to), in order of the description; inner ones are skipped."""
         behind: dict[str, tuple[str, ...]] = {}
         for relation in self.relations:
             read = relation.inputs(self.queries)
@@ -181,7 +179,7 @@ class Application(Spec):
                 yield from ((name, relation.name) for name in found)
 
     def stages(self) -> tuple[tuple[str, ...], ...]:
-        """Relations by their distance from the sources, errors aside; those of one stage stand side by side."""
+        """The shown relations by distance from the sources: one tuple per distance."""
         depth = dict.fromkeys((*self.sources, *self.references), 0)
         for relation in self.relations:
             depth[relation.name] = 1 + max(
@@ -195,7 +193,7 @@ class Application(Spec):
 
 def _new(name: str, known: dict[str, str]) -> None:
     if name in known or name.lower() in RESERVED:
-        raise InvalidValue(f"relation {name} is there already: each needs a name of its own")
+        raise InvalidValue(f"relation {name} exists already: names must be unique")
     known[name] = name
 
 
@@ -205,7 +203,7 @@ def read(folder: Path) -> Application:
     Raises
     ------
     ApplicationError
-        One line for each fault: file, line, what was required, what came.
+        With one line per fault: file, line, what was required, what came.
     """
     path = folder / DESCRIPTION
     try:
@@ -216,7 +214,7 @@ def read(folder: Path) -> Application:
     except (yaml.YAMLError, UnicodeDecodeError) as e:
         mark = getattr(e, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise ApplicationError(f"{where}: no YAML: {getattr(e, 'problem', None) or e}") from None
+        raise ApplicationError(f"{where}: not valid YAML: {getattr(e, 'problem', None) or e}") from None
     queries = {file.stem: sql.load(file) for file in sorted(folder.glob("*.sql"))}
     return parse(tree, name=folder.resolve().name, folder=folder, queries=queries, text=text)
 
@@ -227,7 +225,7 @@ def parse(tree: Any, *, name: str, folder: Path, queries: Mapping[str, str], tex
     if not isinstance(tree, Mapping):
         raise ApplicationError(f"{path}: required title, sources and relations, got {type(tree).__name__}")
     for key in {"name", "folder", "queries"} & set(tree):
-        raise ApplicationError(f"{path}: {key} is no key of a description")
+        raise ApplicationError(f"{path}: {key} is not a known key")
     try:
         return Application.model_validate(
             {**tree, "name": name.replace("-", "_"), "folder": folder, "queries": dict(queries)}
@@ -245,7 +243,7 @@ def _fault(error: Any, path: Path, text: str) -> str:
         return f"{path.parent / message}"
     at = f"{path}:{line_of(text, loc)}" if text else str(path)
     if error["type"] == "extra_forbidden":
-        return f"{at}: {where} is no key that is known here"
+        return f"{at}: {where} is not a known key"
     if error["type"] == "missing":
         return f"{at}: {where} is required"
     got = "" if error["type"] == "value_error" else f", got {str(error['input'])[:80]!r}"

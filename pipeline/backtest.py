@@ -1,6 +1,6 @@
-"""A detector over rows that are there already: what it would have reported, and how that fits what happened.
+"""Backtest: runs a detector over recorded rows, and compares its alerts with known events.
 
-The same compiled code as in a job, without Flink: a hundred thousand rows a second.
+It is the same compiled code as in a job, without Flink: about 100,000 rows a second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert: when, in seconds since the epoch; of which key; which way; what came and what was expected."""
+    """One alert: time in seconds since the epoch, key, column, direction, actual and expected value."""
 
     time: float
     key: Any
@@ -33,7 +33,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Label:
-    """Something that happened: from when to when, in seconds since the epoch."""
+    """A known event: start and end, in seconds since the epoch."""
 
     start: float
     end: float
@@ -46,11 +46,11 @@ class Fit:
     Attributes
     ----------
     precision : float or None
-        Part of the alerts that lie in a label; None without alerts.
+        Share of the alerts that lie in a label, 0-1; None without alerts.
     recall : float or None
-        Part of the labels with an alert; None without labels.
+        Share of the labels with an alert, 0-1; None without labels.
     delay : float or None
-        Seconds from a label's start to its first alert, the median; None where none was found.
+        Median seconds from a label's start to its first alert; None if no label has one.
     """
 
     precision: float | None
@@ -60,21 +60,21 @@ class Fit:
 
 @dataclass(frozen=True)
 class Watched:
-    """What the detector of one key found; n rows, d columns.
+    """The results of one key's detector; n rows, d columns.
 
     Attributes
     ----------
     key : object
-        None where one detector watches all rows.
+        None if one detector watches all rows.
     numbers : array of int, (n,)
-        Which of the given rows they are.
+        The rows' positions among all rows.
     times : array, (n,)
         Seconds since the epoch.
     points : array, (n, d)
-        What came; NaN is missing.
+        The values; NaN is missing.
     found : Detections
     by_threshold : mapping of float to array of int
-        Which of its rows, 0 to n - 1, are alerts by the setting's own threshold and by others that were asked for.
+        The rows, 0 to n - 1, that are alerts at a threshold: the setting's own, and each of ``thresholds``.
     """
 
     key: Any
@@ -91,18 +91,18 @@ def watch(
     options: DetectorOptions,
     thresholds: Sequence[float] = (),
 ) -> list[Watched]:
-    """Rows in order through detectors, one for each key; the key with the most rows first.
+    """Run rows in order through a detector per key; returns the key with the most rows first.
 
     Parameters
     ----------
     rows : sequence of mapping
-        By column. What is no number is a missing value.
+        Values by column. A value that is not a number counts as missing.
     times : sequence of float
-        Seconds since the epoch, of each row.
+        Each row's time, in seconds since the epoch.
     options : DetectorOptions
         As for a job.
     thresholds : sequence of float
-        Others than its own, whose alerts are wanted too; they cost next to nothing.
+        Further thresholds to report alerts for; they cost next to nothing.
     """
     of_key: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
@@ -123,7 +123,7 @@ def watch(
 def alerts_of(
     watched: Sequence[Watched], options: DetectorOptions, threshold: float | None = None
 ) -> list[Alert]:
-    """The alerts by the setting's own threshold, or by one that was asked for, in order of time."""
+    """The alerts at the setting's own threshold, or at one given to :func:`watch`, in order of time."""
     by = options.threshold if threshold is None else threshold
     alerts = []
     for each in watched:
@@ -140,12 +140,12 @@ def alerts_of(
 def backtest(
     rows: Sequence[Mapping[str, Any]], times: Sequence[float], options: DetectorOptions
 ) -> list[Alert]:
-    """The alerts of rows in order, each key by a detector of its own, in order of time; as :func:`watch` takes them."""
+    """The alerts of rows, in order of time; parameters as for :func:`watch`."""
     return alerts_of(watch(rows, times, options), options)
 
 
 def fit(alerts: Sequence[Alert], labels: Sequence[Label]) -> Fit:
-    """How alerts fit what happened; a label's first and last moment belong to it."""
+    """Compare alerts with labels; a label includes its start and its end."""
     hits = [[a.time for a in alerts if label.start <= a.time <= label.end] for label in labels]
     good = sum(any(label.start <= alert.time <= label.end for label in labels) for alert in alerts)
     delays = [min(times) - label.start for label, times in zip(labels, hits, strict=True) if times]
@@ -157,7 +157,7 @@ def fit(alerts: Sequence[Alert], labels: Sequence[Label]) -> Fit:
 
 
 def drawn(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
-    """Which of n values to draw: about `most`, with every peak, as the least and the largest of each chunk are."""
+    """Positions of the values to draw: about `most` of n, with the least and the largest of each chunk."""
     if len(values) <= most:
         return np.arange(len(values))
     chunks = np.array_split(np.arange(len(values)), max(1, most // 2))
@@ -167,7 +167,7 @@ def drawn(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
 
 
 def time_text(seconds: float) -> str:
-    """A time in UTC as a chart reads it, to the millisecond."""
+    """A time in UTC for a chart, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 

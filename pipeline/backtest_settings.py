@@ -1,4 +1,4 @@
-"""What a backtest is asked: which detector of an application, by which settings, and what is known to have happened."""
+"""Parameters of a backtest: a detector of an application, settings to try, and labels of known events."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pipeline.settings import override, settings
 if TYPE_CHECKING:
     from pipeline.detector_group import Detector as DetectorGroup
 
-#: What the setting is called in which nothing differs.
+#: Name of the setting that changes nothing.
 AS_IT_IS = "as it is"
 
 
 def watched_by(application: Application, name: str | None = None) -> tuple[Application, Detector]:
     """The detector of that name, the first one by default, and the application that has it.
 
-    An application with a forest and no detector is taken as `detector: on` would make it.
+    An application with a forest but no detector gets one, as with `detector: on`.
 
     Raises
     ------
     ApplicationError
-        It has no such detector, and no forest.
+        There is no such detector, and no forest.
     """
     if application.forests and not application.detectors:
         fields = {key: getattr(application, key) for key in type(application).model_fields}
@@ -46,14 +46,16 @@ def settings_to_try(
     texts: Iterable[str],
     groups: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, DetectorGroup]:
-    """The detector's properties as the application has them, and by settings such as ``side=above threshold=2``.
+    """The detector's properties: the application's own, and with each setting such as ``side=above threshold=2``.
 
     Parameters
     ----------
     application, detector
-        As :func:`watched_by` gives them.
+        From :func:`watched_by`.
+    texts : iterable of str
+        The settings to try.
     groups : mapping
-        Property groups over the application's own.
+        Property groups that override the application's own.
 
     Raises
     ------
@@ -70,12 +72,12 @@ def settings_to_try(
 
 
 def labels_of(text: str) -> list[Label]:
-    """Labels from lines ``from,to`` in ISO 8601, in UTC where they don't say.
+    """Labels from lines ``from,to`` in ISO 8601, in UTC unless they have an offset.
 
     Raises
     ------
     ValueError
-        A line has another form, with its number.
+        A line has another form; the message has its number.
 
     Examples
     --------
@@ -86,7 +88,7 @@ def labels_of(text: str) -> list[Label]:
 
 
 def seconds_of(text: str) -> float:
-    """Seconds since the epoch of a time in ISO 8601, in UTC where it does not say."""
+    """Seconds since the epoch of a time in ISO 8601, in UTC unless it has an offset."""
     moment = datetime.fromisoformat(text.strip())
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 

@@ -17,9 +17,9 @@ def find(name: str, *folders: Path) -> Application:
     Parameters
     ----------
     name : str
-        A path to an application's folder, or the name of one in ``folders`` or among the project's own.
+        The path of an application's folder, or the name of one in ``folders`` or in the project.
     folders : Path
-        Where else to look, first.
+        Folders to look in before the project's own.
 
     Raises
     ------
@@ -38,11 +38,11 @@ def find(name: str, *folders: Path) -> Application:
 
 
 def paths(*folders: Path) -> Iterator[Path]:
-    """The folders of all applications in some folders and among the project's own, by name."""
+    """The folders of all applications in ``folders`` and in the project, sorted by name."""
     found = {path.parent.name: path.parent for f in (JOBS, *folders) for path in f.glob(f"*/{DESCRIPTION}")}
     yield from (found[name] for name in sorted(found))
 
 
 def all_applications(*folders: Path) -> tuple[Application, ...]:
-    """Every application in some folders and among the project's own, by name; raises as :func:`find`."""
+    """All applications in ``folders`` and in the project, sorted by name; raises as :func:`find`."""
     return tuple(read(path) for path in paths(*folders))

@@ -1,4 +1,4 @@
-"""A destination's table, made of the relation's columns."""
+"""The table of a destination, with the relation's columns."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pipeline.groups import LAMBDA_OPTIONS, Aws
 from pipeline.parts import Destination as DestinationSpec
 
 HERE = Path(__file__).parent
-#: Folders of files: UTC date and hour.
-#: In which rows reach the file writer.
+#: Column by which rows are ordered for the file writer.
 _TURN = "__turn"
+#: Folders of files: UTC date and hour.
 _FOLDERS = ("yyyy", "MM", "dd", "HH")
 _MILLISECONDS = "yyyy-MM-dd HH:mm:ss.SSS"
 
 
 class Sink(Protocol):
-    """What a sink connector gives: the WITH options of its table."""
+    """A sink connector: the WITH options of its table, a check, and the permissions that it needs."""
 
     def options(self) -> dict[str, str]: ...
     def check(self) -> None: ...
@@ -42,7 +42,7 @@ class SinkTable:
     ----------
     create, insert : str
     refused : str or None
-        Query of the rows that the table can't take, as errors.
+        Query that gives the rows that the table can't take as errors.
     """
 
     create: str
@@ -51,7 +51,7 @@ class SinkTable:
 
 
 def connector(group: Any, aws: Aws) -> Sink:
-    """The connector that a destination's property group asks for; not for a function, which is no table."""
+    """The connector for a destination's property group; not for a function, which has no table."""
     where = (aws.region, aws.endpoint)
     if group.type == "firehose":
         return FirehoseSink(str(group.delivery_stream), *where, group.format)
@@ -63,7 +63,7 @@ def connector(group: Any, aws: Aws) -> Sink:
 
 
 def function(name: str, group: Any, aws: Aws) -> LambdaSinkOptions:
-    """How rows are handed to the function that the property group of a destination names."""
+    """The Lambda sink's options for a destination's property group."""
     return LambdaSinkOptions(
         group.function,
         aws.region,
@@ -76,7 +76,7 @@ def function(name: str, group: Any, aws: Aws) -> LambdaSinkOptions:
 
 
 def rows(table_env: Any, relation: str) -> str:
-    """The query of what is delivered of a relation: every column but ``rowtime``, times in UTC."""
+    """The query of a relation's delivered columns: all but ``rowtime``, times in UTC."""
     return f"SELECT {', '.join(_value(c, t) for c, t in columns_of(table_env, relation).items())} FROM `{relation}`"
 
 
@@ -86,7 +86,7 @@ def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mappi
     Raises
     ------
     ValueError
-        ``key`` or ``time`` is no column of the relation.
+        ``key`` or ``time`` is not a column of the relation, or ``time`` is not a TIMESTAMP.
     """
     name, columns = f"{spec.name}_{group.type}", columns_of(table_env, spec.of)
     if group.key and group.key not in columns:
@@ -104,7 +104,7 @@ def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mappi
     create = f"CREATE TEMPORARY TABLE `{name}` (\n{declared}\n){partitioned}\n{sql.with_options(options)}"
     query = f"SELECT {', '.join(values)}\nFROM `{spec.of}`"
     if group.type == "s3":
-        # All by one subtask: behind that the file writer's state is found again at every parallelism.
+        # ORDER BY sends all rows through one subtask, so the file writer's state restores at any parallelism.
         turns = f"(SELECT *, PROCTIME() AS {_TURN} FROM `{spec.of}`)"
         query = f"SELECT {', '.join(values)}\nFROM {turns}\nORDER BY {_TURN}"
     insert = f"INSERT INTO `{name}`\n{query}"
@@ -117,7 +117,7 @@ def sink_table(table_env: Any, spec: DestinationSpec, group: Any, options: Mappi
 
 
 def columns_of(table_env: Any, relation: str) -> dict[str, str]:
-    """A relation's columns and their SQL types, ``rowtime`` aside."""
+    """A relation's columns and their SQL types, without ``rowtime``."""
     found = {}
     for column in table_env.from_path(sql.identifier(relation))._j_table.getResolvedSchema().getColumns():
         if column.getName() != "rowtime":
@@ -126,7 +126,7 @@ def columns_of(table_env: Any, relation: str) -> dict[str, str]:
 
 
 def _incomplete(spec: DestinationSpec, columns: Mapping[str, str], complete: str) -> str:
-    """A NULL fails the job in Flink's DynamoDB connector, a bad key in DynamoDB: such a row is an error instead."""
+    """Errors for rows with a NULL, which fails Flink's connector, or a bad key, which DynamoDB refuses."""
     message = (
         f"destination {spec.name}: required a value in every column, a key of 1 to {MOST_KEY_BYTES} bytes"
     )

@@ -21,7 +21,7 @@ def _values(value: Any) -> Any:
     return (value,) if isinstance(value, int | float) else value
 
 
-#: Of each column, or of all; comma separated.
+#: One number for all columns, or one per column, comma separated.
 Numbers = Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_values)]
 Sides = Annotated[tuple[Literal["both", "above", "below"], ...], BeforeValidator(_values)]
 
@@ -37,8 +37,8 @@ class Detector(Group):
         USUAL,
         ge=FEW,
         le=MOST,
-        description="parts of the state with partition_by, for good: at most so many subtasks share it, a quarter as"
-        " many evenly; 16 to restore what was saved before 128 was usual",
+        description="with partition_by: parts of the state and most subtasks (a quarter as many share it evenly); can't"
+        " change later; 16 for state saved before 128 was the default",
     )
     side: Sides = Field(("both",), description="alerts for values above or below the expected one, or both")
     ignore_within: Numbers = Field((0.0,), description="no alert within this much of the expected value")
@@ -46,16 +46,16 @@ class Detector(Group):
     threshold: float = Field(
         1.5,
         ge=1,
-        description="smoothed score above which a row is hot; lower alerts more often",
+        description="smoothed score above which a row is anomalous; lower alerts more often",
     )
     again: float = Field(
         1.5,
         ge=1,
-        description="within an event, alert again when the smoothed score is this many times what it was",
+        description="within an event, alert again when the smoothed score is this many times its recent value",
     )
-    quiet_rows: int = Field(0, ge=0, description="rows after an alert without another")
+    quiet_rows: int = Field(0, ge=0, description="rows after an alert in which there is no other")
     quiet_time: Seconds = Field(
-        timedelta(0), ge=timedelta(0), description="seconds after an alert without another"
+        timedelta(0), ge=timedelta(0), description="seconds after an alert in which there is no other"
     )
     missing: Literal["skip", "previous", "expected"] = Field(
         "skip",
@@ -76,7 +76,7 @@ class Detector(Group):
     idle_expiry: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="seconds of the stream's time without rows until a detector is forgotten; 0: never",
+        description="seconds of rowtime without rows after which a detector is removed; 0: never",
     )
 
     @model_validator(mode="after")
@@ -96,7 +96,7 @@ class Detector(Group):
 
     @property
     def options(self) -> DetectorOptions:
-        """As the detector takes them."""
+        """The options of the detector's operator."""
         from udfs.detector.function import DetectorOptions
         from udfs.detector.rules import Rule
 

@@ -1,4 +1,4 @@
-"""A YAML text: its values, and where each stands."""
+"""Reads YAML, and finds the line of a value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """Only true and false are truth values, as in YAML 1.2: a column may be called ``on``, ``no`` or ``y``."""
+    """Only true and false are booleans, as in YAML 1.2: a column may be called ``on``, ``no`` or ``y``."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -33,7 +33,7 @@ def load(text: str) -> Any:
 
 
 def line_of(text: str, path: tuple[str | int, ...]) -> int:
-    """The line, from 1, of the value at a path of keys and places; of its nearest parent where it is not there.
+    """The line, from 1, of the value at a path of keys and indices; of its nearest parent if it does not exist.
 
     Examples
     --------

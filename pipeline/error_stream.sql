@@ -1,4 +1,4 @@
--- What could not be parsed, coerced, scored or delivered: one row a record, as soon as it is found.
+-- Records and rows that could not be parsed, coerced, scored or delivered: one row each, as soon as it is found.
 -- The columns are those of KDA's error_stream; data_row is the raw record in hexadecimal.
 CREATE TEMPORARY TABLE error_stream (
   error_time TIMESTAMP(3),

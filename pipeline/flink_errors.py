@@ -1,4 +1,4 @@
-"""What Flink says of a query, in one line: file, line, column, what is wrong, what was meant."""
+"""Flink's errors about a query in one line: file, line, column, what is wrong, what was meant."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _UPDATES = re.compile(r"doesn't support consuming [a-z ]* changes which is produ
 
 
 class QueryError(KdaError, ValueError):
-    """A query that Flink refuses. The message says where, and what is wrong."""
+    """Flink refuses a query. The message says where, and what is wrong."""
 
 
 def query_error(where: str, error: str, names: Iterable[str] = ()) -> QueryError:
-    """The one line that a person needs of Flink's error.
+    """Reduce Flink's error to one line.
 
     Parameters
     ----------
     where : str
-        File of the query.
+        The query's file.
     error : str
         Flink's text, with or without its stack trace.
     names : iterable of str
@@ -53,7 +53,7 @@ def query_error(where: str, error: str, names: Iterable[str] = ()) -> QueryError
 
 
 def updates(error: str) -> str | None:
-    """The kind of step that updates rows where a destination can only take new ones; None: another error.
+    """The kind of step whose updates a destination can't take; None for any other error.
 
     Examples
     --------
@@ -62,6 +62,16 @@ def updates(error: str) -> str | None:
     """
     match = _UPDATES.search(error)
     return match[1] if match else None
+
+
+def java_message(error: Exception) -> str:
+    """The messages of a Java exception and its causes, a line each; the text of any other exception."""
+    java = getattr(error, "java_exception", None)
+    messages = [] if java is not None else [str(error)]
+    while java is not None:
+        messages.append(str(java.getMessage()))
+        java = java.getCause()
+    return "\n".join(messages)
 
 
 def _nearest(reason: str, names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The property groups that the engine knows: where AWS is, sources, forests, destinations, error stream and tap.
+"""The engine's property groups: AWS, sources, forests, reference tables, destinations, error stream and tap.
 
 An application gives them its own defaults (:mod:`pipeline.settings`).
 """
@@ -28,7 +28,7 @@ from udfs.key_groups import FEW, MOST, USUAL
 
 
 class Group(BaseModel):
-    """One property group: unknown keys are refused, values don't change."""
+    """One property group: unknown keys are errors, values can't be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
@@ -44,12 +44,12 @@ Seconds = Annotated[timedelta, BeforeValidator(lambda v: v if isinstance(v, time
 
 
 def without_user(url: str) -> str:
-    """An address as it came, if it names no user or password: errors and logs show it, and AWS asks for neither.
+    """The address, unless it has a user or password: errors and logs show addresses, and AWS needs neither.
 
     Raises
     ------
     ValueError
-        It does; the message does not repeat it.
+        It has one; the message does not repeat the address.
     """
     if "@" in url:
         raise PydanticCustomError(
@@ -60,7 +60,7 @@ def without_user(url: str) -> str:
 
 
 def _time_zone(name: str) -> str:
-    # Flink takes a name that it does not know for UTC, without a word.
+    # Flink silently reads an unknown name as UTC.
     if name not in available_timezones():
         raise PydanticCustomError("rule", "must be the name of a time zone like UTC or Europe/Berlin")
     return name
@@ -72,7 +72,7 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 def _resource(name: str) -> str:
     if name.startswith("arn:"):
         last = re.split(r"[:/]", name)[-1]
-        raise PydanticCustomError("rule", "must be a name and no ARN: {last}", {"last": last})
+        raise PydanticCustomError("rule", "must be a name, not an ARN: {last}", {"last": last})
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", name):
         raise PydanticCustomError("rule", "must be 1-128 letters, digits, _ . -")
     return name
@@ -107,7 +107,7 @@ def _position(position: str) -> str:
 
 
 def required(group: Group, key: str, kind: str) -> None:
-    """Refuse a group in which a key is missing that its type asks for."""
+    """Raise an error if a key that the group's type requires is not set."""
     if not getattr(group, key):
         raise PydanticCustomError(
             "at", "{key} is required with type {kind}, and not set", {"key": key, "kind": kind}
@@ -115,20 +115,20 @@ def required(group: Group, key: str, kind: str) -> None:
 
 
 class Aws(Group):
-    """Where AWS is."""
+    """Region and address of AWS."""
 
     region: str = Field("us-east-1", description="AWS region of every service")
     endpoint: Annotated[str, AfterValidator(without_user)] | None = Field(
-        None, description="another address for all services, as a local AWS has"
+        None, description="address of all services, if not AWS's own: that of a local AWS"
     )
     application_arn: str = Field(
         LOCAL_APPLICATION_ARN,
-        description="what functions see as applicationArn",
+        description="applicationArn in the events of functions",
     )
 
 
 class Source(Group):
-    """The stream that the job reads."""
+    """A source that the job reads."""
 
     type: Literal["kinesis", "firehose", "recording"] = Field(
         "kinesis", description="a stream, a Firehose landing in S3, or recorded files, read once"
@@ -149,7 +149,7 @@ class Source(Group):
     idle_timeout: Seconds = Field(
         timedelta(seconds=15),
         gt=timedelta(seconds=10),
-        description="seconds after which an idle shard stops holding others back",
+        description="seconds after which an idle shard no longer holds back the watermark",
     )
     late: Literal["count_now", "report"] = Field(
         "count_now",
@@ -157,7 +157,7 @@ class Source(Group):
     )
     preprocess: str | None = Field(
         None,
-        description="name or ARN of a function that records pass first, by KDA's contract",
+        description="name or ARN of a function that pre-processes records, by KDA's contract",
     )
 
     @model_validator(mode="after")
@@ -186,13 +186,13 @@ class Forest(Group):
         USUAL,
         ge=FEW,
         le=MOST,
-        description="parts of the state with partition_by, for good: at most so many subtasks share it, a quarter as"
-        " many evenly; 16 to restore what was saved before 128 was usual",
+        description="with partition_by: parts of the state and most subtasks (a quarter as many share it evenly); can't"
+        " change later; 16 for state saved before 128 was the default",
     )
     idle_expiry: Seconds = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="seconds of the stream's time without records until a forest is forgotten; 0: never",
+        description="seconds of rowtime without records after which a forest is removed; 0: never",
     )
     explain: bool = Field(False, description="add anomaly_explanation, as RANDOM_CUT_FOREST_WITH_EXPLANATION")
 
@@ -235,7 +235,7 @@ class _Destination(Group):
     table: Resource | None = Field(None, description="with type dynamodb: its name")
     key: str | None = Field(
         None,
-        description="column whose equal values stay in order (lambda), share a shard (kinesis), are the key (dynamodb)",
+        description="column: equal values stay in order (lambda), share a shard (kinesis), are one item (dynamodb)",
     )
     format: Literal["json", "csv"] = Field("json", description="how a row is written; not with type dynamodb")
 
@@ -255,7 +255,7 @@ class _Destination(Group):
         return self
 
 
-#: What of the Lambda sink's is set by properties of its own, beside the function, the key and the format.
+#: Options of the Lambda sink that have a property of the same name.
 LAMBDA_OPTIONS = {
     o.name: o for o in options_of(LambdaSinkOptions) if o.name not in ("function", "key_column")
 }
@@ -282,7 +282,7 @@ class Errors(Group):
 
 
 class Tap(Group):
-    """A copy of the rows of the job's relations, to look at."""
+    """A stream with copies of the rows of the job's relations, for watching."""
 
     stream: Resource | None = Field(
         None, description="Kinesis stream for a copy of every relation's rows; none: no copy"

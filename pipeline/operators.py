@@ -1,4 +1,4 @@
-"""What Flink calls the operators of a job: by these names saved state is found again."""
+"""The operators of a job, with the ids by which Flink finds their saved state."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Operator(NamedTuple):
     Attributes
     ----------
     id : str
-        Under which its state is saved, 32 hexadecimal digits.
+        Id of its saved state, 32 hexadecimal digits.
     uid : str or None
-        The name that we gave it; a changed job finds its state by it.
+        The name from which the id is computed, if it was set: it stays the same in a changed job.
     name : str
-        What it does, for a person.
+        What it does, in Flink's words.
     """
 
     id: str
@@ -26,9 +26,9 @@ class Operator(NamedTuple):
 
 
 def operators_of(table_env: Any, statements: Any) -> list[Operator]:
-    """The operators of a statement set, which is planned for it and not run.
+    """The operators of a statement set. It is planned, not run.
 
-    Flink's own classes, which have no public way to this: pinned and tested with the version.
+    Uses Flink's internal classes, as there is no public API for this; tested with the pinned version.
     """
     statement_set = statements._j_statement_set
     kind = statement_set.getClass()
@@ -37,7 +37,7 @@ def operators_of(table_env: Any, statements: Any) -> list[Operator]:
     field = kind.getDeclaredField("operations")
     field.setAccessible(True)
     transformations = table_env._j_tenv.getPlanner().translate(field.get(statement_set))
-    # As at the start: Python operators that follow one another become one.
+    # Chain Python operators, as Flink does at the start of a job.
     transformations = _jvm().org.apache.flink.python.chain.PythonOperatorChainingOptimizer.optimize(
         transformations
     )
@@ -52,7 +52,7 @@ def operators_of(table_env: Any, statements: Any) -> list[Operator]:
 
 
 def saved_operators(path: str) -> set[str]:
-    """Ids of the operators that have state in a savepoint or checkpoint, of its folder's path or URI."""
+    """Ids of the operators that have state in a savepoint or checkpoint; ``path`` is its folder or URI."""
     jvm = _jvm()
     folder = path.removeprefix("file:")
     stream = jvm.java.io.DataInputStream(jvm.java.io.FileInputStream(f"{folder}/_metadata"))

@@ -1,4 +1,4 @@
-"""What stands at an application's ends: sources, reference tables, destinations, senders, charts."""
+"""Parts of a description beside relations: sources, reference tables, destinations, senders, charts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from udfs.decoding.columns import Column
 from udfs.decoding.record_format import RecordFormat
 from udfs.reference_table import ReferenceTable
 
-#: Kinds of a destination; ``none`` is a destination that is off.
+#: Types of destination; ``none`` turns it off.
 DESTINATION_TYPES = ("firehose", "kinesis", "lambda", "s3", "dynamodb", "none")
 
 
@@ -38,12 +38,12 @@ class SourceSpec(Spec):
 
     @property
     def record_format(self) -> RecordFormat:
-        """How its records are laid out."""
+        """The format of its records."""
         return RecordFormat(self.format, self.row_path, self.delimiter, self.row_delimiter)
 
     @property
     def decoded(self) -> tuple[Column, ...]:
-        """Its columns as the decoder takes them: separated values by place, from 0, metadata aside."""
+        """Its columns for the decoder: with CSV, a column's path is its position from 0, metadata not counted."""
         if self.format == "json":
             return self.columns
         places = count()
@@ -51,17 +51,17 @@ class SourceSpec(Spec):
 
     @model_validator(mode="after")
     def _has_columns(self) -> SourceSpec:
-        _ = self.record_format  # raises for what is none
+        _ = self.record_format  # raises ValueError if it is wrong
         names = [c.name for c in self.columns]
         if not names:
             raise ValueError("columns: required at least one")
         if len(set(names)) < len(names) or "rowtime" in names:
-            raise ValueError("columns: each name once, and none is rowtime, which the engine adds")
+            raise ValueError("columns: names must be unique, and not rowtime, which the engine adds")
         return self
 
 
 class ReferenceSpec(Spec):
-    """A table that streams are joined to: a file that is read at the start, and again by ``reload``."""
+    """A table that streams are joined to: a file that is read at the start, and again every ``reload`` seconds."""
 
     path: str
     columns: Columns
@@ -74,13 +74,13 @@ class ReferenceSpec(Spec):
 
     @property
     def table(self) -> ReferenceTable:
-        """What its file holds."""
+        """The table that its file holds."""
         form = RecordFormat(self.format, self.row_path, self.delimiter, self.row_delimiter)
         return ReferenceTable(self.columns, form, self.header)
 
 
 class Destination(Spec):
-    """Where a relation's rows go: all its columns but ``rowtime``."""
+    """A destination of a relation's rows: all columns but ``rowtime``."""
 
     of: Name
     name: Name = "sink"
@@ -96,10 +96,10 @@ class Destination(Spec):
 
 
 class Sender(Spec):
-    """Something that sends records to a source's stream, for trying the application.
+    """Sends records to a source's stream, to try the application.
 
-    One of three makes them: a template or a scenario (a file of the application's folder, or the generator's of that
-    name), or a producer: a module of ``lambdas/`` with ``make_records(rng, first_id, count)``.
+    The records come from one of three: a template or a scenario (a file in the application's folder, or one of the
+    generator's), or a producer, which is a module of ``lambdas/`` with ``make_records(rng, first_id, count)``.
     """
 
     label: str
@@ -122,9 +122,10 @@ class Sender(Spec):
 class Chart(Spec):
     """A chart of one relation's rows.
 
-    ``line`` draws ``y`` over ``x`` (rowtime by default), a line for each value of ``by``; ``scatter`` the first of
-    ``y`` over ``x``; ``spans`` a band for each value of ``by``, a new span where ``y`` has a value. ``marks`` is a
-    relation whose rows stand out; ``threshold`` a number, a column, or a property as ``group.key``.
+    ``line`` draws ``y`` over ``x`` (rowtime by default), with a line for each value of ``by``. ``scatter`` draws the
+    first of ``y`` over ``x``. ``spans`` draws a band for each value of ``by``, and begins a new span where ``y`` has a
+    value. ``marks`` is a relation whose rows are highlighted; ``threshold`` is a number, a column, or a property as
+    ``group.key``.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""From an application's description to relations in Flink: sources, views, forests, destinations, one error stream."""
+"""Builds an application's relations in Flink: sources, views, forests, destinations and the error stream."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from connectors.s3 import S3Sink
 from pipeline import destinations, groups, sql
 from pipeline.application import ERRORS, Application
 from pipeline.environment import parallelism
-from pipeline.flink_errors import query_error, updates
+from pipeline.flink_errors import java_message, query_error, updates
 from pipeline.flink_version import require_aws_connectors
 from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
 from pipeline.parts import Destination, SourceSpec
 from pipeline.python_relations import OPERATORS, add_functions
-from pipeline.relations import Detector, Errors, Forest, Lookup, Relation, Rowtime, View
+from pipeline.relations import Detector, Errors, Forest, Lookup, Relation, View
 from pipeline.settings import Settings, parameters
 from pipeline.sizes import part_by_size
 from pipeline.sources import (
@@ -39,13 +39,12 @@ from udfs.detector.table import detect_anomalies
 from udfs.forest.function import ForestOptions
 from udfs.forest.table import random_cut_forest
 from udfs.lookup import lookup
-from udfs.row_stream import through_a_stream
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table, TableResult
 
 ERROR_COLUMNS = "error_name, message, data_rowtime, data_row"
-#: Column of a recording's own time, while its records are put in order.
+#: Column of a recording's own time, used while its records are sorted.
 EVENT_TIME = "recorded_event_time"
 
 
@@ -60,7 +59,7 @@ class Pipeline:
     settings : Settings
         Its properties.
     sources : mapping
-        Other sources of records by relation, in place of the connectors that the properties ask for.
+        Sources to use instead of the connectors that the properties choose, by relation.
 
     Attributes
     ----------
@@ -70,9 +69,9 @@ class Pipeline:
     Raises
     ------
     pipeline.flink_errors.QueryError
-        Flink refuses a view's query; file, line and column.
+        Flink refuses a view's query; the message has file, line and column.
     ValueError
-        A forest's column is missing or no number, or a destination can't take a relation's columns.
+        A forest's column is missing or not numeric, or a destination can't take a relation's columns.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class Pipeline:
             connector = (sources or {}).get(name) or record_source(group, settings.aws)
             self._source(name, spec, group, connector)
         for relation in application.relations:
-            self._make(relation)
+            _MAKERS[type(relation)](self, relation)
 
     def deliver(self) -> None:
         """Write every destination's rows, the error stream and the tap."""
@@ -105,7 +104,7 @@ class Pipeline:
         self._deliver_tap(self._settings.tap)
 
     def check(self) -> None:
-        """Ask every connector whether what it needs is there; raises the first connector's error."""
+        """Check that the resources of every connector exist; raises the first connector's error."""
         for check in self._checks:
             check()
 
@@ -114,7 +113,7 @@ class Pipeline:
         return str(self._planned(self._inserts.explain))
 
     def operators(self) -> list[Operator]:
-        """The operators of the job as it would run, by which saved state is found again; raises as :meth:`execute`."""
+        """The operators of the job, by which Flink finds saved state; raises as :meth:`execute`."""
         found: list[Operator] = self._planned(lambda: operators_of(self.table_env, self._inserts))
         return found
 
@@ -132,7 +131,7 @@ class Pipeline:
         Raises
         ------
         ValueError
-            A relation updates rows that it has given, which no destination can take.
+            A relation updates rows that it has emitted, which no destination can take.
         """
         return self._planned(self._inserts.execute)
 
@@ -142,8 +141,8 @@ class Pipeline:
         except Exception as e:
             if step := updates(str(e)):
                 raise InvalidValue(
-                    f"{self._application.name}: a {step} updates rows that it has given, and no destination can take "
-                    "one back: aggregate in a window (TUMBLE, HOP, SESSION) instead of over all time"
+                    f"{self._application.name}: a {step} updates rows that it has emitted, and destinations take only "
+                    "new rows: aggregate in a window (TUMBLE, HOP, SESSION) instead of over all time"
                 ) from e
             raise
 
@@ -178,9 +177,6 @@ class Pipeline:
             heartbeats = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
         self.table_env.create_temporary_view(sql.identifier(f"{name}_heartbeats"), heartbeats)
 
-    def _make(self, relation: Relation) -> None:
-        _MAKERS[type(relation)](self, relation)
-
     def _view(self, relation: View) -> None:
         where = f"{relation.name}.sql"
         query = sql.bind(self._application.queries[relation.name], self._parameters, where)
@@ -189,29 +185,13 @@ class Pipeline:
             table = self.table_env.sql_query(query)
         except Exception as e:
             inputs = relation.inputs(self._application.queries)
-            names = [c for i in inputs for c in self._columns_of(i)]
-            raise query_error(where, _java_message(e), [*names, *inputs]) from None
+            names = [c for i in inputs for c in self.columns(i)]
+            raise query_error(where, java_message(e), [*names, *inputs]) from None
         self.table_env.create_temporary_view(sql.identifier(relation.name), table)
 
     def _error_view(self, relation: Errors) -> None:
         self._view(relation)
         self._errors.append(relation.name)
-
-    def _rowtime(self, relation: Rowtime) -> None:
-        from pyflink.table import Schema
-
-        table = self.table_env.from_path(sql.identifier(relation.of))
-        schema = Schema.new_builder()
-        # Types in Java's words: PyFlink's own forget the precision of a time. The old time gives way to the new.
-        for column in table._j_table.getResolvedSchema().getColumns():
-            if column.getName() != "rowtime":
-                schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
-        kept = [c for c in table.get_schema().get_field_names() if c != "rowtime"]
-        schema.column_by_expression("rowtime", f"`{relation.time}`")
-        schema.watermark("rowtime", f"`{relation.watermark}`" if relation.watermark else "SOURCE_WATERMARK()")
-        query = f"SELECT {', '.join(map(sql.identifier, kept))} FROM `{relation.of}`"
-        stream = through_a_stream(self.table_env, self.table_env.sql_query(query), schema.build())
-        self.table_env.create_temporary_view(sql.identifier(relation.name), stream)
 
     def _forest(self, relation: Forest) -> None:
         group = getattr(self._settings, self._application.group_of(relation))
@@ -264,12 +244,12 @@ class Pipeline:
             self._join_errors(f"{destination.name}_errors", self.table_env.sql_query(made.refused))
 
     def _join_errors(self, name: str, table: Table) -> None:
-        """Let a relation of errors (error_name, message, data_rowtime, data_row) join the error stream."""
+        """Add a relation of errors (error_name, message, data_rowtime, data_row) to the error stream."""
         self.table_env.create_temporary_view(sql.identifier(name), table)
         self._errors.append(name)
 
     def unite_errors(self) -> None:
-        """Make ``all_errors``: every error so far, under KDA's column names."""
+        """Create the view ``all_errors``: all relations of errors so far, under KDA's column names."""
         union = "\nUNION ALL\n".join(
             f"SELECT '{name.removesuffix('_errors')}' AS pump_name, {ERROR_COLUMNS} FROM `{name}`"
             for name in self._errors
@@ -305,9 +285,6 @@ class Pipeline:
         self.statements.append(statement)
         self._inserts.add_insert_sql(statement)
 
-    def _columns_of(self, relation: str) -> list[str]:
-        return list(self.table_env.from_path(sql.identifier(relation)).get_schema().get_field_names())
-
 
 def _by(maker: Callable[[Any, Any], Table]) -> Callable[[Pipeline, Any], None]:
     def make(pipeline: Pipeline, relation: Any) -> None:
@@ -320,20 +297,8 @@ def _by(maker: Callable[[Any, Any], Table]) -> Callable[[Pipeline, Any], None]:
 _MAKERS: dict[type[Relation], Callable[[Pipeline, Any], None]] = {
     View: Pipeline._view,
     Errors: Pipeline._error_view,
-    Rowtime: Pipeline._rowtime,
     Forest: Pipeline._forest,
     Detector: Pipeline._detector,
     Lookup: Pipeline._lookup,
     **{kind: _by(maker) for kind, maker in OPERATORS.items()},
 }
-
-
-def _java_message(error: Exception) -> str:
-    java = getattr(error, "java_exception", None)
-    if java is not None:
-        messages = []
-        while java is not None:
-            messages.append(str(java.getMessage()))
-            java = java.getCause()
-        return "\n".join(messages)
-    return str(error)

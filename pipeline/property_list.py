@@ -1,4 +1,4 @@
-"""Every property that an application can be given: what it runs with by default, and what it may be."""
+"""The properties of an application, with their defaults and permitted values."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from pipeline.settings import settings_model
 
 @dataclass(frozen=True)
 class Property:
-    """One row of the table.
+    """One property.
 
     Attributes
     ----------
     group, key : str
     default : str
-        What the application runs with unless it is given another; empty: none.
+        Empty if there is none.
     notes : str
-        What it means, and what it may be.
+        Meaning and permitted values.
     kind : str
         ``text``, ``number``, ``integer`` or ``boolean``.
     choices : tuple of str
-        The only values that it may have; none: any.
+        The permitted values; empty for any.
     minimum, maximum : float or None
-        Bounds of a number; of a time in seconds.
+        Bounds of a number; of a duration in seconds.
     """
 
     group: str
@@ -47,7 +47,7 @@ class Property:
 
 
 def properties_of(chosen: Application) -> Iterator[Property]:
-    """Every property of an application, in the order of its models; raises ``SettingsError`` for a wrong default."""
+    """The properties of an application, in the order of its models; raises ``SettingsError`` for a wrong default."""
     yield Property("job", "name", chosen.name, "which application the package runs")
     for group, outer in settings_model(chosen).model_fields.items():
         model = outer.annotation
@@ -69,7 +69,7 @@ def properties_of(chosen: Application) -> Iterator[Property]:
 
 
 def _text(value: Any) -> str:
-    """A value as it is written in a property."""
+    """A value as the text of a property."""
     if isinstance(value, timedelta):
         return f"{value.total_seconds():.12g}"
     if isinstance(value, tuple):
@@ -83,14 +83,14 @@ def _text(value: Any) -> str:
 
 def _notes(model: type[BaseModel], key: str) -> str:
     field = model.model_fields[key]
-    # A field that a job only narrows keeps the words of the group it comes from.
+    # A field that an application only narrows keeps the description of the engine's group.
     bases = [base for base in model.__mro__ if issubclass(base, BaseModel) and key in base.model_fields]
     said = next((d for base in bases if (d := base.model_fields[key].description)), "")
     choices = _choices(field.annotation)
     one = f"one of {', '.join(choices)}" if len(choices) > 1 else ""
     if get_origin(field.annotation) is Literal and len(choices) == 1:
         one = f"always {choices[0]}"
-    # A description may say the range better.
+    # Don't repeat a range that the description has.
     bounds = "" if re.search(r"\d-\d", said) else _range(field)
     return "; ".join(note for note in (said, one if one not in said else "", bounds) if note)
 
@@ -114,7 +114,7 @@ def _range(field: FieldInfo) -> str:
 
 
 def _kind(annotation: Any) -> str:
-    """What its values are, of the first type that is one."""
+    """The kind of an annotation's values: of the first type in it that is not text."""
     kinds = {bool: "boolean", int: "integer", float: "number", timedelta: "number"}
     if annotation in kinds:
         return kinds[annotation]

@@ -1,6 +1,6 @@
-"""Relations that SQL can't say: windows that look back row by row, windows of a key's own, hotspots, rows in order.
+"""Relations that SQL can't express: row-by-row windows, windows per key, hotspots, ordered rows, another rowtime.
 
-Each maker takes a table environment and a relation's description, and gives its table.
+Each maker takes a table environment and a relation's description, and returns the relation's table.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from base.errors import InvalidValue
 from pipeline import sql
-from pipeline.relations import Call, Hotspots, Ordered, Relation, Sliding, Windows
+from pipeline.relations import Call, Hotspots, Ordered, Relation, Rowtime, Sliding, Windows
 from udfs.kda_functions import FUNCTIONS
 from udfs.row_stream import through_a_stream
 from udfs.windows.aggregates import Aggregate
@@ -23,7 +23,7 @@ _FUNCTION = re.compile(r"\bkda_[a-z_]+(?=\()")
 
 
 def add_functions(table_env: Any, query: str) -> None:
-    """Let a query use KDA's scalar functions: those that it names, under their own names."""
+    """Register the KDA scalar functions that a query calls, under their own names."""
     from pyflink.table.udf import udf
 
     known = set(table_env.list_user_defined_functions())
@@ -90,6 +90,22 @@ def _ordered(table_env: Any, relation: Ordered) -> Table:
     return _in_order(table_env, relation.of)
 
 
+def _rowtime(table_env: Any, relation: Rowtime) -> Table:
+    from pyflink.table import Schema
+
+    table = table_env.from_path(sql.identifier(relation.of))
+    schema = Schema.new_builder()
+    # Types from Java: PyFlink's own lose the precision of a time. The new rowtime replaces the old one.
+    for column in table._j_table.getResolvedSchema().getColumns():
+        if column.getName() != "rowtime":
+            schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
+    kept = [c for c in table.get_schema().get_field_names() if c != "rowtime"]
+    schema.column_by_expression("rowtime", f"`{relation.time}`")
+    schema.watermark("rowtime", f"`{relation.watermark}`" if relation.watermark else "SOURCE_WATERMARK()")
+    query = f"SELECT {', '.join(map(sql.identifier, kept))} FROM `{relation.of}`"
+    return through_a_stream(table_env, table_env.sql_query(query), schema.build())
+
+
 def _in_order(table_env: Any, name: str) -> Table:
     from pyflink.table import Schema
 
@@ -123,8 +139,9 @@ def _place(column: str | None, places: list[str], relation: Relation) -> int | N
     return places.index(column)
 
 
-#: By the kind of relation.
+#: Makers by the kind of relation.
 OPERATORS: Mapping[type[Relation], Callable[[Any, Any], Table]] = {
+    Rowtime: _rowtime,
     Sliding: _sliding,
     Windows: _windows,
     Hotspots: _hotspots,

@@ -1,4 +1,4 @@
-"""Kinds of relation: what a description can make of what stands before it."""
+"""Kinds of relation that a description can have."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pipeline.spec import Name, Names, Spec
 
 
 class Relation(Spec):
-    """A step: a relation made from those before it."""
+    """A relation made from those before it."""
 
     name: Name
     note: str = ""
-    #: A step on the way to the next: neither shown nor tapped.
+    #: Intermediate: neither shown nor tapped.
     inner: bool = False
 
     @property
     def kind(self) -> str:
-        """What the description calls it."""
+        """Its key in the description."""
         return type(self).__name__.lower()
 
     def inputs(self, known: Mapping[str, str]) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ class Errors(View):
 
 
 class Rowtime(Relation):
-    """The same columns with another time."""
+    """The same columns with another rowtime."""
 
     of: Name
     time: str
@@ -66,7 +66,7 @@ class Forest(Relation):
 
 
 class Detector(Relation):
-    """An anomaly detector over another relation: its columns, ``alert``, and what was expected."""
+    """An anomaly detector over another relation: its columns, ``alert``, and the expected values."""
 
     of: Name
     columns: Names
@@ -89,7 +89,7 @@ class Detector(Relation):
 
 
 class Lookup(Relation):
-    """A stream joined to a reference table on equal columns; rowtime stays."""
+    """A stream joined to a reference table on equal columns; rowtime is kept."""
 
     of: Name
     reference: Name
@@ -98,7 +98,7 @@ class Lookup(Relation):
 
 
 class Call(Spec):
-    """An aggregate over a window, as :class:`udfs.windows.aggregates.Aggregate` has it; sliding ones are so long."""
+    """An aggregate, see :class:`udfs.windows.aggregates.Aggregate`; ``rows`` or ``seconds`` set a sliding window."""
 
     function: str
     type: str
@@ -113,7 +113,7 @@ class Call(Spec):
 
 
 class Sliding(Relation):
-    """Each row with what the windows before it give, row by row."""
+    """Each row with aggregates over the rows up to it."""
 
     of: Name
     partition_by: Names = ()
@@ -121,7 +121,7 @@ class Sliding(Relation):
 
 
 class Windows(Relation):
-    """One row for each window and key: by the clock, from a key's first row on, or until a value changes."""
+    """One row per window and key. A window follows the clock, begins with a key's first row, or ends with a change."""
 
     of: Name
     opens: Literal["clock", "first_row", "change"]
@@ -133,7 +133,7 @@ class Windows(Relation):
 
 
 class Hotspots(Relation):
-    """Each row with the dense boxes among the last ones."""
+    """Each row with the dense regions among the last rows."""
 
     of: Name
     columns: Names
@@ -156,7 +156,7 @@ KINDS: dict[str, type[Relation]] = {
 
 
 def relation_of(value: Any) -> Any:
-    """A relation as a description has it: the name of a view, or a mapping with the key of one kind."""
+    """Read an entry of ``relations``: the name of a view, or a mapping with the key of one kind."""
     if isinstance(value, Relation):
         return value
     if isinstance(value, str):

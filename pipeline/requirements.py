@@ -1,4 +1,4 @@
-"""What an application's job needs of an AWS account: what each of its connectors needs, and nothing else."""
+"""The permissions and resources that an application's job needs in AWS: those of its connectors, and no more."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _GIVEN = re.compile(r"\$\{AWS::\w+\}|(?<=[a-z0-9])/\*$|:\$LATEST$")
 
 
 def requirements(application: Application, settings: Settings) -> Requirements:
-    """The statements of the least role that the job runs with, and what must be there.
+    """The statements of the job's role (least privilege), and the resources that must exist.
 
     Raises
     ------
     SettingsError
-        A property names no one resource; one line.
+        A property does not name exactly one resource.
     """
     return together(_checked(application, settings))
 
@@ -37,7 +37,7 @@ def _checked(application: Application, settings: Settings) -> Iterator[Requireme
         except ValueError as e:
             raise SettingsError(f"{group}: {e}") from None
         for statement in found.statements:
-            # A star would be every resource, `${` what CloudFormation puts in.
+            # `*` would match every resource, and CloudFormation would replace `${`.
             if not _ONE_RESOURCE.fullmatch(_GIVEN.sub("", statement["Resource"])):
                 name = statement["Resource"].rpartition("}:")[2]
                 raise SettingsError(
@@ -49,7 +49,7 @@ def _checked(application: Application, settings: Settings) -> Iterator[Requireme
 def _of_each(
     application: Application, settings: Settings
 ) -> Iterator[tuple[str, Callable[[], Requirements]]]:
-    """Each property group that names resources, and what gives its requirements."""
+    """Each property group that names resources, with a function that returns its requirements."""
     aws = settings.aws
     for spec in application.sources.values():
         name = application.group_of(spec)

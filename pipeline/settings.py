@@ -1,7 +1,7 @@
-"""One typed settings object from property groups, the shape that Managed Service for Apache Flink uses.
+"""One typed settings object from property groups, in the format of Managed Service for Apache Flink.
 
-The same serves locally and deployed: a list of ``{"PropertyGroupId": …, "PropertyMap": {…}}``. Every group is a model,
-the engine's (:mod:`pipeline.groups`) or made of the application's description; what no model knows is an error.
+The format is the same locally and deployed: a list of ``{"PropertyGroupId": …, "PropertyMap": {…}}``. Every group is a
+model, either the engine's (:mod:`pipeline.groups`) or made from the application's description. Unknown keys are errors.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from pipeline.relations import Forest as ForestSpec
 from pipeline.spec import Property
 from pipeline.sql import Value
 
-#: Groups that the service itself reads; no application knows them.
+#: Groups that the service or the entry point reads, not the application.
 SERVICE_GROUPS = ("kinesis.analytics.flink.run.options", "job")
 
 
 class SettingsError(KdaError, ValueError):
-    """A property that is missing, unknown or out of range. The message has one line for each."""
+    """Properties are missing, unknown or out of range. The message has one line for each."""
 
 
 class Settings(Group):
-    """The properties of one application; beside these it has a field for each of its own groups."""
+    """The properties of one application. A subclass has a field for each of the application's groups too."""
 
     aws: Aws = Aws()
     tap: Tap = Tap()
     errors: Errors
 
     def with_tap(self, stream: str) -> Settings:
-        """The same with the tap on."""
+        """A copy with the tap on."""
         return self.model_copy(update={"tap": Tap(stream=stream)})
 
 
@@ -53,7 +53,7 @@ def read_groups(path: Path) -> dict[str, dict[str, str]]:
     Raises
     ------
     SettingsError
-        When there is no such file, or it has another shape.
+        There is no such file, or it has another format.
     """
     try:
         groups = [
@@ -79,7 +79,7 @@ def read_groups(path: Path) -> dict[str, dict[str, str]]:
 def override(
     groups: Mapping[str, Mapping[str, str]], assignments: Iterable[str]
 ) -> dict[str, dict[str, str]]:
-    """Groups with ``group.key=value`` assignments laid over them.
+    """Groups with the values of ``group.key=value`` assignments.
 
     Examples
     --------
@@ -101,13 +101,11 @@ def settings_model(application: Application) -> type[Settings]:
     Raises
     ------
     SettingsError
-        A default of the application's is out of range, or a group can't be called so.
+        A default of the application is out of range, or a group's name is not possible.
     """
     for name in (*application.groups, *application.properties):
         if name.startswith("_"):
-            raise SettingsError(
-                f"{name}: a group of properties begins with a letter: give it another with `group:`"
-            )
+            raise SettingsError(f"{name}: a property group must begin with a letter: rename it with `group:`")
     fields: dict[str, Any] = {"errors": _group(Errors, {"stream": application.error_stream})}
     for name, part in application.groups.items():
         given = {k: getattr(part, k) for k in _MODELS[type(part)].model_fields if hasattr(part, k)}
@@ -123,9 +121,9 @@ def settings(application: Application, groups: Mapping[str, Mapping[str, str]]) 
     Raises
     ------
     SettingsError
-        Naming each property that is missing, unknown or out of range, what was required and what came.
+        Names each property that is missing, unknown or out of range, what was required and what came.
     """
-    # An empty value means "not set": the service's console can't leave a key out once it is there.
+    # An empty value means "not set": the service's console can't remove a key.
     given = {
         g: {k: v for k, v in values.items() if v != ""}
         for g, values in groups.items()
@@ -138,7 +136,7 @@ def settings(application: Application, groups: Mapping[str, Mapping[str, str]]) 
 
 
 def parameters(chosen: Settings) -> dict[str, Value]:
-    """What a query can name: properties as ``group.key``, durations also as ``group.key_ms``, in milliseconds."""
+    """The parameters of queries: properties as ``group.key``, durations also as ``group.key_ms`` in milliseconds."""
     found: dict[str, Value] = {}
     for group, values in chosen:
         for key, value in values:
@@ -159,7 +157,7 @@ _MODELS: dict[type, type[Group]] = {
 
 
 def _group(model: type[Group], defaults: Mapping[str, Any]) -> tuple[Any, Any]:
-    """A group with other defaults. Left out altogether it is those, checked like values that are given."""
+    """A group with other defaults. They are checked like given values, even if the whole group is left out."""
     fields: dict[str, Any] = {}
     for key, value in defaults.items():
         info = copy(model.model_fields[key])
@@ -200,7 +198,7 @@ def _line(error: Any) -> str:
     if error["type"] == "missing":
         return f"{where} is required, and not set"
     if error["type"] == "extra_forbidden":
-        return f"{where} is no property of this application"
+        return f"{where} is not a property of this application"
     if error["type"] == "at":
         return f"{where}.{error['msg']}"
     message = error["msg"].replace("Input should be", "must be").replace("Value error, ", "")

@@ -1,6 +1,6 @@
-"""How large a row is as a record, in SQL: a service refuses a larger one, and Flink's sinks then stop the job.
+"""The size of a row as a record, in SQL. Services refuse records that are too large; Flink's sinks then fail the job.
 
-What a record holds beside its text is estimated at the most that it can be, text at what it is in JSON.
+Text is measured as JSON; everything else is estimated at its largest size.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from udfs.row_stream import through_a_stream
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
-#: Bytes of a character in JSON at most (`\\u0000`), of any value that is no text, and of what stands around one.
+#: Most bytes in JSON of a character (`\\u0000`), and of a value that is not text with the characters around it.
 _CHARACTER, _VALUE = 6, 64
-#: Bytes of a tapped row's character at most: it is JSON within JSON (`\\\\u0000`).
+#: Most bytes of a character in a tapped row, which is JSON within JSON (`\\\\u0000`).
 _TAPPED_CHARACTER = 7
-#: Bytes of text that a tapped row may have: a Kinesis record's mebibyte, less what stands around.
+#: Most bytes of text in a tapped row: a Kinesis record's mebibyte, less the rest of the row.
 _TAPPED = 1_000_000
-#: Characters of a text that anybody reads in a tap.
+#: Most characters of one text in a tapped row.
 _READ = 10_000
-#: Column of the size, while a relation is parted.
+#: Column of the size, while a relation is split.
 _SIZE = "__record_bytes"
 
 
 def part_by_size(
     table_env: StreamTableEnvironment, relation: str, most_bytes: int, destination: str
 ) -> tuple[str, Table] | None:
-    """Part a relation's rows that fit into a record from those that don't.
+    """Split a relation's rows into those that fit into a record and those that don't.
 
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where the relation is; it must be insert-only.
+        Has the relation, which must be insert-only.
     relation : str
-        Its name.
+        The relation's name.
     most_bytes : int
-        What a record may have.
+        Largest size of a record.
     destination : str
-        Where the rows go: for names and the message.
+        The destination's name, for names of views and the message.
 
     Returns
     -------
     (str, Table) or None
         The name of a view of the rows that fit, and the others as errors (``error_name, message, data_rowtime,
-        data_row``). None: by their types all rows fit.
+        data_row``). None if all rows fit by their types.
     """
     from pyflink.table import Schema
 
@@ -58,14 +58,14 @@ def part_by_size(
     if fixed + _CHARACTER * sum(lengths.values()) <= most_bytes:
         return None
     characters = " + ".join(f"COALESCE(CHAR_LENGTH({quoted(name)}), 0)" for name in lengths)
-    # HEX, as Flink's SQL has no length in bytes: of long rows alone.
+    # Flink's SQL has no length in bytes, so take that of HEX; only for rows that may be too large.
     size = f"""CASE WHEN {_CHARACTER} * ({characters}) <= {most_bytes - fixed} THEN 0
         ELSE {fixed} + CHAR_LENGTH(HEX({_json(dict.fromkeys(lengths, ""))})) / 2 END"""
     sized = table_env.sql_query(f"SELECT *, {size} AS {_SIZE} FROM {quoted(relation)}")
     schema = Schema.new_builder()
     for column in sized._j_table.getResolvedSchema().getColumns():
         schema.column(column.getName(), column.getDataType().getLogicalType().asSerializableString())
-    # Through a data stream, so that the planner can't compute the relation once for each part.
+    # Through a data stream, so that the planner can't compute the relation twice.
     view, fitting = f"{destination}_sized", f"{destination}_fitting"
     table_env.create_temporary_view(quoted(view), through_a_stream(table_env, sized, schema.build()))
     own = ", ".join(quoted(name) for name in names)
@@ -86,7 +86,7 @@ def part_by_size(
 
 
 def tapped_values(table: Table) -> dict[str, str]:
-    """What a tap shows of each column of a relation: a text too long for a record is cut, and says so."""
+    """SQL of each column for the tap: a text too long for a record is cut, with a note."""
     lengths = _text_lengths(table)
     most = min(_READ, _TAPPED // _TAPPED_CHARACTER // max(len(lengths), 1))
     return {
@@ -104,7 +104,7 @@ def _types(table: Table) -> dict[str, str]:
 
 
 def _text_lengths(table: Table) -> dict[str, int]:
-    """Characters that each column of text may have by its type."""
+    """Most characters of each text column, by its type."""
     found = {}
     columns: Any = table._j_table.getResolvedSchema().getColumns()
     for column in columns:

@@ -1,4 +1,4 @@
-"""From a source's property group to the connector that it asks for."""
+"""The connector for a source's property group."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 
 class RecordSource(Protocol):
-    """What a source connector gives: ``data BYTES`` and a ``rowtime`` with watermarks, or what :class:`Clocks` keep."""
+    """A source connector. Its records have ``data BYTES``, and ``rowtime`` with watermarks or for :class:`Clocks`."""
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table: ...
     def check(self) -> None: ...
 
 
 def record_source(source: Source, aws: Aws) -> KinesisSource | FirehoseLanding | Recording:
-    """The connector that a source's property group asks for."""
+    """The connector for a source's property group."""
     if source.type == "kinesis" and source.stream:
         return KinesisSource(source.stream, aws.region, aws.endpoint, source.position, source.idle_timeout)
     if not source.path:
         raise SettingsError(f"source.path is required with source.type {source.type}, and not set")
     if source.type == "firehose":
-        # LATEST is a stream's default; a landing has no end to begin at.
+        # LATEST, the default, has no meaning for a Firehose landing.
         position = "TRIM_HORIZON" if source.position == "LATEST" else source.position
         return FirehoseLanding(source.path, aws.region, aws.endpoint, position, source.idle_timeout)
     return Recording(source.path, aws.region, aws.endpoint, source.event_time)
 
 
 def clocks(connector: RecordSource, group: Source, shared: bool) -> Clocks | None:
-    """How a source's time is kept; None: it has watermarks of its own."""
+    """The clocks that make a source's watermark; None if its connector makes one."""
     if not isinstance(connector, KinesisSource | FirehoseLanding):
         return None
     in_order = isinstance(connector, KinesisSource)
@@ -54,7 +54,7 @@ def reference_file(group: Reference, aws: Aws) -> ReferenceFile:
 
 
 def check_reference(file: ReferenceFile, table: ReferenceTable) -> None:
-    """Raise :class:`~connectors.check.ConnectorError` unless the file is there and every row of it fits."""
+    """Raise :class:`~connectors.check.ConnectorError` unless the file exists and every row is valid."""
     try:
         read_reference(file, table, ())
     except ValueError as e:
@@ -62,7 +62,7 @@ def check_reference(file: ReferenceFile, table: ReferenceTable) -> None:
 
 
 def preprocess_options(source: Source, aws: Aws, group: str) -> PreprocessOptions:
-    """The function that a source's records pass first; ``group`` is its property group."""
+    """The function that pre-processes a source's records; ``group`` is the source's property group."""
     return PreprocessOptions(
         str(source.preprocess),
         aws.region,

@@ -1,4 +1,4 @@
-"""What every part of a description is made of: names, columns, properties."""
+"""Names, columns and properties of a description."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMN = re.compile(
 
 
 class Spec(BaseModel):
-    """A part of the description: unknown keys are refused, values don't change."""
+    """A part of the description: unknown keys are errors, values can't be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -50,7 +50,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 class Property(Spec):
-    """A property of the application's own; views know it as ``:group.key``."""
+    """A property that the application defines; views use it as ``:group.key``."""
 
     help: str
     default: str | bool | int | float | None = None
@@ -63,6 +63,6 @@ class Property(Spec):
 
     @property
     def kind(self) -> str:
-        """Its type, by its default where none is said."""
+        """Its type; that of the default if none is given."""
         by_default = {bool: "boolean", int: "integer", float: "number"}
         return self.type or by_default.get(type(self.default), "text")

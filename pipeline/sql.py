@@ -1,7 +1,7 @@
 """SQL files and their parameters: the one place where values become SQL text.
 
-A query names its parameters ``:group.key``, which are the application's properties. They are bound as typed literals,
-never by string formatting; a name that is no property is an error.
+A query's parameters are the application's properties, named ``:group.key``. They are bound as typed literals, never by
+string formatting; an unknown name is an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORDS = re.compile(
     rf"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|`(?P<quoted>(?:[^`]|``)*)`|(?P<word>{_NAME})|(?P<sign>[^\s\w])",
     re.DOTALL,
 )
-#: Behind these words stands a relation.
+#: Words that a relation follows.
 _BEFORE_RELATION = ("FROM", "JOIN", "TABLE")
 _CLAUSES = (
     "SELECT",
@@ -60,12 +60,12 @@ def bind(statement: str, parameters: Mapping[str, Value], where: str = "statemen
     parameters : mapping
         Values by name, as ``group.key``.
     where : str
-        What to call the statement in an error.
+        Name of the statement in an error.
 
     Raises
     ------
     ValueError
-        For a name without a value, or a value that has no literal.
+        A name has no value, or a value has no literal.
 
     Examples
     --------
@@ -81,14 +81,14 @@ def bind(statement: str, parameters: Mapping[str, Value], where: str = "statemen
             line = statement.count("\n", 0, match.start()) + 1
             column = match.start() - (statement.rfind("\n", 0, match.start()) + 1) + 1
             known = ", ".join(get_close_matches(name, parameters, 3, 0.5)) or "none like it"
-            raise InvalidValue(f"{where}:{line}:{column}: :{name} is no property; there are {known}")
+            raise InvalidValue(f"{where}:{line}:{column}: :{name} is not a property; there are {known}")
         return literal(parameters[name])
 
     return _TOKENS.sub(replace, statement)
 
 
 def parameters_of(statement: str) -> tuple[str, ...]:
-    """The names of a statement's parameters, each once, in order.
+    """The names of a statement's parameters, without duplicates, in order.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def parameters_of(statement: str) -> tuple[str, ...]:
 
 
 def relations_of(query: str) -> tuple[str, ...]:
-    """The relations that a query reads, each once, in order; names that the query itself gives are left out.
+    """The relations that a query reads, without duplicates, in order; names of its own WITH clause are left out.
 
     Examples
     --------
@@ -173,12 +173,12 @@ def quote(text: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """A name as an SQL identifier, whatever characters it has."""
+    """A name as a quoted SQL identifier."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def json_value(column: str, type_: str) -> str:
-    """A column as JSON_OBJECT takes it, which has no form for dates and times of day.
+    """A column for JSON_OBJECT, which takes no dates and times of day.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def with_options(options: Mapping[str, str]) -> str:
 
 
 def _interval(value: timedelta) -> str:
-    # The one form that Flink takes in windows, OVER ranges and arithmetic alike, with milliseconds.
+    # The only form with milliseconds that Flink takes in windows, OVER ranges and arithmetic.
     if not timedelta(0) <= value < timedelta(days=100):
         raise InvalidValue(f"literal: required an interval of 0 to 99 days, got {value}")
     seconds, microseconds = value.seconds, value.microseconds

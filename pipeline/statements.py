@@ -1,4 +1,4 @@
-"""A table environment that remembers what was done with it, for a person to read."""
+"""A table environment that records its statements, for a person to read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 class RecordedEnvironment:
-    """A table environment; every statement run in it, and every view made of a query, is kept in order.
+    """A table environment that records, in order, every statement that it runs and every view that it creates.
 
     Attributes
     ----------
     statements : list of str
-        SQL; what Python makes instead is a comment.
+        SQL; a comment for a view or function made in Python.
     """
 
     def __init__(self, table_env: Any) -> None:
@@ -32,21 +32,21 @@ class RecordedEnvironment:
         return self._table_env.execute_sql(statement)
 
     def sql_query(self, query: str) -> Table:
-        """Make a table of a query; it is shown once it is given a name."""
+        """Make a table of a query; it is recorded when a view gets it."""
         table = self._table_env.sql_query(query)
         self._queries.append((table, _trimmed(query)))
         return table
 
     def create_temporary_view(self, name: str, table: Table) -> None:
-        """Give a table a name."""
+        """Create a view of a table."""
         query = next((q for t, q in self._queries if t is table), None)
         head = f"CREATE TEMPORARY VIEW {name} AS"
-        made = f"{head}\n{query}" if query else f"-- {name}: a stream made by Python of what stands above"
+        made = f"{head}\n{query}" if query else f"-- {name}: a stream made in Python from the views above"
         self.statements.append(made)
         self._table_env.create_temporary_view(name, table)
 
     def create_temporary_function(self, name: str, function: Any) -> None:
-        """Give a Python function a name."""
+        """Register a Python function."""
         kind = type(getattr(function, "_func", function)).__name__
         self.statements.append(f"-- FUNCTION {name}: {kind}, in Python")
         self._table_env.create_temporary_function(name, function)

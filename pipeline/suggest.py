@@ -1,6 +1,6 @@
-"""Settings for a detector, from rows that are there already: each with its reason, in words.
+"""Suggests a detector's settings from recorded rows, each with its reason.
 
-Pure: rows in, suggestions out. The command and the page show the same.
+Pure: rows in, suggestions out. The command and the page show the same texts.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
     from udfs.detector.function import DetectorOptions
 
-#: Sample sizes to choose from, and rows that matter to a detector for each sample.
+#: Sample sizes to choose from, and how many rows a detector remembers per row of its sample.
 SIZES, ROWS_PER_SAMPLE = (32, 64, 128, 256, 512), 10
-#: Of a recording at most so much is spent on learning.
+#: Largest share of a recording that may be spent on learning.
 _LEARNING = 0.25
-#: Thresholds to choose from; 1.5 serves where nothing speaks against it.
+#: Thresholds to choose from, and the usual one.
 THRESHOLDS = tuple(round(1.2 + 0.1 * k, 1) for k in range(14))
 USUAL = 1.5
 USUAL_SIZE = 256
-#: More alerts than these in 1,000 rows, and nobody reads them.
+#: Alerts in 1,000 rows: above the first, the threshold is raised until they are at most the second.
 _MOST, _WANTED = 1.0, 0.5
-#: A band that is wider than this part of the expected value hides changes of a half.
+#: A band wider than this share of the expected value is too wide: noise hides changes by a half.
 _WIDE = 0.5
-#: A pattern that explains less than this of the changes is none.
+#: Least autocorrelation of a pattern.
 _PATTERN = 0.4
 _WINDOWS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 
@@ -55,11 +55,11 @@ def suggest(
     Parameters
     ----------
     rows, times
-        As :func:`pipeline.backtest.watch` takes them: what the detector reads.
+        The rows that the detector reads; see :func:`pipeline.backtest.watch`.
     options : DetectorOptions
-        As the application has them.
+        The application's own.
     labels : sequence of Label
-        What happened, where that is known: the threshold then is the one that fits it best.
+        Known events. If given, the threshold is the one that fits them best.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def suggest(
 
 
 def assignments(suggestions: Sequence[Suggestion]) -> str:
-    """What of the suggestions a detector can be given, as a setting to try: ``sub_sample_size=512 threshold=1.6``."""
+    """The suggestions that are properties of a detector, as a setting: ``sub_sample_size=512 threshold=1.6``."""
     return " ".join(f"{s.of}={s.value:g}" for s in suggestions if s.of != "window")
 
 
@@ -83,7 +83,7 @@ def _sized(options: DetectorOptions, size: Suggestion) -> DetectorOptions:
 
 
 def window(watched: Watched, options: DetectorOptions) -> Suggestion:
-    """How long the windows should be whose counts or averages are watched: seconds from row to row."""
+    """Suggest the length of the windows whose counts or averages are watched, in seconds."""
     gaps = np.diff(watched.times)
     if not len(gaps) or np.median(gaps) <= 0:
         return Suggestion("window", 0, "rows share their times: aggregate them in windows first")
@@ -96,7 +96,7 @@ def window(watched: Watched, options: DetectorOptions) -> Suggestion:
     irregular = float(np.percentile(gaps, 90)) > 3 * now
     signed = bool((watched.points[:, column] < 0).any() and (watched.points[:, column] > 0).any())
     about = f"rows come every {_seconds(now)}"
-    # What lies on both sides of 0 has no size to compare its noise with.
+    # Values on both sides of 0 have no magnitude to compare the noise with.
     if signed or not np.isfinite(width) or width <= _WIDE:
         if irregular:
             return Suggestion(
@@ -118,13 +118,13 @@ def window(watched: Watched, options: DetectorOptions) -> Suggestion:
 
 
 def sample_size(watched: Watched) -> Suggestion:
-    """The usual sample, or a larger one whose memory has the stream's pattern twice; less for a short recording."""
+    """Suggest the usual sample size; a larger one to remember a pattern twice, a smaller one for a short recording."""
     count = len(watched.times)
     room = max([s for s in SIZES if s <= _LEARNING * count], default=SIZES[0])
     period, share = _period(watched.points[:, 0])
     if not period:
         best = min(USUAL_SIZE, room)
-        few = f"{count:,} rows are few: it begins to tell sooner"
+        few = f"{count:,} rows are few: a smaller sample alerts sooner"
         reason = "no pattern that repeats: the usual size" if best == USUAL_SIZE else few
         return Suggestion("sub_sample_size", best, reason)
     enough = [s for s in SIZES if s >= USUAL_SIZE and s * ROWS_PER_SAMPLE >= 2 * period]
@@ -139,8 +139,7 @@ def threshold(
     options: DetectorOptions,
     labels: Sequence[Label] = (),
 ) -> Suggestion:
-    """The usual threshold, unless it tells too often, or labels say otherwise."""
-
+    """Suggest the usual threshold, a higher one if it alerts too often, or the one that fits the labels best."""
     watched = watch(rows, times, options, THRESHOLDS)
 
     def reported(t: float) -> list[Alert]:
@@ -160,8 +159,10 @@ def threshold(
             break
         best, rate = t, 1_000 * len(reported(t)) / len(rows)
     if best == USUAL:
-        return Suggestion("threshold", USUAL, f"the usual one; it tells {rate:.2f} in 1,000 rows")
-    return Suggestion("threshold", best, f"{USUAL} tells {first:.1f} in 1,000 rows, {best} tells {rate:.1f}")
+        return Suggestion("threshold", USUAL, f"the usual one: {rate:.2f} alerts in 1,000 rows")
+    return Suggestion(
+        "threshold", best, f"{rate:.1f} alerts in 1,000 rows, instead of {first:.1f} with {USUAL}"
+    )
 
 
 def _f1(precision: float, recall: float) -> float:
@@ -169,11 +170,11 @@ def _f1(precision: float, recall: float) -> float:
 
 
 def _period(values: NDArray[np.float64]) -> tuple[int, float]:
-    """Rows after which a stream is most like itself again, and how much (correlation); 0 where it never is."""
+    """The period of a pattern in rows, and its autocorrelation; (0, 0.0) if there is no pattern."""
     good = values[np.isfinite(values)]
     if len(good) < 48 or good.std() == 0:
         return 0, 0.0
-    # Outliers must not decide.
+    # Clip outliers, so that they don't decide.
     low, high = np.percentile(good, [1, 99])
     centred = np.clip(good, low, high) - np.clip(good, low, high).mean()
     n = len(centred)
@@ -181,11 +182,11 @@ def _period(values: NDArray[np.float64]) -> tuple[int, float]:
     longest = n // 3
     alike = np.fft.irfft(np.abs(spectrum) ** 2)[:longest] / np.arange(n, n - longest, -1)
     alike = alike / alike[0] if alike[0] > 0 else np.zeros(longest)
-    # Behind the first fall: next to itself everything is alike.
+    # Look only after the first drop: neighbouring rows are always alike.
     falls = np.flatnonzero(alike < 0.5 * _PATTERN)
     if not len(falls):
         return 0, 0.0
-    # Twice the pattern is as alike as once: the first that nearly is the best, at its height.
+    # Multiples of the period are about as good: take the first that is nearly the best, and climb to its peak.
     lag = int(falls[0] + np.argmax(alike[falls[0] :] >= 0.9 * alike[falls[0] :].max()))
     while lag + 1 < longest and alike[lag + 1] > alike[lag]:
         lag += 1

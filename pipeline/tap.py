@@ -1,4 +1,4 @@
-"""Copies of rows, to look at: every relation's, sampled to a rate, in one stream."""
+"""The tap: a stream with copies of every relation's rows, sampled to a rate."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def tap_statements(
         Has the relations, and ``all_errors``.
     relations : iterable of str
     rate : float
-        Rows a second of each relation, above which it is sampled.
+        Rows a second above which a relation is sampled.
     options : mapping
-        Of the connector that takes the rows.
+        Options of the connector that takes the rows.
     """
     names = {name: name for name in relations} | {"error_stream": "all_errors"}
     rows = [tapped(table_env, relation, name) for name, relation in names.items()]
@@ -38,7 +38,7 @@ def tap_statements(
 
 
 def tapped(table_env: Any, relation: str, name: str | None = None) -> str:
-    """The query that gives a relation's rows as they go to a tap: its name there, rowtime, the row as JSON."""
+    """The query of a relation's rows for the tap: the relation's name, rowtime, the row as JSON."""
     names = _columns(table_env, relation)
     time = "CAST(rowtime AS TIMESTAMP(3))" if "rowtime" in names else "CAST(NULL AS TIMESTAMP(3))"
     values = tapped_values(table_env.from_path(sql.identifier(relation)))

@@ -1,5 +1,6 @@
--- Rows of the job's relations, to look at: one JSON object a row, as soon as it is there. rowtime in UTC; data is the row
--- as JSON, columns its names in the relation's order; weight says for how many rows it stands, which is more than 1 where a relation is sampled.
+-- Copies of the job's rows: one JSON object per row, as soon as the row exists. rowtime is in UTC, data is the row as JSON,
+-- columns are its column names in the relation's order. weight is the number of rows that it represents: more than 1 if the
+-- relation is sampled.
 CREATE TEMPORARY TABLE tap (
   relation STRING,
   rowtime TIMESTAMP(3),

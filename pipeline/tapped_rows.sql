@@ -1,5 +1,5 @@
--- Rows for the tap: all rows of a relation up to :tap.rate a second, above it a random share of them that keeps to :tap.rate.
--- A row that has no rowtime is given the time at which it came, which is what KDA's ROWTIME was.
+-- Rows for the tap: all rows of a relation up to :tap.rate a second, above it a random sample of :tap.rate a second.
+-- A row without rowtime gets the time at which it came, like KDA's ROWTIME.
 CREATE TEMPORARY VIEW tapped_rows AS
 SELECT
   relation,

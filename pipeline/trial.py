@@ -1,4 +1,4 @@
-"""Records in, rows out: an application's relations over records from memory, without any service."""
+"""Runs an application's relations over records from memory, without any service."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ class MemorySource:
     Parameters
     ----------
     arrivals : sequence of (int, bytes or None)
-        Milliseconds since the epoch and the record, in order of arrival; None: nothing came until then. Watermarks
-        follow the records like those of one shard: what comes earlier than the record before it is late.
+        Milliseconds since the epoch and the record, in order of arrival; None if nothing came until then. Watermarks
+        follow the records as on one shard: a record with an earlier time than the one before it is late.
     """
 
     arrivals: Sequence[tuple[int, bytes | None]]
 
     def check(self) -> None:
-        """There is nothing to ask."""
+        """Nothing to check."""
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """``data BYTES`` and ``rowtime``."""
         from pyflink.table import DataTypes, Schema
 
-        # Flink takes no empty list: nothing came until the epoch.
+        # Flink takes no empty list; this row says that nothing came until the epoch.
         arrivals = self.arrivals or ((0, None),)
         rows = [(None if data is None else bytearray(data), ms) for ms, data in arrivals]
         row = DataTypes.ROW(
@@ -62,9 +62,9 @@ class Row:
     Attributes
     ----------
     rowtime : str or None
-        ``YYYY-MM-DD HH:MM:SS.mmm`` in UTC; None where the relation has none.
+        ``YYYY-MM-DD HH:MM:SS.mmm`` in UTC; None if the relation has none.
     values : dict
-        By column, as JSON has them: times as text.
+        JSON values by column; times are text.
     """
 
     rowtime: str | None
@@ -79,7 +79,7 @@ def rows_of(
     relations: Iterable[str],
     sources: Mapping[str, RecordSource] | None = None,
 ) -> dict[str, list[Row]]:
-    """Run an application's relations over records to their end; nothing is delivered.
+    """Run an application's relations over all records; delivers nothing.
 
     Parameters
     ----------
@@ -87,11 +87,11 @@ def rows_of(
     application : Application
     settings : Settings
     records : mapping
-        By source: see :class:`MemorySource`. A source that is not named gets none.
+        Arrivals by source, see :class:`MemorySource`. A source that is not named gets no records.
     relations : iterable of str
-        Whose rows to return; ``error_stream`` is one.
+        Relations whose rows to return; may include ``error_stream``.
     sources : mapping or None
-        By name, where records say more than their arrival.
+        Sources to use instead, by name, if records have more than an arrival time.
 
     Raises
     ------

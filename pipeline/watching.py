@@ -1,4 +1,4 @@
-"""``detector: on``: alerts beside an application's scores, without a relation more to write."""
+"""``detector: on``: adds a detector and its alerts to each forest of an application."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from base.errors import InvalidValue
 from pipeline import sql
 from pipeline.relations import Detector, Forest, Relation, View
 
-#: The detector's rows, and those of them that are alerts. Those of a second forest have its name in front.
+#: Names of the detector's relation and of its alerts. For a second forest they begin with the forest's name.
 DETECTIONS, ALERTS = "detections", "alerts"
-#: What a forest's description says of its detector too.
+#: Keys of the forest's description that its detector takes over.
 _AS_THE_FOREST = ("columns", "partition_by", "sub_sample_size", "idle_expiry", "buckets")
 _QUERY = """\
 -- Alerts: one row for each thing that happens, in the row that begins it.
@@ -24,7 +24,7 @@ WHERE alert
 
 
 def as_options(value: Any) -> Any:
-    """What a description says of its detector: None for ``off``, ``{}`` for ``on``, else the options that differ."""
+    """The description's ``detector``: None for ``off``, ``{}`` for ``on``, else its options."""
     if isinstance(value, Mapping):
         return dict(value)
     if value in (True, "on"):
@@ -37,12 +37,12 @@ def as_options(value: Any) -> Any:
 def watched(
     relations: Iterable[Relation], options: Mapping[str, Any] | None, queries: dict[str, str]
 ) -> tuple[Relation, ...]:
-    """Relations with a detector and its alerts behind each forest; the queries of the alerts are added.
+    """The relations with a detector and its alerts after each forest; the alerts' queries are added to ``queries``.
 
     Raises
     ------
     ValueError
-        There is no forest, or an option that a detector has not.
+        There is no forest, or an option is unknown.
     """
     given = tuple(relations)
     if options is None:
@@ -62,7 +62,7 @@ def watched(
             queries[alerts] = _QUERY.format(detections=sql.identifier(detections))
     if len(found) == len(given):
         raise InvalidValue(
-            "detector: on watches what a forest scores, and there is none: add {detector: name, of:, columns:} "
+            "detector: on needs a forest, and there is none: add {detector: name, of:, columns:} "
             "to the relations instead"
         )
     return tuple(found)
@@ -77,7 +77,7 @@ def _detector(given: dict[str, Any]) -> Detector:
 
 
 def _names(forest: Forest, taken: set[str]) -> tuple[str, str]:
-    """Of a detector and its alerts: the plain ones, unless the application has one of them already."""
+    """Names of a forest's detector and alerts: the plain ones, unless one of them is taken."""
     plain = {DETECTIONS, ALERTS}
     names = [f"{forest.name}_{name}" if plain & taken else name for name in (DETECTIONS, ALERTS)]
     taken.update(names)

@@ -169,7 +169,7 @@ def take_columns(function: InColumns) -> bool:
     opening = list(_opening())
     operation = next((o for o in opening if isinstance(o, StatefulOperation)), None)
     processor = next((o for o in opening if type(o).__name__ == "BundleProcessor"), None)
-    if operation is None or processor is None:
+    if operation is None or processor is None or not hasattr(processor, "__dict__"):
         return False
 
     def process_bundle(instruction: str) -> Any:

@@ -1,1 +1,1 @@
-"""Lab 1: click-through rates that stand out."""
+"""Lab 1: anomalous click-through rates."""

@@ -1,4 +1,4 @@
-"""What lab 1 is measured with: records, and what is counted."""
+"""Benchmark of lab 1: its records and the relations that are counted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHAIN = Lab(
 
 
 def write_actions(path: Path, records: int, per_ms: int) -> None:
-    """Lab 1's clicks and impressions, half of each, so many a millisecond."""
+    """Write lab 1's clicks and impressions in turn, ``per_ms`` a millisecond."""
     with path.open("w") as file:
         for n in range(records):
             action = {"browseraction": ("Click", "Impression")[n % 2], "site": "https://www.mysite.com"}
@@ -35,5 +35,5 @@ def write_actions(path: Path, records: int, per_ms: int) -> None:
 
 
 def form(path: Path) -> Form:
-    """Its scores, one a window of a second."""
+    """The form that measures its scores, one per window of a second."""
     return form_of("ctr", path, "scores", {"window": {"size": "1"}})

@@ -1,5 +1,4 @@
--- Clicks by window and forest key: one row a window that has any, when it closes. site is NULL where there were
--- several.
+-- Clicks by window and forest key: one row per window with clicks, when it closes. site is NULL if there were several.
 SELECT
   window_start,
   window_end,

@@ -1,4 +1,4 @@
-"""Lab 1's scenario, sent to its job: windows, anomalies and messages as they come, ten times faster."""
+"""Runs lab 1's scenario against its job, ten times faster, and collects windows, anomalies and messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.catalog import find
 SPEED = 10.0
 #: The lab's 10 s, at that speed.
 WINDOW = timedelta(seconds=1)
-#: Windows of the scenario ctr-burst: when the three more senders run, and the last one that the next one closes.
+#: Windows of the scenario ctr-burst: those with the three additional senders, and the last one that closes.
 BURST = range(18, 21)
 LAST = 25
 _END_SECONDS = 60.0
@@ -31,7 +31,7 @@ _WINDOW_LINE = re.compile(r"Window: (\S+ \S+) to (\S+ \S+)\.$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Score:
-    """A window as the job saw it: rates in percent."""
+    """A scored window; rates in percent."""
 
     start: datetime
     ctr: float
@@ -42,7 +42,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Notification:
-    """What went to the topic, and from there to e-mail, SMS and the queue it was read from."""
+    """A message of the topic, which sends it to e-mail, SMS and the queue that it is read from."""
 
     window_start: datetime
     sent: datetime
@@ -52,17 +52,17 @@ class Notification:
 
 @dataclass
 class Course:
-    """How the lab went.
+    """The results of a run of the lab.
 
     Attributes
     ----------
     scores : dict
-        By start of the window.
+        Scores by start of the window.
     anomalies : set of datetime
         Windows in DESTINATION_SQL_STREAM: the detector's alerts.
     notifications : list
     counts : Counts
-        Of the generator.
+        The generator's counts.
     """
 
     scores: dict[datetime, Score] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Course:
         return min(self.scores, default=None)
 
     def number(self, start: datetime) -> int:
-        """Which window of the scenario starts then; the first is 0."""
+        """The number of the window that starts then, from 0."""
         begin = self.begin
         return 0 if begin is None else round((start - begin) / WINDOW)
 
@@ -86,7 +86,7 @@ class Course:
 
     @property
     def by_score(self) -> list[int]:
-        """Numbers of the windows that KDA's rule would tell of."""
+        """Numbers of the windows above the threshold, KDA's rule."""
         return sorted(self.number(s.start) for s in self.scores.values() if s.score > s.threshold)
 
     @property
@@ -97,7 +97,7 @@ class Course:
 
     @property
     def expectations(self) -> dict[str, bool]:
-        """What the lab expects, and whether it was so."""
+        """Each expectation of the lab, and whether it was met."""
         burst = self.begin and self.begin + BURST.start * WINDOW
         early = [n for n in self.notifications if burst is None or n.sent < burst]
         return {
@@ -109,12 +109,12 @@ class Course:
 
 
 def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], None]) -> Course:
-    """Run the scenario against the job; return how it went.
+    """Run the scenario against the job; return the results.
 
     Raises
     ------
     DemoError
-        When the job ends, or windows or messages are still missing a minute after the last record.
+        The job ends, or windows or messages are still missing a minute after the last record.
     """
     outputs = stacks.deploy(endpoint, find("ctr"))
     kinesis, sqs = client("kinesis", endpoint), client("sqs", endpoint)
@@ -155,7 +155,7 @@ def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], No
 
 
 class _Senders(threading.Thread):
-    """The scenario, sent beside everything else."""
+    """Sends the scenario in a thread."""
 
     def __init__(self, endpoint: str, stream: str, counts: runner.Counts) -> None:
         super().__init__(daemon=True)
@@ -173,12 +173,12 @@ class _Senders(threading.Thread):
                 stop=self.stop,
                 on_progress=lambda counts: self._counts.__dict__.update(counts.__dict__),
             )
-        except Exception as e:  # reported by the thread that waits
+        except Exception as e:  # reported by the thread that joins this one
             self.error = str(e)
 
 
 def _read_tap(tap: StreamReader, course: Course) -> None:
-    """Take over what the job wrote to its tap since the last time."""
+    """Add the rows that the job has written to its tap since the last call."""
     for record in tap.read():
         tapped = json.loads(record.data)
         row = json.loads(tapped["data"])
@@ -192,7 +192,7 @@ def _read_tap(tap: StreamReader, course: Course) -> None:
 
 
 def _read_queue(sqs: Any, url: str, since: datetime, course: Course) -> None:
-    """Take over what is new in the queue, which the topic has as a subscriber beside e-mail and SMS."""
+    """Add the new messages of the queue, a subscriber of the topic like e-mail and SMS."""
     for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
         body = json.loads(message["Body"])
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -1,5 +1,5 @@
--- Click-through rate in percent, above 100 where clicks outnumber impressions: one row a window and forest key that has
--- both, when the window closes.
+-- Click-through rate in percent, above 100 if there are more clicks than impressions: one row per window and forest key
+-- with both, when the window closes.
 SELECT
   clicks.window_start,
   clicks.window_end,

@@ -1,4 +1,4 @@
-"""The demo of lab 1: clicks, impressions, a burst of clicks and the message that it makes."""
+"""The demo of lab 1: clicks, impressions, a burst of clicks and its message."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from jobs.ctr.course import BURST, SPEED, WINDOW, Course, Score, run
 
 
 def show(endpoint: str, folder: Path, out: Console) -> bool:
-    """Run lab 1 on a local AWS; return whether its expectations held.
+    """Run lab 1 on a local AWS; return whether its expectations were met.
 
     Parameters
     ----------
     endpoint : str
-        Of a local AWS.
+        Address of a local AWS.
     folder : Path
-        For the job's state and logs.
+        Folder for the job's state and logs.
     out : Console
-        Where to show it.
+        Console to show the demo on.
     """
     since = datetime.now(UTC)
     with Live(console=out, refresh_per_second=4, transient=False) as live:
@@ -48,7 +48,7 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
 def reported(
     course: Course, relations: Mapping[str, Sequence[Mapping[str, Any]]], since: datetime
 ) -> report.Report:
-    """The report of a course. One thing was injected, the burst; a message for any of its windows finds it."""
+    """The report of a course. The burst is the one injected event; a message for any of its windows counts as found."""
     burst = f"burst of {course.begin + BURST.start * WINDOW:%H:%M:%S}" if course.begin else ""
     of = {n.window_start: burst for n in course.notified(BURST)}
     return report.Report(

@@ -1,5 +1,5 @@
--- What people are notified of, under the names that the lab's function knows: one row an alert of the detector's; or with
--- anomalies.by = 'score' one row a window and forest key that scored above the threshold, as in KDA. Rates in percent.
+-- Notifications, with the column names of the lab's function: one row per alert of the detector, or, with
+-- anomalies.by = 'score', per window and forest key that scored above the threshold, as in KDA. Rates in percent.
 SELECT
   ctr AS `CTRPERCENT`,
   anomaly_score AS `ANOMALY_SCORE`,

@@ -1,4 +1,4 @@
--- Impressions by window and forest key: one row a window that has any, when it closes. site is NULL where there were
+-- Impressions by window and forest key: one row per window with impressions, when it closes. site is NULL if there were
 -- several.
 SELECT
   window_start,

@@ -1,4 +1,4 @@
--- Browser actions whose window had closed when they came: one row a record, for the error stream.
+-- Browser actions that came after their window had closed: one row per record, for the error stream.
 SELECT
   'LATE_DROPPED' AS error_name,
   CONCAT(

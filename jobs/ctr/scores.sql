@@ -1,5 +1,5 @@
--- Scored click-through rates with what was expected, in percent: one row a window and forest key, when the window closes.
--- threshold is the score that is no longer ordinary by KDA's rule; alert is the detector's word.
+-- Scored click-through rates with the expected ones, in percent: one row per window and forest key, when the window
+-- closes. threshold is KDA's rule: a higher score is an anomaly. alert is the detector's decision.
 SELECT
   window_start,
   window_end,

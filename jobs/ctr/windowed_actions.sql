@@ -1,5 +1,5 @@
--- Browser actions with their window: one row a record, when it arrives. forest_key says whose rate an action counts
--- for: its site's where there is one for each, else '' for all. rowtime is the window's last millisecond from here on.
+-- Browser actions with their window: one row per record, when it arrives. forest_key is the site with window.by_site, else
+-- '' for all sites. rowtime is the window's last millisecond from here on.
 SELECT
   browseraction,
   site,

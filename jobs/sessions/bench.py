@@ -1,4 +1,4 @@
-"""What lab 2 is measured with: records, and what is counted."""
+"""Benchmark of lab 2: its records and the relations that are counted."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ CHAIN = Lab(
 
 
 def write_clicks(path: Path, events: int) -> int:
-    """Lab 2's clicks, 10 ms apart; return of how many users: each clicks ten times beside 199 others, then never."""
+    """Write lab 2's clicks, 10 ms apart; return the number of users. 200 users click in turn, ten times each."""
     block = USERS_AT_ONCE * CLICKS_OF_A_USER
     _write(path, ((START + 10 * n, n % USERS_AT_ONCE + n // block * USERS_AT_ONCE) for n in range(events)))
     return -(-events // block) * USERS_AT_ONCE
 
 
 def write_random_clicks(path: Path, events: int, users: int, per_ms: int) -> None:
-    """Lab 2's clicks, so many a millisecond, each of any user: all of them are there all the time."""
+    """Write lab 2's clicks of random users, ``per_ms`` a millisecond."""
     random = Random(1)
     _write(path, ((START + n // per_ms, random.randrange(users)) for n in range(events)))
 
@@ -53,5 +53,5 @@ def _write(path: Path, clicks: Iterable[tuple[int, int]]) -> None:
 
 
 def form(path: Path, relation: str = "destination_sql_stream") -> Form:
-    """Its session starts, one for each user's ten clicks; or "session_events", a row for each click."""
+    """The form that measures its session starts (one per user), or with "session_events" a row per click."""
     return form_of("sessions", path, relation, {})

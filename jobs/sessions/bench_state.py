@@ -1,11 +1,10 @@
-"""Lab 2's job over many users who never return: records a second, and what they leave in state.
+"""Benchmark of lab 2's job over many users who never return: records a second, and the size of checkpoints.
 
     python -m jobs.sessions.bench_state --events 1000000
 
-Each user clicks ten times, two seconds apart, beside 199 others, and is never seen again. The whole job runs on the
-mini-cluster (decoding, event time, sessions; files in, blackhole out) with a checkpoint every two seconds of the clock.
-Users are forgotten by event time, so that what a checkpoint has stays flat at those seen
-lately, however many there were.
+200 users click in turn, ten times each, two seconds apart, and never return. The whole job runs on the mini-cluster
+(decoding, event time, sessions; from files to blackhole) with a checkpoint every two seconds of wall-clock time. State
+expires by event time, so a checkpoint's size depends on the recent users only, not on their total number.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from pipeline.settings import settings
 
 
 def run(path: Path, folder: Path, rows: str, state_backend: str) -> dict[str, Any]:
-    """Run the job to its end; return what was measured."""
+    """Run the job to its end; return ``seconds``, ``cpu_seconds``, and ``sizes`` of checkpoints as (second, bytes)."""
     port = free_port()
     table_env = table_environment(
         flink.cluster(
@@ -84,7 +83,7 @@ def run(path: Path, folder: Path, rows: str, state_backend: str) -> dict[str, An
 
 
 def _cpu_seconds() -> float:
-    """Of this process, whose threads are the Python workers, and of its child, the JVM."""
+    """CPU time of this process, whose threads are the Python workers, and of its child, the JVM."""
     total = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

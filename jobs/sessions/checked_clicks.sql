@@ -1,6 +1,6 @@
--- Clicks with the reason why their event time or names can't be used, NULL for most: one row a click, when it arrives.
--- arrival is rowtime, or the next instant where the source was already past it: a click that is out of order there
--- takes its place in the order of arrival now, and is not lost.
+-- Clicks, with a reason in refusal if event time or names can't be used: one row per click, when it arrives.
+-- arrival is rowtime, but at least the millisecond after the watermark: so a click that the source gives out of order is
+-- not late by arrival, and not lost.
 SELECT
   user_id,
   event_timestamp,
@@ -15,7 +15,7 @@ SELECT
   ) AS arrival,
   CASE
     WHEN event_timestamp <= 0 THEN 'event_timestamp: required epoch milliseconds above 0'
-    -- A time that Flink can't represent is no time: NULL.
+    -- NULL: a time that Flink can't represent.
     WHEN TO_TIMESTAMP_LTZ(event_timestamp, 3) IS NULL OR TO_TIMESTAMP_LTZ(event_timestamp, 3) > rowtime + :event_time.ahead
       THEN 'event_timestamp: required at most ' || CAST(:event_time.ahead_ms AS STRING) || ' ms after the arrival'
     WHEN user_id = '' THEN 'user_id: required a text of at least one character'

@@ -1,5 +1,5 @@
--- Clicks whose event time can be true, when they arrive; and the source's heartbeats, rows without a click (user_id
--- NULL), each of which says that no other click arrived before it.
+-- Clicks with a usable event time, when they arrive, and the source's heartbeats: rows without a click (user_id NULL).
+-- No click arrives after a heartbeat with an earlier arrival.
 SELECT user_id, event_timestamp, event_name, device_type, arrival
 FROM checked_clicks
 WHERE refusal IS NULL

@@ -1,6 +1,6 @@
--- Sessions that are over: one row a session, when event time has passed its last click by the gap.
--- session_start and session_end are the times of its first and last click, in UTC; pages the names of its events in
--- order, the first 1,000 of them (a DynamoDB item has room for 400 kB), '' for an event without a name.
+-- Sessions that are over: one row per session, when event time has passed its last click by the gap.
+-- session_start and session_end are the times of its first and last click, in UTC. pages are the names of its first 1,000
+-- events in order (a DynamoDB item holds at most 400 kB), '' for an event without a name.
 SELECT
   user_id,
   CASE
@@ -19,16 +19,16 @@ SELECT
 FROM (
   SELECT
     user_id,
-    -- Where a session has several devices, its id is that of its first click.
+    -- If a session has several devices, its id has that of its first click.
     COALESCE(MAX(CASE WHEN session_ms IS NOT NULL THEN device_type END), MAX(device_type)) AS device_type,
     MIN(event_timestamp) AS start_ms,
     MAX(event_timestamp) AS end_ms,
     COUNT(*) AS number_of_events,
     ARRAY_AGG(COALESCE(event_name, '')) AS pages
-  -- Clicks exactly a gap apart share a session here, too: a session window takes in what touches it.
+  -- Clicks exactly a gap apart share a session, as in session_events: session windows that touch are merged.
   FROM TABLE(SESSION(TABLE session_events PARTITION BY user_id, DESCRIPTOR(rowtime), :sessions.gap))
   GROUP BY user_id, window_start, window_end
 )
--- Not user_id alone: a partition key that the planner knows to be constant costs it the session window, and rows would be
--- updated instead of written once.
+-- Not user_id alone: with a partition key that is constant, the planner drops the session window, and would update rows
+-- instead of emitting each once.
 WHERE user_id || '' = :sessions.user OR :sessions.user IS NULL

@@ -1,4 +1,4 @@
-"""The demo of lab 2: the simulator's 3,000 clicks much faster, the sessions read back from DynamoDB and compared."""
+"""The demo of lab 2: sends the simulator's 3,000 clicks much faster, and checks the sessions in DynamoDB."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from pipeline.catalog import find
 #: How much faster than the lab's hour and three quarters.
 SPEED = 150.0
 GAP_MS = 10_000
-#: The simulated time ends before the present: a click from the future would be refused.
+#: Simulated time begins this long ago, so that it ends before the present: later clicks would be refused.
 _BEGAN_BEFORE = timedelta(hours=2)
 _END_SECONDS = 90.0
-#: Sent beside the clicks, to show that none of it is lost and none of it stops the job; with their error_name.
+#: Bad records with their error_name, sent with the clicks to show that they are reported and don't stop the job.
 BAD_RECORDS = {
     b"no json": "INVALID_JSON",
     b'{"event_timestamp": 1, "device_type": "desktop"}': "COERCION",
@@ -45,18 +45,18 @@ Items = dict[str, dict[str, str]]
 
 @dataclass
 class Course:
-    """How the lab went.
+    """The results of a run of the lab.
 
     Attributes
     ----------
     made : dict
-        Items by session_id that the table should have, from what the simulator says it sent.
+        Items by session_id that the table should have, from the simulator's ledger.
     items : dict
         Items by session_id that the table has.
     errors : list
         Rows of the error stream.
     counts : Counts
-        Of the generator.
+        The generator's counts.
     """
 
     made: Items = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Course:
 
     @property
     def expectations(self) -> dict[str, bool]:
-        """What the lab expects, and whether it was so."""
+        """Each expectation of the lab, and whether it was met."""
         names = sorted(str(error["error_name"]) for error in self.errors)
         return {
             "every click was sent": self.counts.failed == 0 and self.counts.sent > 0,
@@ -97,16 +97,16 @@ def sessions_made(clicks: Iterable[str]) -> Items:
 
 
 def show(endpoint: str, folder: Path, out: Console) -> bool:
-    """Run lab 2 on a local AWS; return whether its expectations held.
+    """Run lab 2 on a local AWS; return whether its expectations were met.
 
     Parameters
     ----------
     endpoint : str
-        Of a local AWS.
+        Address of a local AWS.
     folder : Path
-        For the job's state and logs.
+        Folder for the job's state and logs.
     out : Console
-        Where to show it.
+        Console to show the demo on.
     """
     since = datetime.now(UTC)
     taps = {"tap.stream": stacks.deploy(endpoint, find("sessions"))["TapStreamName"]}
@@ -139,25 +139,25 @@ def run(
     count: int | None = None,
     properties: dict[str, str] | None = None,
 ) -> Course:
-    """Run the simulator against the job; return how it went. The table is emptied first.
+    """Run the simulator against the job; return the results. The table is emptied first.
 
     Parameters
     ----------
     endpoint : str
-        Of a local AWS.
+        Address of a local AWS.
     folder : Path
-        For the job's state and logs.
+        Folder for the job's state and logs.
     on_progress : callable
         Called with the course about twice a second.
     count : int or None
-        Clicks; the scenario's own number by default.
+        Number of clicks; the scenario's own by default.
     properties : dict or None
-        More of the job's.
+        Further properties of the job.
 
     Raises
     ------
     DemoError
-        When the job or the generator fails. What is missing or too many at the end is for the course to tell.
+        The job or the generator fails. Missing or additional sessions are no error: the course shows them.
     """
     outputs = stacks.deploy(endpoint, find("sessions"))
     kinesis, dynamodb = client("kinesis", endpoint), client("dynamodb", endpoint)
@@ -203,7 +203,7 @@ def _watch(
 
 
 class _Simulator(threading.Thread):
-    """The clicks and the bad records, sent beside everything else."""
+    """Sends the clicks and the bad records in a thread."""
 
     def __init__(
         self, endpoint: str, stream: str, counts: runner.Counts, count: int | None, ledger: Path
@@ -216,7 +216,7 @@ class _Simulator(threading.Thread):
         ledger.unlink(missing_ok=True)
 
     def made(self) -> Items:
-        """Items of what was sent so far."""
+        """Items of the sessions in the clicks sent so far."""
         # The last line may be half written.
         lines = self._ledger.read_text().split("\n")[:-1] if self._ledger.exists() else []
         return sessions_made(lines)
@@ -234,7 +234,7 @@ class _Simulator(threading.Thread):
             )
             bad = [{"Data": data, "PartitionKey": "clickstream"} for data in BAD_RECORDS]
             self._kinesis.put_records(StreamName=self._stream, Records=bad)
-        except Exception as e:  # reported by the thread that waits
+        except Exception as e:  # reported by the thread that joins this one
             self.error = str(e)
 
 

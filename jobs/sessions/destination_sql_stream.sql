@@ -1,7 +1,7 @@
--- The lab's destination stream: one row a session start, or a click, as soon as its order is sure.
--- session_time and latest_time are HH:mm:ss in the time zone, session_time NULL inside a session. session_id carries
--- the start's HH:mm:ss as well, or its UTC date and time to the millisecond, which no other session of any user has:
--- a device's underscores give way, so that the last two of the id divide it.
+-- The lab's destination stream: one row per session start, or per click, as soon as no earlier click can come.
+-- session_time and latest_time are HH:mm:ss in the time zone; session_time is NULL inside a session. session_id ends in the
+-- start's HH:mm:ss too, or in its UTC date and time to the millisecond, which makes it unique: underscores of the device
+-- are then replaced, so that the last two of the id separate its parts.
 SELECT
   user_id,
   CASE

@@ -1,7 +1,8 @@
--- Clicks and heartbeats with the event time that the stream has reached: one row a row, in order of arrival.
--- clock_ms is that of the newest click so far; on an idle stream heartbeats move it on at the clock's pace, but only
--- until every session of the clicks so far is over (the gap and the disorder), as a replay may pause anywhere. It never
--- goes back, and being an aggregate it is in the checkpoints: what is late depends on the order of arrival alone.
+-- Clicks and heartbeats with the event time that the stream has reached: one row per input row, in order of arrival.
+-- clock_ms is the event time of the newest click so far. On an idle stream, heartbeats advance it by the time that has
+-- passed, but only until every session of the clicks so far is over (the gap and the disorder), as a replay may pause
+-- anywhere. It never goes back, and as an aggregate it is in the checkpoints: which click is late depends on the order of
+-- arrival only.
 SELECT
   user_id,
   event_timestamp,
@@ -11,12 +12,12 @@ SELECT
   clock_ms,
   -- A heartbeat has no event time of its own; it only carries the watermark.
   TO_TIMESTAMP_LTZ(COALESCE(event_timestamp, clock_ms), 3) AS event_time,
-  -- 2 ms behind the oldest click that still counts: when that one comes, no window it belongs to may be closed.
+  -- 2 ms behind the oldest click that still counts, so that none of its windows is closed when it comes.
   TO_TIMESTAMP_LTZ(clock_ms - :event_time.disorder_ms - 2, 3) AS watermark_time
 FROM (
   SELECT
     *,
-    -- By turn: they are in order already.
+    -- ORDER BY turn (processing time) keeps the order, which is right already.
     MAX(reached_ms) OVER (ORDER BY turn) AS clock_ms
   FROM (
     SELECT

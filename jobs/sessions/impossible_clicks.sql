@@ -1,4 +1,4 @@
--- Errors: one row a click whose event time or names can't be used, when it arrives. It never touches the watermark.
+-- Errors: one row per click whose event time or names can't be used, when it arrives. It never affects the watermark.
 SELECT
   'IMPOSSIBLE_EVENT' AS error_name,
   refusal || ', got ' || JSON_OBJECT(

@@ -1,4 +1,4 @@
--- The lab's intermediate stream: one row a click, in order of each user's event time. Timestamps in UTC.
+-- The lab's intermediate stream: one row per click, in order of each user's event time. Timestamps in UTC.
 -- session_timestamp is NULL inside a session.
 SELECT
   CAST(TO_TIMESTAMP_LTZ(event_timestamp, 3) AS TIMESTAMP(3)) AS event_timestamp,

@@ -1,4 +1,4 @@
--- Errors: one row a click that comes more than the allowed disorder after a newer one, when it arrives.
+-- Errors: one row per click whose event time is further behind the newest one than the allowed disorder, when it arrives.
 SELECT
   'LATE_EVENT' AS error_name,
   'event_timestamp: required at most ' || CAST(:event_time.disorder_ms AS STRING) || ' ms behind the newest event, got '

@@ -1,5 +1,5 @@
--- Clicks in order of their event time: one row a click, when no earlier one can come any more;
--- a user's of the same millisecond one after the other, as they came.
+-- Clicks in order of event time, then user: one row per click, when no earlier one can come any more.
+-- A user's clicks of one millisecond follow each other in order of arrival.
 SELECT user_id, event_timestamp, event_name, device_type, event_time
 FROM events
 WHERE event_timestamp >= clock_ms - :event_time.disorder_ms

@@ -1,9 +1,9 @@
--- Clicks in order of each user's event time: one row a click, when no earlier one can come any more.
--- session_ms: the click's own time where it starts a session, which it does as the user's first or more than the gap
--- after the one before it; else NULL. last_session_ms: that of the user's last start, within the look-back. Where only
--- starts go on, a click that is none has no last_session_ms.
--- In state are a user's clicks of the last gap and, where each click goes on, of the last look-back, of event time: what
--- is kept depends on the stream alone, however long the job was stopped.
+-- Clicks in order of each user's event time: one row per click, when no earlier one can come any more.
+-- session_ms is the click's own time if it starts a session (the user's first click, or more than the gap after the one
+-- before), else NULL. last_session_ms is the session_ms of the user's last start, within the look-back; with
+-- sessions.rows = 'starts' only a start has one.
+-- State holds each user's clicks of the last gap, and with sessions.rows = 'events' of the last look-back, in event time:
+-- it depends on the stream only, however long the job was stopped.
 SELECT
   user_id,
   event_timestamp,
@@ -11,7 +11,7 @@ SELECT
   device_type,
   session_ms,
   CASE
-    -- Where only starts go on it is a start's own, and need not be kept.
+    -- With starts only, it is the start's own time, and needs no state.
     WHEN :sessions.rows = 'starts' THEN session_ms
     -- The last non-NULL one is the greatest.
     ELSE MAX(session_ms) OVER (
@@ -32,7 +32,7 @@ FROM (
     FROM (
       SELECT
         *,
-        -- RANGE takes clicks of one millisecond together; a user's are neighbours here, and the first is the start.
+        -- RANGE treats a user's clicks of one millisecond as one; they are neighbours here, and only the first is a start.
         COALESCE(
           LAG(user_id) OVER in_order = user_id AND LAG(event_timestamp) OVER in_order = event_timestamp, FALSE
         ) AS again

@@ -1,1 +1,1 @@
-"""Lab 3: trades that stand out by price and quantity."""
+"""Lab 3: trades with an anomalous price and quantity."""

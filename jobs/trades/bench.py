@@ -1,4 +1,4 @@
-"""What lab 3 is measured with."""
+"""Benchmark of lab 3: its records and the relation that is counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_trades(path: Path, records: int, per_ms: int) -> None:
-    """Lab 3's trades, so many a millisecond."""
+    """Write lab 3's trades, ``per_ms`` a millisecond."""
     random = Random(1)
     with path.open("w") as file:
         for n in range(records):
@@ -26,5 +26,5 @@ def write_trades(path: Path, records: int, per_ms: int) -> None:
 
 
 def form(path: Path) -> Form:
-    """Its scores, one a trade."""
+    """The form that measures its scores, one per trade."""
     return form_of("trades", path, "temp_stream", {})

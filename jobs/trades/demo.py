@@ -1,4 +1,4 @@
-"""The demo of lab 3: trades through Lambda and Kinesis, anomalies in S3, judged against what was injected."""
+"""The demo of lab 3: trades through Lambda and Kinesis; compares the anomalies in S3 with the injected ones."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from infra.clients import client
 from pipeline.catalog import find
 
 ROUNDS = 30
-#: The forest's default sample: before it is full every score is 0.
+#: The forest's default sample size: until the sample is full, every score is 0.
 WARM_UP = 256
-#: Sent beside the trades, to show that none of it is lost and none of it stops the job.
+#: Bad records, sent with the trades to show that they are reported and don't stop the job.
 BAD_RECORDS = (
     b"no json",
     b'{"price": "much"}',
@@ -41,7 +41,7 @@ _DRAIN_SECONDS = 90.0
 
 @dataclass
 class _Found:
-    """What has arrived in S3 and in the error stream."""
+    """The rows in S3 and in the error stream so far."""
 
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     errors: list[dict[str, Any]] = field(default_factory=list)
@@ -58,20 +58,19 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
     Parameters
     ----------
     endpoint : str
-        Of a local AWS without stacks of this lab.
+        Address of a local AWS without stacks of this lab.
     folder : Path
-        For the job's state and logs.
+        Folder for the job's state and logs.
     out : Console
-        Where to show it.
+        Console to show the demo on.
     """
     parameters = {"Rounds": str(ROUNDS), "RoundIntervalSeconds": "1", "Seed": "3"}
     outputs = stacks.deploy(endpoint, find("trades"), parameters)
     found, since = _Found(), datetime.now(UTC)
-    # Every trade's score goes to the tap too: the report draws them.
     properties = {
         "source.position": "TRIM_HORIZON",
         "tap.stream": outputs["TapStreamName"],
-        # Every row: the report's chart shows each anomaly.
+        # High enough for every row: the report draws each trade's score.
         "tap.rate": "1000",
     }
     with (
@@ -119,7 +118,7 @@ class _Producer(threading.Thread):
                 self.error = str(answer.get("errorMessage"))
             else:
                 self.answer = answer
-        except Exception as e:  # shown by the thread that waits for the answer
+        except Exception as e:  # shown by the thread that joins this one
             self.error = str(e)
 
 
@@ -129,7 +128,7 @@ def _send_bad_records(endpoint: str, stream: str) -> None:
 
 
 def _look(endpoint: str, outputs: dict[str, str], found: _Found) -> None:
-    """Read what is new in the bucket and in the error stream."""
+    """Read new rows from the bucket and the error stream."""
     s3 = client("s3", endpoint)
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=outputs["AnomalyBucketName"]):
         for item in page.get("Contents", []):
@@ -188,7 +187,7 @@ def _picture(job: DemoJob, producer: _Producer, found: _Found) -> Group:
 def _reported(
     producer: _Producer, found: _Found, relations: dict[str, Any], bucket: str, since: datetime
 ) -> report.Report:
-    """What was found against what was injected."""
+    """The report: found anomalies compared with injected ones."""
     injected = _injected(producer)
     reported = {row["id"] for row in found.rows}
     hits = reported & injected

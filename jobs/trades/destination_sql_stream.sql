@@ -1,5 +1,5 @@
--- Anomalous trades by second of arrival, the highest score first within it: one row a trade, when its second is over.
--- A trade that comes after its second was closed is not dropped: it follows at once, out of order.
+-- Anomalous trades by second of arrival, highest score first: one row per trade, when its second is over.
+-- A trade that comes after its second has closed is not dropped: it is emitted at once, out of order.
 SELECT ticker_symbol, trade_type, price, quantity, id, anomaly_score, arrival_time
 FROM (
   SELECT

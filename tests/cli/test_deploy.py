@@ -93,7 +93,7 @@ def test_what_can_not_be_deployed_is_said_in_a_line(tmp_path: Path) -> None:
     (application.folder / "hot.sql").unlink()
     assert "required a file hot.sql" in one_line("template", folder)
     (application.folder / "application.yaml").write_text("title: [")
-    assert "application.yaml:1:9: no YAML" in one_line("template", folder)
+    assert "application.yaml:1:9: not valid YAML" in one_line("template", folder)
 
 
 def test_mistakes_are_found_before_anything_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,10 +102,10 @@ def test_mistakes_are_found_before_anything_is_deployed(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(stacks, "deploy", never)
     nowhere = ("--endpoint", "http://127.0.0.1:1")
-    assert "anomalies.treshold is no property" in run(
+    assert "anomalies.treshold is not a property" in run(
         "up", "trades", "-p", "anomalies.treshold=1", *nowhere, code=1
     )
-    assert "anomalies.treshold is no property" in run(
+    assert "anomalies.treshold is not a property" in run(
         "trades", "-p", "anomalies.treshold=1", *nowhere, code=1
     )
     assert "application must be one of ctr, sessions, trades" in run("up", "trade", *nowhere, code=1)

@@ -84,7 +84,7 @@ def test_a_description(tmp_path: Path) -> None:
     (tmp_path / "app.json").write_text(json.dumps(description(2)))
     code, said = kda(str(tmp_path / "app.json"), "--to", str(tmp_path / "out"))
     assert code == 0, said
-    assert "roles and accounts do not come over" in said
+    assert "roles and accounts are not imported" in said
 
 
 def test_a_problem_is_shown_where_it_stands_and_nothing_is_written(tmp_path: Path) -> None:

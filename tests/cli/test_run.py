@@ -123,7 +123,7 @@ def test_stopped_and_resumed_the_scores_are_those_of_an_unbroken_run(
     ("arguments", "line"),
     [
         (["tades"], "application must be one of ctr, sessions, trades"),
-        (["trades", "-p", "source.colour=red"], "source.colour is no property of this application"),
+        (["trades", "-p", "source.colour=red"], "source.colour is not a property of this application"),
         (["trades", "-p", "x"], "property: required group.key=value, got 'x'"),
         (
             ["trades", "-p", "source.position=yesterday"],

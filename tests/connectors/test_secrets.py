@@ -86,7 +86,7 @@ def test_what_is_sent_to_workers_and_into_savepoints_has_no_credentials() -> Non
 
 @pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
 def test_a_property_that_no_job_has_is_named_without_its_value(application: Application) -> None:
-    with pytest.raises(SettingsError, match=r"sink\.password is no property of this application") as error:
+    with pytest.raises(SettingsError, match=r"sink\.password is not a property of this application") as error:
         settings(application, override({}, [f"sink.password={PROPERTY}"]))
     assert PROPERTY not in told_of(error.value)
 

@@ -80,7 +80,7 @@ def test_properties_are_shown_and_kept_for_the_next_start(ask: Ask, ctr: Control
     ("given", "reason"),
     [
         ({"anomalies.threshold": "-1"}, "anomalies.threshold must be"),
-        ({"anomalies.thresh": "1"}, "is no property"),
+        ({"anomalies.thresh": "1"}, "is not a property"),
         ({"aws.endpoint": "http://evil"}, "console's own"),
         ({"tap.stream": "other"}, "console's own"),
         ({"source.type": "recording", "source.path": "file:///etc/"}, "must be kinesis or firehose"),

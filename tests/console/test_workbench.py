@@ -304,7 +304,7 @@ def test_an_application_that_can_no_longer_be_read_spoils_nothing_else(ask: Ask,
     again = asked(bench(tmp_path, {"ctr": Controller(read(JOBS / "ctr"), unreachable, Idle())}))
     problems = {a["name"]: a["problem"] for a in again("GET", "/api/applications").json()}
     assert problems["ctr"] == ""
-    assert "no YAML" in problems["mine"]
+    assert "not valid YAML" in problems["mine"]
     assert again("POST", "/api/applications/mine/job/start").status_code == 409
     assert saved(again, again("GET", "/api/applications/mine/document").json()).status_code == 200
     assert again("GET", "/api/applications").json()[-1]["problem"] == ""

@@ -59,7 +59,7 @@ def test_proposes_the_wider_type(values: list[Any], type_: str) -> None:
 @pytest.mark.parametrize(
     ("values", "note"),
     [
-        (list(range(20)), "INTEGER would do, by chance perhaps"),
+        (list(range(20)), "all samples would fit INTEGER"),
         ([1, 2], "whole numbers in only 2 samples: DOUBLE takes fractions too"),
         ([1_700_000_000_000] * 30, "looks like epoch milliseconds: TO_TIMESTAMP_LTZ(…, 3) in a view"),
         (["1700000000"] * 30, "as text; looks like epoch seconds: TO_TIMESTAMP_LTZ(… * 1000, 3) in a view"),
@@ -125,7 +125,9 @@ def test_some_bad_records_are_counted_and_most_are_an_error() -> None:
     schema = discover([*good, b"\xff", b"NaN"])
     assert len(schema.rows) == 3
     assert [record for _, record in schema.refused] == [b"\xff", b"NaN"]
-    with pytest.raises(DiscoveryError, match=r"3 of 5 .* the first: no JSON: Expecting value at character 0"):
+    with pytest.raises(
+        DiscoveryError, match=r"3 of 5 .* the first: not JSON: Expecting value at character 0"
+    ):
         discover([*good, b"x", b"y", b"{z"])
     with pytest.raises(DiscoveryError, match="required JSON objects, or lines"):
         discover([good[1], b"x", b"y", b"z"])
@@ -216,11 +218,11 @@ def test_a_jobs_decoder_takes_every_sampled_record(documents: list[dict[str, Any
     ("record", "reason"),
     [
         (b'{"a": NaN, "b": 2}', "NaN is no JSON number"),
-        (b'{"a": 1, "b": 2,}', "no JSON: "),
-        (b'[{"a": 1}, {"b": 2}', "no JSON: "),
-        (b"{'a': 1, 'b': 2}", "no JSON: "),
-        (b"[1, 2]", "no JSON object"),
-        (b"\xff\xfe{\x00}\x00", "no UTF-8: byte 0xff at 0"),
+        (b'{"a": 1, "b": 2,}', "not JSON: "),
+        (b'[{"a": 1}, {"b": 2}', "not JSON: "),
+        (b"{'a': 1, 'b': 2}", "not JSON: "),
+        (b"[1, 2]", "not a JSON object"),
+        (b"\xff\xfe{\x00}\x00", "not UTF-8: byte 0xff at 0"),
         (gzip.compress(b'{"a": 1}', mtime=0)[:-4], "gzip record: it ends too early"),
         (b"\x1f\x8b,1", "gzip record: "),
         (b"\xf3\x89\x9a\xc2,1", "aggregated record: its MD5"),
@@ -283,7 +285,7 @@ def test_a_header_line_gives_the_names() -> None:
         ("user", "COL_USER", "2", "STRING"),
     ]
     assert (schema.header, len(schema.rows)) == (True, 3)
-    assert "Header lines were seen" in source_yaml(schema, "source", "stream")
+    assert "The sample has header lines" in source_yaml(schema, "source", "stream")
 
 
 @pytest.mark.parametrize("lines", [b"a,b\nc,d", b"1,2\n3,4", b"AMZN,1.5\nAAPL,2.5", b"a,a\n1,2", b"a,\n1,2"])

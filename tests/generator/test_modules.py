@@ -69,7 +69,7 @@ def test_number_without_an_argument_is_below_100000():
         ('random.number({"max": 1e999})', "takes finite numbers"),
         ('random.number({"max": 1' + "0" * 400 + "})", "random.number needs smaller numbers"),
         ('random.number({"max": 1e308, "precision": 1e-308})', "random.number needs smaller numbers"),
-        ("random.arrayElement(" + "[" * 700 + "]" * 700 + ")", "nested that deeply"),
+        ("random.arrayElement(" + "[" * 700 + "]" * 700 + ")", "nested so deeply"),
         ("random.arrayElement([])", "at least one element"),
         ("random.arrayElement(3)", "takes an array"),
         ("random.objectElement([1])", "takes an object"),

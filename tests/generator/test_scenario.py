@@ -96,7 +96,9 @@ def test_changed():
     assert changed.senders[0].template == "clickstream-number"
     assert changed.senders[0].partition_key == "clickstream"
     assert len(list(changed.times(NOON, 1))) == 7
-    with pytest.raises(ScenarioError, match="template and rate can be replaced where it has one sender"):
+    with pytest.raises(
+        ScenarioError, match="template and rate can be replaced only in a scenario with one sender"
+    ):
         scenario.load("ctr-burst").changed("click", rate=2)
     assert scenario.load("ctr-burst").changed(seconds=5).stop == 5
 
@@ -118,8 +120,8 @@ def test_an_own_template_is_found_beside_its_scenario(tmp_path):
         ("senders: [{template: click, rate: 1, start: 5, stop: 5}]", r"stop must be after start \(5 s\)"),
         ("senders: [{template: click, rate: 1, color: red}]", r"senders.0.color: there is no such field"),
         ("speed: 4\nsenders: [{template: click, rate: 1}]", r"speed: there is no such field"),
-        ("[1, 2", r"own.yaml: no YAML"),
-        ("!!python/object/apply:os.getcwd []", r"own.yaml: no YAML"),
+        ("[1, 2", r"own.yaml: not valid YAML"),
+        ("!!python/object/apply:os.getcwd []", r"own.yaml: not valid YAML"),
         ("just text", r"own.yaml: : Input should be"),
         ("", r"own.yaml: : Input should be"),
     ],
@@ -137,7 +139,7 @@ def test_missing_names_say_what_there_is(tmp_path):
     with pytest.raises(ScenarioError, match="no template"):
         scenario.template_text(str(tmp_path))
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ScenarioError, match="no UTF-8 text"):
+    with pytest.raises(ScenarioError, match="not UTF-8 text"):
         scenario.template_text(str(tmp_path / "binary"))
 
 

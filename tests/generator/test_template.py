@@ -112,7 +112,7 @@ def test_escaped_braces_in_an_argument_make_a_tag():
 
 def test_a_template_that_makes_itself_again_ends_with_an_error():
     modules = {"say": {"again": lambda source, argument: lambda: "{{say.again}}"}}
-    with pytest.raises(TemplateError, match="without end"):
+    with pytest.raises(TemplateError, match="makes new tags forever"):
         made("{{say.again}}", modules)
 
 

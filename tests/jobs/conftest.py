@@ -24,14 +24,6 @@ def MemorySource(rows: Sequence[tuple[float, bytes | None]]) -> trial.MemorySour
     return trial.MemorySource([(start + round(s * 1000), data) for s, data in rows])
 
 
-_OPTIONS = {
-    # A failure must fail the test, not restart for ever.
-    "restart-strategy.type": "none",
-    # To split generated code into methods that a JVM compiles well takes a seventh of a short job's CPU time.
-    "table.generated-code.max-length": "40000",
-}
-
-
 @dataclass
 class Flink:
     """Makes table environments on a mini-cluster whose state is in a folder of the test session."""
@@ -43,7 +35,10 @@ class Flink:
         from pipeline.environment import table_environment
 
         options = {k.replace("__", ".").replace("_", "-"): v for k, v in overrides.items()}
-        return table_environment(flink.cluster("test", folder=self.folder, overrides=_OPTIONS | options))
+        # A failure must fail the test, not restart for ever.
+        return table_environment(
+            flink.cluster("test", folder=self.folder, overrides={"restart-strategy.type": "none"} | options)
+        )
 
     def pipeline(
         self,

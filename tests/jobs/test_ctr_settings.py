@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connectors.check import ConnectorError
 from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSource
 from connectors.recording import Recording
@@ -56,7 +57,7 @@ def test_the_source_is_chosen_by_property() -> None:
         (["window.size=0"], "window.size must be at least 0.1, got 0"),
         (["anomalies.threshold=-1"], "anomalies.threshold must be greater than or equal to 0"),
         (["anomalies.by=luck"], "anomalies.by must be 'detector' or 'score'"),
-        (["window.slide=5"], "window.slide is no property of this application"),
+        (["window.slide=5"], "window.slide is not a property of this application"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_name(assignments: list[str], message: str) -> None:
@@ -67,5 +68,5 @@ def test_what_does_not_fit_is_refused_with_its_name(assignments: list[str], mess
 
 def test_a_local_recording_must_be_there(tmp_path: Path) -> None:
     Recording(tmp_path.as_uri(), "us-east-1").check()
-    with pytest.raises(RuntimeError, match="no such file or folder"):
+    with pytest.raises(ConnectorError, match="no such file or folder"):
         Recording((tmp_path / "none").as_uri(), "us-east-1").check()

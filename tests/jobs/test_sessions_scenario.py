@@ -25,7 +25,7 @@ from tests.jobs.conftest import MemorySource
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
-TABLE = "HandlerSessions"
+TABLE, HANDLED = "SinkSessions", "HandlerSessions"
 #: As one would write it from KDA's contract alone.
 HANDLER = textwrap.dedent(
     """
@@ -76,21 +76,23 @@ def test_the_simulators_sessions_are_in_the_table(local_aws: LocalAws, tmp_path:
 
 @pytest.fixture
 def items(local_aws: LocalAws) -> Iterator[Any]:
-    """What is in an empty table of the test's own."""
+    """What is in one of two empty tables of the test's own."""
     dynamodb = local_aws.client("dynamodb")
-    dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "session_id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
-    )
+    for table in (TABLE, HANDLED):
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "session_id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
+        )
 
-    def read() -> dict[str, dict[str, Any]]:
-        found = [dict(item) for item in dynamodb.scan(TableName=TABLE)["Items"]]
+    def read(table: str) -> dict[str, dict[str, Any]]:
+        found = [dict(item) for item in dynamodb.scan(TableName=table)["Items"]]
         return {item.pop("session_id")["S"]: item for item in found}
 
     yield read
-    dynamodb.delete_table(TableName=TABLE)
+    for table in (TABLE, HANDLED):
+        dynamodb.delete_table(TableName=table)
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ def deployed(aws: LocalAws, code: str) -> Iterator[str]:
         Handler="code.lambda_handler",
         Code={"ZipFile": package.getvalue()},
         Timeout=60,
-        Environment={"Variables": {"TABLE_NAME": TABLE}},
+        Environment={"Variables": {"TABLE_NAME": HANDLED}},
     )
     try:
         yield "kda-handler"
@@ -134,24 +136,49 @@ def deployed(aws: LocalAws, code: str) -> Iterator[str]:
         functions.delete_function(FunctionName="kda-handler")
 
 
-def test_a_handler_of_kdas_contract_takes_closed_sessions(
+def test_each_sink_takes_its_rows_and_what_is_written_twice_is_one_item(
     local_aws: LocalAws, run_to_its_end: Any, items: Any
 ) -> None:
+    since = datetime.now(UTC)
     with deployed(local_aws, HANDLER) as function:
-        run_to_its_end(sink={"type": "none"}, closed={"type": "lambda", "function": function})
-    found = {session: (item["session_time"]["S"], item["pages"]["S"]) for session, item in items().items()}
-    assert found == {
+        run_to_its_end(
+            sink={"type": "dynamodb", "table": TABLE}, closed={"type": "lambda", "function": function}
+        )
+    once = {
+        f"{user}_desktop_{time}": {
+            "session_time": {"S": time},
+            "user_id": {"S": user},
+            "latest_time": {"S": time},
+        }
+        for user, time in (("a", "12:00:00"), ("b", "12:00:01"), ("a", "12:00:15"), ("a", "12:01:00"))
+    }
+    assert items(TABLE) == once
+    handled = {
+        session: (item["session_time"]["S"], item["pages"]["S"]) for session, item in items(HANDLED).items()
+    }
+    assert handled == {
         "a_desktop_12:00:00": ("12:00:00", "['search', 'detail', 'search']"),
         "b_desktop_12:00:01": ("12:00:01", "['search']"),
         "a_desktop_12:00:15": ("12:00:15", "['search']"),
         "a_desktop_12:01:00": ("12:01:00", "['search']"),
     }
 
-
-def test_what_the_function_refuses_to_the_last_is_reported(local_aws: LocalAws, run_to_its_end: Any) -> None:
-    since = datetime.now(UTC)
     with deployed(local_aws, REFUSING) as function:
-        run_to_its_end(sink={"function": function, "max_retries": "1"})
+        run_to_its_end(
+            sink={"function": function, "max_retries": "1"}, closed={"type": "dynamodb", "table": TABLE}
+        )
+    # The same keys, now with what is known when the sessions are over.
+    assert items(TABLE).keys() == once.keys()
+    assert items(TABLE)["a_desktop_12:00:00"] == {
+        "user_id": {"S": "a"},
+        "session_time": {"S": "12:00:00"},
+        "session_start": {"S": "2024-01-31 12:00:00.000"},
+        "session_end": {"S": "2024-01-31 12:00:02.000"},
+        "number_of_events": {"N": "3"},
+        "duration_ms": {"N": "2000"},
+        "pages": {"L": [{"S": "search"}, {"S": "detail"}, {"S": "search"}]},
+    }
+    # What the function refuses to the last is reported.
     kinesis, stream = local_aws.client("kinesis"), local_aws.outputs["sessions"]["ErrorStreamName"]
     reported = [json.loads(record.data) for record in StreamReader(kinesis, stream, since).read()]
     (error,) = [error for error in reported if error["error_name"] == "DeliveryFailed"]
@@ -161,29 +188,4 @@ def test_what_the_function_refuses_to_the_last_is_reported(local_aws: LocalAws, 
         "session_time": "12:00:01",
         "latest_time": "12:00:01",
         "user_id": "b",
-    }
-
-
-def test_a_session_that_is_written_twice_is_one_item(run_to_its_end: Any, items: Any) -> None:
-    once = {
-        f"{user}_desktop_{time}": {
-            "session_time": {"S": time},
-            "user_id": {"S": user},
-            "latest_time": {"S": time},
-        }
-        for user, time in (("a", "12:00:00"), ("b", "12:00:01"), ("a", "12:00:15"), ("a", "12:01:00"))
-    }
-    run_to_its_end(sink={"type": "dynamodb", "table": TABLE})
-    assert items() == once
-    # The same keys, now with what is known when the sessions are over.
-    run_to_its_end(sink={"type": "none"}, closed={"type": "dynamodb", "table": TABLE})
-    assert items().keys() == once.keys()
-    assert items()["a_desktop_12:00:00"] == {
-        "user_id": {"S": "a"},
-        "session_time": {"S": "12:00:00"},
-        "session_start": {"S": "2024-01-31 12:00:00.000"},
-        "session_end": {"S": "2024-01-31 12:00:02.000"},
-        "number_of_events": {"N": "3"},
-        "duration_ms": {"N": "2000"},
-        "pages": {"L": [{"S": "search"}, {"S": "detail"}, {"S": "search"}]},
     }

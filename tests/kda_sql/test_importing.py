@@ -351,10 +351,10 @@ def test_comments_and_texts_name_no_source() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.json", "{", "no YAML"),
+        ("a.json", "{", "not valid YAML"),
         ("a.json", '{"ApplicationDetail": {"ApplicationCode": ""}}', "required a template with Resources"),
         ("a.yaml", "Resources: {A: {Type: 'AWS::S3::Bucket'}}", "got none"),
-        ("a.tf", "resource {{", "no HCL"),
+        ("a.tf", "resource {{", "not valid HCL"),
         ("a.tf", 'resource "aws_s3_bucket" "b" { bucket = "x" }', "got none"),
         ("a.txt", "", "required .sql"),
         (

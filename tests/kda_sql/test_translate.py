@@ -221,7 +221,7 @@ def test_a_pump_that_cant_be_translated_is_reported_and_the_others_run(tmp_path:
     write(made, tmp_path / "app")
     assert read(tmp_path / "app").shown == (SOURCE, "A", "PD", "C")
     report = (tmp_path / "app" / "MIGRATION.md").read_text()
-    assert "same, but without the rows of PC, not translated" in report
+    assert "same, but without the rows of PC, which is not translated" in report
     assert "write CURRENT_ROW_TIMESTAMP" in report
     assert "output B: its stream is not translated" in report
 

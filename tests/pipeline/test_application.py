@@ -78,7 +78,7 @@ def test_everything_is_derived_from_the_folder(tmp_path: Path) -> None:
         (
             "stream: fleet",
             "strem: fleet",
-            "application.yaml:4: sources.telemetry.strem is no key that is known here",
+            "application.yaml:4: sources.telemetry.strem is not a known key",
         ),
         (
             "litres: DOUBLE $.fuel.litres",
@@ -107,9 +107,9 @@ def test_everything_is_derived_from_the_folder(tmp_path: Path) -> None:
         ),
         ("  - alerts\n", "  - alerts\n  - alarms\n", "relations: alarms: required a file alarms.sql"),
         ("  - alerts\n", "", "destinations: sink: of must be one of telemetry"),
-        ("    group: second\n", "    group: source\n", "property group source is named twice"),
-        ("title: A", "title: {A", "no YAML"),
-        ("forest: others", "forest: scores", "each needs a name of its own"),
+        ("    group: second\n", "    group: source\n", "property group source is used twice"),
+        ("title: A", "title: {A", "not valid YAML"),
+        ("forest: others", "forest: scores", "scores exists already"),
     ],
 )
 def test_each_mistake_is_named_with_its_place(tmp_path: Path, was: str, now: str, fault: str) -> None:
@@ -132,7 +132,7 @@ def test_an_inner_relation_is_on_the_way_and_not_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("query", "fault"),
     [
-        ("SELECT * FROM telemetri", "by_minute.sql: relation telemetri is none of this application"),
+        ("SELECT * FROM telemetri", "by_minute.sql: relation telemetri does not exist"),
         ("SELECT * FROM alerts", "by_minute.sql: relation alerts comes later"),
     ],
 )
@@ -142,7 +142,7 @@ def test_a_view_reads_what_stands_before_it(tmp_path: Path, query: str, fault: s
 
 
 def test_a_file_that_no_relation_names_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(ApplicationError, match=r"stray\.sql: no relation of that name is listed"):
+    with pytest.raises(ApplicationError, match=r"stray\.sql: required a relation stray"):
         read(folder(tmp_path / "fleet", stray="SELECT 1"))
 
 

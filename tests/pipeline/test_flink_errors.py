@@ -50,9 +50,10 @@ def test_a_refused_query_is_one_line(mini_flink: Flink, query: str, where: str, 
 def test_what_updates_rows_that_it_gave_is_named(mini_flink: Flink) -> None:
     counting = application(
         "SELECT ticker, COUNT(*) AS trades_so_far FROM trades GROUP BY ticker",
-        destinations=[{"of": "asked", "type": "firehose", "delivery_stream": "d"}],
+        destinations=[{"of": "asked", "type": "s3", "path": "file:///tmp/x/"}],
     )
-    pipeline = mini_flink.pipeline(counting, mini_flink.environment(), {"trades": MemorySource([])})
+    groups = {"errors": {"path": "file:///tmp/x/"}}
+    pipeline = mini_flink.pipeline(counting, mini_flink.environment(), {"trades": MemorySource([])}, groups)
     pipeline.deliver()
-    with pytest.raises(ValueError, match="faulty: a GroupAggregate updates rows that it has given"):
+    with pytest.raises(ValueError, match="faulty: a GroupAggregate updates rows that it has emitted"):
         pipeline.explain()

@@ -57,8 +57,11 @@ def test_an_empty_value_is_as_good_as_none() -> None:
             "random_cut_forest.shingle_size must be greater than or equal to 1, got '0'",
         ),
         ({"random_cut_forest": {"number_of_trees": "many"}}, "random_cut_forest.number_of_trees must be"),
-        ({"random_cut_forest": {"trees": "3"}}, "random_cut_forest.trees is no property of this application"),
-        ({"forest": {}}, "forest is no property of this application"),
+        (
+            {"random_cut_forest": {"trees": "3"}},
+            "random_cut_forest.trees is not a property of this application",
+        ),
+        ({"forest": {}}, "forest is not a property of this application"),
         (
             {"random_cut_forest": {"columns": "price,price"}},
             "random_cut_forest.columns must be 1 to 30 different columns, got price, price",
@@ -87,7 +90,7 @@ def test_an_empty_value_is_as_good_as_none() -> None:
         ({"source": {"idle_timeout": "5"}}, "source.idle_timeout must be more than 10, got 5"),
         (
             {"source": {"stream": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}},
-            "source.stream must be a name and no ARN: s",
+            "source.stream must be a name, not an ARN: s",
         ),
         ({"aws": {"endpoint": "http://me:secret@host"}}, "aws.endpoint must be an address without user"),
     ],
@@ -150,5 +153,5 @@ def test_a_group_that_begins_with_an_underscore_is_refused_in_a_line(tmp_path: P
         "_b: {stream: t, columns: {v: DOUBLE}}}}"
     )
     (tmp_path / "w.sql").write_text("SELECT * FROM a")
-    with pytest.raises(SettingsError, match="_b: a group of properties begins with a letter"):
+    with pytest.raises(SettingsError, match="_b: a property group must begin with a letter"):
         settings(read(tmp_path), {})

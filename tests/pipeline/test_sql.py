@@ -36,7 +36,7 @@ def test_a_value_is_never_read_as_sql() -> None:
 
 def test_a_name_that_is_no_property_is_an_error_at_its_place() -> None:
     with pytest.raises(
-        ValueError, match=r"x\.sql:2:8: :a\.threshhold is no property; there are a\.threshold"
+        ValueError, match=r"x\.sql:2:8: :a\.threshhold is not a property; there are a\.threshold"
     ):
         bind("SELECT 1,\n     + :a.threshhold", {"a.threshold": 1, "b.size": 2}, where="x.sql")
 

@@ -56,7 +56,7 @@ def test_the_sample_is_as_large_as_the_pattern_asks(period: int, size: int) -> N
 
 def test_a_short_recording_must_not_be_spent_on_learning() -> None:
     found = suggested(np.random.default_rng(3).normal(20, 1, 300))["sub_sample_size"]
-    assert (found.value, found.reason) == (64, "300 rows are few: it begins to tell sooner")
+    assert (found.value, found.reason) == (64, "300 rows are few: a smaller sample alerts sooner")
 
 
 def test_labels_choose_the_threshold() -> None:
@@ -87,7 +87,7 @@ def test_where_the_usual_threshold_tells_too_often_it_is_raised() -> None:
         values[begin : begin + 3] += rng.normal(0, 40, 3)
     found = suggested(values)["threshold"]
     assert found.value > 1.5
-    assert found.reason.startswith("1.5 tells ")
+    assert found.reason.endswith(" with 1.5")
     rows, times = [{"x": float(x)} for x in values], [60.0 * k for k in range(3_000)]
     reported = [len(backtest(rows, times, replace(OPTIONS, threshold=t))) for t in (1.5, found.value)]
     assert reported[0] > 3

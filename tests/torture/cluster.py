@@ -20,7 +20,7 @@ import pyflink
 import yaml
 
 from infra import flink, flink_rest, supervisor
-from tests.torture.kinesis_local import free_port
+from infra.loopback import free_port
 
 _BIN = Path(pyflink.__file__).parent / "bin"
 _START_SECONDS = 240.0

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from infra import supervisor
+from infra.loopback import free_port
 from tests.torture import npm
-from tests.torture.kinesis_local import free_port
 
 #: Package and version by service.
 PACKAGES = {"kinesis": ("kinesalite", "3.3.3"), "dynamodb": ("dynalite", "4.0.0")}

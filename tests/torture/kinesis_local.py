@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from infra import supervisor
+from infra.loopback import free_port
 from tests.torture import npm
 
 VERSION = "0.6.2"
@@ -26,13 +26,6 @@ const listen = Server.prototype.listen
 Server.prototype.listen = function (port, ...rest) { return listen.call(this, port, '127.0.0.1', rest.at(-1)) }
 require('./main.js')
 """
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses at this moment."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 @contextlib.contextmanager
