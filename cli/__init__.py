@@ -5,7 +5,7 @@ from types import TracebackType
 
 
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Say nothing of a Ctrl-C that comes before typer listens for it: imports take most of a second."""
+    """Print no traceback for a Ctrl-C before typer handles it: imports take most of a second."""
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
 

@@ -1,4 +1,4 @@
-"""`kda backtest`: what an application's detector would have reported of a recording, by one or several settings."""
+"""`kda backtest`: what an application's detector would report for a recording, with one or several settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.backtest_settings import AS_IT_IS, labels_of, settings_to_try, wat
 from pipeline.suggest import assignments, suggest
 
 _out = Console(soft_wrap=True, highlight=False)
-#: Alerts that are listed of one setting.
+#: Alerts that are listed for one setting.
 _MOST = 20
 
 
@@ -31,36 +31,34 @@ def backtest_recording(
         Path, typer.Option("--recording", help="A file of `kda record`.", exists=True, dir_okay=False)
     ],
     detector: Annotated[
-        str | None, typer.Option("--detector", help="Its relation; the first one if not said.")
+        str | None, typer.Option("--detector", help="The detector's relation. Default: the first one.")
     ] = None,
     settings_: Annotated[
         list[str] | None,
         typer.Option(
             "--try",
             metavar="'KEY=VALUE …'",
-            help="A setting: the detector's properties that differ; repeatable.",
+            help="A setting to try: detector properties that differ; repeatable.",
         ),
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
-            "--labels", help="Lines `from,to` (ISO 8601) of what happened.", exists=True, dir_okay=False
+            "--labels", help="Lines `from,to` (ISO 8601) of known anomalies.", exists=True, dir_okay=False
         ),
     ] = None,
     suggested: Annotated[
         bool,
-        typer.Option(
-            "--suggest", help="Propose window, sample size and threshold, and try what is proposed too."
-        ),
+        typer.Option("--suggest", help="Suggest window, sample size and threshold, and try them too."),
     ] = False,
     to: Annotated[
         Path | None,
         typer.Option(
-            "--chart", metavar="FILE", help="Draw it: one HTML file, with a slider for the threshold."
+            "--chart", metavar="FILE", help="Write a chart with a threshold slider, as one HTML file."
         ),
     ] = None,
 ) -> None:
-    """Run a recording through an application up to its detector, and through the detector by each setting.
+    """Run a recording through an application up to its detector, then through the detector with each setting.
 
     Example: kda backtest my-app --recording day.jsonl --suggest --try 'side=above' --chart day.html
     """
@@ -71,7 +69,7 @@ def backtest_recording(
         records = {next(iter(chosen.sources)): recorded(recording)}
         rows, times = rows_of_relation(chosen, watched.of, records)
         if not rows:
-            raise InvalidValue(f"{recording}: required records of which {watched.of} has rows, got none")
+            raise InvalidValue(f"{recording}: required records that give rows of {watched.of}, got none")
         proposed = suggest(rows, times, tried[AS_IT_IS], known) if suggested else []
         tried |= _options(settings_to_try(chosen, watched, [assignments(proposed)]))
     except KdaError as e:
@@ -91,9 +89,9 @@ def backtest_recording(
 def _compare(
     rows: list[dict[str, Any]], times: list[float], tried: dict[str, Any], known: list[Label]
 ) -> None:
-    """Show each setting's alerts, and the settings side by side."""
+    """Print each setting's alerts, and a table that compares the settings."""
     table = Table(
-        "setting", "rows", "alerts", "in 1,000 rows", *(["precision", "recall", "delay"] if known else [])
+        "setting", "rows", "alerts", "per 1,000 rows", *(["precision", "recall", "delay"] if known else [])
     )
     for text, options in tried.items():
         alerts = backtest(rows, times, options)

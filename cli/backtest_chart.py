@@ -1,4 +1,4 @@
-"""A backtest as one HTML file: what came, what was expected, and the alerts by a threshold that one can slide."""
+"""A backtest as one HTML file: values, expected range, and the alerts at a threshold that a slider sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.suggest import THRESHOLDS, Suggestion
 if TYPE_CHECKING:
     from udfs.detector.function import DetectorOptions
 
-#: Points of a line; of keys, those with the most alerts are drawn.
+#: Most points of a line, and most keys: those with the most alerts are drawn.
 _MOST_POINTS, _MOST_KEYS = 5_000, 3
 
 
@@ -28,14 +28,14 @@ def chart(
     labels: Sequence[Label] = (),
     suggestions: Sequence[Suggestion] = (),
 ) -> str:
-    """The file's text: a figure of each setting and key, and the settings side by side.
+    """Return the HTML: a figure per setting and key, and a table that compares the settings.
 
     Parameters
     ----------
     rows, times
         As :func:`pipeline.backtest.watch` takes them.
     tried : mapping of DetectorOptions
-        By what they are called.
+        By the setting's name.
     """
     figures: list[dict[str, Any]] = []
     table: list[list[Any]] = []
@@ -95,7 +95,7 @@ def _figure(
     title = f"{options.columns[column]}{key}, {name}"
     slider = {
         "active": list(own.by_threshold).index(options.threshold),
-        "currentvalue": {"prefix": "threshold, and alerts by it: "},
+        "currentvalue": {"prefix": "threshold: alerts "},
         "steps": steps,
         "pad": {"t": 34},
     }
@@ -116,7 +116,7 @@ def _figure(
         "id": f"backtest-{number}",
         "kind": "scatter",
         "title": title,
-        "summary": f"{len(own.times):,} rows, {alerts} alerts by threshold {options.threshold:g}.",
+        "summary": f"{len(own.times):,} rows, {alerts} alerts at threshold {options.threshold:g}.",
         "data": lines + marks,
         "layout": {"xaxis": {"type": "date"}, "yaxis": {}, "sliders": [slider], "shapes": bands},
     }

@@ -1,10 +1,8 @@
-"""A backtest in a process of its own, for the page: asked by a line of JSON, answered by lines of JSON.
+"""A backtest in a separate process, for the page: one line of JSON in, lines of JSON out.
 
-``python -m cli.backtest_process`` takes ``folder`` and ``groups`` (an application and its property groups), ``rows`` (a
-file: the rows that were kept), ``recording`` (a file of `kda record`) or ``records`` (a file of
-:mod:`console.backtest_input`) from which rows are made first, ``settings``, ``labels`` and ``suggest``. It says what it
-is at, ``{"said"}``, and at the end ``{"result"}`` or ``{"error"}``. It ends with its standard input, so with whoever
-asks.
+``python -m cli.backtest_process`` reads one request from standard input: the parameters of :func:`answered` without
+`say`. It answers with its progress, ``{"said"}``, and at the end ``{"result"}`` or ``{"error"}``. It ends when its
+standard input is closed, so it does not outlive the process that started it.
 """
 
 from __future__ import annotations
@@ -30,8 +28,8 @@ from pipeline.suggest import assignments, suggest
 
 
 def main() -> None:
-    """Answer the one question."""
-    # What the JVM and its libraries print is no answer.
+    """Answer one request."""
+    # What the JVM and its libraries print must not mix with the answers: it goes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
@@ -43,9 +41,9 @@ def main() -> None:
     threading.Thread(target=_end_with_the_asker, daemon=True).start()
     try:
         found = answered(**question, say=lambda text: answer(said=text))
-    except (KdaError, OSError) as error:  # ours, a line for each fault
+    except (KdaError, OSError) as error:  # our own errors have one line per fault
         answer(error=str(error))
-    except Exception as error:  # whatever Flink throws has its reason at the end of a long chain
+    except Exception as error:  # Flink's exceptions have their reason at the end of a long chain
         answer(error=flink.cause(str(error)) or type(error).__name__)
     else:
         answer(result=found)
@@ -62,13 +60,33 @@ def answered(
     suggest_too: bool,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The backtest as the page draws it."""
+    """Run the backtest, and return it as the page draws it.
+
+    Parameters
+    ----------
+    folder, groups
+        The application's folder, and its property groups.
+    rows : str
+        File of the rows that the detector reads. It is written first if `recording` or `records` is given.
+    recording : str or None
+        File of `kda record` to make the rows from.
+    records : str or None
+        File of :mod:`console.backtest_input` to make the rows from.
+    settings : list of str
+        Further settings to try.
+    labels : str
+        Lines ``from,to`` of known anomalies.
+    suggest_too : bool
+        Suggest settings, and try them too.
+    say : callable
+        Called with each step's description.
+    """
     chosen, watched = watched_by(read(Path(folder)))
     known = labels_of(labels)
     tried = {name: p.options for name, p in settings_to_try(chosen, watched, settings, groups).items()}
     kept = Path(rows)
     if recording or records:
-        say("The records go through Flink …")
+        say("Running the records through Flink …")
         given = (
             read_records(Path(records))
             if records
@@ -76,23 +94,23 @@ def answered(
         )
         made, moments = rows_of_relation(chosen, watched.of, given, groups)
         if not made:
-            raise InputError(f"required records of which {watched.of} has rows, got none")
+            raise InputError(f"required records that give rows of {watched.of}, got none")
         write_rows(kept, made, moments)
     found, times = read_rows(kept)
     proposed = []
     if suggest_too:
-        say(f"Settings are looked for in {len(found):,} rows …")
+        say(f"Searching for settings with {len(found):,} rows …")
         proposed = suggest(found, times, tried[AS_IT_IS], known)
         better = settings_to_try(chosen, watched, [assignments(proposed)], groups)
         tried |= {name: p.options for name, p in better.items()}
-    say(f"{len(tried)} settings are tried on {len(found):,} rows …")
+    say(f"Trying {len(tried)} settings on {len(found):,} rows …")
     return result(found, times, tried, known, proposed)
 
 
 def _end_with_the_asker() -> None:
     while os.read(0, 1024):
         pass
-    # Of its own group: the JVM ends with it.
+    # The whole process group, so that the JVM ends too.
     os.killpg(0, signal.SIGKILL)
 
 

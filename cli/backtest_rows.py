@@ -1,4 +1,4 @@
-"""A recording through an application up to its detector, in Flink, as in a job."""
+"""Runs a recording in Flink through an application's relations up to its detector."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.application import Application
 from pipeline.backtest_settings import seconds_of
 from pipeline.settings import settings
 
-#: A record with its time of arrival in milliseconds.
+#: Time of arrival in milliseconds since the epoch, and a record.
 Timed = tuple[int, bytes | None]
 
 
@@ -26,17 +26,17 @@ def rows_of_relation(
     records: Mapping[str, Iterable[Timed]],
     groups: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[list[dict[str, Any]], list[float]]:
-    """Rows of a relation, with their times in seconds since the epoch.
+    """Compute the rows of a relation, and their times in seconds since the epoch.
 
     Parameters
     ----------
     application : Application
     relation : str
-        What the detector reads.
+        The relation that the detector reads.
     records : mapping
-        By source.
+        Records by source.
     groups : mapping
-        Property groups over the application's own.
+        Property groups that replace the application's defaults.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def rows_of_relation(
 
 
 def recorded(path: Path) -> Iterator[Timed]:
-    """The records of `kda record`; one without a time comes with the one before it."""
+    """Read the records of a file of `kda record`; one without a time gets that of the record before it."""
     last = 0
     with path.open("rb") as lines:
         for line in lines:

@@ -1,4 +1,4 @@
-"""`kda check`: does an application hold what every application promises? Nothing is deployed, no service is asked."""
+"""`kda check`: checks an application without deploying it or calling a service."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _out = Console(soft_wrap=True, highlight=False)
 
 
 class Record(Spec):
-    """A record of a test: when it arrives, and its text or its value, which goes in as JSON."""
+    """A record of a test: its time of arrival, and its text or a value that is sent as JSON."""
 
     at: datetime
     data: str | None = None
@@ -38,7 +38,7 @@ class Record(Spec):
 
 
 class Case(Spec):
-    """Records in, rows out. A row names the columns that are compared."""
+    """A test: records in, expected rows out. Only the columns that an expected row names are compared."""
 
     name: str
     properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -49,7 +49,7 @@ class Case(Spec):
 def check(name: Name) -> None:
     """Check an application: its description, properties, stack, role and plan, and the tests in its tests.yaml.
 
-    Exit code 1: something does not hold.
+    Exit code 1: a check failed.
 
     Example: kda check trades
     """
@@ -59,20 +59,20 @@ def check(name: Name) -> None:
         found = [line for line in _faults(chosen, cases)]
     except KdaError as e:
         for line in str(e).splitlines():
-            _out.print(Text(f"not so: {line}", style="red"))
+            _out.print(Text(f"failed: {line}", style="red"))
         raise typer.Exit(1) from e
     if found:
         raise typer.Exit(1)
-    _out.print(Text(f"{chosen.name}: all holds", style="green"))
+    _out.print(Text(f"{chosen.name}: all checks passed", style="green"))
 
 
 def read_cases(chosen: Application) -> tuple[Case, ...]:
-    """The tests of an application's folder; none where it has no tests.yaml.
+    """The tests of an application's folder; none if it has no tests.yaml.
 
     Raises
     ------
     ApplicationError
-        The file has another form.
+        The file is not a list of tests.
     """
     path = chosen.folder / TESTS
     if not path.exists():
@@ -83,14 +83,14 @@ def read_cases(chosen: Application) -> tuple[Case, ...]:
             raise ApplicationError(f"{path}: required a list of tests, got {type(tree).__name__}")
         return tuple(Case.model_validate(case) for case in tree)
     except yaml.YAMLError as e:
-        raise ApplicationError(f"{path}: no YAML: {e}") from None
+        raise ApplicationError(f"{path}: not valid YAML: {e}") from None
     except ValidationError as e:
         lines = (f"{path}: {'.'.join(map(str, error['loc']))}: {error['msg']}" for error in e.errors())
         raise ApplicationError("\n".join(lines)) from None
 
 
 def _faults(chosen: Application, cases: Sequence[Case]) -> Iterator[str]:
-    """Print what holds and what does not; give the latter."""
+    """Print every check's result; yield the failed ones."""
     defaults = settings(chosen, {})
     _holds(
         f"description: {len(chosen.sources)} sources, {len(chosen.relations)} relations, "
@@ -102,7 +102,7 @@ def _faults(chosen: Application, cases: Sequence[Case]) -> Iterator[str]:
     tree = derived(chosen, defaults)
     for fault in lint(json.dumps(tree), config={"regions": ["us-east-1"]}):
         line = f"stack: {'.'.join(map(str, fault.path or ()))}: {fault.message}"
-        _out.print(Text(f"not so: {line}", style="red"))
+        _out.print(Text(f"failed: {line}", style="red"))
         yield line
     _holds(f"stack: {len(tree.get('Resources', {}))} resources; role: {_allowed(chosen, defaults)}")
     with tempfile.TemporaryDirectory() as folder:
@@ -117,22 +117,22 @@ def _faults(chosen: Application, cases: Sequence[Case]) -> Iterator[str]:
         pipeline = Pipeline(environment(), chosen, defaults.with_tap(chosen.tap_stream))
         pipeline.deliver()
         pipeline.explain()
-        _holds(f"plan: {len(pipeline.statements)} statements, every relation has its tap")
+        _holds(f"plan: {len(pipeline.statements)} statements, every relation has a tap")
         for case in cases:
             wrong = list(differences(environment(), chosen, case))
             if not wrong:
                 _holds(f"test: {case.name}")
             for line in wrong:
-                _out.print(Text(f"not so: test: {case.name}: {line}", style="red"))
+                _out.print(Text(f"failed: test: {case.name}: {line}", style="red"))
                 yield line
     if not cases:
         _out.print(
-            Text(f"no tests: {chosen.folder / TESTS} would have records in and rows out", style="yellow")
+            Text(f"no tests: write records and expected rows in {chosen.folder / TESTS}", style="yellow")
         )
 
 
 def differences(table_env: Any, chosen: Application, case: Case) -> Iterator[str]:
-    """Where the rows of a test are others than it expects, a line each."""
+    """Run a test; yield one line per difference from its expected rows."""
     from pipeline.trial import rows_of
 
     for relation in case.expect:
@@ -177,10 +177,10 @@ def _shown(row: Mapping[str, Any]) -> str:
 
 
 def _allowed(chosen: Application, defaults: Settings) -> str:
-    """What the deployed job may do, in a few words."""
+    """The size of the deployed job's role."""
     statements = requirements(chosen, defaults).statements
     return f"{sum(len(s['Action']) for s in statements)} permissions on {len(statements)} resources"
 
 
 def _holds(text: str) -> None:
-    _out.print(Text(f"holds: {text}"))
+    _out.print(Text(f"ok: {text}"))

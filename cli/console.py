@@ -47,7 +47,7 @@ def console(
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to bind to; elsewhere than loopback asks for a token.")
+        str, typer.Option(help="Address to bind to; an address other than loopback requires a token.")
     ] = ("127.0.0.1"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8900,
     properties: Annotated[
@@ -61,15 +61,15 @@ def console(
 ) -> None:
     """Serve the operator's page until Ctrl-C: flow, rows, charts, senders, results, errors, the job's state.
 
-    Jobs that were started there end with it, each with a savepoint.
+    Jobs that were started on the page are stopped with it, each with a savepoint.
 
-    With --aws the jobs are the managed service's applications, which kda deploy made; they go on.
+    With --aws the jobs are the managed service's applications, made by kda deploy; they keep running.
 
     Example: kda console --port 8900
     """
     where = target.choose(endpoint, aws)
     if where is None and properties:
-        raise typer.BadParameter("with --aws a job's properties are the application's: kda deploy up -p …")
+        raise typer.BadParameter("not with --aws: set properties with kda deploy update -p …")
     chosen = _applications(names or [])
     given = _by_application(properties or [], chosen)
     workbench = _workbench(chosen, where, given)
@@ -81,10 +81,10 @@ def console(
     config = uvicorn.Config(
         page_of(workbench, host, token),
         log_level="warning",
-        # The address of the first request holds the token.
+        # The URL of the first request has the token.
         access_log=False,
         server_header=False,
-        # Open pages hold their event streams for ever.
+        # Open pages never close their event streams.
         timeout_graceful_shutdown=1,
         limit_concurrency=200,
     )
@@ -92,7 +92,7 @@ def console(
 
 
 def _applications(names: list[str]) -> dict[str, Application]:
-    """The applications of some names or folders; without them all that can be read, and a word of each other one."""
+    """The applications of names or folders; without any, all that can be read, with a warning for the others."""
     found: dict[str, Application] = {}
     try:
         for chosen in map(application, names):
@@ -141,7 +141,7 @@ def _workbench(
         return deployments.command(a, assignments(a.name))
 
     deploying = Deployments(STATE / "console", None if endpoint else deployed)
-    # What was made on the page is shown by its newest version, whether or not it was named.
+    # Applications made on the page are added by the workbench, in their newest version, named or not.
     controllers = {name: make(a) for name, a in chosen.items() if name not in store}
     return Workbench(controllers, store, made, make, groups, previews, standby, deploying)
 
@@ -160,8 +160,7 @@ def _local(
     chosen: Application, endpoint: str, assignments: Callable[[], Iterable[str]], standby: Standby
 ) -> LocalJob:
     def command() -> list[str]:
-        # By its folder: wherever it is, and whatever the names elsewhere. What was made on the page has a link for
-        # one, which leads to the newest version.
+        # By folder, as a name may be ambiguous. Of an application made on the page it is a link to the newest version.
         found = [*KDA, "run", str(chosen.folder.absolute()), "--tap"]
         return [*found, "--endpoint", endpoint, *(word for a in assignments() for word in ("-p", a))]
 
@@ -190,7 +189,7 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         _err.print(
-            plain(f"kda console: {host}:{port}: {error.strerror or error}; name another with --port"),
+            plain(f"kda console: {host}:{port}: {error.strerror or error}; choose another with --port"),
             style="red",
         )
         raise typer.Exit(1) from None

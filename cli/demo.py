@@ -1,4 +1,4 @@
-"""`kda demo`: the labs, or any application, end to end on a local AWS of their own, and what was found."""
+"""`kda demo`: runs the labs, or any application, end to end on a separate local AWS, and checks what was found."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from infra.paths import STATE
 from pipeline.application import Application
 from pipeline.catalog import JOBS
 
-#: The labs: applications of the project's own that have a demo, a module with a function ``show``.
+#: The labs: the project's applications that have a demo module with a function ``show``.
 LABS = sorted(path.parent.name for path in JOBS.glob("*/demo.py"))
 
 _out = Console()
@@ -33,7 +33,7 @@ def demo(
         typer.Argument(metavar="[APPLICATION]...", help="Names, or folders with senders. Default: the labs."),
     ] = None,
 ) -> None:
-    """Run applications end to end on a local AWS of their own; exit code 0 only if every one found what it should.
+    """Run applications end to end on a separate local AWS; exit code 0 only if each found what it should.
 
     Example: kda demo trades
     """

@@ -1,4 +1,4 @@
-"""The demo of any application: its own senders, every relation's rows as they come, and a report."""
+"""The demo of any application: runs its senders, shows every relation's rows live, and writes a report."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from infra import stacks
 from infra.clients import client
 from pipeline.application import ERRORS, Application
 
-#: How long the senders send, and how long after them rows may still come.
+#: How long the senders send, and how long to wait for rows after that.
 SECONDS, _END_SECONDS = 30.0, 60.0
 _LOOK_SECONDS = 2.0
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def show(application: Application, endpoint: str, folder: Path, out: Console) -> bool:
-    """Run an application on a local AWS; return whether its expectations held.
+    """Run an application on a local AWS; return whether all expectations were met.
 
     Parameters
     ----------
     application : Application
-        With senders.
+        Must have senders.
     endpoint : str
-        Of a local AWS.
+        URL of a local AWS.
     folder : Path
         For the job's state and logs.
     out : Console
@@ -47,7 +47,7 @@ def show(application: Application, endpoint: str, folder: Path, out: Console) ->
     Raises
     ------
     DemoError
-        It has nothing to send, its stack can't be made, or its job ended.
+        It has no senders, its stack can't be made, or its job ended.
     """
     try:
         scenario = senders_of(application, resources(application)).changed(seconds=SECONDS)
@@ -79,7 +79,7 @@ def show(application: Application, endpoint: str, folder: Path, out: Console) ->
     expectations = {
         "every record was sent": counts.sent > 0 and counts.failed == 0,
         "every source and every forest has rows": _complete(application, rows),
-        "nothing is in the error stream": not rows.get(ERRORS),
+        "the error stream is empty": not rows.get(ERRORS),
     }
     for expectation, held in expectations.items():
         out.print(Text(f"{expectation}: {'yes' if held else 'NO'}", style="green" if held else "red"))
@@ -92,7 +92,7 @@ def show(application: Application, endpoint: str, folder: Path, out: Console) ->
 
 
 def _complete(application: Application, rows: Rows) -> bool:
-    """Whether each source and forest has rows; an alert need not come."""
+    """Whether each source and forest has rows; alerts are not required."""
     forests = {forest.name for forest in application.forests}
     return all(rows.get(name) for name in (*application.sources, *forests))
 

@@ -1,4 +1,4 @@
-"""A lab's job as a process of the demo: started, watched, and ended with it."""
+"""The job of a demo, as a process that ends with the demo."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class DemoJob:
     Attributes
     ----------
     name : str
-        Short name, as ``kda run`` takes it.
+        Name of the application.
     folder : Path
-        Its state and log.
+        Holds its state and log.
     """
 
     name: str
@@ -45,16 +45,16 @@ class DemoJob:
 
     @property
     def log(self) -> Path:
-        """What ``kda run`` prints."""
+        """File of what ``kda run`` prints."""
         return self.folder / f"{self.name}.log"
 
     def state(self) -> JobState | None:
-        """The job at this moment; None while the cluster starts.
+        """The job's current state; None while the cluster starts.
 
         Raises
         ------
         DemoError
-            When the job has ended.
+            The job has ended.
         """
         if self.process.poll() is not None:
             last = "\n".join(self.log.read_text(errors="replace").strip().splitlines()[-5:])
@@ -63,7 +63,7 @@ class DemoJob:
         return job_state(found.rest, found.job_id) if found else None
 
     def wait_until_running(self) -> None:
-        """Return when every part of the job has started."""
+        """Wait until all tasks run and the first checkpoint was taken."""
         deadline = time.monotonic() + _START_SECONDS
         while (state := self.state()) is None or state.state != "RUNNING" or not state.checkpoints:
             if time.monotonic() > deadline:
@@ -73,7 +73,7 @@ class DemoJob:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """Stop it as Ctrl-C does: with a savepoint."""
+        """Stop the job with a savepoint, as Ctrl-C does."""
         self.process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(_STOP_SECONDS)
@@ -89,22 +89,22 @@ def running_job(
     resume: bool = False,
     where: Path | None = None,
 ) -> Iterator[DemoJob]:
-    """Run a job in a process of its own for as long as the block lasts.
+    """Run a job in a separate process for as long as the block lasts.
 
     Parameters
     ----------
     name : str
-        Short name of the job.
+        Name of the application.
     endpoint : str
-        Of the local AWS.
+        URL of the local AWS.
     folder : Path
-        For its state and log.
+        Where to keep its state and log.
     properties : mapping
-        ``group.key`` to value, laid over the application's defaults.
+        Values by ``group.key``; they replace the application's defaults.
     resume : bool
-        Go on from the last savepoint or checkpoint in the folder.
+        Resume from the newest savepoint or checkpoint in the folder.
     where : Path or None
-        The application's folder; None: it is found by its name.
+        The application's folder; None: find it by its name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "cli.main", "run", str(where or name), "--endpoint", endpoint]
@@ -119,7 +119,7 @@ def running_job(
             stdout=log,
             stderr=subprocess.STDOUT,
             env=os.environ | {"KDA_STATE": str(folder)},
-            # Out of the terminal's group: Ctrl-C reaches the demo, which then ends the job in order.
+            # Its own process group: Ctrl-C reaches only the demo, which then stops the job.
             start_new_session=True,
             preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
         )

@@ -30,7 +30,7 @@ from pipeline.settings import Settings, settings
 
 
 class _Commands(TyperGroup):
-    """An application alone is put up: `kda deploy ./fleet` for `kda deploy up ./fleet`."""
+    """Makes `kda deploy ./fleet` short for `kda deploy up ./fleet`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands and is_application(args[0]):
@@ -41,7 +41,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     no_args_is_help=True,
     cls=_Commands,
-    help="An application on Managed Service for Apache Flink. APPLICATION alone is up APPLICATION.",
+    help="An application on Managed Service for Apache Flink. kda deploy APPLICATION is short for up APPLICATION.",
 )
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -55,14 +55,14 @@ Parameters = Annotated[
         "--parameter",
         "-P",
         metavar="NAME=VALUE",
-        help="A parameter of one of the two templates; NAME alone asks for it unseen; repeatable.",
+        help="A parameter of the job's or the resources' template; NAME alone prompts for it; repeatable.",
     ),
 ]
 
 
 @contextlib.contextmanager
 def _errors_in_red() -> Iterator[None]:
-    """Turn the errors that are the user's business into lines and exit code 1."""
+    """Print expected errors in red, and exit with code 1."""
     try:
         yield
     except (KdaError, BotoCoreError, ClientError) as error:
@@ -78,14 +78,14 @@ def up(
     properties_file: PropertiesFile = None,
     parameters: Parameters = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Don't ask before a resource is deleted that is named no longer.")
+        bool, typer.Option("--yes", help="Don't ask before deleting resources that are no longer needed.")
     ] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Deploy an application: its streams, delivery streams, tables and what is its own; the job is not started yet.
+    """Deploy an application's resources and its job, without starting it.
 
-    Repeating it brings everything up to date.
+    Run it again to bring everything up to date.
 
     Example: kda deploy up ctr --aws -P Username=me -P Password -P Email=me@example.com -P SMS=+15555550100
     """
@@ -116,9 +116,9 @@ def update(
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Give a deployed application today's package, properties and parameters.
+    """Update a deployed application's package, properties and parameters.
 
-    A running one restarts from a snapshot; if it does not come up, the update is taken back and the reason shown.
+    A running one restarts from a snapshot. If it does not start, the update is rolled back and the reason shown.
 
     Example: kda deploy update trades --aws -p anomalies.threshold=1.5 -P Parallelism=2
     """
@@ -129,7 +129,7 @@ def update(
         ours, others = _divided(parameters)
         if others:
             raise managed_flink.ServiceError(
-                f"{', '.join(others)}: no parameter of a job; kda deploy up changes its resources"
+                f"{', '.join(others)}: not a parameter of the job; kda deploy up changes the resources"
             )
         deployed = managed_flink.application_name(chosen.name)
         if managed_flink.status(where, deployed) is None:
@@ -140,11 +140,11 @@ def update(
 @app.command()
 def start(
     name: Name,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Without the newest snapshot's state.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start without state.")] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Start an application where its newest snapshot left off, and wait until it runs. From now on it costs.
+    """Start an application from its newest snapshot, and wait until it runs. A running application costs money.
 
     Example: kda deploy start trades --aws
     """
@@ -162,7 +162,7 @@ def stop(
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Stop an application with a snapshot, from which it can go on.
+    """Stop an application with a snapshot, from which it can start again.
 
     Example: kda deploy stop trades --aws
     """
@@ -174,7 +174,7 @@ def stop(
 
 @app.command()
 def status(name: Name, endpoint: target.Endpoint = None, aws: target.RealAws = False) -> None:
-    """Show how an application is, and what went wrong in the last 15 minutes. Exit code 1: it does not run.
+    """Show an application's state, and failures of the last 15 minutes. Exit code 1: it does not run.
 
     Example: kda deploy status trades --aws
     """
@@ -187,7 +187,7 @@ def status(name: Name, endpoint: target.Endpoint = None, aws: target.RealAws = F
         _show(where, found)
         why = failure(where, deployed, datetime.now(UTC) - _RECENT)
         if why:
-            _err.print(Text("\n".join(["The last failure in its log:", *why]), style="red"))
+            _err.print(Text("\n".join(["Last failure in its log:", *why]), style="red"))
         if found.status != "RUNNING":
             raise typer.Exit(1)
 
@@ -199,7 +199,7 @@ def delete(
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Delete an application with its snapshots and log, and the resources that its stack made.
+    """Delete an application with its snapshots and log, and its stack's resources.
 
     Example: kda deploy delete trades --aws
     """
@@ -207,7 +207,7 @@ def delete(
     with _errors_in_red():
         chosen = application(name)
         if not yes:
-            typer.confirm(f"Delete everything of {chosen.name}, its data too?", abort=True)
+            typer.confirm(f"Delete everything of {chosen.name}, including its data?", abort=True)
         managed_flink.delete(where, managed_flink.application_name(chosen.name), _progress)
         stacks.delete(where, chosen.name)
         _out.print(f"{chosen.name}: deleted")
@@ -222,7 +222,7 @@ def template(name: Name, properties: Properties = None, properties_file: Propert
     with _errors_in_red():
         chosen = application(name)
         groups, found = _settled(chosen, properties_file, properties, None, region=False)
-        # By way of JSON each part stands alone: CloudFormation knows no YAML aliases.
+        # Through JSON, to break shared references: CloudFormation does not support YAML aliases.
         tree = json.loads(json.dumps(_template(chosen, groups, found)))
         typer.echo(yaml.safe_dump(tree, sort_keys=False, width=120), nl=False)
 
@@ -235,7 +235,7 @@ def _settled(
     *,
     region: bool = True,
 ) -> tuple[dict[str, dict[str, str]], Settings]:
-    """The application's property groups, checked before anything is deployed, and what they come to."""
+    """The application's property groups and the settings they give, checked before anything is deployed."""
     own = [f"aws.region={client('kinesisanalyticsv2', endpoint).meta.region_name}"] if region else []
     groups = property_groups(file, [*(properties or []), f"job.name={chosen.name}"], own)
     return groups, settings(chosen, groups)
@@ -250,7 +250,7 @@ def _template(
 
 
 def _divided(parameters: list[str] | None) -> tuple[dict[str, str], dict[str, str]]:
-    """The parameters of the job's template, and those of its resources'."""
+    """Split parameters into the job's and the resources'; prompt for those without a value."""
     given = {}
     for parameter in parameters or []:
         name, equals, value = parameter.partition("=")
@@ -285,7 +285,7 @@ def _show(endpoint: str | None, found: managed_flink.Status) -> None:
         f"{f'newest snapshot {found.snapshots[-1]}' if found.snapshots else 'no snapshot'}"
     )
     if found.status == "RUNNING" and (url := managed_flink.dashboard(endpoint, found.name)):
-        _out.print(f"Flink's page, for an hour: {url}")
+        _out.print(f"Flink's dashboard, valid for an hour: {url}")
 
 
 def _progress(status: str) -> None:

@@ -1,4 +1,4 @@
-"""`kda discover`: the schema of a live stream, from a sample of it."""
+"""`kda discover`: infers the schema of a stream from a sample of its records."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ from infra.stream_reader import StreamRecord
 
 _out = Console()
 _err = Console(stderr=True, soft_wrap=True)
-#: Wider tables of sampled rows are shown in pieces.
+#: Columns per table of sampled rows; wider rows are shown in several tables.
 _ROW_COLUMNS = 8
 
 
 def discover_stream(
     stream: Annotated[str, typer.Argument(metavar="STREAM", help="Kinesis stream.")],
-    records: Annotated[int, typer.Option(min=1, max=10_000, help="Sample so many records at most.")] = 100,
-    seconds: Annotated[float, typer.Option(min=0.1, max=900, help="Wait so long for them at most.")] = 10,
+    records: Annotated[int, typer.Option(min=1, max=10_000, help="Most records to sample.")] = 100,
+    seconds: Annotated[float, typer.Option(min=0.1, max=900, help="Longest time to wait for them.")] = 10,
     since: Annotated[
-        float, typer.Option(min=0, max=365 * 86400, help="Take those of the last so many seconds too.")
+        float, typer.Option(min=0, max=365 * 86400, help="Also take records of this many past seconds.")
     ] = 300,
     rows: Annotated[int, typer.Option(min=0, max=1000, help="Sampled rows to show.")] = 5,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.yaml", dir_okay=False, help="Write it as an application's source."),
+        typer.Option(
+            metavar="FILE.yaml", dir_okay=False, help="Write the schema as an application's source."
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print what the DiscoverInputSchema call answers.")
+        bool, typer.Option("--json", help="Print the schema as DiscoverInputSchema returns it.")
     ] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
@@ -73,7 +75,7 @@ def sample(
 
 
 def relation(name: str) -> str:
-    """A name as one of a relation.
+    """Turn a name into a valid name of a relation.
 
     Examples
     --------
@@ -101,7 +103,7 @@ def _show(schema: Schema, sampled: list[StreamRecord], rows: int) -> None:
             f"below {below:.1%}" if below < 1 else "unknown",
         )
     _out.print(table)
-    # Below the table: beside five columns there is no room for an expression to copy.
+    # Below the table: a sixth column would leave no room for an expression that can be copied.
     for column in schema.columns:
         if column.note:
             _out.print(plain(f"{column.name}: {column.note}"), soft_wrap=True)

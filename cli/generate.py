@@ -1,4 +1,4 @@
-"""`kda generate`: records from KDG templates, at a rate, to a stream, a delivery stream or a file."""
+"""`kda generate`: sends records from KDG templates at a rate to a stream, a delivery stream or a file."""
 
 import signal
 import threading
@@ -34,7 +34,8 @@ def generate(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[APPLICATION]", help="A name out of `kda list`, or a folder: its senders, to its source."
+            metavar="[APPLICATION]",
+            help="A name from `kda list`, or a folder: its senders send to its source.",
         ),
     ] = None,
     template: Annotated[
@@ -51,10 +52,10 @@ def generate(
         str | None, typer.Option(help=f"Where to: {_TARGETS}. Default: the scenario's own.")
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Records per second. Default: 1.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="End after so long. Default: with Ctrl-C.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="End after so many seconds. Default: Ctrl-C.")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
     speed: Annotated[
-        float, typer.Option(help="Rates times, durations divided by this; inf: as fast as possible.")
+        float, typer.Option(help="Multiply rates and divide durations by this; inf: as fast as possible.")
     ] = 1.0,
     compressed: Annotated[
         bool, typer.Option("--gzip", help="Compress each record (file: the file) with gzip.")
@@ -63,20 +64,20 @@ def generate(
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same records.")] = None,
     start: Annotated[
         datetime | None,
-        typer.Option(help="Simulated time (date.simTime) to begin at. Default: such that it ends now."),
+        typer.Option(help="Simulated time (date.simTime) at the start. Default: so that it ends now."),
     ] = None,
     event_time: Annotated[
-        str, typer.Option(help="What date.simTime is: simulated (runs with --speed) or wall.")
+        str, typer.Option(help="Clock of date.simTime: simulated (runs with --speed) or wall.")
     ] = "simulated",
     ledger: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="File for every record that was sent, one a line.")
+        Path | None, typer.Option(dir_okay=False, help="Write each record that was sent to this file.")
     ] = None,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Send records made from a template of the Kinesis Data Generator, or a scenario of several.
+    """Send records made from a template of the Kinesis Data Generator, or from a scenario of several templates.
 
-    With a scenario of one sender, --template and --rate replace its own. Exit code 1: a record failed.
+    With a scenario of one sender, --template and --rate replace the sender's. Exit code 1: a record failed.
 
     Example: kda generate ctr --seconds 60
 
@@ -155,7 +156,7 @@ def _sink(to: str | None, compressed: bool, endpoint: str | None, aws: bool) -> 
 
 
 class _Display:
-    """The line that shows how the run goes: the rate is that of the last seconds."""
+    """The progress line, with the rate of the last seconds."""
 
     def __init__(self) -> None:
         self.counts = runner.Counts()
@@ -163,11 +164,11 @@ class _Display:
         self._history: deque[tuple[float, int]] = deque([(self._began, 0)])
 
     def update(self, counts: runner.Counts) -> None:
-        """Take note of new counts."""
+        """Set new counts."""
         self.counts = counts
 
     def line(self) -> Text:
-        """Return the line for now."""
+        """Return the current line."""
         now = time.monotonic()
         self._history.append((now, self.counts.sent))
         while now - self._history[0][0] > _RATE_OVER_SECONDS:
@@ -175,7 +176,7 @@ class _Display:
         return self._text(*self._history[0])
 
     def total(self) -> Text:
-        """Return the line for the end, with the rate of the whole run."""
+        """Return the final line, with the rate of the whole run."""
         return self._text(self._began, 0)
 
     def _text(self, since: float, sent_before: int) -> Text:
@@ -213,7 +214,7 @@ def _run(
                 stop=stop,
             )
     except sinks.SinkError:
-        # What became of the records before is as true as ever.
+        # The counts of the records before the error still hold.
         _out.print(display.total())
         raise
     _out.print(display.total())
@@ -222,7 +223,7 @@ def _run(
 
 @contextmanager
 def _ended_by_ctrl_c() -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C sets, so that what is on its way is still counted."""
+    """Yield an event that the first Ctrl-C sets, so that records being sent are still counted."""
     stop = threading.Event()
     before = signal.getsignal(signal.SIGINT)
 

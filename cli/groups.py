@@ -1,4 +1,4 @@
-"""The options by which a command is given an application and its property groups."""
+"""Options of several commands: an application and its property groups."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,25 +15,25 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="APPLICATION",
-        help="A name out of `kda list`, or a folder with an application.yaml.",
+        help="A name from `kda list`, or a folder with an application.yaml.",
     ),
 ]
 
 Properties = Annotated[
     list[str] | None,
     typer.Option(
-        "--property", "-p", metavar="GROUP.KEY=VALUE", help="A property laid over the file's; repeatable."
+        "--property", "-p", metavar="GROUP.KEY=VALUE", help="A property; replaces the file's; repeatable."
     ),
 ]
 PropertiesFile = Annotated[
-    Path | None, typer.Option("--properties", help="A file of property groups, as Managed Flink writes them.")
+    Path | None, typer.Option("--properties", help="A file of property groups, in Managed Flink's format.")
 ]
 
 
 def property_groups(
     file: Path | None, properties: list[str] | None, own: Iterable[str] = ()
 ) -> dict[str, dict[str, str]]:
-    """Return the file's groups, with the command's own properties over them, and over both those of the options.
+    """Merge property groups: `properties` replace the command's `own`, which replace the file's.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def property_groups(
 
 
 def application(name: str) -> Application:
-    """The application of that name, or in that folder.
+    """Find an application by name or folder.
 
     Raises
     ------
@@ -55,5 +55,5 @@ def application(name: str) -> Application:
 
 
 def is_application(name: str) -> bool:
-    """Whether that is the name of an application, or the folder of one, whatever is in it."""
+    """Whether this is the name of an application, or a folder with a description, valid or not."""
     return (Path(name) / DESCRIPTION).is_file() or name in {path.name for path in paths(APPLICATIONS)}

@@ -1,4 +1,4 @@
-"""`kda import`: an application of KDA SQL, from its SQL or its description to a folder that runs."""
+"""`kda import`: translates an application of KDA SQL, from its SQL or description, into a folder that runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pipeline.application import read as read_application
 
 _out = Console(soft_wrap=True, highlight=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
-#: What `kda run` takes for something to import first.
+#: Endings of files that `kda run` imports first.
 SOURCES = (".sql", ".json", ".yaml", ".yml", ".template", ".tf")
 
 SchemaFile = Annotated[
@@ -36,7 +36,7 @@ SchemaFile = Annotated[
     typer.Option(
         "--schema",
         metavar="FILE",
-        help="With a .sql file: its source's columns, an InputSchema as JSON (what `kda discover --json` prints).",
+        help="With a .sql file: the source's columns, an InputSchema as JSON (as `kda discover --json` prints it).",
     ),
 ]
 Stream = Annotated[
@@ -55,25 +55,23 @@ def import_kda(
             help="A .sql file; the JSON of describe-application; a CloudFormation template; a Terraform file.",
         ),
     ],
-    to: Annotated[Path, typer.Option(metavar="FOLDER", help="A folder that is not there yet, or is empty.")],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="A folder that does not exist yet or is empty.")],
     stream: Stream = None,
     schema: SchemaFile = None,
     detector: Annotated[
         bool,
-        typer.Option(
-            "--detector", help="Add a relation `alerts` beside the scores: one for each thing that happens."
-        ),
+        typer.Option("--detector", help="Add a relation `alerts` beside the scores: one row per anomaly."),
     ] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Translate a KDA SQL application to one that runs here, and say what became of each statement.
+    """Translate a KDA SQL application into one that runs here, and report how each statement was translated.
 
     Example: kda import describe-application.json --to fleet
     """
     try:
         if to.exists() and (not to.is_dir() or any(to.iterdir())):
-            raise DescriptionError(f"{to}: required a folder that is not there yet, or is empty")
+            raise DescriptionError(f"{to}: required a folder that does not exist yet or is empty")
         found = described(source, stream, schema, endpoint, aws)
         made = [
             (each, folder, written(each, folder, detector))
@@ -88,7 +86,7 @@ def import_kda(
 def described(
     source: Path, stream: str | None, schema: Path | None, endpoint: str | None, aws: bool
 ) -> list[Described]:
-    """The applications that a file describes; a ``.sql`` file's columns are read from a schema, or discovered."""
+    """Read the applications of a file; a ``.sql`` file's columns come from `schema`, or from `stream`'s records."""
     columns: Schema | None = read_schema(schema) if schema else None
     if source.suffix.lower() == ".sql" and columns is None and stream:
         records = [r.data for r in sample(target.choose(endpoint, aws), stream, 100, 10, 300)]
@@ -97,24 +95,22 @@ def described(
 
 
 def written(application: Described, folder: Path, detector: bool = False) -> Translation:
-    """Translate an application into a folder, and read it back as any command will."""
+    """Translate an application into a folder, and check that the folder can be read."""
     translation = translate(application)
     if detector and not any(step.kind == "forest" for step in translation.plan.steps):
-        raise ApplicationError(
-            f"--detector: {application.name} has no RANDOM_CUT_FOREST whose columns it could watch"
-        )
+        raise ApplicationError(f"--detector: required a RANDOM_CUT_FOREST in {application.name}, got none")
     write(translation, folder, detector)
     read_application(folder)
     return translation
 
 
 def imported(source: Path, stream: str | None, schema: Path | None, endpoint: str | None, aws: bool) -> Path:
-    """The folder of an application that was imported to be run at once; the same again for the same file.
+    """Import an application to run at once, and return its folder, which is replaced if it was imported before.
 
     Raises
     ------
     ValueError
-        It can't be imported, or the file describes several applications.
+        The file can't be imported, or describes several applications.
     """
     found = described(source, stream, schema, endpoint, aws)
     if len(found) > 1:
@@ -125,7 +121,7 @@ def imported(source: Path, stream: str | None, schema: Path | None, endpoint: st
     folder = APPLICATIONS / found[0].name
     if folder.exists() and not (folder / "MIGRATION.md").exists():
         raise DescriptionError(
-            f"{folder}: is an application that was not imported: give the file another name"
+            f"{folder}: an application that was not imported has this name: rename the file"
         )
     shutil.rmtree(folder, ignore_errors=True)
     _reported_red(written(found[0], folder))
@@ -133,9 +129,9 @@ def imported(source: Path, stream: str | None, schema: Path | None, endpoint: st
 
 
 def refused(error: Any) -> typer.Exit:
-    """Show why not."""
+    """Print why an import failed, and return the exit."""
     if isinstance(error, KdaSqlError):
-        # Its carets stand below what they point at: nothing may be wrapped or shortened.
+        # Carets must stay below what they point at: lines may not be wrapped or shortened.
         shown = Text("\n").join(plain(line, 1000) for line in str(error).splitlines())
         _err.print(shown, style="red", soft_wrap=True)
     else:
@@ -144,11 +140,11 @@ def refused(error: Any) -> typer.Exit:
 
 
 def _reported_red(translation: Translation) -> None:
-    """What is not translated, though the rest runs."""
+    """Print the statements that are not translated; the rest runs."""
     found = not_translated(translation)
     if found:
-        _err.print(Text("Not translated, and left out:", style="bold red"))
-        # Carets stand below what they point at: nothing may be wrapped or shortened.
+        _err.print(Text("Not translated and left out:", style="bold red"))
+        # Carets must stay below what they point at: lines may not be wrapped or shortened.
         _err.print(
             Text("\n").join(plain(line, 1000) for line in found.splitlines()), style="red", soft_wrap=True
         )

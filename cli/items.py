@@ -1,4 +1,4 @@
-"""`kda items`: the newest items of a table that an application writes to."""
+"""`kda items`: shows the newest items of an application's DynamoDB tables."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -25,16 +25,16 @@ _MOST_READ = 1_000_000
 def items(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[APPLICATION]", help="A name out of `kda list`, or a folder: its tables."),
+        typer.Argument(metavar="[APPLICATION]", help="A name from `kda list`, or a folder: its tables."),
     ] = None,
     table: Annotated[str | None, typer.Option(help="This DynamoDB table instead.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Items to show.")] = 20,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Show the newest items of an application's tables, by the first column that holds times.
+    """Show the newest items of an application's tables, sorted by the first column that holds times.
 
-    Its tables are its DynamoDB destinations, and those that its functions use. The whole table is read.
+    The tables are its DynamoDB destinations and those that its functions use. Each is read as a whole.
 
     Example: kda items sessions --limit 5
     """
@@ -72,7 +72,7 @@ def _tables(name: str, services: Callable[[str], Any]) -> list[str]:
 
 
 def _as_table(rows: Sequence[Mapping[str, str]], key: str) -> Table:
-    """The key first, then the other columns by name."""
+    """Make a table with the key first, then the other columns by name."""
     names = [key, *sorted({name for row in rows for name in row} - {key})]
     table = Table()
     for name in names:

@@ -1,4 +1,4 @@
-"""`kda local`: the local AWS with the stacks of the applications' resources."""
+"""`kda local`: runs the local AWS with the stacks of the applications' resources."""
 
 import contextlib
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[APPLICATION]...",
-        help="Further ones, by name or folder; the stacks of `jobs/` are made anyway.",
+        help="Further applications, by name or folder, beside those of `jobs/`.",
     ),
 ]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on the loopback interface; 0: any free one.")]
@@ -34,7 +34,7 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on the loopback 
 
 @contextlib.contextmanager
 def _errors_in_one_line() -> Iterator[None]:
-    """Turn the errors that are the user's business into one line and exit code 1."""
+    """Print an expected error in one line, and exit with code 1."""
     try:
         yield
     except KdaError as error:
@@ -46,7 +46,7 @@ def _errors_in_one_line() -> Iterator[None]:
 def up(names: Names = None, port: Port = 0) -> None:
     """Start the local AWS in the background and deploy the applications' stacks.
 
-    Where it runs already, the stacks are brought up to date.
+    If it runs already, the stacks are brought up to date.
 
     Example: kda local up --port 4566
     """
@@ -56,7 +56,7 @@ def up(names: Names = None, port: Port = 0) -> None:
         if started.remains_ended:
             _out.print(
                 "Found the remains of a local AWS that was killed, and ended them (processes "
-                f"{', '.join(map(str, started.remains_ended))}). Its S3 objects are kept, its streams not."
+                f"{', '.join(map(str, started.remains_ended))}). Its S3 objects are kept, its streams are lost."
             )
         try:
             _deploy(started.endpoint, chosen)
@@ -70,10 +70,10 @@ def up(names: Names = None, port: Port = 0) -> None:
 
 @app.command()
 def stream(
-    name: Annotated[str, typer.Argument(metavar="STREAM", help="Name of the stream to make.")],
-    shards: Annotated[int, typer.Option(min=1, max=100, help="Its shards.")] = 1,
+    name: Annotated[str, typer.Argument(metavar="STREAM", help="Name of the stream to create.")],
+    shards: Annotated[int, typer.Option(min=1, max=100, help="Number of shards.")] = 1,
 ) -> None:
-    """Make an empty Kinesis stream in the running local AWS, to send records to.
+    """Create an empty Kinesis stream in the running local AWS.
 
     Example: kda local stream fleet-telemetry
     """
@@ -83,12 +83,12 @@ def stream(
     except ClientError as error:
         _err.print(plain(f"kda local: {error.response['Error']['Message']}", 500), style="red")
         raise typer.Exit(1) from None
-    _out.print(f"Stream {name} is there: kda generate … --to stream:{name}")
+    _out.print(f"Stream {name} is created: kda generate … --to stream:{name}")
 
 
 @app.command()
 def status() -> None:
-    """Show whether the local AWS runs, and what its stacks made. Exit code 1: it doesn't run.
+    """Show whether the local AWS runs, and its stacks' resources. Exit code 1: it doesn't run.
 
     Example: kda local status
     """
@@ -108,15 +108,15 @@ def status() -> None:
         for stack, made in sorted(stacks.deployed(endpoint).items()):
             _out.print(f"{stack}:")
             for name, value in sorted(made.items()):
-                # In one piece, however narrow the terminal: it is there to be copied.
+                # Not wrapped, so that it can be copied.
                 _out.print(f"  {name:<{max(map(len, made), default=0)}}  {value}", soft_wrap=True)
 
 
 @app.command()
 def reset(names: Names = None, port: Port = 0) -> None:
-    """Delete everything in the local AWS and start it anew with empty stacks.
+    """Delete everything in the local AWS and restart it with new stacks.
 
-    It keeps its port if it runs.
+    If it runs, it keeps its port.
 
     Example: kda local reset
     """
@@ -131,7 +131,7 @@ def reset(names: Names = None, port: Port = 0) -> None:
 
 @app.command()
 def down() -> None:
-    """End the local AWS and delete its data. Nothing is left of it, and a second time does no harm.
+    """Stop the local AWS and delete its data.
 
     Example: kda local down
     """
@@ -141,7 +141,7 @@ def down() -> None:
 
 
 def _chosen(names: list[str] | None) -> dict[str, Application]:
-    """The project's own applications and the named ones."""
+    """The project's applications and the named ones."""
     return {a.name: a for a in (*all_applications(), *map(application, names or []))}
 
 
@@ -149,5 +149,5 @@ def _deploy(endpoint: str, chosen: dict[str, Application]) -> None:
     for each in chosen.values():
         try:
             stacks.deploy(endpoint, each, tell=_out.print)
-        except stacks.LossError as loss:  # of a job that was given other properties, and may run
-            _out.print(f"{loss}: the stack is left as it is. `kda local reset` makes all anew.")
+        except stacks.LossError as loss:  # the resources of a job with other properties, which may be running
+            _out.print(f"{loss}: the stack is not changed. `kda local reset` makes all stacks anew.")

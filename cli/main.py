@@ -1,4 +1,4 @@
-"""`kda`: every command, mounted; its module is imported when it is asked for."""
+"""The `kda` command: mounts all commands, and imports a command's module only when it is called."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -8,7 +8,7 @@ import typer
 import typer.core
 import typer.main
 
-#: By name, in the order of the help: the module, and the function or app in it.
+#: Module and function (or app) of each command, in the order of the help.
 COMMANDS = {
     "demo": ("demo", "demo"),
     "list": ("run", "list_jobs"),
@@ -36,7 +36,7 @@ COMMANDS = {
 
 
 class _Commands(Mapping[str, Any]):
-    """Commands by name. All their imports together take a second, longer than most commands run."""
+    """Commands by name, imported on access: importing all takes a second, longer than most commands run."""
 
     def __getitem__(self, name: str) -> Any:
         module, function = COMMANDS[name]

@@ -1,4 +1,4 @@
-"""`kda new`: an application of one's own, from a stream's records to a folder that runs."""
+"""`kda new`: writes a folder with a new application for a stream, from its records."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _out = Console(soft_wrap=True, highlight=False)
 _err = Console(stderr=True, soft_wrap=True)
 _NUMERIC = ("TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE")
 _ANOMALIES = """\
--- Rows that scored above the threshold: one a row, when it is scored.
+-- Rows that score above the threshold, as soon as they are scored.
 SELECT *
 FROM scores
 WHERE anomaly_score > :anomalies.threshold
 """
 _MINUTES = """\
--- How many rows came: one a minute that has any, when it is over.
+-- Number of rows: one row for each minute that has any, when the minute is over.
 SELECT window_start, COUNT(*) AS number_of_rows, window_time AS rowtime
 FROM TABLE(TUMBLE(TABLE `{source}`, DESCRIPTOR(rowtime), INTERVAL '1' MINUTE))
 GROUP BY window_start, window_end, window_time
@@ -36,36 +36,36 @@ GROUP BY window_start, window_end, window_time
 
 
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the folder to make, or a path to it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the folder to make, or a path to it.")],
     stream: Annotated[str, typer.Option(help="Kinesis stream to read.")],
     forest: Annotated[
         str | None, typer.Option(metavar="COLUMN,COLUMN", help="Score these columns by a random cut forest.")
     ] = None,
     detector: Annotated[
         bool,
-        typer.Option("--detector", help="With --forest: deliver alerts, one for each thing that happens."),
+        typer.Option("--detector", help="With --forest: deliver alerts, one per anomaly."),
     ] = False,
-    records: Annotated[int, typer.Option(min=1, max=10_000, help="Sample so many records at most.")] = 100,
-    seconds: Annotated[float, typer.Option(min=0.1, max=900, help="Wait so long for them at most.")] = 10,
+    records: Annotated[int, typer.Option(min=1, max=10_000, help="Most records to sample.")] = 100,
+    seconds: Annotated[float, typer.Option(min=0.1, max=900, help="Longest time to wait for them.")] = 10,
     since: Annotated[
-        float, typer.Option(min=0, max=365 * 86400, help="Take those of the last so many seconds too.")
+        float, typer.Option(min=0, max=365 * 86400, help="Also take records of this many past seconds.")
     ] = 300,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Look at a stream's records and write an application that reads them: a description and its SQL.
+    """Sample a stream's records and write an application that reads them: its description and SQL.
 
     Example: kda new fleet --stream fleet-telemetry --forest speed,fuel
     """
     folder = Path(name)
     try:
         if folder.exists() and any(folder.iterdir()):
-            raise ApplicationError(f"{folder}: required a folder that is not there yet, or is empty")
+            raise ApplicationError(f"{folder}: required a folder that does not exist yet or is empty")
         schema = discover(
             [r.data for r in sample(target.choose(endpoint, aws), stream, records, seconds, since)]
         )
         if detector and not forest:
-            raise ApplicationError("--detector: required with --forest, whose columns it watches")
+            raise ApplicationError("--detector: required --forest, the columns to watch, got none")
         files = folder_of(schema, folder.name, stream, _columns(schema, forest), detector)
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
@@ -86,19 +86,20 @@ def new(
 def folder_of(
     schema: Schema, name: str, stream: str, scored: tuple[str, ...], detector: bool = False
 ) -> dict[str, str]:
-    """The files of an application: its description, and one query.
+    """Write the files of an application: its description, and one query if it has no detector.
 
     Parameters
     ----------
     schema : Schema
-        Of the stream's records.
+        Schema of the stream's records.
     name : str
-        Of the application.
+        Name of the application.
     stream : str
+        Name of the stream.
     scored : tuple of str
-        Columns for a forest; empty: rows are counted by the minute instead.
+        Columns to score by a forest; empty: rows are counted per minute instead.
     detector : bool
-        What is delivered are a detector's alerts, not each row above a threshold.
+        Deliver a detector's alerts instead of each row above a threshold.
     """
     source, view = relation(stream), "alerts" if detector else "anomalies" if scored else "by_minute"
     if source in (view, "scores", "detections"):

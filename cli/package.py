@@ -1,4 +1,4 @@
-"""`kda package`: the zip that Managed Flink, or any Flink cluster, runs."""
+"""`kda package`: builds the zip that Managed Flink or another Flink cluster runs."""
 
 from typing import Annotated
 
@@ -20,11 +20,11 @@ def package(
         str | None,
         typer.Argument(
             metavar="[APPLICATION]",
-            help="A name out of `kda list`, or a folder with an application.yaml; the labs are in it anyway.",
+            help="A name from `kda list`, or a folder with an application.yaml; the labs are always included.",
         ),
     ] = None,
 ) -> None:
-    """Build the deployable package under build/, check it, and show what is in it.
+    """Build the deployable package under build/, check it, and show its contents.
 
     Example: kda package ./fleet
     """
@@ -39,5 +39,5 @@ def package(
         table.add_row(part, f"{packed / 1000:,.0f}")
     _out.print(table)
     size, limit = contents.size / 1000**2, packaging.LIMIT / 1000**2
-    _out.print(f"{contents.path}: {size:.0f} MB of the {limit:.0f} MB that Managed Flink takes")
+    _out.print(f"{contents.path}: {size:.0f} MB of the {limit:.0f} MB that Managed Flink accepts")
     _out.print(f"sha256 {packaging.digest(contents.path)}")

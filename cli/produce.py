@@ -1,4 +1,4 @@
-"""`kda produce`: the records of an application's producer at a chosen rate, without Lambda."""
+"""`kda produce`: sends the records of an application's producer at a chosen rate, without Lambda."""
 
 import json
 import random
@@ -33,7 +33,9 @@ def produce(
     stream: Annotated[str | None, typer.Option(help="Kinesis stream. Default: the source's.")] = None,
     rate: Annotated[float, typer.Option(min=0.1, max=100_000, help="Records per second.")] = 100,
     count: Annotated[int | None, typer.Option(min=1, help="Records in all. Default: until Ctrl-C.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="So many seconds' records.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Send the records of this many seconds.")
+    ] = None,
     anomaly_share: Annotated[float, typer.Option(min=0, max=1, help="Share of anomalous records.")] = 0.05,
     anomaly_size: Annotated[
         float,
@@ -99,7 +101,7 @@ def produce(
 
 
 def _producer(chosen: Application) -> tuple[sending.MakeRecords, str]:
-    """The first producer among an application's senders, and the stream that it sends to."""
+    """An application's first producer, and the stream that it sends to."""
     sender = next((s for s in chosen.senders if s.producer), None)
     if sender is None:
         raise sending.SenderError(f"{chosen.name} has no producer among its senders: see `kda generate`")

@@ -1,4 +1,4 @@
-"""`kda properties`: the property groups of an application, from the models that check them."""
+"""`kda properties`: lists the properties of an application, from the models that check them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.paths import ROOT
 from pipeline.catalog import all_applications
 from pipeline.property_list import Property, properties_of
 
-#: Where the documentation has the table.
+#: The document that has the list.
 DOCUMENT = ROOT / "docs" / "properties.md"
 _BEGIN, _END = "<!-- properties: made by `kda properties --docs` -->\n", "<!-- end of properties -->\n"
 
@@ -24,7 +24,7 @@ _err = Console(stderr=True, soft_wrap=True)
 
 
 def markdown() -> str:
-    """The engine's properties, each once, with the defaults of the project's own applications."""
+    """The engine's properties as a list, with the defaults of the project's applications."""
     applications = all_applications()
     by_name = {a.name: {(p.group, p.key): p for p in properties_of(a)} for a in applications}
     lines = []
@@ -46,7 +46,7 @@ def _code(text: str) -> str:
 
 
 def _as_said(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
-    """Is it what another group says already? A detector has its forest's keys, further destinations those of `sink`."""
+    """Whether another group lists it already: a detector has its forest's keys, other destinations those of `sink`."""
     if p.group == "detector":
         return ("random_cut_forest", p.key) in beside
     first = beside.get(("sink", p.key))
@@ -54,12 +54,12 @@ def _as_said(p: Property, beside: dict[tuple[str, str], Property]) -> bool:
 
 
 def documented(text: str) -> str:
-    """A document with its tables made again.
+    """Return a document with its list of properties replaced.
 
     Raises
     ------
     ValueError
-        It has no place for them.
+        The document lacks the two lines around the list.
     """
     if text.count(_BEGIN) != 1 or text.count(_END) != 1:
         raise InvalidValue(f"the document must have one line {_BEGIN.strip()} and one {_END.strip()}")
@@ -71,15 +71,17 @@ def properties(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="APPLICATION", help="A name out of `kda list`, or a folder with an application.yaml."
+            metavar="APPLICATION", help="A name from `kda list`, or a folder with an application.yaml."
         ),
     ] = None,
     docs: Annotated[
         bool,
-        typer.Option("--docs", help="Write the tables of all of `jobs/` into docs/properties.md instead."),
+        typer.Option(
+            "--docs", help="Write the properties of all of `jobs/` into docs/properties.md instead."
+        ),
     ] = False,
 ) -> None:
-    """Show what an application can be given: its properties as -p takes them, their defaults, their meaning.
+    """List an application's properties as -p takes them, with their defaults and meaning.
 
     Example: kda properties trades
     """
@@ -91,11 +93,11 @@ def properties(
         raise typer.BadParameter("name an APPLICATION, or --docs")
     try:
         found = list(properties_of(application(name)))
-    except KdaError as error:  # an application or a default that can't be used
+    except KdaError as error:  # an application or a default is not valid
         for line in str(error).splitlines():
             _err.print(Text(f"kda: {line}", style="red"))
         raise typer.Exit(2) from error
     for p in found:
-        if p.group != "job":  # which application it is, the command has said
+        if p.group != "job":  # it names the application, which the command's argument does
             _out.print(Text.assemble((f"{p.group}.{p.key}", "bold"), f"={p.default}"))
             _out.print(Padding(Text(p.notes, style="dim"), (0, 0, 0, 4), expand=False), soft_wrap=False)

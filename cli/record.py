@@ -1,4 +1,4 @@
-"""`kda record`: a stream into a file that a job can replay."""
+"""`kda record`: writes a stream's records to a file that a job can replay."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ def record(
             metavar="STREAM", help="Name of a Kinesis stream, or an application: its first source's stream."
         ),
     ],
-    to: Annotated[Path, typer.Argument(metavar="FILE", help="Replaced.", dir_okay=False)],
+    to: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write; it is replaced.", dir_okay=False)
+    ],
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Write what a stream holds to a file, one record a line, each with its time of arrival, to replay it by a job.
+    """Write a stream's records to a file, one per line, each with its time of arrival, so that a job can replay them.
 
     Example: kda record ctr day.jsonl
 
@@ -52,7 +54,7 @@ def record(
 
 
 def _stream(name: str) -> str:
-    # The name of an application is taken for it; no stream's name has a slash.
+    # An application's name comes before a stream's; a stream's name has no slash.
     if "/" not in name and name not in {path.name for path in paths(APPLICATIONS)}:
         return name
     try:

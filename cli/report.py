@@ -1,6 +1,6 @@
-"""`kda report`: one HTML file with a run's charts, what was found against what was injected, and the figures.
+"""`kda report`: writes a run's charts, found against injected anomalies, and figures as one HTML file.
 
-The file needs nothing beside it: charts, library and data are in it.
+The file needs no other file: it has the charts' library and data inside.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pipeline.application import ERRORS, Application
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
 _STATIC = Path(__file__).parent.parent / "console" / "static"
-#: Rows of a relation that are read, points that a chart draws, ids that are listed.
+#: Most rows read per relation, points per chart, ids listed and errors listed.
 MOST_ROWS = 100_000
 _MOST_POINTS = 5000
 _MOST_LISTED = 100
@@ -47,19 +47,19 @@ class Report:
     Parameters
     ----------
     application : str
-        Its name, or its folder.
+        Its name or folder.
     relations : mapping
         Rows by relation, oldest first, as the tap has them; see :func:`tapped`. The charts are drawn from them.
     figures : mapping
-        What a person wants to know, in words: ``{"records sent": "3,000"}``.
+        Figures as text, by what they are: ``{"records sent": "3,000"}``.
     expectations : mapping
-        What should be, and whether it was.
+        Whether each expectation was met, by its text.
     injected, found : sequence or None
-        Ids of what was sent as an anomaly and of what was reported as one. None: nobody knows what was injected.
+        Ids of the records that were sent as anomalies, and that were reported as such. None: not known.
     began : datetime
-        With offset; now by default.
+        With a time zone; by default now.
     totals : mapping
-        How many rows there were, where more than are in `relations`, or where the tap sampled.
+        Number of rows of a relation, if `relations` does not have all, or the tap sampled.
     """
 
     application: str
@@ -78,7 +78,7 @@ def write(path: Path, data: Report) -> Path:
     Parameters
     ----------
     path : Path
-        The HTML file; its folder is made.
+        The HTML file; its folder is created.
     data : Report
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,13 +89,13 @@ def write(path: Path, data: Report) -> Path:
 
 
 def read(path: Path) -> Report:
-    """The data that :func:`write` left."""
+    """Read the data that :func:`write` wrote."""
     saved = json.loads(path.read_text(encoding="utf-8"))
     return Report(**saved | {"began": datetime.fromisoformat(saved["began"])})
 
 
 def tapped(endpoint: str | None, name: str, since: datetime) -> dict[str, list[dict[str, Any]]]:
-    """The rows of an application's relations since a moment, as the tap and the error stream have them.
+    """Read an application's rows since a time from its tap stream and its error stream, by relation.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def tapped(endpoint: str | None, name: str, since: datetime) -> dict[str, list[d
 
 
 def _read(endpoint: str | None, chosen: Application, since: datetime) -> Report:
-    """What the streams have since a moment; it began with the first of their records."""
+    """A report of the streams' rows since a time; it begins with the first record."""
     kinesis, buffers, moments = client("kinesis", endpoint), RowBuffers(MOST_ROWS), []
     for record in _all(kinesis, chosen.tap_stream, since):
         buffers.add_tapped(record.data, record.arrival, skip=(ERRORS,))
@@ -115,7 +115,7 @@ def _read(endpoint: str | None, chosen: Application, since: datetime) -> Report:
     for record in _all(kinesis, chosen.error_stream, since):
         buffers.add_error(record.data, record.arrival, ERRORS)
         moments.append(record.arrival)
-    # A chart's time is a column like others.
+    # Charts read the time as a column.
     rows = {
         name: [row.values | {"rowtime": row.rowtime} for row in buffer.rows]
         for name, buffer in buffers.by_relation.items()
@@ -125,7 +125,7 @@ def _read(endpoint: str | None, chosen: Application, since: datetime) -> Report:
         for name, buffer in buffers.by_relation.items()
         if buffer.sampled or buffer.total > len(buffer.rows)
     }
-    # By its folder it is found again, wherever it is.
+    # The folder, as it may not be listed by name.
     where = str(chosen.folder.resolve())
     return Report(where, rows, began=min(moments, default=since).astimezone(UTC), totals=totals)
 
@@ -147,12 +147,16 @@ def html_page(
     sections: Sequence[str] = (),
     verdict: str = "",
 ) -> str:
-    """One HTML file that needs nothing beside it.
+    """Make one HTML file that needs no other file.
 
     Parameters
     ----------
     charts : sequence of mapping
-        As :func:`console.charts.figures` makes them; `sections` and `verdict` are HTML.
+        As :func:`console.charts.figures` makes them.
+    sections : sequence of str
+        HTML below the charts.
+    verdict : str
+        HTML above the charts.
     """
     parts = {
         "title": _text(title),
@@ -162,7 +166,7 @@ def html_page(
         "figures": json.dumps(charts).replace("<", "\\u003c"),
         "css": (_STATIC / "app.css").read_text(encoding="utf-8"),
         "plotly": PLOTLY.read_text(encoding="utf-8"),
-        # One script, no modules to load: what they export is simply there.
+        # One script instead of modules, so that nothing needs to be loaded.
         "script": (_STATIC / "figures.js").read_text(encoding="utf-8").replace("export ", ""),
     }
     template = (_STATIC / "report.html").read_text(encoding="utf-8")
@@ -176,7 +180,7 @@ def report(
     ] = None,
     since: Annotated[float, typer.Option(min=1, help="Rows of the last so many seconds.")] = 3600,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Of the last kda demo instead of the streams.")
+        bool, typer.Option("--demo", help="Report the last kda demo instead of the streams.")
     ] = False,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
@@ -199,7 +203,7 @@ def report(
         )
         write(path, data)
     except FileNotFoundError:
-        message = f"there is no demo of {chosen.name} yet: run `kda demo {chosen.name}`"
+        message = f"no demo of {chosen.name} was run yet: run `kda demo {chosen.name}`"
         _err.print(plain(f"kda report: {message}"), style="red")
         raise typer.Exit(1) from None
     except (KdaError, OSError) as error:
@@ -254,7 +258,7 @@ def _injected(data: Report) -> str:
         "recall": f"{len(hits) / len(injected):.3f}" if injected else "nothing was injected",
         "precision": f"{len(hits) / len(found):.3f}" if found else "nothing was found",
         "missed": _listed(injected - found),
-        "found beside them": _listed(found - injected),
+        "found but not injected": _listed(found - injected),
     }
     return f"<section><h3>Found against injected</h3>{_pairs(rows)}</section>"
 

@@ -1,4 +1,4 @@
-"""`kda run`, `kda sql`, `kda list`: applications on this machine's mini-cluster."""
+"""`kda run`, `kda sql`, `kda list`: applications on a Flink mini-cluster of this machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _err = Console(stderr=True, soft_wrap=True)
 
 
 def list_jobs() -> None:
-    """Show the applications: the labs, and those that were made or imported here.
+    """List the applications: the labs, and those made or imported on this machine.
 
     Example: kda list
     """
@@ -52,12 +52,12 @@ def sql(
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Print every statement of an application as it would run, source, decoder and forests included.
+    """Print every statement of an application as it would run, including source, decoder and forests.
 
     Example: kda sql trades -p anomalies.threshold=1.5
     """
     try:
-        # No service is asked anything, so any endpoint will do to print.
+        # No service is called, so the endpoint is only printed.
         chosen = application(name)
         chosen_settings = settings(chosen, _groups(properties_file, properties, endpoint, aws))
         pipeline = _pipeline(chosen, chosen_settings, {})
@@ -71,7 +71,7 @@ def run(
     properties: Properties = None,
     properties_file: PropertiesFile = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last savepoint or checkpoint.")
+        bool, typer.Option("--resume", help="Resume from the newest savepoint or checkpoint.")
     ] = False,
     tap: Annotated[
         bool,
@@ -81,17 +81,19 @@ def run(
     ] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="With --resume: leave behind, unasked, what saved state no longer fits."),
+        typer.Option("--yes", help="With --resume: drop saved state that no longer fits, without asking."),
     ] = False,
     stream: import_kda.Stream = None,
     schema: import_kda.SchemaFile = None,
     rest_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Of Flink's web page; 0: any free one.")
+        int, typer.Option(min=0, max=65535, help="Port of Flink's dashboard; 0: any free one.")
     ] = 0,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
-    """Run an application until Ctrl-C, which takes a savepoint first; a KDA SQL file or description is imported first.
+    """Run an application until Ctrl-C, which stops it with a savepoint.
+
+    A KDA SQL file or description is imported first.
 
     Example: kda run trades --resume -p source.position=TRIM_HORIZON
     """
@@ -102,21 +104,21 @@ def run(
             name = str(import_kda.imported(Path(name), stream, schema, endpoint, aws))
         elif stream or schema:
             raise InvalidValue(
-                "--stream and --schema say what a KDA SQL file reads; of an application, -p source.stream=…"
+                "--stream and --schema are for a KDA SQL file; for an application, use -p source.stream=…"
             )
         chosen = application(name)
         own = [f"tap.stream={chosen.tap_stream}"] if tap else []
         needed = requirements(chosen, settings(chosen, _groups(properties_file, properties, None, aws, own)))
         where = target.choose(endpoint, aws) if endpoint or needed.statements else None
         chosen_settings = settings(chosen, _groups(properties_file, properties, where, aws, own))
-        # Two would deliver everything twice, and `kda status` would know the last one only.
+        # Two jobs would deliver everything twice, and `kda status` would show only the last one.
         flink.claim(chosen.name)
         _make_local_resources(chosen, chosen_settings, where)
         state = flink.last_state(chosen.name) if resume else None
         if resume and state is None:
-            _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts afresh.")
+            _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts without state.")
         if _out.is_terminal:
-            _out.print(f"{chosen.name}: starting …")  # which takes some ten seconds
+            _out.print(f"{chosen.name}: starting …")  # takes some ten seconds
         port = rest_port or free_port()
         cluster = flink.cluster(chosen.name, rest_port=port, resume_from=state)
         pipeline = _pipeline(chosen, chosen_settings, cluster)
@@ -129,7 +131,7 @@ def run(
         client = pipeline.execute().get_job_client()
     except KdaError as e:
         raise _refused(e) from e
-    except Exception as e:  # whatever Flink throws has its reason at the end of a long chain
+    except Exception as e:  # Flink's exceptions have their reason at the end of a long chain
         raise _refused(flink.FlinkError(_not_started(chosen, flink.cause(str(e))))) from e
     _announce(chosen, port, client, state)
     with flink.registered(chosen.name, port, str(client.get_job_id()), application=chosen.folder):
@@ -137,7 +139,7 @@ def run(
 
 
 def _make_local_resources(chosen: Application, chosen_settings: Settings, where: str | None) -> None:
-    """On this machine's own local AWS an application runs at once: what it needs and is not there is made."""
+    """Make the resources that an application needs and that are missing, only in this machine's local AWS."""
     if where is None or where != local.find(local.DATA):
         return
     needed = stacks.missing(where, chosen, chosen_settings)
@@ -149,12 +151,12 @@ def _make_local_resources(chosen: Application, chosen_settings: Settings, where:
         return
     try:
         stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
-    except stacks.LossError as error:  # what is missing, the check of the job says
+    except stacks.LossError as error:  # the job's check reports what is missing
         _out.print(Text(str(error), style="yellow"))
 
 
 def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool) -> None:
-    """Say what of the saved state no longer fits the application, and go on only if that may start anew."""
+    """List saved state that no longer fits the application, and continue only if the user agrees to drop it."""
     names = {operator.id: operator.uid or operator.name for operator in pipeline.operators()}
     if state is not None:
         from pipeline.operators import saved_operators
@@ -163,9 +165,9 @@ def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool
         for what in lost:
             _out.print(Text(f"  no longer in {chosen.name}: {what[:200]}", style="yellow"))
         if lost and not yes:
-            text = f"{chosen.name}: the state of these steps is left behind; all others go on with theirs"
+            text = f"{chosen.name}: the state of these steps is dropped, that of all others is kept"
             if not _out.is_terminal:
-                raise flink.FlinkError(f"{text}: agree with --yes, or start afresh without --resume")
+                raise flink.FlinkError(f"{text}: agree with --yes, or start without state, without --resume")
             if not typer.confirm(f"{text}. Go on?"):
                 raise typer.Exit(1)
     flink.remember_operators(chosen.name, names)
@@ -221,7 +223,7 @@ def _status(client: Any) -> str:
     try:
         return str(client.get_job_status().result().name)
     except Exception:
-        # The cluster ends with its job, sometimes before it could be asked again; the result outlives both.
+        # The cluster ends with its job, maybe before it reports the end; the job's result is still available.
         with contextlib.suppress(Exception):
             client.get_job_execution_result().result()
             return "FINISHED"
@@ -236,12 +238,12 @@ def _stop_with_savepoint(chosen: Application, client: Any) -> int:
     except Exception as e:
         reason = flink.cause(str(e))
         if "Not all required tasks are currently running" in reason:
-            # Since it started or failed last it did nothing; what it had before is kept.
-            reason = "its tasks did not all run yet. --resume goes on from the state before"
+            # It did nothing since its last start or failure, so no state is lost.
+            reason = "not all of its tasks ran yet. --resume goes on from the state before"
         _err.print(Text(f"{chosen.name}: no savepoint could be taken: {reason}", style="red"))
         client.cancel().result()
         return 1
-    _out.print(f"{chosen.name}: stopped; savepoint {path}. Go on from there with --resume.")
+    _out.print(f"{chosen.name}: stopped; savepoint {path}. Resume from it with --resume.")
     return 0
 
 
@@ -253,10 +255,12 @@ def _announce(chosen: Application, port: int, client: Any, state: str | None) ->
 
 
 def _end_at_once(number: int, frame: Any) -> None:
-    """Before the job runs there is nothing to save. Flink's JVM would end too when the pipe to this process breaks, but
-    with words of its own after the prompt is back."""
+    """End the process and its children at once: before the job runs there is nothing to save.
+
+    Flink's JVM would also end when its pipe to this process breaks, but it would print errors after the prompt.
+    """
     os.write(2, b"kda: ended before the job started\n")
-    # Threads and children come and go meanwhile.
+    # Threads and children may end while they are listed.
     with contextlib.suppress(OSError):
         for children in Path("/proc/self/task").glob("*/children"):
             for child in children.read_text().split():
@@ -265,7 +269,7 @@ def _end_at_once(number: int, frame: Any) -> None:
 
 
 class _Stop:
-    """Whether Ctrl-C or SIGTERM came."""
+    """Records whether Ctrl-C or SIGTERM came."""
 
     def __init__(self) -> None:
         self.asked = False

@@ -1,4 +1,4 @@
-"""`kda shards`: how many shards a stream needs."""
+"""`kda shards`: estimates how many shards a stream needs."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What is shown on a terminal: a stranger's text, AWS's refusals."""
+"""Text for the terminal: untrusted text, and AWS's errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rich.text import Text
 
 
 def plain(text: str, limit: int = 200) -> Text:
-    """Text as it is: no markup, no control characters for the terminal, at most `limit` characters.
+    """Untrusted text without markup and control characters, at most `limit` characters.
 
     Examples
     --------
@@ -19,7 +19,7 @@ def plain(text: str, limit: int = 200) -> Text:
 
 
 def reason(error: Exception) -> str:
-    """What AWS said, without the call that it was said to.
+    """An error's message; of AWS, only its message and code.
 
     Examples
     --------

@@ -1,11 +1,13 @@
-"""A process with Flink at hand: it plans what it is asked to, and becomes a job on command.
+"""A process with Flink already started: it plans applications on request, and can become a job.
 
-``python -m cli.standby [ENDPOINT]``, asked in lines of JSON. ``{"folder", "job"}``, an application's folder and the
-name of the job whose newest saved state counts, is answered by a line, ``{"error"}`` or ``{"relations", "operators",
-"saved"}``.
-``{"run", "log"}``, the words of a `kda` command and a file for what it prints, is the last line: the process goes on as
-that command, seconds ahead of a new one, whose JVM would have to start. It ends with its standard input, so with
-whoever asks.
+``python -m cli.standby [ENDPOINT]`` reads requests from standard input, one JSON object per line:
+
+- ``{"folder", "job"}``: plan the application in a folder. The answer is one line, ``{"error"}`` or ``{"relations",
+  "operators", "saved"}``; ``saved`` are the operators in the newest saved state of the job of that name.
+- ``{"run", "log"}``: become a `kda` command with these arguments, and print to a file. This is the last request. It
+  saves the seconds that a new process needs to start its JVM.
+
+The process ends when its standard input is closed, so it does not outlive the process that started it.
 """
 
 from __future__ import annotations
@@ -25,13 +27,13 @@ from base.errors import KdaError
 from infra import flink
 
 _TRIES = 5
-#: No service is asked anything while planning.
+#: Planning calls no service.
 _NOWHERE = "http://127.0.0.1:1"
 
 
 def main(endpoint: str | None) -> None:
-    """Answer until the input ends, or a command is to be run."""
-    # What the JVM and its libraries print is no answer.
+    """Answer requests until the input ends, or the process becomes a command."""
+    # What the JVM and its libraries print must not mix with the answers: it goes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     flink.prepare(endpoint or _NOWHERE)
@@ -42,16 +44,16 @@ def main(endpoint: str | None) -> None:
             _become(asked["run"], Path(asked["log"]))
         try:
             answer = planned(**asked)
-        except KdaError as error:  # ours, a line for each fault
+        except KdaError as error:  # our own errors have one line per fault
             answer = {"error": str(error)}
-        except Exception as error:  # whatever Flink throws has its reason at the end of a long chain
+        except Exception as error:  # Flink's exceptions have their reason at the end of a long chain
             answer = {"error": flink.cause(str(error)) or type(error).__name__}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
 def planned(folder: str, job: str) -> dict[str, Any]:
-    """What Flink makes of an application."""
+    """Plan an application: columns of its relations, its operators by id, and those with saved state."""
     from pipeline.application import read
     from pipeline.environment import table_environment
     from pipeline.operators import saved_operators
@@ -72,19 +74,19 @@ def planned(folder: str, job: str) -> dict[str, Any]:
 
 
 def _newest(job: str, saved_operators: Callable[[str], set[str]]) -> set[str]:
-    """Ids of the operators in a job's newest saved state; none where it has none."""
+    """Ids of the operators in a job's newest saved state; empty if there is none."""
     for _ in range(_TRIES):
         state = flink.last_state(job)
         if state is None:
             return set()
-        # While the job runs, the next checkpoint takes the last one's place.
+        # A running job replaces its checkpoint by the next one, maybe while it is read.
         with contextlib.suppress(Exception):
             return saved_operators(state)
     return set()
 
 
 def _become(words: list[str], log: Path) -> None:
-    """Go on as a command; does not return."""
+    """Become a `kda` command; does not return."""
     from cli.main import app
 
     printed = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
@@ -96,7 +98,7 @@ def _become(words: list[str], log: Path) -> None:
 
 
 def _end_with_the_asker() -> None:
-    # Not by Python's own buffer: who waits there when the process ends, aborts it.
+    # Not with sys.stdin: a thread that waits in its buffer when the interpreter ends aborts the process.
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

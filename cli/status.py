@@ -1,4 +1,4 @@
-"""`kda status`: the applications on this machine, and how their jobs are."""
+"""`kda status`: shows the applications of this machine and the state of their jobs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from pipeline.application import Application, ApplicationError, read
 from pipeline.catalog import paths
 
 _out = Console()
-#: Errors are counted up to this many.
+#: Most errors that are counted.
 MOST_ERRORS = 10_000
 _ERRORS_OF = timedelta(hours=24)
 
 
 def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> None:
-    """Show the applications on this machine: state, checkpoints, late records, and the day's error stream.
+    """Show this machine's applications: state, checkpoints, late records, and errors of the last 24 hours.
 
-    Those of `kda list`, and whatever else runs here.
+    These are the applications of `kda list`, and others that run here.
 
     Exit code 1: a job was killed, fails or restarts.
 
@@ -51,7 +51,7 @@ def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> Non
         elif reachable:
             errors = _errors(chosen, where)
         table.add_row(name, *_cells(found), errors)
-        # Below the table: in a column an address would be cut, and the others with it.
+        # Below the table: in a column, a URL would be cut and leave no room for the others.
         if found.url:
             pages.append(f"{name}: Flink's page {found.url.partition('/#')[0]}")
         if found.reason:
@@ -72,7 +72,7 @@ def _cells(found: Health) -> tuple[str, str, str, str, str]:
 
 
 def _applications() -> dict[str, Application | None]:
-    """Applications by name: the project's, those made here, and what runs from another folder; None: unreadable."""
+    """Applications by name: those of `kda list`, and others that run here; None: it can't be read."""
     folders: dict[str, Path | None] = {path.name.replace("-", "_"): path for path in paths(APPLICATIONS)}
     for name, folder in flink.started_here().items():
         if folder is not None or name not in folders:

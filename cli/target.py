@@ -1,4 +1,4 @@
-"""Which AWS a command talks to: the running local one, an endpoint that is named, or the real one."""
+"""Which AWS a command calls: the running local AWS, a given endpoint, or the real AWS."""
 
 from typing import Annotated
 
@@ -30,15 +30,15 @@ def choose(endpoint: str | None, aws: bool) -> str | None:
     Raises
     ------
     typer.BadParameter
-        Both were named, or neither and no local AWS runs.
+        Both were given, or neither and no local AWS runs.
     """
     if aws and endpoint:
-        raise typer.BadParameter("name either --endpoint or --aws, not both")
+        raise typer.BadParameter("give either --endpoint or --aws, not both")
     if aws:
         return None
     found = endpoint or local.find(local.DATA)
     if found is None:
         raise typer.BadParameter(
-            "no local AWS runs: start it with `kda local up`, or name --endpoint or --aws"
+            "no local AWS runs: start it with `kda local up`, or give --endpoint or --aws"
         )
     return found

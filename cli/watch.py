@@ -1,4 +1,4 @@
-"""`kda watch`: the newest rows of an application's relations in the terminal, live."""
+"""`kda watch`: shows the newest rows of an application's relations live in the terminal."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ _REFRESH_SECONDS = 0.5
 def watch(
     name: Name,
     rows: Annotated[int, typer.Option(min=1, max=50, help="Newest rows to show of each relation.")] = 3,
-    seconds: Annotated[float | None, typer.Option(min=0, help="End after so long. Default: Ctrl-C.")] = None,
-    since: Annotated[float, typer.Option(min=0, help="Show rows of the last so many seconds too.")] = 60,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="End after so many seconds. Default: Ctrl-C.")
+    ] = None,
+    since: Annotated[float, typer.Option(min=0, help="Also show rows of this many past seconds.")] = 60,
     endpoint: target.Endpoint = None,
     aws: target.RealAws = False,
 ) -> None:
     """Show the newest rows of each relation of a running job, with rates, and its error stream.
 
-    The job must run with its tap on: kda run APPLICATION --tap, or start it on the console's page.
+    The job must run with its tap on: start it with kda run APPLICATION --tap, or on the console's page.
 
     Example: kda watch trades --rows 5
     """
@@ -73,12 +75,12 @@ def picture(feed: Feed, rows: int, width: int = 120, height: int | None = None) 
     ----------
     feed : Feed
     rows : int
-        Newest rows of each relation; fewer where that many are higher than the terminal, and where not even one
-        of each fits, one of the error stream, the destinations, the sources and the forests first.
+        Newest rows of each relation. Fewer are shown if the terminal is too low; if not even one of each fits, one
+        each of the error stream, destinations, sources and forests, in this order, as far as they fit.
     width : int
         Columns of the terminal.
     height : int or None
-        Its lines; None: there is no end.
+        Lines of the terminal; None: unlimited.
     """
     with feed.lock:
         known, described = feed.buffers.by_relation, feed.application.shown
@@ -99,7 +101,7 @@ def picture(feed: Feed, rows: int, width: int = 120, height: int | None = None) 
 
 
 def _shares(feed: Feed, buffers: Mapping[str, RowBuffer | None], rows: int, height: int) -> dict[str, int]:
-    """Rows of each relation: as many of all as fit; where not even one does, one of those that say the most."""
+    """Rows to show of each relation: as many of all as fit; if not one of each fits, one of the most important."""
     for n in range(rows, 0, -1):
         shares = dict.fromkeys(buffers, n)
         if _lines(buffers, shares) < height:
@@ -115,7 +117,7 @@ def _shares(feed: Feed, buffers: Mapping[str, RowBuffer | None], rows: int, heig
 
 
 def _lines(buffers: Mapping[str, RowBuffer | None], shares: Mapping[str, int]) -> int:
-    """How high the picture is: a line each, and where rows are shown, a line of names and theirs."""
+    """Height of the picture in lines: one per relation, and with rows, a header and one per row."""
     shown = {name: min(shares[name], len(buffer.rows)) if buffer else 0 for name, buffer in buffers.items()}
     return sum(1 + (1 + n if n else 0) for n in shown.values())
 
@@ -132,14 +134,14 @@ def _relation(name: str, buffer: RowBuffer | None, rows: int, width: int) -> lis
     columns = list(dict.fromkeys(column for row in newest for column in row.values))
     most = _MOST_CHARACTERS
     if name == ERRORS:
-        # The message and the record share what the names leave.
+        # The message and the record share the width that the names leave.
         columns, most = ["error_name", "message", "record"], max(most, (width - 42) // 2)
     table = Table("rowtime", box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     shown, room = [], width - _TIME_CHARACTERS
     for column in columns:
         texts = [column, *(_cell(row.values.get(column)) for row in newest)]
         takes = min(most, max(map(len, texts))) + 2
-        # Whole columns or none: a number that was cut is another number.
+        # Whole columns or none: a truncated number would be a different number.
         if any(texts[1:]) and takes <= room:
             shown.append(column)
             room -= takes
@@ -151,7 +153,7 @@ def _relation(name: str, buffer: RowBuffer | None, rows: int, width: int) -> lis
 
 
 def _cell(value: Any) -> str:
-    """A value in few characters.
+    """A value in a few characters.
 
     Examples
     --------

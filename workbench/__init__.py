@@ -1,1 +1,1 @@
-"""Applications that are made on the page: drafts, versions, checks. Nothing of them runs here; Flink is not known."""
+"""Applications that are made on the page: drafts, versions and checks. Nothing here runs them or imports Flink."""

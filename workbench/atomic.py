@@ -1,4 +1,4 @@
-"""JSON in files that are never half written."""
+"""JSON files that are replaced atomically."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 
 def read(path: Path) -> Any:
-    """A file's value."""
+    """Parse a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write(path: Path, value: Any) -> None:
-    """Put a value in a file in one step: nobody reads half of it, and a killed process leaves what was there."""
+    """Replace a file atomically: a reader sees the old or the new value, even if the process is killed."""
     descriptor, new = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(value, file, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Files of an application, checked: what is wrong with them, what they are made of, and the folder that runs."""
+"""Checks an application's files: their problems, their relations, and the folder that runs."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ from workbench.store import Form
 from workbench.verdicts import relations_of, statements_of
 
 _HEADER = (
-    "# Made of kda.sql and application.json on the page; MIGRATION.md says what became of each statement.\n"
+    "# Made from kda.sql and application.json on the page; MIGRATION.md says what became of each statement.\n"
 )
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found.
+    """The result of a check.
 
     Attributes
     ----------
     problems : tuple of Problem
         Errors and notes.
     folder : dict
-        The files of the folder that runs; empty where there is none to be made.
+        Text by file name, for the folder that runs; empty if it can't be made.
     left_out : tuple of str
-        Pumps that can't be translated, each an error among the problems; what is made is without them.
+        Pumps that can't be translated. Each is an error among the problems; the folder is made without them.
     application : Application or None
-        The same, read.
+        The application in that folder.
     relations : list of dict
-        ``name``, ``kind``, ``columns``: as far as they are known without Flink.
+        ``name``, ``kind`` and ``columns`` of each, as far as known without Flink.
     statements : list of dict
-        Of a KDA program: ``name``, ``line``, ``verdict``, ``notes``.
+        ``name``, ``kind``, ``line``, ``verdict`` and ``notes`` of each statement of a KDA program.
     migration : str
-        The report of a KDA program.
+        MIGRATION.md of a KDA program.
     """
 
     problems: tuple[Problem, ...]
@@ -65,19 +65,21 @@ class Checked:
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """The problems that keep it from running."""
+        """The problems that keep the application from running."""
         return tuple(p for p in self.problems if p.severity == "error")
 
 
 def check(name: str, title: str, form: Form, files: Mapping[str, str]) -> Checked:
-    """Check files without Flink: what can be known of them in some hundredths of a second.
+    """Check files without Flink, within some hundredths of a second.
 
     Parameters
     ----------
     name, title : str
-        Of the application.
+        The application's.
     form : {"kda", "flink"}
+        The SQL that the files are written in.
     files : mapping
+        Text by file name.
     """
     found = [*safety.hints(files), *safety.aliases(files)]
     if found:
@@ -86,14 +88,14 @@ def check(name: str, title: str, form: Form, files: Mapping[str, str]) -> Checke
         return _of_kda(name, title, files) if form == "kda" else _of_flink(name, files)
     except Refused as error:
         return Checked(error.problems)
-    except Exception as error:  # of a form that nobody thought of: reported, as everything else
+    except Exception as error:  # unforeseen input: reported like any other problem
         blamed = DESCRIPTION if form == "kda" else pipeline.DESCRIPTION
         reason = f"can't be read: {type(error).__name__}: {str(error)[:300]}"
         return Checked((at(files, blamed, 1, 1, reason),))
 
 
 def written(checked: Checked, folder: Path) -> None:
-    """Write the folder that runs."""
+    """Write the files of the folder that runs."""
     for name, text in checked.folder.items():
         (folder / name).write_text(text, encoding="utf-8")
 
@@ -154,14 +156,16 @@ def _page(name: str, files: Mapping[str, str]) -> Page:
     try:
         return page_of(name, files)
     except json.JSONDecodeError as error:
-        raise Refused([at(files, DESCRIPTION, error.lineno, error.colno, f"no JSON: {error.msg}")]) from None
+        raise Refused(
+            [at(files, DESCRIPTION, error.lineno, error.colno, f"not valid JSON: {error.msg}")]
+        ) from None
     except DescriptionError as error:
         message = re.sub(r"^application(\.json)?: ", "", str(error))
         raise Refused([at(files, DESCRIPTION, *_place(files, message), message)]) from None
 
 
 def _place(files: Mapping[str, str], message: str) -> tuple[int, int]:
-    """Where the last name that a message says stands as a value of the description."""
+    """Line and column of the last word of a message that is also a quoted string in the description."""
     text = files.get(DESCRIPTION, "")
     for word in reversed(re.findall(r"\w+", message)):
         if start := text.find(f'"{word}"') + 1:
@@ -177,7 +181,7 @@ def _folder(title: str, page: Page, translation: Translation) -> tuple[dict[str,
     tree["title"] = title
     for source, path in zip(tree["sources"].values(), page.paths, strict=True):
         source |= {"path": path} if path else {}
-    # Where a delivery stream lands is said in the description here.
+    # The page's description already has a delivery stream's path.
     notes = [note for note in translation.notes if "source.path" not in note]
     destinations: list[dict[str, Any]] = []
     streams = {n.upper(): r for n, r in translation.relation_of.items()} | translation.relation_of
@@ -186,7 +190,7 @@ def _folder(title: str, page: Page, translation: Translation) -> tuple[dict[str,
         if target.stream.upper() == "ERROR_STREAM":
             notes.append(f"the error stream goes to {title}'s own stream of errors, not to {target.resource}")
         elif relation is None:
-            notes.append(f"output {target.stream}: the program has no stream of this name; it takes no rows")
+            notes.append(f"output {target.stream}: the program has no stream of this name; it gets no rows")
         else:
             destinations.append(_destination(target, relation, len(destinations)))
     tree["destinations"] = destinations or tree["destinations"]
@@ -224,9 +228,9 @@ def _destination(target: Any, relation: str, before: int) -> dict[str, Any]:
 
 
 def _application(name: str, files: Mapping[str, str], folder: Mapping[str, str], blamed: str) -> Application:
-    """The folder that runs, read as every command will; `blamed` is the file of what can't be placed."""
+    """Read the folder that runs as every command does; problems without a file are put in `blamed`."""
     text = folder.get(pipeline.DESCRIPTION, "")
-    # Read without a folder: nothing of this machine's is looked at.
+    # Parsed from memory, without a folder: no file of this machine is read.
     queries = {
         file.removesuffix(".sql"): body.strip().rstrip(";")
         for file, body in sorted(folder.items())
@@ -237,7 +241,7 @@ def _application(name: str, files: Mapping[str, str], folder: Mapping[str, str],
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        message = f"no YAML: {getattr(error, 'problem', None) or error}"
+        message = f"not valid YAML: {getattr(error, 'problem', None) or error}"
         raise Refused([at(files, blamed, line, column, message)]) from None
     except RecursionError:
         raise Refused([at(files, blamed, 1, 1, "nested too deeply")]) from None
@@ -256,6 +260,6 @@ def _application(name: str, files: Mapping[str, str], folder: Mapping[str, str],
         for parameter in parameters_of(query):
             if parameter.removesuffix("_ms") not in known and f"{view}.sql" in files:
                 raise Refused(
-                    of_lines(files, f"{view}.sql: {parameter} is no property of this application", blamed)
+                    of_lines(files, f"{view}.sql: {parameter} is not a property of this application", blamed)
                 )
     return application

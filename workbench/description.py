@@ -1,8 +1,8 @@
 """A KDA application as the page edits it: its SQL in ``kda.sql``, everything else in ``application.json``.
 
-``application.json`` has the parts of describe-application by their names there, and what KDA had not: destinations in
-S3 and DynamoDB, a destination's key, where a delivery stream lands, senders. What was uploaded in any
-form comes out in this one.
+``application.json`` has the parts of describe-application under the same names, and what KDA lacks: destinations in S3
+and DynamoDB, a destination's key, the path that a delivery stream writes to, senders. Uploads in any format are
+converted to this one.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ _KEYS = {"Inputs", "Outputs", "ReferenceDataSources", "Senders"}
 
 @dataclass(frozen=True)
 class Target:
-    """A destination: an :class:`Output` of KDA's types, or one in S3 or DynamoDB.
+    """A destination: one of KDA's, or S3 or DynamoDB.
 
     Attributes
     ----------
     stream : str
-        In-application stream.
+        In-application stream whose rows it takes.
     type : str
         ``kinesis``, ``firehose``, ``lambda``, ``s3`` or ``dynamodb``.
     resource : str
-        Name, or a folder's path.
+        Name; of ``lambda``, a name or ARN; of ``s3``, a folder's path.
     key : str or None
-        Column.
+        Column of the key.
     format : str
+        ``json`` or ``csv``.
     """
 
     stream: str
@@ -48,17 +49,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Page:
-    """What the two files say.
+    """The content of the two files.
 
     Attributes
     ----------
     described : Described
-        Without its outputs.
+        The application without its outputs.
     targets : tuple of Target
+        The outputs.
     paths : tuple of str or None
-        Of each input, where a delivery stream lands what it reads.
+        For each input, the path that its delivery stream writes to; None: it is not a delivery stream.
     senders : tuple of dict
-        ``label``, ``template`` (a name of the generator's), or ``text`` of a template, and ``rate``.
+        ``label``, ``rate`` in records per second, and ``template`` (a name of the generator's) or its ``text``.
     """
 
     described: Described
@@ -68,12 +70,12 @@ class Page:
 
 
 def page_of(name: str, files: Mapping[str, str]) -> Page:
-    """What the two files say.
+    """Parse the two files.
 
     Raises
     ------
     DescriptionError
-        ``application.json`` says something else than it should.
+        ``application.json`` is not as required; the message says where.
     """
     try:
         tree = json.loads(files.get(DESCRIPTION, "{}"))
@@ -82,14 +84,14 @@ def page_of(name: str, files: Mapping[str, str]) -> Page:
     if not isinstance(tree, dict):
         raise DescriptionError(f"required an object, got {type(tree).__name__}")
     if unknown := sorted(tree.keys() - _KEYS):
-        raise DescriptionError(f"{unknown[0]} is no key that is known here: {', '.join(sorted(_KEYS))}")
+        raise DescriptionError(f"{unknown[0]} is not a known key: {', '.join(sorted(_KEYS))}")
     for n, each in enumerate(_list(tree, "Inputs"), 1):
         names = each.get("InAppStreamNames", []) if isinstance(each, dict) else []
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise DescriptionError(f"input {n}: InAppStreamNames: required a list of names")
         columns = get(get(each, "InputSchema") or {}, "RecordColumns")
         if not isinstance(columns, list) or not columns:
-            raise DescriptionError(f"input {n}: its columns are not known yet: discover them, or write them")
+            raise DescriptionError(f"input {n}: required columns, got none: discover or write them")
     targets = tuple(_target(each, f"output {n}") for n, each in enumerate(_list(tree, "Outputs"), 1))
     shown = {**tree, "Outputs": []}
     described = application(shown, "application", name, sql=files.get(SQL, "").strip() and files[SQL])
@@ -122,7 +124,7 @@ def _path(tree: Any, where: str) -> str | None:
     path = get(firehose, "Path")
     if not safety.is_remote(path):
         raise DescriptionError(
-            f"{where}: KinesisFirehoseInput: required Path, s3://bucket/prefix/ where it lands its records, got "
+            f"{where}: KinesisFirehoseInput: required Path, the s3://bucket/prefix/ that it writes to, got "
             f"{str(path)[:60]!r}"
         )
     return str(path)
@@ -166,5 +168,5 @@ def _sender(tree: Any, number: int) -> dict[str, Any]:
     if len(given) != 1 or isinstance(rate, bool) or not isinstance(rate, int | float):
         raise DescriptionError(f"{where}: required template (a name) or text, and rate, a number")
     if given == ["template"] and not re.fullmatch(r"[a-z][a-z0-9-]{0,60}", tree["template"]):
-        raise DescriptionError(f"{where}: template must be the name of one of the generator's")
+        raise DescriptionError(f"{where}: template must be a name of the generator's templates")
     return {"label": tree["label"][:80], given[0]: tree[given[0]], "rate": float(rate)}

@@ -1,4 +1,4 @@
-"""What a change of an application does to its relations, reported before it runs."""
+"""The effect of a change on an application's relations and their saved state, shown before it runs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 def relations(before: Application | None, after: Application) -> list[dict[str, str]]:
-    """Each relation of two versions: ``same``, ``changed``, ``new`` or ``dropped``, and why.
+    """Compare two versions: ``name``, ``effect`` (``same``, ``changed``, ``new`` or ``dropped``), ``why`` per relation.
 
     Parameters
     ----------
     before : Application or None
-        What was saved last; None: nothing was.
+        The newest saved version; None: there is none.
     after : Application
     """
     old, new = (_definitions(before) if before else {}), _definitions(after)
@@ -40,20 +40,20 @@ def relations(before: Application | None, after: Application) -> list[dict[str, 
 
 
 def summary(kept: Sequence[str], lost: Sequence[str], has_state: bool) -> str:
-    """One sentence of what becomes of saved state.
+    """Say in one sentence what happens to saved state.
 
     Examples
     --------
     >>> summary(["a", "b"], [], True), summary([], [], False)
-    ('All saved state goes on: 2 steps.', 'There is no saved state yet.')
+    ('All saved state is kept: 2 steps.', 'There is no saved state yet.')
     """
     if not has_state:
         return "There is no saved state yet."
     if not lost:
-        return f"All saved state goes on: {_steps(len(kept))}."
+        return f"All saved state is kept: {_steps(len(kept))}."
     if not kept:
-        return f"No saved state fits any more: {_steps(len(lost))} start anew."
-    return f"The state of {_steps(len(lost))} is left behind, that of {_steps(len(kept))} goes on."
+        return f"No saved state fits any more: {_steps(len(lost))} start without state."
+    return f"The state of {_steps(len(lost))} is dropped, that of {_steps(len(kept))} is kept."
 
 
 def _steps(count: int) -> str:
@@ -61,7 +61,7 @@ def _steps(count: int) -> str:
 
 
 def _definitions(application: Application) -> dict[str, Any]:
-    """What each relation is made of, comments and notes aside."""
+    """What defines each relation, without comments and notes."""
     found: dict[str, Any] = {
         name: source.model_dump(exclude={"note", "position"}) for name, source in application.sources.items()
     }

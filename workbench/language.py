@@ -1,4 +1,4 @@
-"""What an editor knows of the languages: keywords, functions with their arguments, templates to begin from."""
+"""The languages as the page's editor offers them: keywords, functions with their arguments, templates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DESCRIPTOR DISTINCT DOUBLE ELSE END EXISTS EXTRACT FALSE FILTER FLOAT FOLLOWING 
 INNER INT INTERSECT INTERVAL IS JOIN LATERAL LEFT LIKE LIMIT MAP MINUTE MONTH NOT NULL ON OR ORDER OUTER OVER PARTITION
 PRECEDING RANGE ROW ROWS SECOND SELECT SESSION SIMILAR SMALLINT STRING TABLE THEN TIME TIMESTAMP TIMESTAMP_LTZ TINYINT
 TO TRUE TRY_CAST TUMBLE UNBOUNDED UNION UNNEST VALUES VARBINARY VARCHAR WHEN WHERE WINDOW WITH YEAR"""
-#: Functions that give rows, and those with a form of their own.
+#: Functions that return rows, and functions with their own syntax.
 _OTHERS = {
     "RANDOM_CUT_FOREST": (
         "(CURSOR(…), numberOfTrees, subSampleSize, timeDecay, shingleSize)",
@@ -36,17 +36,17 @@ _OTHERS = {
         "(CURSOR(…), windowSize, scanRadius, minimumNumberOfPointsInAHotspot)",
         "adds HOTSPOTS_RESULT",
     ),
-    "TOP_K_ITEMS_TUMBLING": ("(CURSOR(…), 'column', k, seconds)", "the commonest values of each window"),
+    "TOP_K_ITEMS_TUMBLING": ("(CURSOR(…), 'column', k, seconds)", "the most frequent values of each window"),
     "COUNT_DISTINCT_ITEMS_TUMBLING": (
         "(CURSOR(…), 'column', seconds)",
-        "how many different values each window has",
+        "the number of distinct values of each window",
     ),
-    "STEP": ("(time BY INTERVAL 'n' unit)", "the begin of the time's window"),
-    "LAG": ("(value, offset, default) OVER w", "the value so many rows before"),
-    "FIRST_VALUE": ("(value) OVER w", "the first of the window"),
-    "LAST_VALUE": ("(value) OVER w", "the last of the window"),
-    "POSITION": ("(part IN text)", "where a part begins, from 1; 0: nowhere"),
-    "TRIM": ("(BOTH 'c' FROM text)", "without a character at its ends"),
+    "STEP": ("(time BY INTERVAL 'n' unit)", "the start of the time's window"),
+    "LAG": ("(value, offset, default) OVER w", "the value from `offset` rows before"),
+    "FIRST_VALUE": ("(value) OVER w", "the first value of the window"),
+    "LAST_VALUE": ("(value) OVER w", "the last value of the window"),
+    "POSITION": ("(part IN text)", "position of a part in a text, from 1; 0: not found"),
+    "TRIM": ("(BOTH 'c' FROM text)", "the text without a character at both ends"),
 }
 
 

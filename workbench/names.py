@@ -1,4 +1,4 @@
-"""Names of applications, files and streams that come from the page: they become names of folders and files."""
+"""Validates names that come from the page, of applications, files and streams: they become paths on disk."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from base.errors import KdaError
 _APPLICATION = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 _FILE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\.(?:sql|yaml|json|template)")
 _STREAM = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-#: Files that can do more than say what an application is: they make resources and roles.
+#: Files that the page may not write: they make resources and roles.
 _FORBIDDEN_FILES = ("stack.yaml",)
 MOST_FILES = 200
 MOST_CHARACTERS = 1_000_000
-#: So long may a program be, as in KDA.
+#: Most characters of a KDA program, as in KDA.
 MOST_SQL = 102_400
 
 
 class NameRefused(KdaError, ValueError):
-    """A name that can't be taken; the message says what was required and what came."""
+    """A name or file is not valid; the message says what was required and what came."""
 
 
 def application_name(name: object) -> str:
-    """A name that a folder, a stack and a stream can have.
+    """Check an application's name, which also names a folder, a stack and streams.
 
     Raises
     ------
     NameRefused
-        It is none.
+        It is not valid.
 
     Examples
     --------
@@ -43,12 +43,12 @@ def application_name(name: object) -> str:
 
 
 def files_of(value: object) -> dict[str, str]:
-    """The files of an application as a page sends them: texts by name.
+    """Check the files of an application as the page sends them: text by name.
 
     Raises
     ------
     NameRefused
-        A name is none of such a file, or there is too much.
+        A name is not one of an application's file, a text is not Unicode, or there is too much text.
     """
     if not isinstance(value, dict) or not value:
         raise NameRefused("files: required texts by file name, got none")
@@ -64,24 +64,24 @@ def files_of(value: object) -> dict[str, str]:
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
-            raise NameRefused(f"files: {name}: a character that is none of Unicode's") from None
+            raise NameRefused(f"files: {name}: required Unicode text, got a lone surrogate") from None
     if sum(map(len, value.values())) > MOST_CHARACTERS:
         raise NameRefused(f"files: required at most {MOST_CHARACTERS:,} characters in all")
     return dict(value)
 
 
 def is_file_of_application(name: str) -> bool:
-    """Whether a file of a folder is one that the page shows and edits."""
+    """Whether the page shows and edits a file of this name."""
     return bool(_FILE.fullmatch(name)) and name.lower() not in _FORBIDDEN_FILES
 
 
 def stream_name(name: object) -> str:
-    """The name of a stream.
+    """Check the name of a stream.
 
     Raises
     ------
     NameRefused
-        It is none.
+        It is not valid.
     """
     if not isinstance(name, str) or not _STREAM.fullmatch(name):
         raise NameRefused(f"stream must be 1 to 128 letters, digits, _ . and -, got {str(name)[:60]!r}")

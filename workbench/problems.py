@@ -1,4 +1,4 @@
-"""What is wrong with a file, and where: as an editor marks it."""
+"""Problems of a file with their position, as an editor marks them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _WORD = re.compile(r'"(?:[^"\n]|"")*"|`[^`\n]*`|\'(?:[^\'\n]|\'\')*\'|\w+|\S')
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing at fault.
+    """One problem.
 
     Attributes
     ----------
     file : str
     line, column : int
-        Of its first character, from 1.
+        Position of its first character, from 1.
     message : str
         What is wrong, and what to write instead.
     severity : {"error", "note"}
         A note does not keep the application from running.
     end_line, end_column : int or None
-        Behind its last character.
+        Position after its last character.
     """
 
     file: str
@@ -46,7 +46,7 @@ class Problem:
 
 
 class Refused(KdaError, ValueError):
-    """Files that make no application; `problems` says why not."""
+    """The files are not an application; `problems` says why."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -61,7 +61,7 @@ def at(
     message: str,
     severity: Literal["error", "note"] = "error",
 ) -> Problem:
-    """A problem that ends with the word it begins at.
+    """A problem that marks the word at a position.
 
     Examples
     --------
@@ -77,13 +77,13 @@ def at(
 
 
 def of_lines(files: Mapping[str, str], message: str, file: str) -> list[Problem]:
-    """The problems of an error that has one line for each: ``file:line:column: what``, its place as far as it is known.
+    """Split an error with one ``file:line:column: message`` per line into problems; line and column may be missing.
 
     Examples
     --------
-    >>> (found,) = of_lines({"a.yaml": "b: 1\\nc: 2"}, "a.yaml:2: c is no key that is known here", "x")
+    >>> (found,) = of_lines({"a.yaml": "b: 1\\nc: 2"}, "a.yaml:2: c is not a known key", "x")
     >>> found.file, found.line, found.message
-    ('a.yaml', 2, 'c is no key that is known here')
+    ('a.yaml', 2, 'c is not a known key')
     """
     found = []
     for text in message.splitlines():
@@ -100,7 +100,7 @@ def of_lines(files: Mapping[str, str], message: str, file: str) -> list[Problem]
 
 
 def _named(text: str, message: str) -> tuple[int, int]:
-    """Where the first word of a message that stands in the text stands there: its author knew no place."""
+    """Guess line and column: those of the message's first word that occurs in the text."""
     for word in re.findall(r"\w+", message):
         if len(word) > 2 and (match := re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)):
             before = text[: match.start()]

@@ -1,4 +1,4 @@
-"""What an application made on the page may not name: files of this machine, Flink's table options, code."""
+"""Refuses what an application made on the page may not use: files of this machine, Flink's table options, code."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ import yaml
 from pipeline.application import Application
 from workbench.problems import Problem, at
 
-#: As Flink reads them: a line ends at either of its ends, and // begins a comment too.
+#: As Flink reads them: a comment ends at \n or \r, and // begins one too.
 _STRING_OR_COMMENT = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|(?:--|//)[^\n\r]*|/\*(?!\s*\+).*?\*/", re.DOTALL
 )
 _HINT = re.compile(r"/\*\s*\+")
-#: Property groups that say where AWS is and what the engine itself does.
+#: Property groups of AWS and the engine, which the console sets itself.
 ENGINE = ("aws", "tap", "errors", "job")
 _PATHS = ("path",)
 
 
 def hints(files: Mapping[str, str]) -> Iterator[Problem]:
-    """Table hints, by which a query could give a connector other options."""
+    """Find table hints: they could give a connector other options."""
     for name, text in files.items():
         if not name.endswith(".sql"):
             continue
-        # What stands in strings and comments keeps its length, so that places stay.
+        # Blank out strings and comments at their length, so that positions stay the same.
         code = _STRING_OR_COMMENT.sub(lambda m: " " * len(m[0]), text)
         for match in _HINT.finditer(code):
             line = text.count("\n", 0, match.start()) + 1
             column = match.start() - (text.rfind("\n", 0, match.start()) + 1) + 1
-            yield at(files, name, line, column, "a hint /*+ … */ is no part of an application's SQL here")
+            yield at(
+                files, name, line, column, "a hint /*+ … */ is not allowed in an application made on the page"
+            )
 
 
 def aliases(files: Mapping[str, str]) -> Iterator[Problem]:
-    """Aliases of YAML, by which a short text becomes an endless one."""
+    """Find YAML aliases: they could make a short text expand without end."""
     for name, text in files.items():
         if name.endswith((".yaml", ".yml", ".template")) and (place := _alias(text)):
-            yield at(files, name, *place, "an alias is not taken here: write it out")
+            yield at(files, name, *place, "a YAML alias is not allowed here: write its value out")
 
 
 def _alias(text: str) -> tuple[int, int] | None:
@@ -48,12 +50,12 @@ def _alias(text: str) -> tuple[int, int] | None:
                 mark: Any = event.start_mark
                 return mark.line + 1, mark.column + 1
     except (yaml.YAMLError, RecursionError):
-        pass  # reported by whoever reads it
+        pass  # the caller that reads the text reports it
     return None
 
 
 def paths(application: Application) -> Iterator[str]:
-    """What of a description names files of this machine, or a module: a line each, with what was required."""
+    """Find paths outside S3 and recordings in a description: one line each, with what was required."""
     for name, source in application.sources.items():
         if source.type == "recording":
             yield f"sources.{name}: type must be kinesis or firehose for an application made here, got recording"
@@ -68,9 +70,9 @@ def paths(application: Application) -> Iterator[str]:
 
 
 def assignment(group: str, key: str, value: str) -> str | None:
-    """Why a property may not be set so from the page; None: it may."""
+    """Why a property may not be set to a value from the page; None: it may."""
     if group in ENGINE:
-        return f"{group}.{key}: is the console's own"
+        return f"{group}.{key}: is set by the console"
     if (key in _PATHS or "://" in value) and not is_remote(value):
         return f"{group}.{key}: {_REMOTE}, got {value[:60]!r}"
     if key == "type" and value == "recording":
@@ -79,7 +81,7 @@ def assignment(group: str, key: str, value: str) -> str | None:
 
 
 def is_remote(path: Any) -> bool:
-    """Whether a path is one of S3.
+    """Whether a path is in S3.
 
     Examples
     --------

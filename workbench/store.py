@@ -1,9 +1,9 @@
-"""Applications made on the page, on disk: a draft that is changed, versions that never are.
+"""Applications made on the page, on disk: a draft that can be edited, and versions that never change.
 
-``STORE/NAME`` has ``application.json`` (title and form), ``draft.json`` and ``versions/N/`` with the files as they were
-saved (``version.json``) and the folder that runs (``NAME/``). ``APPLICATIONS/NAME`` is a link to the newest one, so
-that every command finds it. Whatever is written is written elsewhere first and then renamed: a console that is killed
-in the middle leaves what was there. A lock of the folder holds between several consoles.
+``STORE/NAME`` has ``application.json`` (title and form), ``draft.json`` and ``versions/N/``. A version has the files as
+they were saved (``version.json``) and the folder that runs (``NAME/``). ``APPLICATIONS/NAME`` is a link to the newest
+version's, so that every command finds it. Everything is written under a temporary name and then renamed, so a console
+that is killed leaves the old content. A lock file per application works across several consoles.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _OLD_SECONDS = 3600.0
 
 
 class StoreError(KdaError):
-    """What was asked can't be done now; the message says why."""
+    """The application can't be read or changed; the message says why."""
 
 
 class Conflict(StoreError):
-    """Somebody else changed the draft meanwhile; `revision` is the one that stands."""
+    """The draft was changed by somebody else in between; `revision` is its current one."""
 
     def __init__(self, revision: int) -> None:
-        super().__init__("the draft was changed elsewhere, in another tab perhaps: load it again")
+        super().__init__("the draft was changed elsewhere, perhaps in another tab: load it again")
         self.revision = revision
 
 
 @dataclass(frozen=True)
 class Version:
-    """What was saved once."""
+    """A saved version of the files; `time` is ISO 8601 in UTC."""
 
     number: int
     time: str
@@ -60,7 +60,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Draft:
-    """The files as they are edited. Without a draft they are the newest version's."""
+    """The files that are being edited; if `is_draft` is False, those of the newest version."""
 
     files: dict[str, str]
     revision: int
@@ -73,9 +73,9 @@ class Store:
     Parameters
     ----------
     folder : Path
-        Where drafts and versions are.
+        Holds drafts and versions.
     applications : Path
-        Where the commands look for applications.
+        Where the commands look for applications; gets a link for each.
     """
 
     def __init__(self, folder: Path, applications: Path) -> None:
@@ -84,11 +84,11 @@ class Store:
         self._sweep()
 
     def names(self) -> list[str]:
-        """Of all applications, in order of the alphabet."""
+        """Names of all applications, sorted."""
         return sorted(p.parent.name for p in self.folder.glob("*/application.json"))
 
     def __contains__(self, name: str) -> bool:
-        # It may come from an address.
+        # The name may come from a URL.
         return name.isidentifier() and (self.folder / name / "application.json").is_file()
 
     def about(self, name: str) -> tuple[str, Form]:
@@ -97,17 +97,17 @@ class Store:
         return str(found["title"]), found["form"]
 
     def create(self, name: str, title: str, form: Form, files: Mapping[str, str]) -> None:
-        """Make an application of a draft.
+        """Make an application with a draft.
 
         Raises
         ------
         StoreError
-            There is one of that name.
+            An application of that name exists.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         taken = {n.lower() for n in self.names()}
         if name.lower() in taken or (self._applications / name).exists():
-            raise StoreError(f"there is an application {name} already")
+            raise StoreError(f"application {name} exists already")
         new = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
         try:
             (new / "versions").mkdir()
@@ -116,7 +116,7 @@ class Store:
             new.rename(self.folder / name)
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
-            raise StoreError(f"there is an application {name} already ({error.strerror})") from None
+            raise StoreError(f"application {name} exists already ({error.strerror})") from None
 
     def delete(self, name: str) -> None:
         """Remove an application with all its versions."""
@@ -130,7 +130,7 @@ class Store:
         shutil.rmtree(gone, ignore_errors=True)
 
     def draft(self, name: str) -> Draft:
-        """The files as they are edited."""
+        """The files that are being edited."""
         path = self.folder / name / "draft.json"
         if path.exists():
             found = read(path)
@@ -143,12 +143,12 @@ class Store:
         return Draft(newest.files if newest else {}, revision, False)
 
     def put_draft(self, name: str, files: Mapping[str, str], revision: int) -> int:
-        """Keep a draft, and return its revision.
+        """Store a draft, and return its new revision.
 
         Raises
         ------
         Conflict
-            The draft has another revision than `revision`.
+            The draft's revision is not `revision`.
         """
         with self._locked(name):
             before = self.draft(name)
@@ -160,39 +160,39 @@ class Store:
             return revision + 1
 
     def drop_draft(self, name: str) -> None:
-        """Go back to the newest version; an application that was never saved keeps its draft."""
+        """Discard the draft; an application without a version keeps it."""
         with self._locked(name):
             if self.newest(name):
                 revision = self.draft(name).revision + 1
                 write(self.folder / name / "draft.json", {"files": None, "revision": revision})
 
     def rename(self, name: str, title: str) -> None:
-        """Give another title."""
+        """Change the title."""
         with self._locked(name):
             write(self.folder / name / "application.json", {"title": title, "form": self.about(name)[1]})
 
     def properties(self, name: str) -> dict[str, str]:
-        """What any application is started with beside its defaults: values by ``group.key``."""
+        """Properties that an application starts with, beside its defaults: values by ``group.key``."""
         path = self.folder / ".properties" / f"{name}.json"
         return dict(read(path)) if path.exists() else {}
 
     def put_properties(self, name: str, assignments: Mapping[str, str]) -> None:
-        """Keep them, for the next start."""
+        """Store the properties for the next start."""
         path = self.folder / ".properties" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, dict(assignments))
 
     def versions(self, name: str) -> list[Version]:
-        """All, the newest first."""
+        """All versions, newest first."""
         return [self.version(name, number) for number in sorted(self._numbers(name), reverse=True)]
 
     def version(self, name: str, number: int) -> Version:
-        """One.
+        """The version of a number.
 
         Raises
         ------
         StoreError
-            There is none of that number.
+            There is none.
         """
         try:
             return Version(**read(self._version(name, number) / "version.json"))
@@ -200,25 +200,24 @@ class Store:
             raise StoreError(f"{name} has no version {number}") from None
 
     def newest(self, name: str) -> Version | None:
-        """The one that runs at the next start; None: it was never saved."""
+        """The newest version, which runs at the next start; None: there is none."""
         numbers = self._numbers(name)
         return self.version(name, max(numbers)) if numbers else None
 
     def save(
         self, name: str, files: Mapping[str, str], revision: int, note: str, make: Callable[[Path], None]
     ) -> int:
-        """Make a version of files, and return its number.
+        """Save files as a new version, and return its number.
 
         Parameters
         ----------
         make : callable
-            Writes the folder that runs into the empty one that it is given; what it raises is raised, and nothing is
-            saved.
+            Called with an empty folder; writes the files that run into it. If it raises, nothing is saved.
 
         Raises
         ------
         Conflict
-            The draft has another revision than `revision`.
+            The draft's revision is not `revision`.
         """
         with self._locked(name):
             before = self.draft(name)
@@ -241,7 +240,7 @@ class Store:
         return number
 
     def running_folder(self, name: str) -> Path | None:
-        """The folder that the commands know, brought to the newest version; None: there is none."""
+        """Point the commands' link to the newest version, and return it; None: there is no version."""
         numbers = self._numbers(name)
         if not numbers:
             return None
@@ -250,7 +249,7 @@ class Store:
         with self._locked(name):
             if not link.is_symlink() and link.exists():
                 raise StoreError(
-                    f"{link}: is an application that was not made on the page: give it another name"
+                    f"{link}: an application that was not made on the page has this name: choose another"
                 )
             if not link.is_symlink() or link.readlink() != target.resolve():
                 self._applications.mkdir(parents=True, exist_ok=True)
@@ -261,13 +260,13 @@ class Store:
         return link
 
     def number_of(self, name: str, folder: Path | None) -> int | None:
-        """The version whose folder that is."""
+        """The number of the version that a folder belongs to; None: it is not a version's folder."""
         if folder is None or folder.name != name or not folder.parent.name.isdecimal():
             return None
         return int(folder.parent.name)
 
     def _sweep(self) -> None:
-        """Remove what killed processes left; what is younger may be another's who is at work."""
+        """Remove what killed processes left; newer files may belong to a console that is still working."""
         for pattern in (".new-*", ".gone-*", "*/.new-*", "*/versions/.new-*"):
             for left in self.folder.glob(pattern):
                 with contextlib.suppress(OSError):
@@ -284,8 +283,8 @@ class Store:
     @contextlib.contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         if name not in self:
-            raise StoreError(f"there is no application {name} that was made on the page")
-        # The kernel's lock is one of the open file: several threads need one of their own.
+            raise StoreError(f"no application {name} was made on the page")
+        # flock holds between processes; threads of this one need a lock of their own.
         with _LOCK, (self.folder / f".{name}.lock").open("a") as lock:
             depth = _DEPTH.get(name, 0)
             if not depth:
@@ -297,5 +296,5 @@ class Store:
                 _DEPTH[name] = depth
 
 
-#: How often this process holds the lock of an application; under `_LOCK`.
+#: How many times this process holds each application's lock; guarded by `_LOCK`.
 _DEPTH: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Applications that were described elsewhere, or are SQL alone, as the two files that the page edits."""
+"""Converts uploaded descriptions, or SQL alone, into the two files that the page edits."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from kda_sql.importing import read, source_names
 from workbench import safety
 from workbench.description import DESCRIPTION, SQL
 
-#: Files that can be uploaded, by their ending.
+#: Endings of files that can be uploaded.
 UPLOADS = (".json", ".yaml", ".yml", ".template", ".tf")
-#: What a Terraform file may read of the machine it is read on.
+#: Terraform functions that read files of the machine.
 _READS_FILES = re.compile(r"\b(?:template)?file(?:base64|set|exists)?\s*\(")
 
 
 def uploaded(name: str, text: str) -> Described:
-    """The application that an uploaded file describes.
+    """Read the application that an uploaded file describes.
 
     Raises
     ------
     DescriptionError
-        It describes none, or several, or reads other files.
+        The file describes none or several, or reads other files.
     """
     kind = Path(name).suffix.lower()
     if kind not in UPLOADS:
         raise DescriptionError(f"required a file that ends in {', '.join(UPLOADS)}, got {name[-40:]!r}")
     if kind == ".tf" and _READS_FILES.search(text):
-        raise DescriptionError("the SQL is in a file of its own: paste it, and describe its source by hand")
-    # JSON is read as YAML too.
+        raise DescriptionError(
+            "the file reads other files: paste its SQL, and describe the source on the page"
+        )
+    # A .json file may be read as YAML, so it is checked too.
     for problem in safety.aliases({"description.yaml": text} if kind != ".tf" else {}):
         raise DescriptionError(f"line {problem.line}: {problem.message}")
     with tempfile.TemporaryDirectory(prefix="kda-upload-") as folder:
@@ -51,7 +53,7 @@ def uploaded(name: str, text: str) -> Described:
 
 
 def files_of(described: Described) -> dict[str, str]:
-    """The two files of an application that was described elsewhere."""
+    """The page's two files for a description."""
     tree = {
         "Inputs": [_input(i) for i in described.inputs],
         "Outputs": [_output(o) for o in described.outputs],
@@ -61,12 +63,12 @@ def files_of(described: Described) -> dict[str, str]:
 
 
 def files_of_sql(sql: str, stream: str | None, schema: Any) -> dict[str, str]:
-    """The two files of an application of SQL alone: its sources by their names in it.
+    """The page's two files for SQL alone; the sources are those that the SQL names.
 
     Raises
     ------
     DescriptionError
-        `schema` is no InputSchema.
+        `schema` is not an InputSchema.
     """
     columns = schema_of(schema) if schema else Schema(())
     names = tuple(source_names(sql)) if sql.strip() else ("SOURCE_SQL_STREAM_001",)
@@ -79,7 +81,7 @@ def files_of_sql(sql: str, stream: str | None, schema: Any) -> dict[str, str]:
 
 
 def landings(files: Mapping[str, str], landing_of: Callable[[str], str]) -> dict[str, str]:
-    """The files with the path of every delivery stream that is read, as far as it can be found."""
+    """Add the path that each delivery stream of the inputs writes to, if it can be found."""
     tree = json.loads(files[DESCRIPTION])
     for each in tree["Inputs"]:
         firehose = each.get("KinesisFirehoseInput")
@@ -90,7 +92,7 @@ def landings(files: Mapping[str, str], landing_of: Callable[[str], str]) -> dict
 
 
 def as_text(tree: Mapping[str, Any]) -> str:
-    """``application.json`` of its tree."""
+    """Write ``application.json``."""
     return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What became of a KDA program, as the page shows it."""
+"""How a KDA program was translated, as the page shows it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kda_sql.translate import Translation
 
 
 def statements_of(translation: Translation) -> list[dict[str, Any]]:
-    """What became of each statement: ``name``, ``kind``, ``line``, ``verdict``, ``notes``."""
+    """How each statement was translated: ``name``, ``kind``, ``line``, ``verdict``, ``notes``."""
     plan, program = translation.plan, translation.program
     found = [
         {
@@ -51,7 +51,7 @@ def _verdict(translation: Translation, pump: str) -> str:
 
 
 def relations_of(translation: Translation) -> list[dict[str, Any]]:
-    """What a program can name, with columns: ``name``, ``kind``, ``columns``."""
+    """Sources, reference tables and streams of a program: ``name``, ``kind``, ``columns``."""
 
     def columns(types: Mapping[str, Any]) -> list[dict[str, str]]:
         return [{"name": name, "type": str(type_)} for name, type_ in types.items()]

@@ -51,10 +51,10 @@ def test_a_taken_port_is_one_line() -> None:
         taken.listen()
         result = CliRunner().invoke(app, ["--port", str(taken.getsockname()[1]), *LOCAL])
     assert result.exit_code == 1
-    assert "name another with --port" in result.output
+    assert "choose another with --port" in result.output
 
 
 def test_the_applications_properties_are_not_the_consoles() -> None:
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["--aws", "-p", "ctr.window.size=1"])
     assert result.exit_code == 2
-    assert "kda deploy up -p" in result.output
+    assert "kda deploy update -p" in result.output

@@ -55,7 +55,7 @@ def test_alerts_beside_the_scores_if_asked(tmp_path: Path) -> None:
     arguments = [sql, "--to", str(tmp_path / "out"), "--schema", schema, "--detector"]
     code, said = kda(*arguments)
     assert code == 1
-    assert "has no RANDOM_CUT_FOREST" in said
+    assert "required a RANDOM_CUT_FOREST" in said
     assert not (tmp_path / "out").exists()
     (tmp_path / "counts.sql").write_text(SCORED)
     price = {"Name": "PRICE", "SqlType": "REAL", "Mapping": "$.price"}
@@ -101,7 +101,7 @@ def test_it_writes_over_nothing(tmp_path: Path) -> None:
     sql, schema = written(tmp_path)
     code, said = kda(sql, "--to", str(tmp_path), "--schema", schema)
     assert code == 1
-    assert "required a folder that is not there yet" in said
+    assert "required a folder that does not exist yet" in said
 
 
 def test_a_file_of_sql_alone_says_what_is_missing(tmp_path: Path) -> None:

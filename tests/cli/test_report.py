@@ -54,7 +54,7 @@ def test_found_against_injected() -> None:
         "<dt>recall</dt><dd>0.500",
         "<dt>precision</dt><dd>0.500",
         "<dt>missed</dt><dd>4<",
-        "beside them</dt><dd>9<",
+        "not injected</dt><dd>9<",
     ):
         assert shown in text
     assert "<dt>all found</dt><dd class=no>NO</dd>" in text

@@ -65,7 +65,7 @@ def test_stopped_before_its_tasks_run_it_says_so_and_ends(
     assert run._stop_with_savepoint(find("trades"), client) == 1
     assert client.ended
     assert capsys.readouterr().err.replace("\n", " ").strip() == (
-        "trades: no savepoint could be taken: its tasks did not all run yet. --resume goes on from the state before"
+        "trades: no savepoint could be taken: not all of its tasks ran yet. --resume goes on from the state before"
     )
 
 

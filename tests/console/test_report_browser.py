@@ -75,7 +75,7 @@ def test_a_backtest_shows_the_alerts_of_the_threshold_that_is_chosen(browser: An
     page.wait_for_selector(".slider-rail-rect", state="attached")
     said = page.inner_text("main")
     assert "x of <b>, as it is" in said
-    assert "900 rows, 1 alerts by threshold 1.5." in said
+    assert "900 rows, 1 alerts at threshold 1.5." in said
     shown = "document.querySelector('.plot').data.filter(t => t.visible === true && t.mode === 'markers')"
     assert page.evaluate(f"{shown}.map(t => t.name)") == ["alert, threshold 1.5"]
     rail = page.locator(".slider-rail-touch-rect").bounding_box()

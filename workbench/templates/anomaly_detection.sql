@@ -1,4 +1,4 @@
--- Anomaly detection: each row with its score; 0 while the forest learns, high for what it has not seen.
+-- Anomaly detection: rows with a score above 2; the score is 0 while the forest learns, and high for unusual rows.
 CREATE OR REPLACE STREAM "SCORES" (TICKER_SYMBOL VARCHAR(4), CHANGE REAL, PRICE REAL, ANOMALY_SCORE DOUBLE);
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (TICKER_SYMBOL VARCHAR(4), PRICE REAL, ANOMALY_SCORE DOUBLE);
 

@@ -1,4 +1,4 @@
--- Changes of a value: each row with the value that its key had before, and only where it is another.
+-- Changes of a value: a row whenever a key's value changes, with the value before.
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (TICKER_SYMBOL VARCHAR(4), PRICE REAL, PRICE_BEFORE REAL);
 
 CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"

@@ -1,4 +1,4 @@
--- Continuous filter: every row that fits a condition, as it comes.
+-- Continuous filter: each row that meets a condition, as it arrives.
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (TICKER_SYMBOL VARCHAR(4), SECTOR VARCHAR(12), CHANGE REAL, PRICE REAL);
 
 CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"

@@ -1,4 +1,4 @@
--- Two steps: the first stream's rows are what the second one reads.
+-- Two steps: the second pump reads the first one's stream.
 CREATE OR REPLACE STREAM "BY_SECTOR" (SECTOR VARCHAR(12), AVERAGE_CHANGE DOUBLE);
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (SECTOR VARCHAR(12), AVERAGE_CHANGE DOUBLE);
 

@@ -1,4 +1,4 @@
--- Alert: a row whenever a price jumps by more than three, at once.
+-- Alert: a row at once when a price changes by more than three.
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (TICKER_SYMBOL VARCHAR(4), CHANGE REAL, PRICE REAL);
 
 CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"

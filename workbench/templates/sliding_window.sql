@@ -1,4 +1,4 @@
--- Aggregate over the last minute: a row for each one that comes, with what its symbol did in the minute before it.
+-- Aggregate over the last minute: for each row, what its symbol did in the minute before it.
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (TICKER_SYMBOL VARCHAR(4), PRICE REAL, LOWEST REAL, HIGHEST REAL, N INTEGER);
 
 CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"

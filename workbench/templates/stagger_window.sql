@@ -1,4 +1,4 @@
--- Aggregate from a key's first row on: for rows of one event that come at different times.
+-- Aggregate from a key's first row: for rows of one event that arrive at different times.
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (TICKER_SYMBOL VARCHAR(4), N INTEGER, AVERAGE_PRICE DOUBLE);
 
 CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"

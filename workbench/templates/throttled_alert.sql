@@ -1,4 +1,4 @@
--- Alert, at most one a minute for each symbol: what jumps is counted, and the first of each minute goes out.
+-- Alert, at most one per minute and symbol: jumps are counted, and the first of each minute is sent.
 CREATE OR REPLACE STREAM "JUMPS" (TICKER_SYMBOL VARCHAR(4), CHANGE REAL, N INTEGER);
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (TICKER_SYMBOL VARCHAR(4), CHANGE REAL);
 

@@ -1,4 +1,4 @@
--- Most frequent values: the three commonest symbols of each ten seconds, about.
+-- Most frequent values: about the three most frequent symbols of each ten seconds.
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (ITEM VARCHAR(1024), ITEM_COUNT DOUBLE);
 
 CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"

@@ -1,4 +1,4 @@
--- Aggregate by the clock: one row for each sector and ten seconds, when they are over.
+-- Aggregate by the clock: one row per sector and ten seconds, when they are over.
 CREATE OR REPLACE STREAM "DESTINATION_SQL_STREAM" (SECTOR VARCHAR(12), N INTEGER, AVERAGE_PRICE DOUBLE);
 
 CREATE OR REPLACE PUMP "STREAM_PUMP" AS INSERT INTO "DESTINATION_SQL_STREAM"
