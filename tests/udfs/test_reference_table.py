@@ -139,7 +139,7 @@ def test_a_file_that_cant_be_read_again_changes_nothing_and_is_reported(
     now[0] = 60.0
     with caplog.at_level(logging.WARNING):
         assert reference.find(("R1",)) == [("R1", "Rye", 750)]
-    assert "the rows read before stay" in caplog.text
+    assert "keeping the rows read before" in caplog.text
     now[0] = 120.0
     assert reference.find(("R1",)) == [("R1", "Rye", 800)]
 
