@@ -46,7 +46,7 @@ class Call:
 
     def __post_init__(self) -> None:
         if (self.rows is None) == (self.milliseconds is None):
-            raise InvalidValue(f"{self.aggregate.function}: required either rows or milliseconds")
+            raise InvalidValue(f"{self.aggregate.function}: required either rows or seconds")
         if min(self.rows or 0, self.milliseconds or 0) < 0:
             raise InvalidValue(
                 f"{self.aggregate.function}: the window's length must be at least 0, got a negative one"
