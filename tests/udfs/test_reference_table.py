@@ -91,7 +91,7 @@ def test_json_and_several_key_columns() -> None:
     ("data", "message"),
     [
         (b"R1,Rye,750\nS1,Spelt,heavy\n", "row 2: column grams INT: required a whole number"),
-        (b'R1,"Rye,750\n', "row 1: record: a quote that does not end"),
+        (b'R1,"Rye,750\n', "row 1: record: value 1 has an unclosed quote"),
         (b"\xff,Rye,1\n", "row 1: record: required UTF-8"),
         (gzip.compress(CSV, mtime=0)[:-9], "gzip"),
     ],
