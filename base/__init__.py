@@ -1,1 +1,1 @@
-"""What every room may know."""
+"""Shared by all packages: the base of the errors."""

@@ -1,8 +1,8 @@
-"""The base of our errors.
+"""The base of this project's errors.
 
-An error whose message is for a person derives from :class:`KdaError`: the message says where, what was required, what
-came and what to do, and the command line and the page show it as it is. Any other exception is a mistake of ours and
-comes with its traceback.
+An error whose message is for the user derives from :class:`KdaError`. Its message says where, what was required, what
+came and what to do; the command line and the page show it without a traceback. Any other exception is a bug and comes
+with its traceback.
 
 ::
 
@@ -24,8 +24,8 @@ from __future__ import annotations
 
 
 class KdaError(Exception):
-    """Something that a person can put right; the message says what and how."""
+    """An error that the user can fix; the message says what is wrong and how to fix it."""
 
 
 class InvalidValue(KdaError, ValueError):
-    """A value that can't be used: the message says which, what is required and what came."""
+    """A value that can't be used. The message names it and says what is required and what came."""

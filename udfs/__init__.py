@@ -1,1 +1,1 @@
-"""What SQL can't say: record decoding, random cut forest, anomaly detector, windows; each with its door to Flink."""
+"""What SQL can't express, with their Flink functions: record decoding, forest, anomaly detector, windows."""

@@ -1,4 +1,4 @@
-"""From a stream of numbers to alerts that one believes, without Flink: one setting for all streams."""
+"""An anomaly detector for streams of numbers, without Flink. One setting serves all streams."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -24,14 +24,14 @@ __all__ = ["REASONS", "AnomalyDetector", "Detections", "Rule", "StateError"]
 
 
 class AnomalyDetector:
-    """Alerts for a stream of rows of numbers: one for each thing that happens, and none for what always happens.
+    """Alerts for a stream of rows of numbers: one alert per event, and none for what happens regularly.
 
-    A random cut forest scores each row with the range and deviation of its last 48 rows; what the score must be for an
-    alert follows from the stream itself (see :mod:`udfs.detector.decisions`). No alerts in the first 32 rows, and a
-    higher threshold until there are `sub_sample_size`. Columns may be of any size: each is brought to a common scale by
-    what it was like so far.
+    A random cut forest scores each row together with the range and standard deviation of the last 48 rows. The
+    threshold adapts to the stream (see :mod:`udfs.detector.decisions`). There are no alerts in the first 32 rows, and
+    the threshold is higher for the first `sub_sample_size` rows. Columns may differ in magnitude: each is scaled by
+    its own past values.
 
-    Not for what only an alarm on a plain limit can say, and blind to what is unusual only for the time of day.
+    Not a replacement for an alarm on a fixed limit. It does not see values that are unusual only for the time of day.
 
     Parameters
     ----------
@@ -42,21 +42,21 @@ class AnomalyDetector:
     number_of_trees : int
         1 to 1000.
     sub_sample_size : int
-        Rows that a tree samples, 10 to 1000, of about the last 10 times as many.
+        Rows that a tree samples, 10 to 1000. They come from about the last `10 * sub_sample_size` rows.
     rules : sequence of Rule
-        One for each column, or one for all: which alerts are withheld.
+        Which alerts to withhold: one rule for each column, or one for all.
     again : float
-        Within a run there is another alert where the smoothed score is this many times what it was of late; inf: never.
+        Within a run, alert again when the smoothed score is this many times its recent level. inf: never.
     quiet_rows : int
-        No alert in so many rows after one; what still goes on then is reported then.
+        No alert for this many rows after an alert. If the anomaly still goes on then, it is reported then.
     quiet_time : float
-        Nor in so many seconds; takes `times`.
+        No alert for this many seconds after an alert. Requires `times`.
     missing : str
-        What becomes of a row with a missing value (NaN): "skip" it, or take the "previous" or the "expected" value.
+        How to treat a row with a missing value (NaN): "skip" it, or use the "previous" or the "expected" value.
     interval : float
-        Seconds from row to row: where `times` have a gap, missing rows are filled in (at most 48 each). 0: never.
+        Seconds between rows. A gap in `times` is filled with missing rows, at most 48 per gap. 0: never.
     threshold : float
-        At least 1. One number serves all streams, as a score is relative to the stream's own rows: lower tells more.
+        At least 1; lower gives more alerts. Scores are relative to the stream's own rows: one value serves all streams.
 
     Raises
     ------
@@ -111,28 +111,28 @@ class AnomalyDetector:
         )
 
     def detect_many(self, points: ArrayLike, times: ArrayLike | None = None) -> Detections:
-        """Judge, then learn, each row in turn.
+        """Score each row and decide on an alert, then learn the row.
 
         Parameters
         ----------
         points : array, (n, dimensions)
             NaN is a missing value.
         times : array, (n,), or None
-            Seconds, for `quiet_time` and `interval`.
+            Seconds; required with `quiet_time` or `interval`.
 
         Raises
         ------
         ValueError
-            For another shape, and for numbers that are infinite; nothing is learned then.
+            For another shape or an infinite number. Nothing is learned then.
         """
         return self.sweep(points, times, ())[0]
 
     def sweep(
         self, points: ArrayLike, times: ArrayLike | None, thresholds: Iterable[float]
     ) -> tuple[Detections, dict[float, NDArray[np.bool_]]]:
-        """As :meth:`detect_many`; and which rows would be alerts by other thresholds, all of them from here on.
+        """As :meth:`detect_many`, and which of these rows would be alerts with each of other thresholds.
 
-        Scores don't depend on the threshold: each row is scored once, and decided for each of them.
+        Scores don't depend on the threshold, so each row is scored once and only the decision is repeated.
         """
         p = self.parameters
         rows, seconds = checked(p, points, times)
@@ -152,34 +152,34 @@ class AnomalyDetector:
         return (found, alerts) if given is None else (found[given], {t: a[given] for t, a in alerts.items()})
 
     def update_many(self, points: ArrayLike, times: ArrayLike | None = None) -> None:
-        """A warm start: learn from history, of which nothing is reported."""
+        """Learn from history without reporting anything (a warm start)."""
         self.detect_many(points, times)
 
     @property
     def parameters(self) -> DetectorParameters:
-        """What it was made with."""
+        """The parameters that it was made with."""
         return self._state.parameters
 
     @property
     def rows(self) -> int:
-        """How many rows it has seen, without those that were skipped."""
+        """How many rows it has learned; skipped rows don't count."""
         return int(self._state.state[ROWS])
 
     @property
     def bytes_in_memory(self) -> int:
-        """Of its forests, unpacked."""
+        """Memory that its unpacked forests take."""
         forests = [arrays for arrays in (self._state.arrays, self._state.young) if arrays]
         # `links` is the memory of `nodes`.
         return sum(a.nbytes for arrays in forests for name, a in arrays._asdict().items() if name != "links")
 
     def to_bytes(self) -> bytes:
-        """Everything that later results depend on, packed."""
+        """All state that later results depend on, packed."""
         keep_living_rows(self._state.arrays, self._addresses.scratch)
         return detector_state.pack(self._state)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "AnomalyDetector":
-        """The detector that `to_bytes` packed; its results go on bit for bit.
+        """The detector that `to_bytes` packed. It continues with bit-identical results.
 
         Raises
         ------
@@ -199,7 +199,7 @@ class AnomalyDetector:
     def _take(self, state: DetectorState) -> None:
         self._state = state
         p = state.parameters
-        # The numbers of a full window ascending; of others the first ones.
+        # Sorted ascending; until the window is full only the first `held` values count.
         held = min(self.rows, WINDOW)
         self._ordered = np.zeros_like(state.window)
         self._ordered[:, :held] = np.sort(state.window[:, :held], axis=1)
@@ -214,15 +214,15 @@ class AnomalyDetector:
             self._factors[1:] = scale(state.young), 1.0 / p.young.time_decay
 
     def _soften(self) -> None:
-        # With log2(mass + 1) a value that came once before never scores more than one that never came. KDA's log2(mass)
-        # has it the other way round, which costs false alarms where values are few: counts.
+        # With log2(mass + 1), a value seen once before never scores higher than one never seen. With KDA's log2(mass)
+        # it does, which gives false alarms on columns with few distinct values, such as counts.
         for arrays in (self._state.arrays, self._state.young):
             if arrays:
                 masses = np.arange(len(arrays.logarithms))
                 arrays.logarithms[:] = np.round(np.log2(masses + 1.0), 12)
 
     def _judge(self, rows: Any, seconds: Any, others: Mapping[float, tuple[Any, Any]]) -> Detections:
-        """Of rows between two looks at the scales; `others`: by threshold its state, and where its alerts go."""
+        """Detections for rows with the same scales. `others`: by threshold, its state and its alerts to fill in."""
         p, s, before = self.parameters, self._state, self.rows
         n, d = rows.shape
         taken, room = np.empty(n, np.int64), np.empty(n + 4)

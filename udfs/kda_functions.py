@@ -1,4 +1,4 @@
-"""KDA's scalar functions that Flink's SQL has not: by name, as any view may use them.
+"""KDA's scalar functions that Flink SQL does not have, registered by name for use in any view.
 
 References
 ----------
@@ -22,7 +22,7 @@ _LETTERS = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|(.)", re.DOTALL)
 
 
 def timestamp_to_char(letters: str | None, time: datetime | None) -> str | None:
-    """TIMESTAMP_TO_CHAR: a time by the letters of Java's SimpleDateFormat; the text ``null`` for no time.
+    """TIMESTAMP_TO_CHAR: format a time with Java's SimpleDateFormat letters. NULL gives the text ``null``.
 
     Examples
     --------
@@ -37,7 +37,9 @@ def timestamp_to_char(letters: str | None, time: datetime | None) -> str | None:
 
 
 def char_to_timestamp(letters: str | None, text: str | None) -> datetime | None:
-    """CHAR_TO_TIMESTAMP: the time that a text says by those letters; missing parts are 1 or 0. None: it says none.
+    """CHAR_TO_TIMESTAMP: parse a time with the same letters. Parts not given default as in 1970-01-01 00:00:00.
+
+    None for a text that does not match.
 
     Examples
     --------
@@ -56,7 +58,7 @@ def char_to_timestamp(letters: str | None, text: str | None) -> datetime | None:
 def regex_replace(
     text: str | None, pattern: str | None, replacement: str | None, start: int | None, occurrence: int | None
 ) -> str | None:
-    """REGEX_REPLACE: an occurrence of a pattern from a place on, from 1; occurrence 0: all of them.
+    """REGEX_REPLACE: replace one occurrence of a pattern from position `start` (from 1) on; occurrence 0: all.
 
     Examples
     --------
@@ -81,7 +83,7 @@ def regex_replace(
 def split(
     text: str | None, delimiter: str, place: int, escape: str | None, quote: str | None = None
 ) -> str | None:
-    """One field, from 0, of a text of delimited fields, which may be quoted or have escaped characters.
+    """One field of a delimited text, counted from 0. Fields may be quoted or hold escaped characters.
 
     Examples
     --------
@@ -109,7 +111,7 @@ def split(
     return fields[place] if place < len(fields) else None
 
 
-#: By the name that SQL has for each: the function and its result's type in Flink.
+#: SQL name: the function and its result type in Flink.
 FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "kda_timestamp_to_char": (timestamp_to_char, "STRING"),
     "kda_char_to_timestamp": (char_to_timestamp, "TIMESTAMP(3)"),
@@ -207,7 +209,7 @@ def _month(text: str) -> int:
 
 
 def _offset(zone: str) -> timedelta:
-    """How far a zone is ahead of UTC."""
+    """A zone's offset from UTC."""
     match = re.search(r"([+-])(\d\d):?(\d\d)?$", zone)
     if match:
         minutes = int(match[2]) * 60 + int(match[3] or 0)

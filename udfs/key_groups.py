@@ -1,9 +1,9 @@
 """Buckets of keys, one for each of Flink's key groups, so that subtasks get equal shares.
 
-Flink hashes a key to a key group and gives each subtask a range of those. Of names taken as they come a few would
-share a group, and many groups, and with many subtasks those too, would have none. So a bucket's name is the first one
-that falls into its group. Values go to buckets by a hash that spreads numbered ones (``sensor-1``, ``sensor-2``) more
-evenly than chance would.
+Flink hashes a key to a key group and gives each subtask a range of key groups. With arbitrary bucket names some groups
+would get several buckets and others none; at high parallelism some subtasks would have nothing to do. So each bucket's
+name is the first number that hashes to its group. Values go to buckets by a hash that spreads numbered values
+(``sensor-1``, ``sensor-2``) more evenly than chance.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import count
 
-#: Buckets of a forest or detector for each value of a column, by default: as many as Flink itself parts a
-#: job's state into. On one subtask each costs 0.2 ms of CPU a bundle in which it has a row.
+#: Default number of buckets for a forest or detector per value of a column: Flink's own default number of key groups.
+#: On one subtask each bucket costs 0.2 ms of CPU for every bundle in which it has a row.
 USUAL = 128
-#: As many as there were once for all; their names and the hash are those that such savepoints have.
+#: The number of buckets in old savepoints; with it, bucket names and hash are the ones those savepoints use.
 FEW = 16
-#: As many names have `LENGTH` digits.
+#: The most buckets; their names fit in `LENGTH` digits.
 MOST = 1024
-#: Characters of a name.
+#: Characters in a bucket's name.
 LENGTH = 4
 #: 2**32 over the golden ratio.
 _SPREAD = 2_654_435_761
@@ -27,7 +27,7 @@ _WORD = 0xFFFFFFFF
 
 @lru_cache(maxsize=8)
 def bucket_names(groups: int) -> tuple[str, ...]:
-    """A name for each of ``groups`` key groups, in the order of the groups; each of `LENGTH` digits."""
+    """One bucket name of `LENGTH` digits for each of ``groups`` key groups, in the order of the groups."""
     found: dict[int, str] = {}
     for number in count():
         name = f"{number:0{LENGTH}}"
@@ -38,13 +38,13 @@ def bucket_names(groups: int) -> tuple[str, ...]:
 
 
 def bucket_sql(text: str, groups: int) -> str:
-    """The name of the bucket of a value, as SQL; ``text`` is an expression for the value as a string."""
+    """SQL for the name of a value's bucket; ``text`` is a SQL expression for the value as a string."""
     number = f"MOD(ABS(CAST(HASH_CODE({text}) AS BIGINT) * {_SPREAD}) / 65536, {groups})"
     return f"SUBSTRING('{''.join(bucket_names(groups))}', CAST({number} AS INTEGER) * {LENGTH} + 1, {LENGTH})"
 
 
 def bucket_of(text: str, groups: int) -> str:
-    """The same in Python."""
+    """The name of a value's bucket: `bucket_sql` in Python."""
     hashed = _hash_of(text)
     number = abs((hashed - (1 << 32) if hashed >> 31 else hashed) * _SPREAD) // 65536 % groups
     return bucket_names(groups)[number]
@@ -60,8 +60,8 @@ def _hash_of(text: str) -> int:
 
 
 def key_group(name: str, groups: int) -> int:
-    """The group of a row with this string alone, of ``groups`` in all: Flink's `KeyGroupRangeAssignment`."""
-    # Java's hash of a row adds twice 31: for the list of its fields, and for itself.
+    """The key group, out of ``groups``, of a row with only this string: Flink's `KeyGroupRangeAssignment`."""
+    # Java's hash of a row adds 31 twice: for its list of fields and for the row.
     return _murmur(62 + _hash_of(name) & _WORD) % groups
 
 
@@ -78,5 +78,5 @@ def _murmur(code: int) -> int:
     code ^= code >> 13
     code = code * 0xC2B2AE35 & _WORD
     code ^= code >> 16
-    # Java's numbers have a sign.
+    # Java's integers are signed.
     return code if code < 1 << 31 else (1 << 32) - code if code > 1 << 31 else 0

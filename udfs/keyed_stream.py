@@ -1,4 +1,4 @@
-"""Tables as keyed streams for Python's functions: what every such function of ours needs."""
+"""Keyed streams for Python functions, shared by the forests, the detectors and the windows."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def process_keyed(
 ) -> Any:
     """Key a stream of (key, element, rowtime) by its first field and process it.
 
-    PyFlink's own ``key_by`` puts a second Python operator in front, only to compute the key; here SQL has done so,
-    and Java takes it from the row (a third less time per record).
+    PyFlink's own ``key_by`` adds a second Python operator that only computes the key. Here SQL has computed it and Java
+    takes it from the row, which saves a third of the time per record.
 
     Parameters
     ----------
     stream : DataStream
     function : KeyedProcessFunction
-        It is given elements alone.
+        It receives only the elements.
     element, result : TypeInformation
-        Of what it is given, and of what it gives.
+        The types of its input and of its output.
     name, uid : str
-        The operator's, for the page and for its state.
+        Of the operator: its name in the web UI and the uid of its state.
     key_groups : int or None
-        Flink's, and the most subtasks, however many others have; None: Flink's own choice.
+        The operator's maximum parallelism, which also caps its parallelism. None: Flink's default.
     """
     from pyflink.datastream import DataStream
     from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
@@ -63,12 +63,12 @@ def process_keyed(
 
 
 def resolved(table: Table) -> tuple[dict[str, str], str]:
-    """A table's columns with their types, and which one is the rowtime attribute.
+    """A table's columns with their types, without the rowtime attribute; and the rowtime attribute's name.
 
     Raises
     ------
     ValueError
-        Where there is not exactly one.
+        If the table does not have exactly one rowtime attribute.
     """
     checks = _jvm().org.apache.flink.table.types.logical.utils.LogicalTypeChecks
     columns, rowtimes = {}, []

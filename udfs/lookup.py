@@ -1,4 +1,4 @@
-"""A stream joined to a reference table, row by row: its time and its order stay, and no row is ever taken back."""
+"""Join a stream to a reference table, row by row. Rowtime and order stay, and no result is ever retracted."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ def lookup(
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where the relation is made.
+        Where the new relation is created.
     stream : Table
         Append-only.
     name : str
-        Of the new relation: what is made here is named after it.
+        Of the new relation; views and functions created here are named after it.
     file, reference : File, ReferenceTable
         Where the table is, and what it holds.
     on : mapping
-        Column of the stream: column of the reference table. Texts equal texts, numbers numbers by their exact value;
-        NULL equals nothing.
+        Column of the stream to column of the reference table. Texts match texts; numbers match by exact value; NULL
+        matches nothing.
     kind : {"inner", "left"}
-        Whether a row of the stream without a match is left out, or comes with NULLs.
+        Whether a row of the stream without a match is left out or gets NULLs.
     reload : timedelta
-        After it the file is read again; 0: never.
+        How often the file is read again; 0: never.
 
     Returns
     -------
     Table
-        The stream's columns, then the reference table's, less those that are joined to one of the same name; a row for
-        each match. ``rowtime`` and its watermarks are the stream's.
+        One row per match: the stream's columns, then the reference table's without those joined on the same name.
+        ``rowtime`` and its watermarks are the stream's.
 
     Raises
     ------
     ValueError
-        For a column that is missing, of a type that never equals its partner's, or in both tables.
+        For a column that is missing, has a type that can't match its counterpart's, or is in both tables.
     """
     from pyflink.table import Schema
 
@@ -76,7 +76,7 @@ def lookup(
     finder = Lookup(file, reference, tuple(on.values()), reload.total_seconds())
     result_types = [_data_type(table_env, column.type) for column in reference.columns]
     table_env.create_temporary_function(function, udtf(finder, result_types=result_types))
-    # Names of its own for the function's columns: some are the stream's too.
+    # The function's columns get their own names, as the stream may have columns of the same name.
     found = {column.name: f"__{place}" for place, column in enumerate(reference.columns)}
     selected = [
         *(f"s.{quoted(column)}" for column in types),
@@ -87,7 +87,7 @@ def lookup(
         f"SELECT {', '.join(selected)} FROM {source} AS s"
         f" {kind.upper()} JOIN LATERAL TABLE({function}({keys})) AS r({', '.join(found.values())}) ON TRUE"
     )
-    # Through a data stream: where two relations read this one, they must find the same rows.
+    # Through a data stream, so that all relations that read this one see the same rows.
     schema = Schema.new_builder()
     for column, type_ in types.items():
         if column != "rowtime":
@@ -103,7 +103,7 @@ def lookup(
 def _columns_added(
     name: str, types: Mapping[str, str], reference: ReferenceTable, on: Mapping[str, str]
 ) -> dict[str, str]:
-    """The reference table's columns that the new relation has, and their types."""
+    """The columns that the reference table adds, with their types."""
     theirs = {column.name: column.type for column in reference.columns}
     for column, other in on.items():
         for wanted, there in ((column, types), (other, theirs)):
@@ -112,7 +112,7 @@ def _columns_added(
         if _family(types[column]) != _family(theirs[other]):
             raise InvalidValue(
                 f"{name}: {column} {types[column]} never equals {other} {theirs[other]}: give the reference table's "
-                "column the other type"
+                "column the stream's type"
             )
     added = {column: type_ for column, type_ in theirs.items() if on.get(column) != column}
     both = [column for column in added if column in types]
@@ -127,13 +127,13 @@ def _family(type_: str) -> str:
 
 
 class Lookup(TableFunction):  # type: ignore[misc]
-    """The rows of the reference table with a key."""
+    """Finds the rows of the reference table that have a key."""
 
     def __init__(self, file: File, table: ReferenceTable, key: tuple[str, ...], reload: float) -> None:
         self._of = (file, table, key, reload)
 
     def open(self, function_context: Any) -> None:
-        """Read the file; each worker has its own copy."""
+        """Read the file. Each worker has its own copy."""
         self._reference = Reference(*self._of)
 
     def eval(self, *key: Any) -> list[tuple[Any, ...]]:

@@ -22,16 +22,16 @@ __all__ = ["Attribution", "RandomCutForest", "StateError"]
 class RandomCutForest:
     """Anomaly scores for a stream of numeric records, as RANDOM_CUT_FOREST computed them.
 
-    Each tree holds its own random sample of the stream, in which recent points weigh more, cut at random into
+    Each tree holds its own random sample of the stream, weighted towards recent points, and cuts it at random into
     boxes. A point that random cuts separate early from the sample is anomalous. The score is 0 until
-    `sub_sample_size` points were learned (with shingles: after `sub_sample_size + shingle_size - 1` records),
-    then lies between 0 and log2(sub_sample_size): about 0.7 to 1 for ordinary points, less for values that come again
-    and again (0.03 for 256 equal samples), higher for anomalies.
+    `sub_sample_size` points are learned (with shingles: `sub_sample_size + shingle_size - 1` records). After that
+    it is between 0 and log2(sub_sample_size): about 0.7 to 1 for ordinary points, less for frequent values
+    (0.03 for 256 equal samples), higher for anomalies.
 
-    Columns are not normalized: one whose values spread a thousand times wider than another's decides alone.
+    Columns are not normalized: a column whose values spread a thousand times wider than another's dominates the score.
     Points are compared as float32. A single forest is not thread-safe.
 
-    Cost of a point: O(number_of_trees x depth x dimensions x shingle_size), depth about 2 log2(sub_sample_size).
+    Cost per point: O(number_of_trees x depth x dimensions x shingle_size), depth about 2 log2(sub_sample_size).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class RandomCutForest:
         ).checked()
         p = self.parameters
         size = p.dimensions * p.shingle_size
-        #: The forest itself (see forest_layout).
+        #: The forest itself (see :mod:`udfs.forest.layout`).
         self.arrays: Arrays = empty_arrays(p.number_of_trees, p.sub_sample_size, size, p.seed)
         self._recent = np.zeros((0, p.dimensions), np.float32)
 
@@ -96,7 +96,7 @@ class RandomCutForest:
         return int(self.arrays.counts[LEARNED])
 
     def score(self, point: ArrayLike) -> float:
-        """Anomaly score of a record, as if it came next; changes nothing."""
+        """Anomaly score of a record as if it came next. Does not change the forest."""
         row = self._shingle(point)
         if row is None or self.learned < self.parameters.sub_sample_size:
             return 0.0
@@ -107,7 +107,7 @@ class RandomCutForest:
         self._learn(as_numbers(point, 1, self.parameters.dimensions), scoring=False)
 
     def update_many(self, points: ArrayLike) -> None:
-        """Learn each record in turn, array (n, dimensions): `score_many` without the scores, to train ahead."""
+        """Learn each record in turn, array (n, dimensions): `score_many` without the scores, for a warm start."""
         self._learn(as_numbers(points, 2, self.parameters.dimensions), scoring=False)
 
     def score_many(self, points: ArrayLike) -> NDArray[np.float64]:
@@ -118,7 +118,7 @@ class RandomCutForest:
         return self._learn(as_numbers(points, 2, self.parameters.dimensions), scoring=True)
 
     def attribution(self, point: ArrayLike) -> Attribution:
-        """Which columns a record's score comes from; the positions of a column in a shingle are added up."""
+        """Each column's share of a record's score, summed over the column's positions in the shingle."""
         row = self._shingle(point)
         p = self.parameters
         shares = np.zeros((2, p.shingle_size, p.dimensions))
@@ -135,8 +135,8 @@ class RandomCutForest:
         Parameters
         ----------
         with_directionality
-            Add DIRECTION (HIGH or LOW, whichever has the larger share) and STRENGTH: by how much it is the larger,
-            times the score.
+            Add DIRECTION (HIGH or LOW, whichever has the larger share) and STRENGTH (the difference of the two shares
+            times the score).
         columns
             The columns' names, in order; "0", "1", ... if None.
         """
@@ -155,13 +155,13 @@ class RandomCutForest:
         return scores, explanations
 
     def to_bytes(self) -> bytes:
-        """Everything that later scores depend on, packed."""
+        """All state that later scores depend on, packed."""
         keep_living_rows(self.arrays, self._scratch)
         return forest_state.pack(ForestState(self.parameters, self._recent, self.arrays))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "RandomCutForest":
-        """The forest that `to_bytes` packed; its scores go on bit for bit.
+        """The forest that `to_bytes` packed. It continues with bit-identical scores.
 
         Raises
         ------
@@ -181,7 +181,7 @@ class RandomCutForest:
         return forest
 
     def copied_into(self, arrays: Arrays) -> "RandomCutForest":
-        """A forest like this one that lives in the given memory, which has the same shape."""
+        """A copy of this forest in the given arrays, which must have the same shapes."""
         used = self.arrays.counts[USED]
         for name, ours, theirs in zip(Arrays._fields, self.arrays, arrays, strict=True):
             if name in ("points", "point_number"):
@@ -212,7 +212,7 @@ class RandomCutForest:
         )
 
     def _shingle(self, point: ArrayLike) -> NDArray[np.float32] | None:
-        """A record behind as many before it as a shingle reaches back, oldest first; None if there are too few."""
+        """The shingle that ends with this record, oldest record first; None if there are too few records."""
         record = as_records(point, 1, self.parameters.dimensions)
         stream = np.concatenate([self._recent, record])
         return stream.reshape(-1) if len(stream) == self.parameters.shingle_size else None

@@ -1,4 +1,4 @@
-"""A reference table in memory: rows by their key, read from a file and again when it is old. No Flink, no service."""
+"""A reference table in memory: rows by key, read from a file and reloaded from time to time. No Flink, no service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Rows = Mapping[tuple[Any, ...], list[tuple[Any, ...]]]
 
 
 class File(Protocol):
-    """Where the table is."""
+    """Where a reference table's data is read from."""
 
     @property
     def path(self) -> str: ...
@@ -34,11 +34,11 @@ class ReferenceTable:
     Parameters
     ----------
     columns : tuple of Column
-        In their order; of CSV by place.
+        In order; CSV values are assigned by position.
     record_format : RecordFormat
-        How the file is laid out. Gzip is seen by itself.
+        Format of the file. Gzip is detected automatically.
     header : bool
-        Of CSV: whether its first line has names, and is passed over.
+        For CSV: whether the first line holds column names and is skipped.
     """
 
     columns: tuple[Column, ...]
@@ -46,12 +46,12 @@ class ReferenceTable:
     header: bool = False
 
     def load(self, data: bytes, key: Sequence[str]) -> Rows:
-        """The rows of a file by their key. Rows with a NULL in the key, which equals nothing, are left out.
+        """The rows of a file by key. Rows with a NULL in the key can't match and are left out.
 
         Raises
         ------
         ValueError
-            For the first row that can't be read or does not fit its columns; says which.
+            For the first row that can't be read or does not fit its columns; names the row.
 
         Examples
         --------
@@ -77,24 +77,24 @@ class ReferenceTable:
 
 
 class Reference:
-    """The rows of a file, read at the start and again when they are old.
+    """The rows of a file, read at the start and reloaded when they are older than ``reload``.
 
     Parameters
     ----------
     file, table
-        Where it is and what it holds.
+        Where the table is and what it holds.
     key : sequence of str
-        Columns of the table that rows are found by.
+        Columns of the table to look rows up by.
     reload : float
-        Seconds after which a row is found in what the file holds by then; 0: it is read once. Where the file can't be
-        read again, or does not fit, the rows that there are stay, and the log says so.
+        Seconds after which the next look-up reads the file again; 0: it is read only once. If reading fails or the
+        file does not fit, the old rows are kept and a warning is logged.
     monotonic : callable
-        Of :mod:`time`.
+        The clock, in seconds.
 
     Raises
     ------
     ValueError, RuntimeError
-        At the start; says which file, and why.
+        If the first read fails; says which file and why.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Reference:
             try:
                 self._read()
             except (ValueError, RuntimeError) as e:
-                logging.getLogger(__name__).warning("%s; the rows read before stay", e)
+                logging.getLogger(__name__).warning("%s; keeping the rows read before", e)
         return self._rows.get(values, [])
 
     def _read(self) -> None:

@@ -1,17 +1,17 @@
-"""Rows that lie in a Python worker's input together, given to a function together: batches of what is there.
+"""Batches for Python functions: all rows that are in a worker's input are processed together.
 
-The one module that knows how PyFlink 1.20's worker goes through its input. It takes a message from the JVM, which holds
-some rows up to a bundle, and asks the operation for one row's results after the other's; but where the operation is a
-:class:`BundleOperation` too, as Flink's own aggregations are, it hands it all rows and then writes what `finish_bundle`
-returns. So an operation of ours is made one, by its class. No row waits for others to come: a batch is a row or two
-where few come, and thousands where the worker is the one that is waited for. Bundles, and with them commits of state
-before a checkpoint's barrier, stay as they are.
+This is the only module that depends on the internals of PyFlink 1.20's worker. The worker takes a message from the JVM,
+which holds from a few rows up to a bundle, and normally asks the operation for the results of one row at a time. If the
+operation is a :class:`BundleOperation`, as Flink's own aggregations are, the worker hands it all rows and then writes
+what `finish_bundle` returns. So this module changes the operation's class to a bundle operation. No row waits for
+others: a batch is a row or two at low load, and thousands of rows when the worker is the bottleneck. Bundles stay as
+they are, and so do the commits of state before a checkpoint's barrier.
 
-A function that wants of its rows only some numbers gets them as arrays (:class:`InColumns`): messages are then read and
-answered as bytes (:mod:`udfs.row_bytes`), and only rows that are not plain, as those with a number missing, go through
-PyFlink's hands.
+A function that needs only some numbers of its rows gets them as arrays (:class:`InColumns`). Messages are then read and
+answered as bytes (:mod:`udfs.row_bytes`); only rows that are not plain, such as rows with a missing number, are decoded
+by PyFlink.
 
-Where this is not so (in thread mode; with another PyFlink) rows come one by one, with the same results.
+In thread mode, or with another version of PyFlink, rows come one by one, with the same results.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from typing import Any, Protocol
 
 from pyflink.common import Row, RowKind
 
-#: What a row that is no change of another one has in front, in PyFlink's own form of a row.
+#: The row kind of an insertion, in PyFlink's internal rows.
 _INSERT = 0
 
 
 class InBatches(Protocol):
-    """A keyed function that can take rows together."""
+    """A keyed function that can process rows in batches."""
 
     def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
-        """Rows of one key in order, with their times in milliseconds; returns the values of a row for each."""
+        """Process rows of one key in order, with their times in milliseconds; returns one result row for each."""
 
 
 class InColumns(Protocol):
-    """A function that gives each row a score, for some of its numbers."""
+    """A function that scores each row by some of its numbers."""
 
-    #: The fields that it wants as numbers, and the one whose value it wants (text or an integer), if any.
+    #: The fields to get as numbers; and the field to get as a value (text or an integer), if any.
     numbers: list[int]
     value: int | None
-    #: NULLs behind each score.
+    #: How many NULLs follow each score.
     nulls: int
 
     def process_columns(
@@ -47,18 +47,18 @@ class InColumns(Protocol):
     ) -> Any:
         """Score rows of several keys in order: ``points`` (n, numbers), finite; array (n,) out.
 
-        ``switch`` makes a key the one whose state is at hand.
+        ``switch`` sets the current key, whose state can then be accessed.
         """
 
 
-#: Makes a key the one whose state is at hand.
+#: Sets the current key of the keyed state.
 Switch = Callable[[str], None]
 
 
 def take_batches(function: InBatches) -> bool:
-    """Let PyFlink give a function its rows in batches from now on; False where it can't. Called in its `open`.
+    """Make PyFlink call `process_batch` instead of `process_element` from now on; False if it can't.
 
-    The function's `process_element` is not called then, and its results have no side outputs; it may set no timers.
+    Call it in the function's `open`. The function can't use side outputs or timers then.
     """
     operation = _being_opened()
     if operation is None:
@@ -68,12 +68,12 @@ def take_batches(function: InBatches) -> bool:
 
     lighten_rows()
     _commit_together(operation.keyed_state_backend)
-    came: list[Any] = []
+    received: list[Any] = []
     keyed_state = operation.keyed_state_backend
 
     def finish_bundle(self: Any) -> list[Any]:
-        rows = came.copy()
-        came.clear()
+        rows = received.copy()
+        received.clear()
         if not rows:
             return []
         self.internal_timer_service.advance_watermark(rows[-1][1])
@@ -98,19 +98,19 @@ def take_batches(function: InBatches) -> bool:
     operation.__class__ = type(
         f"{kind.__name__}InBatches", (kind, BundleOperation), {"finish_bundle": finish_bundle}
     )
-    operation.process_element_func = lambda value: came.append(tuple(value))
+    operation.process_element_func = lambda value: received.append(tuple(value))
     return True
 
 
 def _commit_together(backend: Any) -> None:
-    """Let the states of all keys be written one after the other, and wait for all of them at the end of the bundle.
+    """Write the state of all keys without waiting in between, and wait for all writes at the end of the bundle.
 
-    PyFlink waits for each: with hundreds of keys that is longer than what is computed for them.
+    PyFlink waits for each write: with hundreds of keys that takes longer than the computation.
     """
     handler, commit, written = backend._state_handler, backend.commit, list[Any]()
 
     class Together:
-        """PyFlink's handler of states, which tells what it writes to us, and that there is nothing to wait for."""
+        """PyFlink's state handler, except that it keeps the futures of writes and returns nothing to wait for."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(handler, name)
@@ -132,7 +132,7 @@ def _commit_together(backend: Any) -> None:
 
 
 class LightRow(Row):  # type: ignore[misc]
-    """A row as PyFlink reads it, for a quarter of the time: `Row` looks at the name of each attribute that is set."""
+    """A row as PyFlink reads it, in a quarter of the time: `Row` checks the name of every attribute that is set."""
 
     __setattr__ = object.__setattr__
     __hash__ = Row.__hash__
@@ -145,7 +145,7 @@ class LightRow(Row):  # type: ignore[misc]
 
 
 def _as_row(value: object) -> object:
-    """What PyFlink itself would have read."""
+    """The row that PyFlink itself would have read."""
     if not isinstance(value, LightRow):
         return value
     row = Row.of_kind(value._row_kind, *map(_as_row, value._values))
@@ -154,7 +154,7 @@ def _as_row(value: object) -> object:
 
 
 def lighten_rows() -> None:
-    """Let this worker read rows as :class:`LightRow`: three a record, which were the most of a record's way in."""
+    """Make this worker read rows as :class:`LightRow`. Each record has three; they took most of the time to read it."""
     from pyflink.fn_execution import coder_impl_fast
 
     kinds = {kind.value: kind for kind in RowKind}
@@ -163,7 +163,7 @@ def lighten_rows() -> None:
 
 
 def take_columns(function: InColumns) -> bool:
-    """Let a function that takes batches have rows in columns, where they come so; False where they never do."""
+    """Make PyFlink call `process_columns` for plain rows of a function that takes batches; False if it can't."""
     from pyflink.fn_execution.datastream.process.operations import StatefulOperation
 
     opening = list(_opening())
@@ -173,7 +173,7 @@ def take_columns(function: InColumns) -> bool:
         return False
 
     def process_bundle(instruction: str) -> Any:
-        # What it was made with knows nothing of the instance.
+        # Removes the override, so that the class's own method is used from now on.
         del processor.process_bundle
         _answer_bytes(function, operation, list(processor.ops.values()))
         return processor.process_bundle(instruction)
@@ -183,15 +183,15 @@ def take_columns(function: InColumns) -> bool:
 
 
 def _answer_bytes(function: InColumns, operation: Any, steps: list[Any]) -> None:
-    """Where a worker's steps are input, the operation and output, let messages go past the operation."""
+    """Let messages bypass the operation, if the worker's steps are only input, the operation and output."""
     from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
 
-    # On the worker only: compiled code does not travel.
+    # Imported only on the worker: compiled code can't be pickled.
     from udfs.row_columns import RowLayout, Rows
 
     if [type(s).__name__ for s in steps[:: len(steps) - 1]] != ["DataInputOperation", "DataOutputOperation"]:
         return
-    # Between the operation and the output PyFlink takes the watermark off each row; nothing else may be there.
+    # Between operation and output PyFlink removes the watermark from each row; there must be no other step.
     between = [getattr(getattr(s.spec, "serialized_fn", None), "function_type", None) for s in steps[2:-1]]
     if between != [UserDefinedDataStreamFunction.REVISE_OUTPUT]:
         return
@@ -222,7 +222,7 @@ def _answer_bytes(function: InColumns, operation: Any, steps: list[Any]) -> None
 
 
 def _element_coders(source: Any, sink: Any, nulls: int) -> list[str] | None:
-    """Names of the coders of an element's fields, where rows come and go as :mod:`udfs.row_bytes` has them."""
+    """Names of the coders of an element's fields; None if rows are not coded as :mod:`udfs.row_bytes` requires."""
     try:
         given, taken = (
             s.windowed_coder.wrapped_value_coder.value_coder()._internal_coder for s in (source, sink)
@@ -245,7 +245,7 @@ def _element_coders(source: Any, sink: Any, nulls: int) -> list[str] | None:
 
 
 def _opening() -> Iterator[Any]:
-    """The objects whose methods are being called, the innermost first."""
+    """The objects whose methods are on the call stack, the innermost first."""
     frame = sys._getframe()
     while frame.f_back is not None:
         frame = frame.f_back
@@ -254,7 +254,7 @@ def _opening() -> Iterator[Any]:
 
 
 def _being_opened() -> Any:
-    """The operation whose function is being opened, if it is one that batches can be had of."""
+    """The operation whose function is being opened; None if it can't be given batches."""
     try:
         from pyflink.fn_execution import PYFLINK_CYTHON_ENABLED
         from pyflink.fn_execution.datastream.process.operations import StatefulOperation

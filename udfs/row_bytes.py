@@ -1,10 +1,10 @@
-"""Rows as PyFlink sends them to a worker, read and answered as bytes: thousands of them in a call, no object for any.
+"""Read and answer PyFlink's rows as bytes: thousands of rows in one call, without an object per row.
 
-A message holds records one behind the other: the length of each (7 bits a byte, the lowest first), then a row of (time,
-watermark, (key, element, rowtime)). A row is a mask, two bits for its kind and one for each field that is NULL, and
-then its other fields, big-endian: numbers of fixed width, and text with its length in four bytes in front. What is
-sent back is (time, element with more fields behind): so an element's fields go from one to the other as they are.
-PyFlink alone, field by field and object by object, took two thirds of a worker that scores.
+A message is a sequence of records. Each is its length (7 bits per byte, lowest first), then a row of (time, watermark,
+(key, element, rowtime)). A row is a mask, with two bits for its kind and one bit per field for NULL, followed by its
+other fields, big-endian: numbers of fixed width, and text after its length in four bytes. The answer is (time, element
+with fields appended), so an element's fields are copied as they are. PyFlink's decoding, field by field and object by
+object, took two thirds of the time of a worker that scores.
 """
 
 import numpy as np
@@ -12,9 +12,9 @@ import numpy as np
 from udfs.compiled import at, compiled, real, whole
 from udfs.forest.layout import Array
 
-#: Bits of a row's kind; of an insertion they are 0.
+#: Bits of a row's kind; they are 0 for an insertion.
 _KIND = 2
-#: Columns of `places`: where a record and what is in it begin and end, and its time in milliseconds.
+#: Columns of `places`: where a record and its parts begin and end, and its time in milliseconds.
 BEGIN, BODY, KEY, KEY_END, ELEMENT, FIELDS, FIELDS_END, END, TIME, VALUE, VALUE_END = range(11)
 
 
@@ -49,7 +49,7 @@ def length_at(data: Array, start: int) -> int:
 
 @compiled
 def count_records(data: Array) -> int:
-    """How many there are."""
+    """How many records a message holds."""
     place, count = 0, 0
     while place < data.shape[0]:
         place = body_of(data, place) + length_at(data, place)
@@ -71,10 +71,10 @@ def read_records(
     short: Array,
     short_bits: Array,
 ) -> bool:
-    """Find out where everything lies; True if all keys are the same.
+    """Locate all parts of all records; True if all keys are the same.
 
     ``plain`` (n,) becomes False for rows that are not insertions or lack one of the numbers. ``bits`` is the memory of
-    ``points`` (n, columns), ``short_bits`` that of ``short`` (1,). ``value_field``: of which field to tell the place.
+    ``points`` (n, columns), ``short_bits`` that of ``short`` (1,). ``value_field``: the field to locate as the value.
     """
     mask_bytes = (widths.shape[0] + _KIND + 7) // 8
     place, same = 0, True
@@ -128,7 +128,7 @@ def read_records(
 
 @compiled
 def write_records(data: Array, places: Array, fields: int, score_bits: Array, nulls: int, out: Array) -> int:
-    """Write each row with a score behind it and then so many NULLs; returns how many bytes those are."""
+    """Write each row followed by its score and ``nulls`` NULLs; returns the number of bytes written."""
     before = (fields + _KIND + 7) // 8
     after = (fields + _KIND + 1 + nulls + 7) // 8
     size = 0
@@ -141,7 +141,7 @@ def write_records(data: Array, places: Array, fields: int, score_bits: Array, nu
             size += 1
         out[at(size)] = length
         size += 1
-        # The mask, of no NULLs, and the time; what is the watermark's in a mask is nothing here.
+        # The mask, without NULLs, and the time. The bit that was the watermark's in the mask is unused here.
         for byte in range(9):
             out[at(size)] = data[at(here[BODY] + byte)]
             size += 1

@@ -1,4 +1,4 @@
-"""A message's rows in columns: which of them are plain, their numbers, keys and times, and the answer to them."""
+"""The rows of a message in columns: which rows are plain, their numbers, keys and times; and the answer to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from udfs.row_bytes import (
     write_records,
 )
 
-#: Bytes of a field of each of PyFlink's coders; 0: text, with its length in front.
+#: Bytes of a field by PyFlink's coder; 0: variable, after its length.
 WIDTHS = {
     "TinyIntCoder": 1,
     "BooleanCoder": 1,
@@ -35,25 +35,25 @@ WIDTHS = {
     "CharCoder": 0,
     "BigDecimalCoder": 0,
 }
-#: Coders of what can be read as a number.
+#: Coders of fields that can be read as numbers.
 FLOATS = ("FloatCoder", "DoubleCoder")
 INTEGERS = ("TinyIntCoder", "SmallIntCoder", "IntCoder", "BigIntCoder")
 
-#: Bytes that an answer may have more than its row: a length, a mask, a score.
+#: Bytes by which an answer may be longer than its row: length, mask and score.
 _MORE = 24
 
 
 class RowLayout:
-    """How the rows of one operator are written.
+    """How the rows of one operator are encoded.
 
     Parameters
     ----------
     coders : list of str
-        Names of the coders of an element's fields, all of them in `WIDTHS`.
+        Names of the coders of an element's fields; all must be in `WIDTHS`.
     numbers : list of int
         The fields to read as numbers, in this order.
     value : int or None
-        The field whose values `Rows.values` gives: text, or an integer.
+        The field that `Rows.values` returns: text or an integer.
     """
 
     def __init__(self, coders: list[str], numbers: list[int], value: int | None = None) -> None:
@@ -85,13 +85,13 @@ class Rows:
     data : bytes
         The message.
     places : array of int64, (n, 11)
-        Where in ``data`` everything lies.
+        Positions in ``data``; columns as in :mod:`udfs.row_bytes`.
     plain : array of bool, (n,)
-        False for rows that have to be looked at one by one.
+        False for rows that PyFlink has to decode.
     points : array, (n, columns)
-        Numbers, finite in plain rows.
+        The numbers; finite in plain rows.
     key : str or None
-        Of all rows, if they have the same.
+        The key of all rows, if they have the same.
     """
 
     data: bytes
@@ -103,7 +103,7 @@ class Rows:
 
     @classmethod
     def read(cls, data: bytes, layout: RowLayout) -> Rows:
-        """Find them in a message."""
+        """Read the rows of a message."""
         given = np.frombuffer(data, np.uint8)
         n = count_records(given)
         places = np.zeros((n, 11), np.int64)
@@ -118,14 +118,14 @@ class Rows:
         return cls(data, layout, places, plain, points, key)
 
     def runs(self) -> Iterator[tuple[bool, int, int]]:
-        """Neighbouring rows, as far as one is like the other: whether they are plain, from where, and to where."""
+        """Runs of consecutive rows that are all plain or all not: (plain, first, end)."""
         edges = [0, *(np.flatnonzero(self.plain[1:] != self.plain[:-1]) + 1).tolist(), len(self.plain)]
         for first, end in pairwise(edges):
             if end > first:
                 yield bool(self.plain[first]), first, end
 
     def record(self, first: int, end: int) -> bytes:
-        """Some rows, as they came."""
+        """The bytes of some rows as they came."""
         return self.data[self.places[first, BEGIN] : self.places[end - 1, END]]
 
     def keys(self, first: int, end: int) -> list[str]:
@@ -135,11 +135,11 @@ class Rows:
         return self._texts(first, end, KEY, KEY_END)
 
     def times(self, first: int, end: int) -> list[int]:
-        """Of each row, in milliseconds."""
+        """The time of each row, in milliseconds."""
         return self.places[first:end, TIME].tolist()  # type: ignore[no-any-return]
 
     def values(self, first: int, end: int) -> list[str | int | None]:
-        """Of the layout's field."""
+        """The value of the layout's value field in each row."""
         places = self.places[first:end]
         if self.layout.value_is_text:
             found: list[str | int | None] = list(self._texts(first, end, VALUE, VALUE_END, 4))
@@ -154,7 +154,7 @@ class Rows:
         return found
 
     def scored(self, first: int, end: int, scores: Array, nulls: int) -> bytes:
-        """The answer to some rows: each with its score behind it, and so many NULLs."""
+        """The answer to some rows: each followed by its score and ``nulls`` NULLs."""
         places = self.places[first:end]
         out = np.empty(int(places[-1, END] - places[0, BEGIN]) + _MORE * len(places) + 2 * nulls, np.uint8)
         bits = np.ascontiguousarray(scores, np.float64).view(np.uint64)

@@ -1,4 +1,4 @@
-"""A table's rows as a stream and back, as they are."""
+"""A table to a data stream and back, without converting its rows."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
 
 def through_a_stream(table_env: StreamTableEnvironment, table: Table, schema: Schema) -> Table:
-    """Take a table through a data stream: to give it another time, or as a border that the planner can't see across.
+    """Pass a table through a data stream: to set another rowtime, or to keep the planner from looking across.
 
-    Rows stay in the form in which SQL keeps them. PyFlink's own ``to_data_stream`` makes an object of each field and
-    then the field again, which for a record of ten columns is a microsecond or two.
+    Rows stay in Flink SQL's internal form. PyFlink's own ``to_data_stream`` converts each field to an object and back,
+    which costs a microsecond or two for a record of ten columns.
 
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where the new table is made.
+        Where the new table is created.
     table : Table
-        Insert-only; with at most one rowtime attribute, whose time and watermarks the stream carries on.
+        Insert-only, with at most one rowtime attribute. The stream keeps its timestamps and watermarks.
     schema : Schema
-        Of the new table: columns by name.
+        Of the new table; columns are matched by name.
     """
     from pyflink.datastream import DataStream
     from pyflink.java_gateway import get_gateway

@@ -217,7 +217,7 @@ def test_a_jobs_decoder_takes_every_sampled_record(documents: list[dict[str, Any
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (b'{"a": NaN, "b": 2}', "NaN is no JSON number"),
+        (b'{"a": NaN, "b": 2}', "NaN is not a JSON number"),
         (b'{"a": 1, "b": 2,}', "not JSON: "),
         (b'[{"a": 1}, {"b": 2}', "not JSON: "),
         (b"{'a': 1, 'b': 2}", "not JSON: "),

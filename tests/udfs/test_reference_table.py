@@ -91,7 +91,7 @@ def test_json_and_several_key_columns() -> None:
     ("data", "message"),
     [
         (b"R1,Rye,750\nS1,Spelt,heavy\n", "row 2: column grams INT: required a whole number"),
-        (b'R1,"Rye,750\n', "row 1: record: a quote that does not end"),
+        (b'R1,"Rye,750\n', "row 1: record: value 1 has an unclosed quote"),
         (b"\xff,Rye,1\n", "row 1: record: required UTF-8"),
         (gzip.compress(CSV, mtime=0)[:-9], "gzip"),
     ],
@@ -139,7 +139,7 @@ def test_a_file_that_cant_be_read_again_changes_nothing_and_is_reported(
     now[0] = 60.0
     with caplog.at_level(logging.WARNING):
         assert reference.find(("R1",)) == [("R1", "Rye", 750)]
-    assert "the rows read before stay" in caplog.text
+    assert "keeping the rows read before" in caplog.text
     now[0] = 120.0
     assert reference.find(("R1",)) == [("R1", "Rye", 800)]
 

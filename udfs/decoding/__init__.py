@@ -1,1 +1,1 @@
-"""From records to typed rows: formats, envelopes, columns, coercions and time, with the door to Flink."""
+"""Decode records to typed rows: formats, envelopes, columns, coercions, time, and the Flink function."""

@@ -1,4 +1,4 @@
-"""The coercions by which KDA SQL made JSON values fit its types.
+"""KDA SQL's coercions from JSON values to SQL types.
 
 References
 ----------
@@ -22,9 +22,9 @@ from udfs.decoding.json_documents import Number
 
 _INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "INTEGER": 32, "BIGINT": 64}
 _FLOATS = {"FLOAT": 3.4028234663852886e38, "REAL": 3.4028234663852886e38, "DOUBLE": sys.float_info.max}
-#: As many digits as SQL knows; by itself Python's arithmetic keeps 28.
+#: SQL's decimals have up to 38 digits; Python's default context keeps 28.
 _DIGITS = Context(prec=38)
-# Python's int() and float() take "1_000", "nan" and the digits of other scripts as well.
+# Python's int() and float() also accept "1_000", "nan" and the digits of other scripts.
 _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 _BINARY = re.compile(r"\s*[xX]'((?:[0-9a-fA-F]{2})*)'\s*")
@@ -37,10 +37,10 @@ class CoercionError(ValueError):
 class Coercion(NamedTuple):
     """How JSON values become values of a SQL type.
 
-    ``coerce`` takes a value, not None, and raises :class:`CoercionError` when it does not fit: text, a truth value, a
-    number as it is written (:class:`~udfs.decoding.json_documents.Number`) or as msgspec reads it, an array or
-    object. For a column of text those come as their source text. Of the values of type ``plain``, in msgspec's terms,
-    it changes none but those of the class ``but``.
+    ``coerce`` takes any value but None and raises :class:`CoercionError` if it does not fit. A value is a string, a
+    boolean, a number (as written: :class:`~udfs.decoding.json_documents.Number`, or as msgspec reads it), an array or
+    an object; a text column gets arrays and objects as their source text. ``plain`` is a msgspec type whose values
+    ``coerce`` leaves unchanged, except values of the class ``but``.
     """
 
     coerce: Callable[[Any], Any]
@@ -49,7 +49,7 @@ class Coercion(NamedTuple):
 
 
 def coercion(type_: str) -> Coercion:
-    """What a SQL type asks of JSON values; ValueError for a type that no column can have."""
+    """The coercion for a SQL type; ValueError for a type that is not supported."""
     match = re.fullmatch(r"\s*(\w+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", type_.upper())
     name = match.group(1) if match else ""
     sizes = [int(n) for n in (match.groups()[1:] if match else ()) if n]
@@ -63,7 +63,7 @@ def coercion(type_: str) -> Coercion:
         limit = _FLOATS[name]
         return Coercion(_float(limit), Annotated[float, Meta(ge=-limit, le=limit)] | str, but=str)
     if name in ("DECIMAL", "DEC", "NUMERIC"):
-        # Of any type, so that the quick way is given the number as it is written.
+        # Any, so that the fast path gets the number as it is written.
         return Coercion(_decimal(*(sizes or [10])), Any, but=object)
     if name == "BOOLEAN":
         return Coercion(_boolean, bool)
@@ -83,7 +83,7 @@ def coercion(type_: str) -> Coercion:
 
 
 def is_text(type_: str) -> bool:
-    """Whether a SQL type is one of characters."""
+    """Whether a SQL type is a character type."""
     return re.match(r"\s*(VARCHAR|CHAR|CHARACTER|STRING)\b", type_.upper()) is not None
 
 
@@ -96,11 +96,11 @@ def _text(length: int | None) -> Callable[[Any], str]:
     def coerce(value: Any) -> str:
         text = value if type(value) is str else _as_written(value)
         try:
-            # A lone surrogate ("\ud800") is legal in JSON text but no character: it can't leave as UTF-8.
+            # A lone surrogate ("\ud800") is legal in JSON but is not a character: UTF-8 can't encode it.
             if not text.isascii():
                 text.encode("utf-8")
         except UnicodeEncodeError:
-            raise CoercionError("characters that UTF-8 can carry") from None
+            raise CoercionError("characters that UTF-8 can encode") from None
         return text[:length]
 
     return coerce
@@ -135,12 +135,12 @@ def _is_whole(value: Any) -> bool:
 
 
 def _exact(value: Any) -> Decimal:
-    """A number, or the text of one, or a truth value as 1 or 0; ValueError for others, InvalidOperation for giants."""
+    """A number, a numeric text, or a boolean as 1 or 0; ValueError for others, InvalidOperation for a huge exponent."""
     if isinstance(value, int):
         return Decimal(int(value))
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         return Decimal(value.strip())
-    raise ValueError("no number")
+    raise ValueError("not a number")
 
 
 def _float(limit: float) -> Callable[[Any], float]:
@@ -150,14 +150,14 @@ def _float(limit: float) -> Callable[[Any], float]:
         number = float(value)
         if not math.isfinite(number) or abs(number) > limit:
             raise CoercionError("a finite number")
-        # -0 is a whole number, and those have one zero.
+        # "-0" is an integer, and integers have no negative zero.
         return number if number or not _is_whole(value) else 0.0
 
     return coerce
 
 
 def _decimal(precision: int, scale: int = 0) -> Callable[[Any], Decimal]:
-    what = f"a number of at most {precision} digits, {scale} of them behind the point"
+    what = f"a number of at most {precision} digits, {scale} of them after the decimal point"
 
     def coerce(value: Any) -> Decimal:
         try:
@@ -176,11 +176,11 @@ def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, Number):
-        # Zero is written 0, -0, 0.00, 0e5: no digit before the exponent but zeros.
+        # Zero may be written 0, -0, 0.00 or 0e5: only zeros before the exponent.
         return any(c in "123456789" for c in re.split("[eE]", value)[0])
     if isinstance(value, str):
         return value.strip().lower() == "true"
-    raise CoercionError("a truth value, a number or a text")
+    raise CoercionError("a boolean, a number or a string")
 
 
 def _moment(value: Any) -> datetime:

@@ -1,9 +1,9 @@
-"""Records to typed columns, with the coercions that KDA SQL applied; what does not fit is reported, never dropped.
+"""Decode records to typed columns with KDA SQL's coercions; what does not fit is reported, never dropped.
 
 A Kinesis record may hold several JSON documents, with or without newlines between them, or several rows of separated
 values; it may be gzip, or aggregated by the Kinesis Producer Library. Each row becomes one :class:`Decoded`, either
-with values or with an error. What can be read of a record is read, whatever stands beside it. A record gives at least
-one row, unless it is an array without elements, or documents that hold such, at the row path.
+with values or with an error. One bad row does not stop the others of its record from being read. A record gives at
+least one row, unless the arrays at its row path are empty.
 
 References
 ----------
@@ -26,9 +26,9 @@ from udfs.decoding.record_format import JSON, RecordFormat
 from udfs.decoding.refused import Decoded, Refused, error_row
 from udfs.decoding.separated_values import line_reader
 
-#: Errors reported of one record: a megabyte of ``1 1 1 …`` would else be half a million rows of raw bytes.
+#: Errors reported per record. A megabyte of ``1 1 1 …`` would otherwise give half a million error rows.
 MAX_ERRORS = 10
-#: A byte that is no UTF-8, as Python's ``surrogateescape`` carries it through text.
+#: A byte that is not UTF-8, as Python's ``surrogateescape`` decodes it.
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -38,14 +38,14 @@ class RecordDecoder:
     Parameters
     ----------
     columns : sequence of Column
-        What to take from each row. None may be of what a source says of a record (``@arrival`` and the like).
+        What to take from each row. Metadata columns (``@arrival`` and the like) are not allowed.
     record_format : RecordFormat
         How records are laid out.
 
     Raises
     ------
     ValueError
-        Columns that go through different arrays (each element of one array is a row), or a column of metadata.
+        For columns that flatten different arrays (each element of one array is a row), and for a metadata column.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class RecordDecoder:
     def __init__(self, columns: Sequence[Column], record_format: RecordFormat = JSON) -> None:
         for column in columns:
             if column.metadata:
-                raise InvalidValue(f"column {column.name}: {column.path} is not in the record")
+                raise InvalidValue(f"column {column.name}: {column.path} is metadata, not in the record")
         arrays = (
             sorted({c.array for c in columns if c.array is not None}) if record_format.kind == "json" else []
         )
@@ -77,9 +77,9 @@ class RecordDecoder:
         self._places = [int(c.path) if c.path.isdecimal() else k for k, c in enumerate(columns)]
 
     def plain(self, data: bytes | None) -> tuple[Any, ...] | None:
-        """The values of a record that is one document and fits as it stands, which most do; of any other None.
+        """The values of a record that is one document and fits its columns directly, as most do; else None.
 
-        They are those that :meth:`decode` would give, in a tenth of the time.
+        The values are the same as :meth:`decode` gives, in a tenth of the time.
         """
         if self._plain is None or data is None:
             return None
@@ -89,9 +89,9 @@ class RecordDecoder:
             return None
 
     def decode(self, data: bytes | None) -> Iterator[Decoded]:
-        """Yield the rows of ``data``; what can't be read or does not fit is an error row; nothing for None.
+        """Yield the rows of ``data``, and an error row for what can't be read or does not fit; nothing for None.
 
-        Of more than ``MAX_ERRORS`` errors the last says how many more there were.
+        After ``MAX_ERRORS`` errors the rest are not reported; the last one says how many more there are.
         """
         if data is None:
             return
@@ -154,7 +154,7 @@ class RecordDecoder:
             yield Refused("INVALID_JSON", message, *span)
             return
         try:
-            if self._row_is_document:  # as nearly always, and in half the time
+            if self._row_is_document:  # the usual case, in half the time
                 yield self._of_row(document.value, (), None, document, text)
                 return
             for row, trail, element in self._rows_of(document.value):
@@ -162,11 +162,11 @@ class RecordDecoder:
         except CoercionError as e:
             yield Refused("INVALID_JSON", str(e), *span)
         except RecursionError:
-            # Read just within the limit, it can be too deep to be shown.
+            # A document just within the nesting limit can be read but not shown.
             yield Refused("INVALID_JSON", "record: nested too deeply", *span)
 
     def _rows_of(self, document: Any) -> Iterator[tuple[Any, tuple[str | int, ...], tuple[Any, int] | None]]:
-        """The rows in a document, each with the way to it and, where an array in it is flattened, one element."""
+        """The rows in a document, each with its path and, if an array is flattened, an element and its index."""
         steps = self._format.row_steps
         found = _at(document, steps)
         rows: list[tuple[Any, tuple[str | int, ...]]] = [(found, steps)]
@@ -181,7 +181,7 @@ class RecordDecoder:
                 yield row, trail, None
                 continue
             elements = _at(row, self._array)
-            # An array is flattened to one row at least.
+            # A missing or empty array still gives one row.
             for k, element in enumerate(elements if isinstance(elements, list) and elements else [None]):
                 yield row, trail, (element, k)
 
@@ -226,11 +226,12 @@ class RecordDecoder:
         values = []
         for (column, _, coerce), place in zip(self._columns, self._places, strict=True):
             if place >= len(line):
-                message = f"record: required a value for column {column.name} at place {place}, got {len(line)} values"
+                required = f"a value for column {column.name} at position {place}"
+                message = f"record: required {required}, got {len(line)} values"
                 return Refused("INVALID_CSV", message, start, stop)
             value = line[place]
             if value is not None and column.type.upper() == "BOOLEAN" and is_number(value):
-                value = Number(value)  # separated values know text only
+                value = Number(value)  # all separated values are text
             try:
                 if value is None and column.required:
                     raise CoercionError("a value")
@@ -241,12 +242,12 @@ class RecordDecoder:
 
 
 def late_record(data: bytes, arrival: int, counted: int, counts: bool = True) -> Decoded:
-    """What is reported of a record that came later than the watermark, times in milliseconds since the epoch."""
+    """The error row for a record that came later than the watermark; times in milliseconds since the epoch."""
     name, then = (
         ("LATE_RECORD", "it counts at data_rowtime") if counts else ("LATE_DROPPED", "it does not count")
     )
     late = (counted - arrival) / 1000
-    return error_row(Refused(name, f"record: came {late:.3f} s after its time was over; {then}"), data)
+    return error_row(Refused(name, f"record: {late:.3f} s behind the watermark; {then}"), data)
 
 
 def _misfit(column: Column, required: CoercionError, value: Any) -> str:
@@ -261,5 +262,5 @@ def _at(value: Any, steps: Sequence[str]) -> Any:
 
 
 def _kind(value: Any) -> str:
-    kinds = {dict: "an object", list: "an array", str: "a text", bool: "a truth value", Number: "a number"}
+    kinds = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", Number: "a number"}
     return kinds.get(type(value), "nothing")

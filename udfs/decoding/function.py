@@ -1,4 +1,4 @@
-"""The decoder's door to Flink: a table of raw records becomes a table of columns and a table of errors."""
+"""The decoder as a Flink function: a table of raw records becomes a table of columns and a table of errors."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from udfs.row_stream import through_a_stream
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
-#: Beside a record's own columns, which may well be called `message`.
+#: Prefixed, as a record may have its own column named `message`.
 _ERROR = ("__error_name", "__message", "__data_row")
-#: When a row counts, and its subtask's watermark: milliseconds since the epoch. A row counts later than the watermark,
-#: a heartbeat at it: so these two are distinguished.
+#: A row's rowtime and its subtask's watermark, in milliseconds since the epoch. A row's rowtime is later than the
+#: watermark and a heartbeat's is equal to it, which tells the two apart.
 _TIME = ("__happened_ms", "__reached_ms")
 _REACHED = "__reached"
 
 
 class Decode(TableFunction):  # type: ignore[misc]
-    """One row for each document of a record: the columns, or the reason there are none."""
+    """One row for each row in a record: the columns, or an error."""
 
     def __init__(self, columns: Sequence[Column], record_format: RecordFormat) -> None:
         self._columns = tuple(columns)
         self._format = record_format
 
     def open(self, function_context: Any) -> None:
-        """Compile the columns' coercions; they can't travel, closures don't pickle."""
+        """Make the decoder here, on the worker: closures can't be pickled."""
         self._decoder = RecordDecoder(self._columns, self._format)
         self._nothing = (None,) * len(self._columns)
         self._no_error = (None,) * len(_ERROR)
 
     def eval(self, data: bytes | None) -> Iterable[tuple[Any, ...]]:
-        """Called by Flink for each record, and with nothing where only time has passed."""
+        """Called by Flink for each record, and with None for a heartbeat."""
         plain = self._decoder.plain(data)
-        # Of what it may be given, PyFlink takes a list with the least ado.
+        # PyFlink handles a list fastest.
         return [plain + self._no_error] if plain else self._any(data, ())
 
     def _any(self, data: bytes | None, time: tuple[int | None, ...]) -> Iterator[tuple[Any, ...]]:
@@ -58,7 +58,7 @@ class Decode(TableFunction):  # type: ignore[misc]
 
 
 class DecodeAndTime(Decode):
-    """The same, with the time of each row and its watermark; what comes late is reported."""
+    """As :class:`Decode`, with the rowtime and the watermark of each row; late records are reported."""
 
     def __init__(self, columns: Sequence[Column], record_format: RecordFormat, clocks: Clocks) -> None:
         super().__init__(columns, record_format)
@@ -72,7 +72,7 @@ class DecodeAndTime(Decode):
     def eval(  # type: ignore[override]  # Flink calls it by the number of its arguments
         self, data: bytes | None, shard: str, arrival: int
     ) -> Iterable[tuple[Any, ...]]:
-        """Called by Flink for each record, and with nothing each second."""
+        """Called by Flink for each record, and with None about each second for a heartbeat."""
         clock = self._clock
         if data is None:
             watermark = clock.heartbeat()
@@ -103,22 +103,21 @@ def decode_records(
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where both tables are made.
+        Where the tables are created.
     records : Table
-        ``data BYTES`` (NULL: nothing came since ``rowtime``) and ``rowtime``, a rowtime attribute. With
-        ``clocks``: ``data BYTES``, ``shard STRING`` and ``arrival TIMESTAMP_LTZ(3)``, and about each second a
-        heartbeat, a row of NULLs. Beside them what columns of metadata take: ``shard``, ``sequence_number``,
-        ``partition_key``; ``arrival``, or else ``rowtime``.
+        ``data BYTES`` (NULL in a heartbeat) and ``rowtime``, a rowtime attribute. With ``clocks``: ``data BYTES``,
+        ``shard STRING`` and ``arrival TIMESTAMP_LTZ(3)``, and about each second a heartbeat, a row of NULLs. Also
+        the columns that metadata columns need: ``shard``, ``sequence_number``, ``partition_key``; ``arrival``, or
+        ``rowtime`` if there is none.
     columns : sequence of Column
         What to take from each row of a record, and what from the source's own columns (``@arrival`` and the like);
-        those never go through Python.
+        the latter don't pass through Python.
     clocks : Clocks or None
-        How the records' time is kept, where they come without watermarks.
+        How event time is tracked, if the records come without watermarks.
     record_format : RecordFormat
         How records are laid out.
     name : str
-        Of the relation that these rows become: what is made here is named after it, so it must be the only one of its
-        name in the table environment.
+        Of the new relation, unique in the table environment. Views and functions created here are named after it.
 
     Returns
     -------
@@ -127,16 +126,16 @@ def decode_records(
     errors : Table
         ``error_name, message, data_rowtime, data_row``.
     heartbeats : Table
-        ``rowtime``: a row each heartbeat, with the watermark.
+        ``rowtime``: one row for each heartbeat, with the watermark.
     """
     from pyflink.table import Schema
 
     types = [_data_type(table_env, c.type) for c in columns]
     in_record = [c for c in columns if not c.metadata]
-    # Made here as well, so that what can't be decoded fails before the job starts.
+    # Made here too, so that invalid columns fail before the job starts.
     RecordDecoder(in_record, record_format)
     given = _metadata_columns(records, columns)
-    # Flink does not tell capital from small letters in a function's name.
+    # Function names are case-insensitive in Flink, relation names are not: the checksum keeps them distinct.
     decode = quoted(f"{name}_decode_{zlib.crc32(name.encode()):08x}")
     source, output = quoted(f"{name}_undecoded"), quoted(f"{name}_decoded")
     table_env.create_temporary_view(source, records)
@@ -166,7 +165,7 @@ def decode_records(
             )) AS d({", ".join([*decoded, *_TIME])})
         """
     table_env.create_temporary_function(decode, udtf(function, result_types=result_types))
-    # Through a data stream, so that the planner can't decode once for the rows and once more for the errors.
+    # Through a data stream, so that the planner does not decode twice, for the rows and for the errors.
     schema = Schema.new_builder()
     for column, type_ in zip(columns, types, strict=True):
         schema.column(column.name, type_)
@@ -194,12 +193,12 @@ def decode_records(
 
 
 def quoted(name: str) -> str:
-    """A name as SQL takes it, whatever is in it."""
+    """A name quoted for SQL, with backquotes in it escaped."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def _metadata_columns(records: Table, columns: Sequence[Column]) -> dict[str, str]:
-    """For each column of metadata, by name, the source's column; ValueError where the source has none such."""
+    """For each metadata column, by name, the source's column; ValueError if the source has no such column."""
     there = records.get_schema().get_field_names()
     found = {}
     for column in columns:
@@ -208,7 +207,7 @@ def _metadata_columns(records: Table, columns: Sequence[Column]) -> dict[str, st
             wanted = "rowtime"
         if wanted and wanted not in there:
             raise InvalidValue(
-                f"column {column.name}: this source does not tell {column.path}; it has {', '.join(there)}"
+                f"column {column.name}: this source does not provide {column.path}; it has {', '.join(there)}"
             )
         if wanted:
             found[column.name] = wanted

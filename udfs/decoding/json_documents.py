@@ -1,4 +1,4 @@
-"""The JSON documents of a text, with numbers as they are written; past what can't be read, the next ones.
+"""Split a text into JSON documents, with numbers as they are written, and go on after invalid ones.
 
 Numbers stay text (:class:`Number`): a binary double would lose a decimal's digits, and ``1.50`` is not ``1.5`` to a
 column of text.
@@ -19,7 +19,7 @@ class Number(str):
 
 
 class Document(NamedTuple):
-    """A part of a text: a JSON value, or the reason why none can be read there."""
+    """A part of a text: a JSON value, or the reason why it can't be read."""
 
     start: int
     stop: int
@@ -28,11 +28,11 @@ class Document(NamedTuple):
 
 
 def documents(text: str) -> Iterator[Document]:
-    """Yield what a text holds, from its first character to its last.
+    """Yield the documents of a text, in order.
 
-    A document can be read only as a whole. After one that can't, reading goes on where another one must begin: at an
-    opening bracket right behind a closing one, which no document has inside, or at the start of a line, unless the
-    line before it ends in a comma or the like.
+    After a document that can't be read, reading goes on where the next one must begin: at an opening bracket right
+    after a closing one, which never occurs inside a document; or at an opening bracket at the start of a line, unless
+    the line before ends in a comma, a colon or an opening bracket.
 
     Examples
     --------
@@ -54,16 +54,16 @@ def documents(text: str) -> Iterator[Document]:
 
 
 def source_text(text: str, at: int, path: Sequence[str | int]) -> str:
-    """What is written in a document at a path of names and places; there must be something.
+    """The source text of the value at a path in a document. The value must exist.
 
     Parameters
     ----------
     text : str
         Holds the document.
     at : int
-        Where it begins.
+        Where the document begins.
     path : sequence of str or int
-        Names of members and places of elements, outermost first. Of members with one name the last counts.
+        Names of members and indexes of elements, outermost first. If a name is repeated, the last member counts.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def _reason(error: Exception, at: int) -> str:
 
 
 def _inside(text: str, at: int) -> Iterator[tuple[str | int, int]]:
-    """The names or places in the object or array at a position, each with where its value begins."""
+    """The names or indexes in the object or array at a position, each with where its value begins."""
     named = text[at] == "{"
     at, place = _past_blanks(text, at + 1), 0
     while text[at] not in "}]":
@@ -98,12 +98,12 @@ def _inside(text: str, at: int) -> Iterator[tuple[str | int, int]]:
 
 
 def _refuse_constant(name: str) -> None:
-    # Python's parser takes NaN and Infinity, JSON has neither.
-    raise ValueError(f"{name} is no JSON number")
+    # Python's parser accepts NaN and Infinity, which are not JSON.
+    raise ValueError(f"{name} is not a JSON number")
 
 
 _scan = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=Number, parse_int=Number).raw_decode
-#: For each error Python counts the lines from the text's beginning: so that begins anew, now and then.
+#: For each error Python counts lines from the start of the text. After this many characters the text is cut off.
 _FAR = 32_768
 _BLANKS = re.compile(r"[\s\ufeff]*")
 _START = re.compile(r"[}\]]\s*(?=[{\[])|(?<=[^\s,:\[{])\s*\n(?=[{\[])")
@@ -114,7 +114,7 @@ def _past_blanks(text: str, start: int) -> int:
 
 
 def _next_start(text: str, at: int) -> int:
-    """Where, after a document that can't be read, the next one may begin; the text's end if nowhere."""
+    """Where the next document may begin after one that can't be read; the end of the text if nowhere."""
     if text[at] not in "{[":
         starts = [start for start in (text.find("{", at), text.find("[", at)) if start >= 0]
         return min(starts, default=len(text))

@@ -1,9 +1,9 @@
-"""Records that fit their columns as they stand, read in one step.
+"""A fast path for records whose values fit their columns directly.
 
-Nearly every record of a stream is one JSON object whose values already have the types of their columns. msgspec reads
-such a record straight into them, in a tenth of the time, and refuses every other. What it refuses goes the long way
-(:mod:`udfs.decoding.decoder`), which alone knows several documents in a record, KDA's coercions, and what to tell of
-an error. A record that is accepted here has the values that the long way would give it: property tests hold that.
+Most records of a stream are one JSON object whose values already have the types of their columns. msgspec reads such a
+record directly, in a tenth of the time, and rejects any other. Rejected records are decoded by
+:mod:`udfs.decoding.decoder`, which handles several documents in a record, KDA's coercions and errors. Both give the
+same values for a record that is accepted here; property tests check that.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def plain_reader(columns: Sequence[Column]) -> Callable[[bytes], tuple[Any, ...]
     Returns
     -------
     callable or None
-        It raises ValueError or RecursionError for a record that has to go the long way. None: all have to, as two
-        columns take the same part of a document.
+        It raises ValueError or RecursionError for a record that is not plain. None if no record can be: there are no
+        columns, two columns take the same part of a document, or msgspec can't read a column's name.
 
     Examples
     --------
@@ -53,28 +53,28 @@ def plain_reader(columns: Sequence[Column]) -> Callable[[bytes], tuple[Any, ...]
             return None
         node[last] = column
     try:
-        # The hook is for values of any type, the decimals: a binary double would lose their digits.
+        # The hook is for decimals, read as Any: a binary double would lose their digits.
         read = msgspec.json.Decoder(_record(tree), float_hook=Number).decode
     except ValueError:
-        # Of names, msgspec refuses those with quotes, backslashes or control characters.
+        # msgspec rejects names with quotes, backslashes or control characters.
         return None
     get = attrgetter(*(_attribute(tree, column.steps) for column in columns))
     single = len(columns) == 1
-    hows = [coercion(column.type) for column in columns]
+    coercions = [coercion(column.type) for column in columns]
     checked = [
-        (k, how.coerce, how.but, c.required)
-        for k, (how, c) in enumerate(zip(hows, columns, strict=True))
-        if how.but
+        (k, coerced.coerce, coerced.but, c.required)
+        for k, (coerced, c) in enumerate(zip(coercions, columns, strict=True))
+        if coerced.but
     ]
 
     def plain(data: bytes) -> tuple[Any, ...]:
-        # msgspec does not look at the encoding of strings that no column asks for.
+        # msgspec does not check the encoding of strings that no column needs.
         record = read(data if data.isascii() else data.decode("utf-8"))
         values: tuple[Any, ...] = (get(record),) if single else get(record)
         for k, coerce, but, required in checked:
             value = values[k]
             if value is None:
-                if required:  # of those of any type, msgspec takes null too
+                if required:  # Any accepts null too
                     raise ValueError
             elif isinstance(value, but):
                 values = (*values[:k], coerce(value), *values[k + 1 :])
@@ -84,12 +84,12 @@ def plain_reader(columns: Sequence[Column]) -> Callable[[bytes], tuple[Any, ...]
 
 
 def _record(tree: dict[str, Any]) -> type[msgspec.Struct]:
-    """The shape of an object: what it does not name is skipped; what is missing or null is None, unless required."""
+    """A struct for an object: other members are skipped; missing or null members are None, unless required."""
     fields: list[Any] = []
     for k, node in enumerate(tree.values()):
         if isinstance(node, dict):
             inner = _record(node)
-            # Where nothing in it is required, an object that is missing is as good as an empty one.
+            # If nothing in it is required, a missing object counts as an empty one.
             missing = msgspec.field() if _requires(node) else msgspec.field(default_factory=inner)
             fields.append((f"f{k}", inner, missing))
             continue

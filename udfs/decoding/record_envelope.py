@@ -1,6 +1,6 @@
-"""What producers wrap records in: gzip, and the Kinesis Producer Library's aggregation of many records into one.
+"""Unwrap gzip, and the Kinesis Producer Library's aggregation of many records into one.
 
-Both are recognized by their first bytes, with which no text in UTF-8 can begin.
+Both are recognized by their first bytes, which can't begin a text in UTF-8.
 
 References
 ----------
@@ -13,18 +13,18 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 
-#: Bytes that one record may have when it is unpacked; more is a bomb, or a mistake. A record has at most 10 MiB.
+#: The most bytes of an unpacked record, against gzip bombs. A Kinesis record has at most 10 MiB.
 MOST_UNPACKED = 64 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
 _DIGEST = 16
-#: Of an aggregated record's message, the field with a record; of a record's message, the one with its data.
+#: Protobuf field numbers: a record in the aggregated message, and the data in a record.
 _RECORDS, _DATA = 3, 3
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 class EnvelopeError(ValueError):
-    """A record that begins like a wrapped one and can't be unpacked; ``name`` is the error's."""
+    """A record that begins like a wrapped one but can't be unpacked; ``name`` is the name of the error."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -37,12 +37,12 @@ def is_wrapped(data: bytes) -> bool:
 
 
 def unwrapped(data: bytes) -> Iterator[bytes]:
-    """Yield the records that a record holds, itself if it is plain.
+    """Yield the records in a record; the record itself if it is not wrapped.
 
     Raises
     ------
     EnvelopeError
-        It is damaged, or has more than ``MOST_UNPACKED`` bytes. What could be unpacked before has been yielded.
+        If the record is damaged, or unpacks to more than ``MOST_UNPACKED`` bytes. What comes before is yielded.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def unwrapped(data: bytes) -> Iterator[bytes]:
         return
     message, digest = data[len(_AGGREGATED) : -_DIGEST], data[-_DIGEST:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
-        raise EnvelopeError("INVALID_AGGREGATE", "aggregated record: its MD5 is not that of its content")
+        raise EnvelopeError("INVALID_AGGREGATE", "aggregated record: its MD5 does not match its content")
     for number, record in _fields(message):
         if number == _RECORDS:
             yield from (_unpacked(value) for n, value in _fields(record) if n == _DATA)
@@ -114,4 +114,4 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
 
 
 def _damaged() -> EnvelopeError:
-    return EnvelopeError("INVALID_AGGREGATE", "aggregated record: no protobuf message of the KPL's form")
+    return EnvelopeError("INVALID_AGGREGATE", "aggregated record: not a protobuf message in the KPL's format")

@@ -19,24 +19,24 @@ _LONGEST_DELIMITER = 16
 
 @dataclass(frozen=True)
 class RecordFormat:
-    r"""What a record holds. Gzip and the Kinesis Producer Library's aggregation are seen by themselves.
+    r"""What a record holds. Gzip and the Kinesis Producer Library's aggregation are detected automatically.
 
     Parameters
     ----------
     kind : {"json", "csv"}
         JSON documents, with or without line breaks between them; or rows of separated values, taken by position.
     row_path : str
-        Of JSON: where in a document its rows are (KDA's RecordRowPath). ``$``: the document is a row. ``$.a.b``: the
-        object there is. With ``[0:]`` at the end, ``$[0:]`` or ``$.a.b[0:]``: each element of the array there is.
-        Columns' paths begin at the row.
+        For JSON: where in a document its rows are (KDA's RecordRowPath). ``$``: the document is the row. ``$.a.b``: the
+        object at that path is the row. ``$[0:]`` or ``$.a.b[0:]``: each element of the array at that path is a row.
+        Columns' paths are relative to the row.
     column_delimiter, row_delimiter : str
-        Of separated values (KDA's RecordColumnDelimiter and RecordRowDelimiter): 1 to 16 characters. A value in
-        double quotes may hold both; a quote in it is doubled. A row delimiter of ``\n`` takes ``\r\n`` too.
+        For separated values (KDA's RecordColumnDelimiter and RecordRowDelimiter): 1 to 16 characters. A value in
+        double quotes may contain both; a quote in it is doubled. The row delimiter ``\n`` also matches ``\r\n``.
 
     Raises
     ------
     ValueError
-        For a value that is not of these forms.
+        For an invalid value.
 
     Examples
     --------
@@ -82,5 +82,5 @@ class RecordFormat:
         return self.row_path.endswith("[0:]")
 
 
-#: What a stream holds unless somebody says otherwise.
+#: The default format.
 JSON = RecordFormat()

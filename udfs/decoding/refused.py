@@ -1,4 +1,4 @@
-"""What becomes of a row of a record: its values, or an error as KDA's error stream reported it."""
+"""The result of decoding a row: its values, or an error as KDA's error stream reported it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MAX_MESSAGE = 4096
 
 
 class Decoded(NamedTuple):
-    """One row of a record: its column values, or why it has none.
+    """One row of a record: its column values, or an error.
 
-    ``data_row`` is the raw record in hexadecimal (unpacked, if it was packed), only where there is an error.
+    ``data_row`` is the raw record in hexadecimal (unwrapped, if it was wrapped); only set for an error.
     """
 
     values: tuple[Any, ...] | None
@@ -22,7 +22,7 @@ class Decoded(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """What can't be a row: why, and from which to which character of the record's text."""
+    """A part of a record that can't be a row: the error, and where the part starts and stops in the record's text."""
 
     name: str
     message: str
@@ -31,7 +31,7 @@ class Refused(NamedTuple):
 
 
 def error_row(refused: Refused, data: bytes, more: str = "") -> Decoded:
-    """An error with the raw record, both cut to what an error stream takes."""
+    """An error row: message and raw record, both cut to the lengths of the error stream's columns."""
     name, message, start, stop = refused
     room = MAX_DATA_ROW // 2
     kept = data[:room]
@@ -42,7 +42,7 @@ def error_row(refused: Refused, data: bytes, more: str = "") -> Decoded:
         )
         if size < len(data.strip(b"\xef\xbb\xbf \t\r\n")):
             more += f" (bytes {first} to {first + size} of {len(data)})"
-        if len(data) > room:  # better what it is about than where the record begins
+        if len(data) > room:  # show the part in error rather than the start of the record
             kept = data[first : first + min(room, size)]
     if len(data) > room:
         more += f" (record of {len(data)} bytes, cut to {len(kept)})"

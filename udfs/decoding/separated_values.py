@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """A row of a text: its values, or the reason why it has none. None is a value that is empty and not quoted."""
+    """A row of a text: its values, or the reason why it can't be read. An empty value without quotes is None."""
 
     start: int
     stop: int
@@ -17,12 +17,12 @@ class Line(NamedTuple):
 
 
 def line_reader(column_delimiter: str, row_delimiter: str) -> Callable[[str], Iterator[Line]]:
-    r"""Make a function that yields the rows of a text; empty ones are left out.
+    r"""Make a function that yields the rows of a text; empty rows are left out.
 
     Parameters
     ----------
     column_delimiter, row_delimiter : str
-        At least one character each. A row delimiter of ``\n`` takes ``\r\n`` too.
+        At least one character each. The row delimiter ``\n`` also matches ``\r\n``.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def line_reader(column_delimiter: str, row_delimiter: str) -> Callable[[str], It
     column, row = re.escape(column_delimiter), re.escape(row_delimiter)
     if row_delimiter == "\n":
         row = r"\r?\n"
-    # Possessive: what a quote has taken is never tried again, so hostile text takes no longer than other text.
+    # Possessive quantifiers: a quoted value is never backtracked, so hostile text takes no longer than other text.
     value = re.compile(rf'(?:"([^"]*+(?:""[^"]*+)*+)"|(?!")(.*?))(?={column}|{row}|\Z)', re.DOTALL)
     end_of_row = re.compile(row)
 
@@ -56,12 +56,15 @@ def line_reader(column_delimiter: str, row_delimiter: str) -> Callable[[str], It
         at = start
         while True:
             found = value.match(text, at)
-            if (
-                found is None
-            ):  # a quote that is never closed, or text behind a closed one: the line is lost, no more
+            if found is None:  # an unclosed quote, or text after a closing one: only this line is lost
                 end = end_of_row.search(text, at)
                 stop = end.start() if end else len(text)
-                return Line(start, stop, None, f"a quote that does not end where value {len(values)} does")
+                return Line(
+                    start,
+                    stop,
+                    None,
+                    f"value {len(values)} has an unclosed quote, or text after its closing quote",
+                )
             values.append(found[1].replace('""', '"') if found[1] is not None else found[2] or None)
             at = found.end()
             if at == len(text) or end_of_row.match(text, at):

@@ -1,12 +1,12 @@
-"""Event time where records flow by: records and heartbeats in, a watermark out. No Flink.
+"""Event time for records as they are read: records and heartbeats in, a watermark out. No Flink.
 
-Flink loses records without a word: one watermark for shards that are read at different speeds drops the backlog of the
-slower ones, and the connector's watermark per shard ignores a shard until its first record has come. A clock here says
-of each record when it counts: at its arrival, or just after the watermark where it comes later than that.
+Flink can drop late records silently. One watermark for shards that are read at different speeds drops the backlog of
+the slower ones, and the connector's per-shard watermark ignores a shard until its first record. A clock here gives
+each record its rowtime: its arrival, or just after the watermark if the record is late.
 
-Each subtask has a clock of its own. Its watermark is in every row and in a heartbeat each second, so that Flink never
-takes the subtask for idle: what Flink makes of all subtasks' watermarks, the least, is never beyond one of them. So no
-record is dropped as late further on, at any parallelism.
+Each subtask has its own clock. Its watermark is in every row and in a heartbeat each second, so Flink never considers
+the subtask idle. Flink's combined watermark is the least of all subtasks', so it is never ahead of any of them and no
+record is dropped as late downstream, at any parallelism.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-#: Seconds after a start in which the watermark stands still: a shard that has not been heard of may be the oldest.
+#: Seconds after a start in which the watermark does not advance: a shard without records yet may be the oldest.
 HOLD = 5.0
-#: Milliseconds by which arrival times within a shard, and the reading of two shards, may be out of step.
+#: Milliseconds of disorder allowed between arrival times within a shard, and between the reading of two shards.
 DISORDER = 500
-#: An idle shard holds back others that are behind the present so many times longer.
+#: While the stream is behind the present, a shard counts as idle after this many times ``idle_timeout``.
 PATIENCE = 2
-#: Seconds by which the watermark of idle shards stays behind the present while other subtasks wait for it: as long
-#: as a record may take from its arrival to here.
+#: Seconds by which the watermark of idle shards stays behind the present while other subtasks wait for it. Covers the
+#: time that a record takes from its arrival to here.
 LAG = 2.0
-#: Seconds between two looks at all shards.
+#: Seconds between two updates of the watermark.
 _STEP = 0.1
-#: Seconds that may pass between two calls; more means that Flink let nothing through, and no record proves nothing.
+#: The most seconds counted between two calls. A longer gap means that Flink was blocked, so the lack of records says
+#: nothing about the shards.
 _GAP = 2.0
 
 
 class StreamClock(ABC):
-    """Says of each record when it counts, and up to when all have come.
+    """Gives each record its rowtime, and tracks the watermark.
 
     Attributes
     ----------
     watermark : int
-        The time that is over, in milliseconds since the epoch; 0 until the first is known. It never goes back.
+        Milliseconds since the epoch; 0 until the first one is known. It never goes back.
     """
 
     def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
@@ -50,7 +51,7 @@ class StreamClock(ABC):
         self.watermark = 0
 
     def hear(self, shard: str, arrival: int) -> int:
-        """Take note of a record; return the time it counts at: its arrival, or just after the watermark.
+        """Take note of a record; return its rowtime: its arrival, or just after the watermark if it is late.
 
         Parameters
         ----------
@@ -79,7 +80,7 @@ class StreamClock(ABC):
 
     @abstractmethod
     def _over(self) -> int | None:
-        """The time that is over by what is known now; None: none that is known."""
+        """The watermark by what is known now; None if it is not known."""
 
     def _pass_time(self) -> None:
         now = self._monotonic()
@@ -94,22 +95,23 @@ class StreamClock(ABC):
 
 
 class ShardClock(StreamClock):
-    """The clock of a stream's shards, each in order: the watermark is that of the slowest one that is not idle.
+    """The clock for a stream whose shards are in order. The watermark is that of the slowest shard that is not idle.
 
-    When it fails: a shard that gives nothing for longer than ``idle_timeout``, though it has older records, is taken
-    for an idle one; these records count later than they arrived. Cost: a look-up per record, a pass over the shards ten
-    times a second.
+    When it fails: a shard that has older records but gives none for longer than ``idle_timeout`` is considered idle;
+    those records then count later than they arrived. Cost: a look-up per record, and a pass over the shards ten times
+    a second.
 
     Parameters
     ----------
     idle_timeout : float
         Seconds, above 0, after which a shard without records is idle and no longer holds back the others.
     shared : bool
-        Whether others wait for this watermark: other subtasks, or other sources. While all shards are idle, it then
-        follows the wall's clock, `LAG` behind; else the newest record, ``idle_timeout`` behind, which needs no clock.
+        Whether others wait for this watermark: other subtasks, or other sources. While all shards are idle, a
+        shared watermark follows the wall clock, `LAG` behind. Otherwise it follows the newest record and the time
+        since, ``idle_timeout`` behind, without the wall clock.
     monotonic, wall : callable
-        The clocks, in seconds. Not shared, the wall's only tells a backlog from the present, and the time of a stream
-        that never had a record.
+        The clocks, in seconds. If not shared, the wall clock is only used to recognize a backlog, and for a stream that
+        never had a record.
 
     Examples
     --------
@@ -140,7 +142,7 @@ class ShardClock(StreamClock):
     def _over(self) -> int | None:
         now, heard = self._passed, self._shards.values()
         if not heard:
-            # Who has no shards does not hold the others for ever; alone, it may be the first read that is slow.
+            # A subtask without shards must not hold back the others for ever. Alone, its first read may just be slow.
             patience = self._idle if self._shared else PATIENCE * self._idle
             return None if now < patience else self._while_idle(int(1000 * self._wall()))
         awake = [arrival for arrival, at in heard if now - at < self._idle]
@@ -148,33 +150,33 @@ class ShardClock(StreamClock):
             over = reached = min(awake)
         else:
             reached = max(arrival for arrival, _ in heard)
-            # The newest record is as old as the time since, at least.
+            # At least as much time has passed since the newest record's arrival as since it was read.
             over = self._while_idle(reached + int(1000 * (now - max(at for _, at in heard))))
         if reached < 1000 * (self._wall() - 2 * self._idle):
-            # Behind the present, a slow read or a full pipe may look like an idle shard.
+            # While reading a backlog, a slow read or backpressure may look like an idle shard.
             patience = PATIENCE * self._idle
             over = min([over, *(arrival for arrival, at in heard if now - at < patience)])
         return over - DISORDER
 
     def _while_idle(self, present: int) -> int:
-        """The time that is over while all shards are idle; ``present`` is it by the records."""
+        """The watermark while all shards are idle; ``present`` is the present time according to the records."""
         if not self._shared:
             return present - int(1000 * self._idle)
         return max(present, int(1000 * self._wall())) - int(1000 * LAG)
 
 
 class LandingClock(StreamClock):
-    """The clock of records that come in any order, as objects of a bucket do: the watermark follows the wall's clock.
+    """The clock for records in any order, such as objects of a bucket. The watermark follows the wall clock.
 
-    It stands ``idle_timeout`` behind the present once no record older than that has come for as long, so it stands
-    still while a backlog is read.
+    It is ``idle_timeout`` behind the present. It advances only when no record older than that has come for
+    ``idle_timeout``, so it does not advance while a backlog is read.
 
     Parameters
     ----------
     idle_timeout : float
         Seconds, above 0.
     monotonic, wall : callable
-        The clocks, in seconds. The wall's and that of the records' arrival must agree within half of ``idle_timeout``.
+        The clocks, in seconds. The wall clock must agree with the records' arrival within half of ``idle_timeout``.
     """
 
     def __init__(
@@ -185,7 +187,7 @@ class LandingClock(StreamClock):
     ) -> None:
         super().__init__(monotonic, wall)
         self._idle = idle_timeout
-        # A start is like a record of a backlog: there may be one.
+        # Counts as an outdated record, as there may be a backlog at a start.
         self._outdated = 0.0
 
     def _note(self, shard: str, arrival: int) -> None:
@@ -200,19 +202,18 @@ class LandingClock(StreamClock):
 
 @dataclass(frozen=True)
 class Clocks:
-    """How a source's time is kept; each subtask makes its clock of it.
+    """How a source's event time is tracked; each subtask makes its own clock from this.
 
     Parameters
     ----------
     idle_timeout : timedelta
-        Without records for so long, a shard is idle.
+        A shard without records for this long is idle.
     in_order : bool
-        Whether a shard's records come in order; else see :class:`LandingClock`.
+        Whether a shard's records come in order (:class:`ShardClock`); if not, :class:`LandingClock` is used.
     shared : bool
         Whether other subtasks or sources wait for this watermark.
     count_late : bool
-        Whether a record that comes later than the watermark counts just after it, and is reported; else it is only
-        reported.
+        Whether a late record counts just after the watermark. Late records are reported in any case.
     """
 
     idle_timeout: timedelta

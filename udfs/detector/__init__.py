@@ -1,1 +1,1 @@
-"""From scores to alerts: what :mod:`udfs.anomaly_detector` is made of, and its door to Flink."""
+"""The parts of :mod:`udfs.anomaly_detector`, which turns scores to alerts, and its Flink function."""

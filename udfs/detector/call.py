@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-any-return"
-"""All that a detector does with rows, as one compiled call: a row or two cost next to nothing beside their scores."""
+"""All of a detector's work on rows as one compiled call, so that a row or two cost little more than their scores."""
 
 import math
 
@@ -24,19 +24,19 @@ from udfs.detector.features import observe
 from udfs.forest.call import learn_points
 from udfs.forest.layout import Array
 
-# What is found of a row: numbers,
+# What a detection holds: rows of `reals`,
 SCORE, SMOOTHED_SCORE, THRESHOLD, GRADE, CONFIDENCE, REALS = range(6)
-# whole numbers,
+# rows of `wholes`,
 COLUMN, DIRECTION, REASON, WHOLES = range(4)
-# and whether it is one or the other.
+# and rows of `flags`.
 IS_ALERT, IS_IN_RUN, FLAGS = range(3)
-#: A band without width: any miss stands out.
+#: Stands for the width of a band without width: any miss stands out.
 _HARDLY = 1e-300
 
 
 @compiled
 def first_bad(rows: Array) -> int:
-    """The first row with an infinite number; -1: there is none."""
+    """The first row with an infinite number; -1 if there is none."""
     for i in range(rows.shape[0]):
         for d in range(rows.shape[1]):
             if math.isinf(rows[i, d]):
@@ -46,7 +46,7 @@ def first_bad(rows: Array) -> int:
 
 @compiled
 def direct(expected: Array, far: Array, i: int, wholes: Array) -> None:
-    """Fill in the column that stands out most in row i, and which way: 1 above its band, -1 below, 0 in it."""
+    """Fill in the column that stands out most in row i, and its direction: 1 above its band, -1 below, 0 inside."""
     most, column, direction = -1.0, 0, 0
     for d in range(far.shape[1]):
         miss = far[i, d]
@@ -86,12 +86,14 @@ def judge(
     wholes: Array,
     flags: Array,
 ) -> int:
-    """Judge, then learn, each of n rows; returns how many went to the forest, the first of `taken` (n,).
+    """Score and decide, then learn, each of n rows; returns how many of them went to the forest.
 
-    `addresses`, `young`: of the forest, and of the one that stands in for it (of length 0: none). `factors`: what a
-    sum over the trees of the one, and of the other, is multiplied with, and the other's rate. `room` (n + 4,) and
-    `features` (n, 3 columns) mean nothing before; the scores of `taken` come first in `room`. `expected` (n, 3,
-    columns) and `far` (n, columns) as in `observe`; `reals`, `wholes`, `flags`, each (…, n): what is found.
+    `addresses`, `young`: of the forest, and of the smaller forest used at first (length 0: none). `factors`: the scale
+    of the forest's sums over the trees, the scale of the smaller forest's, and the smaller forest's rate.
+
+    `room` (n + 4,) and `features` (n, 3 columns) are scratch space. Filled in: `taken` (n,), whose first entries are
+    the rows that went to the forest; their scores, at the start of `room`; `expected` (n, 3, columns) and `far`
+    (n, columns) as in `observe`; and the results `reals`, `wholes` and `flags`, each (…, n).
     """
     before = state[ROWS]
     in_run = before - state[LAST_HOT] <= RUN_GAP and state[WITHHELD] == 0.0
@@ -147,7 +149,7 @@ def judge(
                 grade = 1.0 - (limit / smoothed) * (limit / smoothed)
             k += 1
         else:
-            # One that was skipped has what the row before it had.
+            # A skipped row has the same values as the row before it.
             wholes[REASON, i] = MISSING
         reals[SCORE, i], reals[SMOOTHED_SCORE, i], reals[THRESHOLD, i] = score, smoothed, limit
         reals[GRADE, i] = grade

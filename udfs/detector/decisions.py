@@ -1,14 +1,15 @@
 # mypy: disable-error-code="no-any-return"
-"""From scores to alerts: one number for all streams, because a forest's score is relative to its own sample.
+"""From scores to alerts. One base threshold fits all streams, as a forest's score is relative to its own sample.
 
-1. The smoothed score e moves towards the score by a fifth a row: small evidence adds up, a lone row needs much.
-2. A row with e above the threshold is hot. The threshold is twice what an ordinary row scores, plus a surcharge for
-   recent alerts, so that what keeps coming back earns a higher bar, plus one for unrest: how far e lies above ordinary
-   on average, as it does where a stream has heavy tails or few distinct values.
-3. A hot row begins a run, and is an alert, if none of the last 96 rows was hot; or if e is half as high again as it was
-   of late, so that a run that stays hot does not hide what comes next.
-4. Rules may withhold an alert. A miss on the side that is not asked for begins a withheld run: what follows of the same
-   event is not taken for another. Near the expected value no run begins: it may still grow.
+1. The smoothed score e moves a fifth of the way towards the score in each row: weak evidence adds up, and a single row
+   needs a high score.
+2. A row with e above the threshold is hot. The threshold is about twice an ordinary row's score. A surcharge for recent
+   alerts raises it for anomalies that keep recurring. A surcharge for unrest raises it while e is above ordinary on
+   average, as in streams with heavy tails or few distinct values.
+3. A hot row begins a run, and is an alert, if none of the last 96 rows was hot. Within a run there is another alert if
+   e is 1.5 times (`again`) its recent level, so that a long run does not hide a new event.
+4. Rules may withhold an alert. A miss on the side that the rule excludes begins a withheld run, so that the rest of the
+   same event does not raise an alert. A miss near the expected value begins no run, as it may still grow.
 """
 
 import math
@@ -17,9 +18,9 @@ from udfs.compiled import compiled
 from udfs.detector.features import WINDOW
 from udfs.forest.layout import Array
 
-# Numbers of a detector: rows seen, smoothed score, discounted number of alerts, last hot row, last alert, what e was of
-# late, unrest, time of the last row and of the last alert, threshold,
-# whether the run's alerts are withheld, row in which it last began or got worse.
+# A detector's state, in this order: rows seen, smoothed score, discounted number of alerts, last hot row, last alert,
+# recent level of e, unrest, time of the last row and of the last alert, threshold, whether the run's alerts are
+# withheld, row in which the run began or last got worse.
 ROWS = 0
 SMOOTHED = 1
 ALERTS = 2
@@ -34,47 +35,48 @@ WITHHELD = 10
 BEGUN = 11
 NUMBERS = 12
 
-# What is asked of a detector: its own settings; the memory of its forest in rows; rows without a score; rows that
-# were scored by few samples; how much closer to what is ordinary scores lie than those of one column with 256 samples.
+# The array `asked`: the detector's settings; the forest's time decay in rows; rows without a score; rows with the early
+# threshold; the factor that brings scores to the range of one column with 256 samples.
 AGAIN, QUIET_ROWS, LONG_QUIET, DECAY, LEARNING_ROWS, SAMPLES, FACTOR = range(7)
 
-#: Rows that a score is averaged over.
+#: Rows over which the score is smoothed.
 MEMORY = 5.0
-#: What an ordinary row scores.
+#: The score of an ordinary row.
 ORDINARY = 0.7
-#: Twice what an ordinary row scores; a detector's own threshold may be another.
+#: The default threshold, about twice an ordinary row's score.
 THRESHOLD = 1.5
 SURCHARGE = 0.05
-#: While few rows are known much is new: the threshold is so much higher.
+#: Added to the threshold for the first rows, as much is new then.
 EARLY = 0.3
-#: Unrest counts from here, and makes the threshold at most so much higher.
+#: The level of e above which unrest counts; the surcharge per unrest; the largest surcharge.
 RESTLESS, UNREST_GAIN, MOST_UNREST = 0.85, 3.0, 0.4
-#: Unrest is averaged over so many times the rows that matter to the forest.
+#: Unrest is averaged over this many times the forest's time decay.
 UNREST_MEMORY = 2.0
-#: Rows without a miss that end a run.
+#: Rows without a hot one that end a run.
 RUN_GAP = 2 * WINDOW
-#: Rows in which an event shows its height.
+#: Rows in which the recent level follows the peak of an event.
 SETTLING = 10
-#: Rows that unrest counts as averaged over when scores begin.
-_TAKEN_FOR_QUIET = 100.0
+#: When scores begin, unrest counts as if averaged over this many calm rows.
+_CALM_ROWS = 100.0
 
-#: Why a row is what it is, in this order; see REASONS in anomaly_detector.
+#: Reasons, in the order of REASONS in :mod:`udfs.detector.detections`.
 (NORMAL, ALERT, IN_RUN, LEARNING, MISSING, OTHER_SIDE, NEAR_EXPECTED, QUIET_TIME) = range(8)
 
-# A column's rule: 1 only above, -1 only below, 0 both; near: by how much, and by what part of the expected value.
+# A column's rule: side (1 only above, -1 only below, 0 both); misses to ignore, absolute and relative to the expected
+# value.
 SIDE, WITHIN, WITHIN_PART = range(3)
 
 
 @compiled
 def standing_out(expected: Array, far: Array, d: int) -> float:
-    """A column's largest miss of late, in widths of its band on that side."""
+    """A column's largest recent miss, in widths of its band on that side."""
     width = expected[2, d] - expected[0, d] if far[d] > 0.0 else expected[0, d] - expected[1, d]
     return abs(far[d]) / width if width > 0.0 else math.inf if far[d] != 0.0 else 0.0
 
 
 @compiled
 def withheld_by_rule(rules: Array, expected: Array, far: Array) -> int:
-    """NORMAL if a rule lets an alert pass of any column that stands out; else why not."""
+    """NORMAL if the rule of any column that stands out lets an alert pass; otherwise the reason why not."""
     most = 0.0
     for d in range(rules.shape[0]):
         most = max(most, standing_out(expected, far, d))
@@ -107,10 +109,10 @@ def decide(
     reasons: Array,
     in_run: Array,
 ) -> None:
-    """Fill in smoothed score, threshold, reason, and whether a run is under way; go on with the state.
+    """Fill in smoothed score, threshold, reason and whether a run is under way; update the state.
 
-    `scores` (k,) are those of the rows `taken` (k,); all else is row by row. `times`
-    in seconds (n,) or of length 0. `asked`: see above.
+    `scores` (k,) are the scores of the rows `taken` (k,); all other arrays have an entry per row. `times`: seconds,
+    (n,) or of length 0. `asked`: see above.
     """
     again, quiet_rows, quiet_time = asked[AGAIN], asked[QUIET_ROWS], asked[LONG_QUIET]
     decay, learning, young, factor = asked[DECAY], asked[LEARNING_ROWS], asked[SAMPLES], asked[FACTOR]
@@ -167,8 +169,6 @@ def decide(
             state[LATELY] += (e - state[LATELY]) / WINDOW
         if row > learning:
             above = max(min(e, THRESHOLD) - RESTLESS, 0.0)
-            state[UNREST] += (above - state[UNREST]) / min(
-                row - learning + _TAKEN_FOR_QUIET, UNREST_MEMORY * decay
-            )
+            state[UNREST] += (above - state[UNREST]) / min(row - learning + _CALM_ROWS, UNREST_MEMORY * decay)
         reasons[here] = reason
         in_run[here] = row - state[LAST_HOT] <= RUN_GAP and state[WITHHELD] == 0.0

@@ -1,4 +1,4 @@
-"""What a detector found, row by row."""
+"""A detector's results, row by row."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: What `Detections.reason` says, by number.
+#: The meaning of the numbers in `Detections.reason`.
 REASONS = (
     "",
     "ALERT",
@@ -21,25 +21,25 @@ REASONS = (
 
 @dataclass(frozen=True)
 class Detections:
-    """What a detector found; n rows, d columns.
+    """A detector's results for n rows of d columns.
 
     Attributes
     ----------
     score, smoothed, threshold : array, (n,)
-        The forest's score of the row, 0 while learning; the same averaged over some rows; above what it is hot.
+        The forest's score of the row, 0 while learning; the smoothed score; the threshold above which the row is hot.
     grade : array, (n,)
-        0 to 1, how far above the threshold; 0 where it is not, and where a rule withholds the alert.
+        0 to 1: how far the smoothed score is above the threshold. 0 if it is not, or if a rule withholds the alert.
     alert, in_run : array of bool, (n,)
-        The row begins a run; a run is under way (it ends when 96 rows were not hot).
+        Whether the row is an alert; whether a run is under way (it ends after 96 rows that are not hot).
     confidence : array, (n,)
-        0 to 1, how much was learned.
+        0 to 1: how much has been learned.
     expected, low, high : array, (n, d)
-        What was expected, and between what 90 % of the values lie.
+        The expected value, and the band in which 90 % of the values lie.
     column, direction : array of int, (n,)
-        The column that stands out most in this row and the four before it: 1 if above its band, -1 if below, 0 if
-        only the pattern is unusual.
+        The column that stands out most in this row and the four before it; 1 if it is above its band, -1 if below,
+        0 if only the pattern is unusual.
     reason : array of int, (n,)
-        Why the row is, or is not, an alert: a number of REASONS.
+        Why the row is or is not an alert: an index into REASONS.
     """
 
     score: NDArray[np.float64]
@@ -60,12 +60,12 @@ class Detections:
         return len(self.score)
 
     def __getitem__(self, rows: Any) -> "Detections":
-        """The same of some rows: a slice, a mask or an array of row numbers."""
+        """The results of some rows: a slice, a mask or an array of row numbers."""
         return Detections(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def joined(parts: list[Detections]) -> Detections:
-    """Of one chunk after the other."""
+    """The results of consecutive chunks, joined."""
     if len(parts) == 1:
         return parts[0]
     names = [field.name for field in fields(Detections)]

@@ -1,12 +1,12 @@
 # mypy: disable-error-code="no-any-return"
-"""What a detector sees of a stream, row by row and column by column, and what it expected to see.
+"""The features that a detector's forest gets, and the values that the detector expects.
 
-Each column brings the forest three numbers of one unit: the value, and the range and the standard deviation of its last
-48 values. So an outlier of a known size is ordinary, and a flat line, or a change of amplitude, is not.
+Each column gives the forest three numbers in the same unit: the value, and the range and the standard deviation of its
+last 48 values. So an outlier of a familiar size is ordinary, while a flat line or a change of amplitude is not.
 
-The expected value is the forecast, of four, that has missed by least lately: the last value, two running means, and the
-median of the last 48 rows. A value far from its forecast moves the next ones only a little, so that they say what the
-stream was like before an anomaly. The usual band holds 90 % of the misses: two running quantiles.
+The expected value is the best of four forecasts by recent error: the last value, two running means, and the median of
+the last 48 values. A value far from its forecast moves the running means only a little, so that they keep describing
+the stream before an anomaly. The band, two running quantiles of the misses (value - forecast), holds 90 %.
 """
 
 import math
@@ -16,14 +16,14 @@ import numpy as np
 from udfs.compiled import at, compiled, real, whole
 from udfs.forest.layout import LARGEST, Array
 
-#: Rows of which median, range and standard deviation are taken.
+#: Rows over which median, range and standard deviation are computed.
 WINDOW = 48
-#: Numbers of a column that the forest gets.
+#: Numbers that the forest gets per column.
 FEATURES = 3
 
-# Numbers of a column: forecasts by running means (the first is the last value); how much each forecast misses by on
-# average (the fourth is the median's); the band's ends, relative to the forecast; the largest miss of late, and how
-# many rows ago it was; mean, and mean distance from it, over the long run.
+# A column's state: forecasts by running means (the first is the last value); each forecast's average miss (the fourth
+# is the median's); the band's ends, relative to the forecast; the largest recent miss, and how many rows ago it was;
+# long-run mean, and mean distance from it.
 LEVEL = 0
 ERROR = 3
 LOW = 7
@@ -34,21 +34,21 @@ MEAN = 11
 SPREAD = 12
 NUMBERS = 13
 
-#: Which part of a miss each running mean takes over.
+#: The part of a miss by which each running mean moves.
 _RATES = (1.0, 0.3, 0.05)
 #: Rows over which misses are averaged.
 _ERROR_MEMORY = 200
-#: Misses count as at most this many times the average: for the running means, and for the average itself.
+#: Misses are capped at this many times the average miss: for the running means, and for the average itself.
 _MOST, _MOST_ERROR = 3.0, 20.0
-#: Rows before these limits hold.
+#: Rows before these caps apply.
 _FIRST = 30
 #: How fast the band's ends move, in average misses a row.
 _BAND_RATE = 0.1
 _OUTSIDE = 0.05
-#: A miss is the largest of late for so many rows.
+#: Rows for which a miss counts as recent.
 RECENT = 5
 
-# What becomes of a row with a missing value.
+# How to treat a row with a missing value.
 SKIP, PREVIOUS, EXPECTED = range(3)
 
 
@@ -61,7 +61,7 @@ def middle(ordered: Array, count: int) -> float:
 
 @compiled
 def exchange(ordered: Array, count: int, old: float, new: float) -> None:
-    """Put a number into ascending numbers, in the place of `old` where they are full."""
+    """Insert a number into `count` ascending numbers; if they are full, replace `old`."""
     k = count
     if count == WINDOW:
         k = 0
@@ -78,7 +78,7 @@ def exchange(ordered: Array, count: int, old: float, new: float) -> None:
 
 @compiled
 def forecasts(column: Array, ordered: Array, count: int, found: Array) -> int:
-    """Fill in the four forecasts of the next value; returns which one to believe."""
+    """Fill in the four forecasts of the next value; returns the one with the least average miss."""
     best = 3
     found[3] = middle(ordered, count)
     for k in range(3):
@@ -90,7 +90,7 @@ def forecasts(column: Array, ordered: Array, count: int, found: Array) -> int:
 
 @compiled
 def follow(column: Array, found: Array, best: int, value: float, count: int) -> None:
-    """Learn from a value what the next one may be (`count` values came before it)."""
+    """Update forecasts and band with a value; `count` values came before it."""
     miss = value - found[best]
     error = real(column[ERROR + best])
     limited = count >= _FIRST and error > 0.0
@@ -110,7 +110,7 @@ def follow(column: Array, found: Array, best: int, value: float, count: int) -> 
 
 @compiled
 def weigh(column: Array, value: float, rows: float, memory: float) -> None:
-    """Mean of a column over the long run, and mean distance from it, which outliers move little."""
+    """Update a column's long-run mean and mean distance from it, robust to outliers."""
     part = max(1.0 / rows, 1.0 / memory)
     if rows == 1.0:
         column[MEAN] = value
@@ -136,7 +136,7 @@ def deviation(ordered: Array, count: int) -> float:
 
 @compiled
 def as_feature(x: float, scale: float) -> np.float32:
-    """A number as the forest takes it: of one size with other columns' numbers, and within its range."""
+    """A number as the forest takes it: scaled, and clipped to the forest's range."""
     return np.float32(min(max(x * scale, -LARGEST), LARGEST)) + np.float32(0.0)
 
 
@@ -156,12 +156,13 @@ def observe(
     expected: Array,
     far: Array,
 ) -> int:
-    """Take in rows of n columns; returns how many of them go to the forest.
+    """Process k rows of n columns; returns how many of them go to the forest.
 
-    `points` (k, n): NaN is missing; what replaces it is written there. `window` (n, 48): the last values, a ring;
-    `ordered`: the same ascending. `seen`: rows before these. Filled in: for row i `expected[i]` (3, n) with the
-    forecast and the band's ends, and `far[i]` (n,) with the largest miss of late; `rows` (k, 3 n) float32, and `taken`,
-    the rows they are from.
+    `points` (k, n): NaN is a missing value and is overwritten by its replacement. `window` (n, 48): the last values, a
+    ring buffer; `ordered`: the same values ascending. `seen`: number of rows before these.
+
+    Filled in: `expected[i]` (3, n), the forecast and the band's ends for row i; `far[i]` (n,), the largest recent miss;
+    `rows` (k, 3 n) float32, the features for the forest; and `taken`, the row that each of these is from.
     """
     count = 0
     dimensions = points.shape[1]

@@ -1,7 +1,7 @@
-"""The anomaly detector as a Flink function: rows of a key in order in, the same rows with what was found out.
+"""The anomaly detector as a Flink function: takes a key's rows in order and adds the results to each.
 
-State is kept as that of the forests is (see :mod:`udfs.forest.function`): a base of packed detectors and a log of the
-rows since. A row's time is learned with it, as its last number.
+State is kept in the same way as the forests' (see :mod:`udfs.forest.function`): a base of packed detectors, and a log
+of the rows since. The log holds a row's time as its last number.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from udfs.detector.detections import Detections
     from udfs.detector.rules import Rule
 
-#: Of the unpacked detectors of a worker that has one for each key; the others wait packed.
+#: The most memory for a worker's unpacked detectors, if there is one for each key; the others stay packed.
 MOST_BYTES = 1_500_000_000
-#: What a row has behind its own values, before its columns' ``expected_x``, ``low_x`` and ``high_x``.
+#: Columns added to a row, before ``expected_x``, ``low_x`` and ``high_x`` for each column x.
 RESULTS = {
     "anomaly_score": "DOUBLE",
     "smoothed_score": "DOUBLE",
@@ -48,20 +48,21 @@ _DIRECTIONS = {1: "HIGH", -1: "LOW", 0: "PATTERN"}
 
 @dataclass(frozen=True)
 class DetectorOptions:
-    """What to watch, and how; see :class:`udfs.anomaly_detector.AnomalyDetector` for what has its name there.
+    """What to watch, and how. For other parameters see :class:`udfs.anomaly_detector.AnomalyDetector`.
 
     Parameters
     ----------
     columns : tuple of str
         1-30 numeric columns.
     partition_by : str or None
-        A column: each of its values has a detector of its own. None: one for all rows.
+        A column; each of its values has its own detector. None: one detector for all rows.
     buckets : int
-        Parts of such detectors' state, which stays divided so: at most so many subtasks share it. 16, or up to 1,024.
+        Parts that the state is divided into with ``partition_by``, 16 to 1,024. At most this many subtasks share it,
+        and saved state can't be divided again.
     tell_from : float
-        Seconds since the epoch: rows from before are history, of which the detector learns and nothing is reported.
+        Seconds since the epoch. The detector learns earlier rows but reports no alerts for them.
     idle_expiry : timedelta
-        A detector that has seen nothing for this long is forgotten; zero: never.
+        A detector without rows for this long is dropped; zero: never.
     """
 
     columns: tuple[str, ...]
@@ -82,14 +83,14 @@ class DetectorOptions:
 
     @property
     def results(self) -> dict[str, str]:
-        """Names and types of what a row gets."""
+        """Names and types of the columns added to a row."""
         bands = {
             f"{kind}_{column}": "DOUBLE" for column in self.columns for kind in ("expected", "low", "high")
         }
         return RESULTS | bands
 
     def detector(self) -> AnomalyDetector:
-        """A new one. Imported here, on the worker: compiled code does not travel."""
+        """A new detector. Imported here, on the worker: compiled code can't be pickled."""
         from udfs.anomaly_detector import AnomalyDetector
 
         return AnomalyDetector(
@@ -108,36 +109,36 @@ class DetectorOptions:
 
 
 class TimedDetector:
-    """A detector whose rows have their time, in seconds, behind their values."""
+    """A detector whose rows hold their time, in seconds, after their values."""
 
     def __init__(self, detector: AnomalyDetector) -> None:
         self._detector = detector
 
     def detect_many(self, points: NDArray[np.float64]) -> Detections:
-        """What it finds."""
+        """Score and learn rows."""
         return self._detector.detect_many(points[:, :-1], points[:, -1])
 
     def update_many(self, points: NDArray[np.float64]) -> None:
-        """Learn only."""
+        """Learn rows; the results are dropped."""
         self.detect_many(points)
 
     def to_bytes(self) -> bytes:
-        """Packed."""
+        """The detector, packed."""
         return self._detector.to_bytes()
 
 
 class DetectorArena:
-    """Where a worker's detectors live, in the way of :class:`udfs.forest.arena.Arena`.
+    """Memory for a worker's detectors, with the interface of :class:`udfs.forest.arena.Arena`.
 
     Parameters
     ----------
     options : DetectorOptions
-        Of each.
+        Of each detector.
     most_bytes : int
-        Of all together; for one there always is room.
+        Of all detectors together; there is always room for one.
     """
 
-    #: Each has its rows by itself.
+    #: Detectors can't be scored together in one call.
     scores_each = False
 
     def __init__(self, options: DetectorOptions, most_bytes: int) -> None:
@@ -147,16 +148,16 @@ class DetectorArena:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for another."""
+        """Whether there is no room for another detector."""
         return self._allocated >= self.room
 
     def allocate(self, packed: bytes | None = None) -> tuple[int, TimedDetector]:
-        """The detector of packed bytes, or a new one.
+        """Make room for a detector: the one in `packed`, or a new one. Returns slot and detector.
 
         Raises
         ------
         StateError
-            (a ValueError) for bytes that are no detector, and for one that was made with other options.
+            (a ValueError) if the bytes are not a detector, or one made with other options.
         """
         from udfs.anomaly_detector import AnomalyDetector, StateError
 
@@ -167,18 +168,18 @@ class DetectorArena:
             if detector.parameters != wanted:
                 raise StateError(
                     f"saved detector: it was made with {detector.parameters}, the job asks for {wanted};"
-                    " give the job the parameters that it had, or start it without the saved state"
+                    " set the job's parameters back to the saved ones, or start it without the saved state"
                 )
         self._allocated += 1
         return 0, TimedDetector(detector)
 
     def free(self, slot: int) -> None:
-        """Give room for another."""
+        """Free the room of one detector."""
         self._allocated -= 1
 
 
 class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
-    """Judges rows by the detector of their key, each before it is learned. Flink's own key is the bucket.
+    """Scores rows with the detector of their key, each before it is learned. Flink's own key is the bucket.
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._options = options
         self._indices = [fields.index(c) for c in options.columns]
         first = self._indices[0]
-        # Of one column, a slice: the getter of one would give the number itself.
+        # For one column a slice: itemgetter of one index would return the number, not a sequence.
         self._numbers = (
             itemgetter(*self._indices) if len(self._indices) > 1 else itemgetter(slice(first, first + 1))
         )
@@ -211,13 +212,13 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._live = LiveForests(cast("Any", arena))
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Judge one row, where they can't be had together."""
+        """Score one row, if batches are not available."""
         for values in self.process_batch(ctx.get_current_key(), [list(value)], [ctx.timestamp()]):
             yield Row(*values)
 
     def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
-        """Judge rows of one bucket."""
-        # None and what is not finite are missing values.
+        """Score rows of one bucket."""
+        # None, NaN and infinity are missing values.
         points = np.empty((len(rows), len(self._indices) + 1))
         points[:, :-1] = list(map(self._numbers, rows))
         points[:, -1] = times
@@ -225,7 +226,7 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         if not np.isfinite(points).all():
             points[~np.isfinite(points)] = np.nan
         names = [""] * len(rows) if self._key is None else [_hashable(row[self._key]) for row in rows]
-        # The stream's time says which detector has expired: how long a job was off makes no difference.
+        # Expiry follows the stream's time, so it does not matter how long a job was stopped.
         moments = times if self._options.idle_expiry else [0] * len(rows)
         entry = Entry(moments, names, points)
         bucket = self._bucket(key)
@@ -253,14 +254,14 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         return bucket
 
     def _found(self, detector: TimedDetector, points: Any) -> tuple[Any, list[tuple[Any, ...]]]:
-        """Scores, and of each row the other results."""
+        """Scores, and the other results of each row."""
         from udfs.detector.detections import REASONS
 
         found = detector.detect_many(points)
         names = self._options.columns
         alerts, reasons = found.alert.tolist(), [REASONS[k] for k in found.reason.tolist()]
         if self._options.tell_from:
-            # Rows from before are history: learned, not reported.
+            # Earlier rows are history: learned, not reported.
             for k in np.flatnonzero(found.alert & (points[:, -1] < self._options.tell_from)):
                 alerts[k], reasons[k] = False, "HISTORY"
         bands = [
@@ -277,7 +278,7 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
             [_DIRECTIONS[k] for k in found.direction.tolist()],
             reasons,
         ]
-        if any(band[0] != band[0] for band in bands):  # before the first row nothing is expected
+        if any(band[0] != band[0] for band in bands):  # no value is expected before the first row
             bands = [[None if x != x else x for x in band] for band in bands]
         columns += bands
         return found.score, list(zip(*columns, strict=True))

@@ -1,4 +1,4 @@
-"""Rows as a detector is given them: checked, and with those that never came put in as missing."""
+"""Check a detector's input rows, and insert missing rows into gaps."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def checked(
 
 
 def filled(p: DetectorParameters, rows: Any, seconds: Any, last: float) -> tuple[Any, Any, Any]:
-    """Rows with those that never came put in as missing; before them, which ones were given (None: all).
+    """Insert missing rows where `times` have a gap: (indexes of the given rows, or None for all; rows; seconds).
 
     `last` is the time of the row before these.
     """

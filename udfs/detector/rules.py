@@ -1,4 +1,4 @@
-"""What a detector is asked for: its parameters, and the rules by which an alert is withheld."""
+"""A detector's parameters, and the rules that withhold alerts."""
 
 import json
 import math
@@ -13,13 +13,13 @@ from base.errors import InvalidValue
 from udfs.forest.state import Parameters
 
 SIDES = {"both": 0, "above": 1, "below": -1}
-#: What becomes of a row with a missing value, by name.
+#: How to treat a row with a missing value, by name.
 MISSING = ("skip", "previous", "expected")
-#: Samples of the forest that stands in until the detector's own has all of its own.
+#: Samples of the smaller forest that is used until the detector's own forest is full.
 YOUNG_SAMPLES = 32
-#: Samples of the forest per row of its time decay: 1 to so many.
+#: The time decay of a detector's forests, as a multiple of their samples.
 DECAY_PER_SAMPLE = 10
-#: Fewer samples than these can't give a score as high as others do: log2 of their number is the most.
+#: With fewer samples than this, scores are lower, as the highest is log2(samples), and have to be scaled up.
 _FEW = 32
 
 
@@ -32,12 +32,12 @@ class Rule:
     Parameters
     ----------
     side : str
-        "both", only values "above" the expected one, or only "below".
+        "above" or "below": only values above or below the expected one; "both": either.
     ignore_within : float
-        Misses of up to this much, in the column's unit, raise none.
+        Misses up to this much, in the column's unit, raise no alert.
     ignore_within_percent : float
-        Nor do misses of up to this percentage of the expected value. Costs real alerts: leave it at 0 unless small
-        changes truly mean nothing to you.
+        Misses up to this percentage of the expected value raise no alert. This can hide real anomalies: leave it at 0
+        unless small changes never matter.
     """
 
     side: str = "both"
@@ -51,13 +51,13 @@ class Rule:
             _number(f"rule.{name}", getattr(self, name), 0.0)
 
     def numbers(self) -> tuple[float, float, float]:
-        """As the compiled code takes it."""
+        """The rule as the compiled code takes it."""
         return float(SIDES[self.side]), float(self.ignore_within), self.ignore_within_percent / 100.0
 
 
 @dataclass(frozen=True)
 class DetectorParameters:
-    """What a detector is made with; see :class:`udfs.anomaly_detector.AnomalyDetector`."""
+    """A detector's parameters; see :class:`udfs.anomaly_detector.AnomalyDetector`."""
 
     dimensions: int = 1
     number_of_trees: int = 50
@@ -87,7 +87,7 @@ class DetectorParameters:
 
     @cached_property
     def forest(self) -> Parameters:
-        """Of its forest: a point is the features of all columns, as a shingle of so many would be."""
+        """Parameters of its forest. A point is all columns' features, laid out like a shingle of `FEATURES` records."""
         from udfs.detector.features import FEATURES
 
         decay = DECAY_PER_SAMPLE * self.sub_sample_size if isinstance(self.sub_sample_size, int) else 1
@@ -96,7 +96,7 @@ class DetectorParameters:
 
     @cached_property
     def young(self) -> Parameters | None:
-        """Of the forest that stands in at first; None where the detector's own is soon full."""
+        """Parameters of the smaller forest that is used at first; None if the detector's own is full soon enough."""
         if self.sub_sample_size <= 2 * YOUNG_SAMPLES:
             return None
         return replace(
@@ -110,14 +110,14 @@ class DetectorParameters:
 
     @cached_property
     def rule_numbers(self) -> NDArray[np.float64]:
-        """(dimensions, 3)."""
+        """The rule of each column: (dimensions, 3)."""
         rules = self.rules or (Rule(),)
         each = rules * self.dimensions if len(rules) == 1 else rules
         return np.array([rule.numbers() for rule in each])
 
     @cached_property
     def decision_numbers(self) -> NDArray[np.float64]:
-        """What is asked, as `udfs.detector.decisions` has it."""
+        """The array `asked` of :mod:`udfs.detector.decisions`."""
         factor = math.sqrt(self.dimensions) * max(1.0, (_FEW / self.sub_sample_size) ** 0.27)
         own = (self.again, self.quiet_rows, self.quiet_time)
         return np.array(
@@ -125,7 +125,7 @@ class DetectorParameters:
         )
 
     def to_json(self) -> bytes:
-        """What differs from the defaults."""
+        """The parameters that differ from the defaults, as JSON."""
         default = {field.name: field.default for field in fields(self)}
         return json.dumps({k: v for k, v in asdict(self).items() if v != default[k]}).encode()
 

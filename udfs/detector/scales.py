@@ -1,4 +1,4 @@
-"""Columns of a detector brought to one size, so that one whose values spread widely does not decide alone."""
+"""Scale a detector's columns, so that a column with widely spread values does not dominate the score."""
 
 from typing import Any
 
@@ -10,25 +10,25 @@ from udfs.forest.layout import USED, scratch
 from udfs.forest.state import ForestState, pack, unpack
 from udfs.forest.stream import keep_living_rows
 
-#: No scale before so many rows.
+#: Rows before the first scaling.
 _FIRST = 16
-#: Of a column that has never changed, any change is large: of so small a part of its value.
+#: The spread assumed for a column that has never changed, relative to its value: any change is large then.
 _SMALL_PART = 1 / 128
 
 
 def due_rows(rows: Any, before: int, samples: int, *, skipping: bool) -> list[int]:
-    """Rows before which to look at the scales: after 16, 32, 64, ... rows, and then as often as the forest is renewed.
+    """Rows before which to check the scales: after 16, 32, 64, ... rows seen, and then every `samples` rows.
 
     Parameters
     ----------
     rows : array, (n, columns)
-        With one column there is nothing to compare.
+        Input rows. One column needs no scaling.
     before : int
         Rows seen before these.
     samples : int
-        Of a tree.
+        Samples of a tree.
     skipping : bool
-        Whether rows with a missing value are skipped; otherwise only those before the first whole one are.
+        Whether rows with a missing value are skipped; otherwise only those before the first complete row are.
     """
     if rows.shape[1] == 1 or _next_look(before, samples) >= before + len(rows):
         return []
@@ -41,7 +41,7 @@ def due_rows(rows: Any, before: int, samples: int, *, skipping: bool) -> list[in
 
 
 def _next_look(seen: int, samples: int) -> int:
-    """The first number of rows from `seen` on after which the scales are looked at."""
+    """The first number of rows, from `seen` on, after which the scales are checked."""
     seen = max(seen, _FIRST)
     if seen < samples:
         return min(1 << (seen - 1).bit_length(), samples)
@@ -49,9 +49,9 @@ def _next_look(seen: int, samples: int) -> int:
 
 
 def rescaled(state: DetectorState) -> DetectorState:
-    """The state with columns of one size again, where one has become twice as wide, or half as wide, as it was.
+    """The state with new scales for columns whose spread has doubled or halved since their last scaling.
 
-    Scales are powers of two: they keep the order, and the last bit, of all numbers that the forest holds.
+    Scales are powers of two, so scaling the numbers in the forest keeps their order and loses no bit.
     """
     spread = state.columns[:, SPREAD]
     spread = np.where(spread > 0.0, spread, np.maximum(np.abs(state.columns[:, MEAN]), 1.0) * _SMALL_PART)

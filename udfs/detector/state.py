@@ -1,4 +1,4 @@
-"""A detector as bytes, and back: a header, its parameters, its numbers, the last rows, and its forest."""
+"""Pack a detector as bytes and unpack it: a header, its parameters, its numbers, the last rows, and its forest."""
 
 import struct
 import zlib
@@ -17,27 +17,27 @@ from udfs.forest.state import ForestState, Parameters, StateError
 from udfs.forest.stream import score_and_learn
 
 _MAGIC = b"KDET"
-#: Until version 2 the forest that stands in was saved too.
+#: Version 2 saved the smaller forest too.
 _VERSION = 3
-# magic, version, checksum of everything behind it, length of the parameters
+# magic, version, checksum of all bytes after it, length of the parameters
 _START = struct.Struct("<4sHIH")
 _CHECKED_FROM = 10
 
 
 class DetectorState(NamedTuple):
-    """All that later results depend on (n columns)."""
+    """All state that later results depend on (n columns)."""
 
     parameters: DetectorParameters
     state: NDArray[np.float64]  # see detector_decisions
     columns: NDArray[np.float64]  # (n, NUMBERS): see detector_features
-    scales: NDArray[np.float64]  # (n,): powers of two by which the forest sees the columns
-    window: NDArray[np.float64]  # (n, 48): the last values, a ring
+    scales: NDArray[np.float64]  # (n,): powers of two that scale the columns for the forest
+    window: NDArray[np.float64]  # (n, 48): the last values, a ring buffer
     arrays: Arrays  # the forest
-    young: Arrays | None  # the one that stands in for it until it has its samples
+    young: Arrays | None  # the smaller forest, used until the other one is full
 
 
 def fresh(p: DetectorParameters) -> DetectorState:
-    """Of a detector that has seen nothing."""
+    """The state of a detector that has seen no rows."""
     state = np.zeros(detector_decisions.NUMBERS)
     for number in (detector_decisions.LAST_HOT, detector_decisions.LAST_ALERT, detector_decisions.BEGUN):
         state[number] = -1e18
@@ -55,9 +55,9 @@ def fresh(p: DetectorParameters) -> DetectorState:
 
 
 def standing_in(p: DetectorParameters, arrays: Arrays) -> Arrays | None:
-    """The forest that stands in for another one, which has just been packed or unpacked; None: it needs none.
+    """The smaller forest for one that has just been packed or unpacked; None if it is not needed any more.
 
-    Until a forest has all its samples it holds every row there was: from those the smaller one is learned again.
+    Until a forest is full it holds every row so far, so the smaller one can be learned again from it.
     """
     learned = int(arrays.counts[LEARNED])
     if p.young is None or learned >= p.sub_sample_size:
@@ -74,7 +74,7 @@ def _empty(f: Parameters) -> Arrays:
 
 
 def pack(state: DetectorState) -> bytes:
-    """The state as bytes; rows of a forest that no tree holds must have been put away."""
+    """The state as bytes. Call `keep_living_rows` on the forest first."""
     parameters = state.parameters.to_json()
     held = min(int(state.state[detector_decisions.ROWS]), WINDOW)
     numbers = (state.state, state.columns, state.scales, state.window[:, :held])
@@ -122,7 +122,7 @@ def unpack(data: bytes) -> DetectorState:
     scales = take(n)
     rows = state[detector_decisions.ROWS]
     if not 0 <= rows < 2**53:
-        raise StateError("saved detector is damaged: rows that can't be counted")
+        raise StateError("saved detector is damaged: its number of rows is out of range")
     held = min(int(rows), WINDOW)
     window = np.zeros((n, WINDOW))
     window[:, :held] = take(n, held)
@@ -132,7 +132,7 @@ def unpack(data: bytes) -> DetectorState:
         position += 4 + int.from_bytes(data[position : position + 4], "little")
     arrays = _unpacked(p.forest, data[position:])
     if arrays.counts[LEARNED] != rows:
-        raise StateError("saved detector is damaged: its forest has seen other rows")
+        raise StateError("saved detector is damaged: its forest has learned another number of rows")
     return DetectorState(p, state, columns, scales, window, arrays, standing_in(p, arrays))
 
 

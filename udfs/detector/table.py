@@ -16,14 +16,14 @@ _OWN_SCORE = {"anomaly_score": "detector_score"}
 def detect_anomalies(
     table_env: StreamTableEnvironment, table: Table, options: DetectorOptions, name: str = "detector"
 ) -> Table:
-    """Watch a table's rows in order.
+    """Detect anomalies in a table's rows, in order.
 
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where the table is made.
+        Where the new table is created.
     table : Table
-        Insert-only, with one rowtime attribute. Columns of any type but arrays, maps, rows and bytes.
+        Insert-only, with one rowtime attribute. Columns may be of any type but arrays, maps, rows and bytes.
     options : DetectorOptions
         What to watch, and how.
     name : str
@@ -32,14 +32,15 @@ def detect_anomalies(
     Returns
     -------
     Table
-        Every row: the columns of ``table``, and those of :attr:`DetectorOptions.results`. ``alert`` is true in the row
-        that begins a run; a row with a missing value has the reason ``MISSING_VALUE``. Of rows that a forest has scored
-        ``anomaly_score`` stays the forest's, and the detector's own is ``detector_score``.
+        Every row, with the columns of ``table`` and those of :attr:`DetectorOptions.results`. A row that is skipped for
+        a missing value has the reason ``MISSING_VALUE``. If ``table`` has an ``anomaly_score`` from a forest, it stays,
+        and the detector's own is ``detector_score``.
 
     Raises
     ------
     ValueError
-        When a column is missing, not numeric, or there are more than 30; when the table has a column of that name.
+        For a column that is missing or not numeric, for more than 30 columns, and if the table already has a column
+        with the name of a result.
     """
     columns = column_names(table)
     function = DetectorFunction(columns, options)

@@ -1,1 +1,1 @@
-"""What :mod:`udfs.random_cut_forest` is made of, and its door to Flink."""
+"""The parts of :mod:`udfs.random_cut_forest`, and its Flink function."""

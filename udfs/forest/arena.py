@@ -1,7 +1,7 @@
-"""Many forests of equal parameters side by side in memory, so that a row for each is one compiled call.
+"""Many forests with equal parameters side by side in memory, so that rows of many forests are one compiled call.
 
-Where a stream has thousands of keys, a batch brings each forest a row or two, and to check and to call cost more than
-to score. And as no cache holds thousands of forests, most of what is left is waiting for memory.
+If a stream has thousands of keys, a batch has only a row or two for each forest. One call per forest would cost more
+than the scores. As thousands of forests don't fit into the CPU cache, most of the remaining time is waiting for memory.
 """
 
 from dataclasses import astuple
@@ -16,7 +16,7 @@ from udfs.forest.state import Parameters, StateError, pack_young, unpack_young
 from udfs.forest.stream import score_and_learn
 from udfs.random_cut_forest import RandomCutForest
 
-#: Equal in all forests of an arena.
+#: Arrays that are equal in all forests of an arena.
 _SHARED = ("seeds", "weights", "logarithms")
 
 
@@ -26,7 +26,7 @@ def score_and_learn_each(
 ) -> None:
     """`score_and_learn` for each run of rows of one forest; `forests` are their slots in the arena, row by row.
 
-    In an arena each array but `seeds`, `weights` and `logarithms` has an axis more, in front: the forest.
+    In an arena each array but `seeds`, `weights` and `logarithms` has the forest as an additional first axis.
     """
     start = 0
     while start < rows.shape[0]:
@@ -62,16 +62,16 @@ def score_and_learn_each(
 
 @compiled
 def fetch(arrays: Arrays, scratch: Scratch) -> None:
-    """Read what a row is about to need of a forest of small trees, one word of each cache line.
+    """Prefetch a forest of small trees into the CPU cache: read one word of each cache line that a row may need.
 
-    A walk waits for each thing it comes to; memory that is read in order, with nothing to wait for, comes by itself. Of
-    a tree of up to 32 cache lines most are wanted.
+    A walk down a tree waits for each node it reads, whereas sequential reads are prefetched by the CPU. Most cache
+    lines of a tree of up to 32 lines are needed anyway.
     """
     if arrays.nodes.shape[0] > 32 * 16 * arrays.seeds.shape[0]:
         return
     samples = arrays.leaf_row.shape[1]
     learned = whole(arrays.counts[LEARNED])
-    # The slot to fill; of a sample that was full not long ago many records go in, and sift down all of its slots.
+    # The slot to fill. A sample that became full recently takes in many records, which sift down through all slots.
     first = learned if learned < samples else 0
     end = samples if samples <= learned < 4 * samples else first + 1
     numbers = np.float32(0.0)
@@ -94,19 +94,19 @@ def fetch(arrays: Arrays, scratch: Scratch) -> None:
         words += arrays.point_number[at(k)]
     for k in range(0, arrays.nodes.shape[0], 16):
         numbers += arrays.nodes[at(k)]
-    # Loops without a result would be left out.
+    # Without a result, the compiler would remove the loops.
     scratch.score[0] = numbers + real(words)
 
 
 class Arena:
-    """Room for forests of equal parameters.
+    """Memory for forests with equal parameters.
 
     Parameters
     ----------
     parameters : Parameters
         Of each forest.
     most_bytes : int
-        Of all forests together; for one there always is room. The system gives the memory once it is used.
+        Of all forests together; there is always room for one. The operating system assigns memory only when it is used.
     """
 
     def __init__(self, parameters: Parameters, most_bytes: int) -> None:
@@ -135,16 +135,16 @@ class Arena:
 
     @property
     def scores_each(self) -> bool:
-        """Whether these forests are ones for `score_each`: a shingle is put together outside of compiled code."""
+        """Whether `score_each` can be used: not with shingles, which are assembled outside compiled code."""
         return self._parameters.shingle_size == 1
 
     def allocate(self, packed: bytes | None = None) -> tuple[int, RandomCutForest]:
-        """The forest of packed bytes, or one that has learned nothing: its slot, and itself.
+        """Allocate a slot for the forest in `packed`, or for a new forest; returns slot and forest.
 
         Raises
         ------
         StateError
-            (a ValueError) for bytes that are no forest, and for a forest with other parameters than the arena's.
+            (a ValueError) if the bytes are not a forest, or one with other parameters than the arena's.
         IndexError
             If the arena is full.
         """
@@ -152,7 +152,7 @@ class Arena:
         if forest.parameters != self._parameters:
             raise StateError(
                 f"saved forest: it was made with {forest.parameters}, the job asks for {self._parameters};"
-                " give the job the parameters that it had, or start it without the saved state"
+                " set the job's parameters back to the saved ones, or start it without the saved state"
             )
         slot = self._free.pop()
         arrays = Arrays(
@@ -161,25 +161,25 @@ class Arena:
         return slot, forest.copied_into(arrays)
 
     def packed_young(self, records: bytes) -> bytes:
-        """As `allocate` takes a forest that has learned no more than these records (float32)."""
+        """Packed bytes, for `allocate`, of a forest that has learned only these records (float32)."""
         return pack_young(self._parameters, records)
 
     def young_records(self, packed: bytes) -> bytes | None:
-        """The records of a forest that `packed_young` packed, if these parameters are its own; else None."""
+        """The records of a forest that `packed_young` packed with this arena's parameters; None for other bytes."""
         young = unpack_young(packed)
         return young[1] if young and young[0] == self._parameters else None
 
     def free(self, slot: int) -> None:
-        """Free the slot; what grows there is lost."""
+        """Free a slot; the forest in it is lost."""
         self._free.append(slot)
 
     def score_each(self, slots: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-        """Score, then learn, each row by the forest at its slot, in order. For forests without shingles.
+        """Score, then learn, each row with the forest in its slot, in order. Not for forests with shingles.
 
         Parameters
         ----------
         slots : array of int, (n,)
-            Rows of one forest next to each other go through it together.
+            The slot of each row's forest. Consecutive rows of one forest are processed together.
         points : array, (n, dimensions)
             Finite numbers.
 
@@ -199,9 +199,9 @@ class Arena:
 
 
 def warm_up() -> None:
-    """Load all that is compiled, compiling it first if this machine has not: up to 20 s, once.
+    """Load all compiled functions, compiling them first if they are not cached: up to 20 s, once per machine.
 
-    Any first score does so too; a command that a person waits for calls this, and says so.
+    The first score does so too. Commands that a user waits for call this first and say so.
     """
     forest = RandomCutForest(1, number_of_trees=1, sub_sample_size=10)
     forest.score_many(np.arange(12.0)[:, None])

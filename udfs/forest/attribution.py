@@ -1,4 +1,4 @@
-"""Which columns a score comes from, and as what RANDOM_CUT_FOREST_WITH_EXPLANATION says so."""
+"""Each column's share of a score, and its JSON as RANDOM_CUT_FOREST_WITH_EXPLANATION gives it."""
 
 import json
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from base.errors import InvalidValue
 
 @dataclass(frozen=True)
 class Attribution:
-    """Per column, the share of a score that comes from values too high and from values too low.
+    """Each column's share of a score, for values that are too high and too low.
 
     Parameters
     ----------
     high, low
-        Arrays of length `dimensions`, each number >= 0; all of them add up to the score.
+        Arrays of length `dimensions`. All numbers are >= 0 and add up to the score.
     """
 
     high: NDArray[np.float64]
     low: NDArray[np.float64]
 
     def to_json(self, columns: Sequence[str] | None = None, with_directionality: bool = True) -> str:
-        """The columns by name ("0", "1", ... if None), each with its share and, if asked for, its direction.
+        """JSON of the columns by name ("0", "1", ... if None), each with its share and optionally its direction.
 
         Examples
         --------
@@ -46,6 +46,6 @@ def _column(high: float, low: float, score: float, with_directionality: bool) ->
     share = {"ATTRIBUTION_SCORE": f"{high + low:.4f}"}
     if not with_directionality:
         return share
-    # A reading of AWS's one example, not known to be KDA's (docs/forest.md).
+    # Derived from AWS's only example, so it may differ from KDA's formula (docs/forest.md).
     strength = abs(high - low) * score
     return {"DIRECTION": "HIGH" if high > low else "LOW", "STRENGTH": f"{strength:.4f}"} | share

@@ -1,8 +1,8 @@
-"""The random cut forests of the keys that share one piece of state, and how they are written down.
+"""The random cut forests of the keys in one bucket, which share one piece of state, and how that is saved.
 
-To write a forest down costs as much as to score a thousand records with it. So a bucket is written as a base (every
-forest, packed) and a log: the records learned since. Each call adds to the log; the base is rewritten once the log
-is long. Base and log together always give the same forests, as learning depends on the records alone.
+Saving a forest costs as much as scoring a thousand records. So a bucket is saved as a base (every forest, packed) and a
+log of the records learned since. Each call adds to the log; the base is rewritten when the log is long. Base and log
+always give the same forests, as learning depends only on the records.
 """
 
 from __future__ import annotations
@@ -22,46 +22,46 @@ if TYPE_CHECKING:
     from udfs.forest.arena import Arena
     from udfs.random_cut_forest import RandomCutForest
 
-#: Rows in the log that make a new base worthwhile, at least: 0.1 s to learn them again.
+#: Rows in the log before a new base is written, at least. Learning them again takes 0.1 s.
 LONGEST_LOG = 10_000
-#: The same of all buckets together, where they are many.
+#: The same for all buckets together, if there are many.
 _LONGEST_LOGS = 160_000
-#: Rows in the log per forest, so that packing all forests costs a row some 3 µs.
+#: Rows in the log per forest before a new base is written, so that packing all forests costs about 3 µs per row.
 _ROWS_PER_FOREST = 20
 #: Packed forests by key, each with the time of its last row.
 Base = dict[Any, tuple[int, bytes]]
 
 
 class Entry(NamedTuple):
-    """Rows learned in one call, row by row: when, in milliseconds; whose they are; their points, (n, columns)."""
+    """Rows learned in one call: each row's time in milliseconds, its key and its point; points are (n, columns)."""
 
     times: Sequence[int]
     keys: Sequence[Any]
     points: NDArray[np.float64]
 
     def packed(self) -> bytes:
-        """As it goes into the log; of plain values, so that no change of code makes it unreadable."""
+        """The entry as saved in the log. It holds only plain values, so that it stays readable when code changes."""
         same = self.times.count(self.times[0]) == len(self.times)
         times = self.times[0] if same else np.array(self.times, np.int64).tobytes()
         return pickle.dumps((times, self.keys, self.points.shape[1], self.points.tobytes()))
 
     @classmethod
     def unpacked(cls, data: bytes) -> Entry:
-        """What was packed."""
+        """The entry that `packed` packed."""
         times, keys, columns, points = pickle.loads(data)  # noqa: S301  # the job's own state
         moments = [times] * len(keys) if isinstance(times, int) else np.frombuffer(times, np.int64).tolist()
         return cls(moments, keys, np.frombuffer(points, np.float64).reshape(-1, columns))
 
 
 class LiveForests:
-    """The unpacked forests of all buckets of a worker; those used longest ago are packed when there is no more room.
+    """A cache of unpacked forests for all buckets of a worker. When it is full, the least recently used is packed.
 
     Parameters
     ----------
     arena : Arena
-        Where they live.
+        Memory for the forests.
     young : int
-        Up to so many records a forest is no more than these: where scores begin only then, and nothing else is asked.
+        A forest of up to this many records is kept only as these records. For forests whose scores are 0 until then.
     """
 
     def __init__(self, arena: Arena, young: int = 0) -> None:
@@ -70,12 +70,12 @@ class LiveForests:
         self._unpacked: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
 
     def get(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
-        """The forest, if it is here."""
+        """The forest, if it is unpacked; else None."""
         found = self._unpacked.get((bucket, key))
         return found and found[1]
 
     def use(self, bucket: ForestBucket, key: Any) -> tuple[int, RandomCutForest]:
-        """The forest, unpacked first if need be, and its slot: from now on the one used last."""
+        """The forest's slot and the forest, unpacked if necessary; it is now the most recently used."""
         found = self._unpacked.pop((bucket, key), None)
         if found is None:
             if self.arena.is_full:
@@ -90,7 +90,7 @@ class LiveForests:
         return found
 
     def remove(self, bucket: ForestBucket, key: Any) -> None:
-        """Take the forest away, if it is here."""
+        """Remove the forest, if it is unpacked."""
         if found := self._unpacked.pop((bucket, key), None):
             self.arena.free(found[0])
 
@@ -101,13 +101,13 @@ class ForestBucket:
     Parameters
     ----------
     live : LiveForests
-        Where forests are while they are unpacked.
+        Cache of the unpacked forests.
     idle_expiry : int
-        A forest that has scored nothing for so many milliseconds is forgotten; 0: never.
+        A forest without rows for this many milliseconds is dropped; 0: never.
     base, log
-        What was written down.
+        The saved state.
     buckets : int
-        How many there are in all: what all have to learn again after a failure is no more than a few would.
+        How many buckets there are. The more, the shorter their logs, to limit what a restore has to learn again.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class ForestBucket:
         self._live = live
         self._idle_expiry = idle_expiry
         self.packed: dict[Any, bytes] = {}
-        #: Records (float32) of forests that are no more than these.
+        #: Records (float32) of forests that are kept only as their records.
         self.young: dict[Any, bytes] = {}
         self._last: dict[Any, int] = {}
         self.logged = 0
@@ -136,12 +136,12 @@ class ForestBucket:
         self._learn_again(log)
 
     def score(self, entry: Entry, explain: Callable[[RandomCutForest, Any], Any]) -> list[Any]:
-        """What ``explain`` gives for each row, in order.
+        """Score, explain and learn rows: (score, explanation) for each row, in order.
 
         Parameters
         ----------
         explain : callable
-            (forest, points) to (scores, explanations), which learns too.
+            Takes (forest, points), learns the points and returns (scores, explanations).
         """
         self.logged += len(entry.points)
         results: list[Any] = [None] * len(entry.points)
@@ -153,7 +153,7 @@ class ForestBucket:
         return results
 
     def runs(self, entry: Entry) -> list[tuple[Any, list[int]]]:
-        """Keys with rows of theirs, in order; a key comes again where its forest expires between two rows."""
+        """Each key with its rows, in order. If a key's forest expires between two rows, the key comes again."""
         if not self._idle_expiry and entry.keys.count(entry.keys[0]) == len(entry.keys):
             return [(entry.keys[0], list(range(len(entry.keys))))]
         return [
@@ -169,7 +169,7 @@ class ForestBucket:
         return self.logged >= max(least, _ROWS_PER_FOREST * len(self._last))
 
     def base(self, time: int) -> Base:
-        """Every forest, packed; the log begins anew. Those that have expired at ``time`` are forgotten."""
+        """Every forest, packed; forests expired at ``time`` are dropped. The log starts again from this base."""
         self.logged = 0
         for key in [k for k, last in self._last.items() if self._expired(last, time)]:
             self._forget(key)
@@ -185,7 +185,7 @@ class ForestBucket:
         return base
 
     def _cut(self, rows: list[int], times: Sequence[int]) -> list[list[int]]:
-        """A key's rows, cut where its forest expires between two of them."""
+        """A key's rows, split where its forest expires between two rows."""
         if not self._idle_expiry:
             return [rows]
         runs = [rows[:1]]
@@ -196,12 +196,12 @@ class ForestBucket:
         return runs
 
     def use(self, key: Any, first: int, last: int) -> tuple[int, RandomCutForest]:
-        """The forest of a key whose next rows are of these times, and its slot."""
+        """The slot and the forest of a key whose next rows are from time ``first`` to time ``last``."""
         self._come(key, first, last)
         return self._live.use(self, key)
 
     def stays_young(self, key: Any, first: int, last: int, records: NDArray[np.float32]) -> bool:
-        """Take records of these times for a forest that is young, if it still is with them; no score is but 0 then."""
+        """Add records to a forest that is kept as records, if it still can be with them. Their scores are 0 then."""
         self._come(key, first, last)
         young = self.young.get(key)
         if young is None and (key in self.packed or self._live.get(self, key) is not None):
@@ -247,7 +247,7 @@ class ForestBucket:
 
 
 class _Run(NamedTuple):
-    """Rows of one key, with the times of the first and the last of them."""
+    """Rows of one key, with the times of the first and of the last row."""
 
     bucket: ForestBucket
     key: Any
@@ -259,7 +259,7 @@ class _Run(NamedTuple):
 def score_together(
     live: LiveForests, parts: Sequence[tuple[ForestBucket, Entry]]
 ) -> list[NDArray[np.float64]]:
-    """One score for each row of each bucket, in order, before its forest learns it; one compiled call, if it can be."""
+    """Score, then learn, the rows of several buckets; scores by bucket, in order. One compiled call if possible."""
     points = np.concatenate([entry.points for _, entry in parts]) if len(parts) > 1 else parts[0][1].points
     scores, ends = np.zeros(len(points)), list(accumulate(len(entry.points) for _, entry in parts))
     runs: list[_Run] = []
@@ -284,7 +284,7 @@ def score_together(
                 forest = run.bucket.use(run.key, run.first, run.last)[1]
                 scores[run.rows] = forest.score_many(points[run.rows])
     else:
-        # No more keys at once than there is room: what one needs must not push out another.
+        # No more keys at once than the arena has room for, so that no key's forest evicts another's.
         for some in (runs[k : k + live.arena.room] for k in range(0, len(runs), live.arena.room)):
             order = list(chain.from_iterable(run.rows for run in some))
             slots = [run.bucket.use(run.key, run.first, run.last)[0] for run in some]

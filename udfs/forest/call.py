@@ -1,7 +1,7 @@
-"""One call with three arrays instead of thirty: a forest's arrays as a list of addresses.
+"""Pass a forest's arrays to compiled code as one list of addresses, instead of thirty arguments.
 
-To take an array apart costs numba a tenth of a microsecond, and a forest has thirty: for one record that was half of
-what a call took. So where they lie is written down once, and compiled code makes them again from that.
+numba needs a tenth of a microsecond to unpack an array argument, and a forest has thirty arrays: that was half of the
+time of a call for one record. So their addresses are collected once, and compiled code rebuilds the arrays from them.
 """
 
 from typing import NamedTuple
@@ -12,13 +12,13 @@ from udfs.compiled import array_at, compiled, pointer
 from udfs.forest.layout import Array, Arrays, Scratch
 from udfs.forest.stream import score_and_learn, to_float32
 
-# Numbers in `Addresses`, behind the addresses of a forest's arrays and then of the scratch's.
+# Numbers in `Addresses`, after the addresses of the forest's arrays and of the scratch arrays.
 _TREES = len(Arrays._fields) + len(Scratch._fields)
 _SAMPLES, _COLUMNS, _ROWS, _CHUNK, _BATCH_SLOTS = range(_TREES + 1, _TREES + 6)
 
 
 class Addresses(NamedTuple):
-    """Where a forest's arrays lie; and the arrays, which must live as long."""
+    """The addresses of a forest's arrays, and the arrays themselves, to keep them alive."""
 
     numbers: Array  # int64
     arrays: Arrays
@@ -26,7 +26,7 @@ class Addresses(NamedTuple):
 
 
 def addresses_of(arrays: Arrays, scratch: Scratch) -> Addresses:
-    """The addresses of a forest's arrays, each of which lies in one piece."""
+    """The addresses of a forest's arrays, each of which must be contiguous."""
     addresses = [array.__array_interface__["data"][0] for array in (*arrays, *scratch)]
     trees, samples = arrays.leaf_row.shape
     rows, columns = arrays.points.shape
@@ -43,9 +43,9 @@ _uint64 = array_at("uint64")
 def learn_points(
     addresses: Array, points: Array, step: int, rate: float, scale: float, scoring: bool, scores: Array
 ) -> None:
-    """`score_and_learn` for the forest of a addresses: score if asked, then learn, each point in turn.
+    """`score_and_learn` for the forest at these addresses: score if `scoring`, then learn, each point in turn.
 
-    Adds to `scores` its sum over the trees, and multiplies that with `scale`.
+    Adds each point's sum over the trees to `scores`, then multiplies `scores` by `scale`.
     """
     trees, samples, columns, rows = (
         addresses[_TREES],
@@ -97,16 +97,17 @@ def learn_points(
 def learn_records(
     addresses: Array, given: Array, stream: Array, kept: int, rate: float, scale: float, scores: Array
 ) -> int:
-    """Score, then learn, each record in turn; returns -1, or the first that is not finite: then nothing is learned.
+    """Score, then learn, each record. Returns -1, or the first record that is not finite: nothing is learned then.
 
-    `given` (n, dimensions) float64 goes to `stream` (kept + n, dimensions) float32, behind the `kept` records before
-    them. `scores` (n,) is zeros; of length 0: not asked for. `scale`: what a sum over the trees is multiplied with.
+    `given` (n, dimensions) float64 is copied to `stream` (kept + n, dimensions) float32, after the `kept` earlier
+    records in it. `scores` (n,) must be zeros; of length 0: no scores. `scale`: factor from a sum over the trees to a
+    score.
     """
     bad = to_float32(given, stream[kept:])
     if bad >= 0:
         return bad
     columns, dimensions = addresses[_COLUMNS], stream.shape[1]
-    # A shingle is a piece of the stream; before the first full one nothing is scored.
+    # A shingle is a slice of the stream; nothing is scored before the first full shingle.
     count = stream.shape[0] - columns // dimensions + 1
     if count > 0:
         scoring = scores.shape[0] > 0

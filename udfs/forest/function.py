@@ -1,8 +1,9 @@
-"""The random cut forest as a Flink function: rows of a key in order in, the same rows with a score out.
+"""The random cut forest as a Flink function: takes a key's rows in order and adds a score to each.
 
-State. The keys of a stream are spread over a few buckets; a bucket's forests live in the worker, and what they learn is
-added to keyed state in each call, as :mod:`udfs.forest.bucket` says. Flink writes it when a bundle commits, before the
-checkpoint's barrier. So after a failure each row is scored by exactly the forest that an unbroken run would have had.
+State: the keys of a stream are spread over buckets. A bucket's forests live in the worker, and the records they learn
+are added to keyed state in each call (see :mod:`udfs.forest.bucket`). PyFlink commits state at the end of a bundle,
+before the checkpoint's barrier. So after a failure each row is scored by exactly the forest that it would have had
+without the failure.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from udfs.forest.bucket import Entry, ForestBucket, LiveForests, score_together
 from udfs.key_groups import USUAL
 from udfs.row_batches import Switch, take_batches, take_columns
 
-#: Of the unpacked forests of a worker that has one for each key; the others wait packed.
+#: The most memory for a worker's unpacked forests, if there is one for each key; the others stay packed.
 MOST_BYTES = 1_500_000_000
-#: What a scored row has behind its own values where the score could not be computed.
+#: Columns added to a row for the error, if the score could not be computed.
 ERROR_COLUMNS = ("error_name", "message", "data_row")
 
 
@@ -44,11 +45,12 @@ class ForestOptions:
     number_of_trees, sub_sample_size, time_decay, shingle_size, seed : int
         As for :class:`udfs.random_cut_forest.RandomCutForest`.
     partition_by : str or None
-        A column: each of its values has a forest of its own. None: one forest for all rows.
+        A column; each of its values has its own forest. None: one forest for all rows.
     buckets : int
-        Parts of such forests' state, which stays divided so: at most so many subtasks share it. 16 to 1,024.
+        Parts that the state is divided into with ``partition_by``, 16 to 1,024. At most this many subtasks share it,
+        and saved state can't be divided again.
     idle_expiry : timedelta
-        A forest that has scored nothing for this long, by its rows' rowtime, is forgotten; zero: never.
+        A forest without rows for this long, by rowtime, is dropped; zero: never.
     explain : bool
         Add ``anomaly_explanation``, the JSON of RANDOM_CUT_FOREST_WITH_EXPLANATION with directionality.
     """
@@ -66,9 +68,9 @@ class ForestOptions:
 
 
 class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
-    """Scores rows by the forest of their key, each before the forest learns it. Flink's own key is the bucket.
+    """Scores rows with the forest of their key, each before the forest learns it. Flink's own key is the bucket.
 
-    It is given the rows that have come together (see :mod:`udfs.row_batches`), each of a bucket in one call.
+    It gets rows in batches (see :mod:`udfs.row_batches`).
 
     Parameters
     ----------
@@ -82,30 +84,31 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._fields = tuple(fields)
         self._options = options
         self._indices = [self._fields.index(c) for c in options.columns]
-        # Of one column, a slice: the getter of one would give the number itself.
+        # For one column a slice: itemgetter of one index would return the number, not a sequence.
         first = self._indices[0]
         self._numbers = (
             itemgetter(*self._indices) if len(self._indices) > 1 else itemgetter(slice(first, first + 1))
         )
         self._key = self._fields.index(options.partition_by) if options.partition_by else None
         self._nothing = (None,) * (2 if options.explain else 1)
-        #: What :class:`udfs.row_batches.InColumns` asks for.
+        #: Required by :class:`udfs.row_batches.InColumns`.
         self.numbers, self.value, self.nulls = self._indices, self._key, len(ERROR_COLUMNS)
 
     def open(self, runtime_context: Any) -> None:
-        """Declare the state. The forest is imported here, on the worker: compiled code does not travel."""
+        """Declare the state. The forest is imported here, on the worker: compiled code can't be pickled."""
         from udfs.forest.arena import Arena
         from udfs.forest.state import Parameters
 
         self._base = runtime_context.get_state(ValueStateDescriptor("forests", Types.PICKLED_BYTE_ARRAY()))
-        # As bytes already: Flink's own pickling of an array takes as long as to score it.
+        # The log holds bytes: Flink's own pickling of an array takes as long as scoring it.
         self._log = runtime_context.get_list_state(
             ListStateDescriptor("learned_since", Types.PICKLED_BYTE_ARRAY())
         )
         take_batches(self)
         if not self._options.explain:
             take_columns(self)
-        # Rows by the thousand make the collector look for cycles all the time; there are none. A fifth of the worker.
+        # With thousands of rows the garbage collector looks for cycles all the time, though there are none. It took a
+        # fifth of the worker's time.
         gc.freeze()
         gc.set_threshold(100_000)
         self._buckets: dict[str, ForestBucket] = {}
@@ -113,17 +116,17 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         parameters = Parameters(
             len(o.columns), o.number_of_trees, o.sub_sample_size, o.time_decay, o.shingle_size, o.seed
         ).checked()
-        # Of a forest with shingles, or with explanations, more is asked than a score from its first full sample on.
+        # Only a plain forest can be kept as its records at first: shingles and explanations need the forest itself.
         young = o.sub_sample_size if o.shingle_size == 1 and not o.explain else 0
         self._live = LiveForests(Arena(parameters, MOST_BYTES if o.partition_by else 0), young)
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Score one row, where they can't be had together."""
+        """Score one row, if batches are not available."""
         for values in self.process_batch(ctx.get_current_key(), [list(value)], [ctx.timestamp()]):
             yield Row(*values)
 
     def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
-        """Score rows of one bucket; a row without a score says why instead."""
+        """Score rows of one bucket; a row that can't be scored gets an error instead."""
         # None becomes NaN.
         points = np.array(list(map(self._numbers, rows)), np.float64)
         if np.isfinite(points).all():
@@ -151,8 +154,8 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
     def process_columns(
         self, keys: list[str], values: list[Any] | None, points: Any, times: list[int], switch: Switch
     ) -> Any:
-        """Score rows of several buckets; as `process_batch`, for rows that have all their numbers."""
-        # The stream's time, needed only to tell which forest has expired: a stop must make none begin anew.
+        """Score rows of several buckets, all of whose numbers are finite."""
+        # Expiry follows the stream's time, so that no forest expires because the job was stopped. Not needed otherwise.
         moments = times if self._options.idle_expiry else [0] * len(keys)
         of_rows = values or [""] * len(keys)
         if keys.count(keys[0]) == len(keys):
@@ -179,7 +182,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
     def _results(self, name: str, rows: list[Any], points: Any, times: list[int]) -> list[Any]:
-        """What is added to each row of one bucket, whose state is at hand."""
+        """The columns to add to each row of one bucket, which is the current key."""
         values = None if self._key is None else [_hashable(row[self._key]) for row in rows]
         if not self._options.explain:
             scores = self.process_columns([name] * len(rows), values, points, times, lambda name: None)
@@ -221,7 +224,7 @@ def _hashable(key: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """A value that JSON has no form for, as text: Flink's times as the destinations write them."""
+    """A value that JSON has no type for, as text; times in the same format as the sinks write them."""
     if hasattr(value, "nanos"):
         moment = datetime.fromtimestamp(value.seconds, UTC) + timedelta(microseconds=value.nanos // 1000)
         return moment.replace(tzinfo=None).isoformat(" ", "milliseconds")

@@ -1,17 +1,17 @@
-"""How a forest lies in memory: a few flat arrays, shared by all its trees.
+"""A forest's memory layout: a few flat arrays, shared by all its trees.
 
-A tree holds a sample of at most M points. Its nodes and leaves are numbered apart, both from 0; a child is
-an int16: c >= 0 is node c, c < 0 is leaf ~c. What a node needs on the way down lies side by side in
-`nodes`, 4 + 2 D words of 32 bits:
+A tree holds a sample of at most M points. Its nodes and leaves are numbered separately, both from 0; a child is
+an int16: c >= 0 is node c, c < 0 is leaf ~c. All that a walk needs of a node is adjacent in `nodes`, 4 + 2 D words
+of 32 bits:
 
     cut | sum of the box's sides | left, right (int16) | dimension of the cut, parent or -1 (int16) | box
 
-A box is written as its D minima and then its D maxima with the sign changed, and the point that is asked for
-likewise as x and -x. So the union of boxes is the smaller of each of 2 D numbers, and a point lies outside
-of a box by the sum of max(box - point, 0).
+A box is stored as its D minima followed by its D negated maxima, and a query point as x followed by -x. So the
+union of boxes is the minimum of each of the 2 D numbers, and the distance of a point outside a box is the sum of
+max(box - point, 0).
 
-A leaf names a row of `points`, the store that all trees share. Every sampled record is a *slot* of its tree;
-the slots of a full sample form a heap whose root has the largest key, the next one to be evicted.
+A leaf refers to a row of `points`, which all trees share. Every sampled record has a *slot* in its tree. The slots
+of a full sample form a heap whose root has the largest key and is evicted next.
 """
 
 from functools import lru_cache
@@ -39,21 +39,21 @@ FREE_LEAF = 3
 USED = 0
 LEARNED = 1
 
-#: Largest absolute value that is distinguished from its neighbours: what lies beyond counts as this. Chosen so
-#: that the sides of a box of 900 dimensions (30 columns, shingles of 30) add up within float32.
+#: Larger absolute values are clipped to this. Chosen so that the sides of a box of 900 dimensions (30 columns, shingles
+#: of 30) add up within float32.
 LARGEST = 2.0**116
 
-#: Points that go through one tree before the next: enough to pay for fetching the tree into the cache.
+#: Points that go through one tree before the next one: enough to pay for loading the tree into the CPU cache.
 CHUNK = 1024
 
-#: Walks down a tree that are under way at once, so that one can compute while another waits for memory.
+#: Concurrent walks down a tree, so that one can compute while another waits for memory.
 BATCH_SLOTS = 128
 
 #: `trees[t, ROOT]` of a tree without points: no node and no leaf has this number.
 EMPTY = 1 << 20
 
 
-#: An array whose numbers mypy takes for any number; its type is in the comment.
+#: An array of any type, for mypy; the actual type is in the comment.
 Array = NDArray[Any]
 
 
@@ -64,33 +64,33 @@ class Arrays(NamedTuple):
     links: NDArray[np.int16]  # the same memory as `nodes`
     trees: Array  # int32 (T, 4): root, size, heads of the lists of free nodes and free leaves
     leaf_row: Array  # int32 (T, M): row of `points`; for a free leaf the next free one
-    leaf_first: Array  # float32 (T, M): the first number of this point: most others differ in it already
-    leaf_parent: Array  # int16 (T, M): the node it hangs under; -1 under nothing
+    leaf_first: Array  # float32 (T, M): the point's first number, for a quick comparison
+    leaf_parent: Array  # int16 (T, M): the parent node; -1 for the root
     leaf_mass: Array  # int16 (T, M): how many sampled records are equal to this point
     slot_key: Array  # float64 (T, M): heap
     slot_row: Array  # int32 (T, M)
     slot_leaf: Array  # int16 (T, M)
     seeds: Array  # uint64 (T,)
-    gates: Array  # uint64 (T,): no record up to `gate_until` whose random number is below gets in
+    gates: Array  # uint64 (T,): records up to `gate_until` with a smaller random number don't get in
     gate_until: Array  # int64 (T,)
     counts: Array  # int64 (2,): USED, LEARNED
-    points: Array  # float32 (R, D): what any tree holds, and behind it the rows that are being learned
+    points: Array  # float32 (R, D): the points in any tree, then the rows being learned
     point_number: Array  # int64 (R,): how many points came before this one
     weights: Array  # float64 (M + 1,): 1 / (depth + 1)
-    logarithms: Array  # float64 (M + 1,): log2(mass), of 0 too 0
+    logarithms: Array  # float64 (M + 1,): log2(mass); 0 for mass 0
 
 
 class Scratch(NamedTuple):
-    """Room to work in; what is in it means nothing between two calls."""
+    """Scratch space; its content has no meaning between two calls."""
 
     query: Array  # float32 (CHUNK * 2 D,): points as x and -x
-    child: Array  # int64 (BATCH_SLOTS,): where a walk has come to,
-    depth: Array  # int64 (BATCH_SLOTS,): how many nodes that are,
-    path: Array  # int32 (M, BATCH_SLOTS): and where in `nodes` they lie
+    child: Array  # int64 (BATCH_SLOTS,): the current child of each walk
+    depth: Array  # int64 (BATCH_SLOTS,): how many nodes it has passed
+    path: Array  # int32 (M, BATCH_SLOTS): their positions in `nodes`
     walking: Array  # int64 (BATCH_SLOTS,): the walks that have not ended
     score: Array  # float64 (BATCH_SLOTS,)
     own_path: Array  # int16 (M,): the nodes of one walk
-    side_path: Array  # int16 (M,): and of another
+    side_path: Array  # int16 (M,): the nodes of another walk
     waiting: Array  # int16 (M,)
     new_row: Array  # int32 (R,): where rows of `points` move to
     box: Array  # float32 (2 D,)
@@ -98,7 +98,7 @@ class Scratch(NamedTuple):
 
 
 def tree_seeds(seed: int, trees: int) -> Array:
-    """A seed for each tree: the first numbers of splitmix64 started at `seed`."""
+    """A seed for each tree: the first outputs of splitmix64 started at `seed`."""
     z = np.uint64(seed) + np.arange(1, trees + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -106,13 +106,13 @@ def tree_seeds(seed: int, trees: int) -> Array:
 
 
 def rows_of_points(trees: int, samples: int) -> int:
-    """R: enough for trees that have no point in common, and some for what is being learned."""
+    """R: enough rows for trees without common points, and for the rows being learned."""
     held = trees * samples
     return held + max(256, held // 8)
 
 
 def empty_arrays(trees: int, samples: int, dimensions: int, seed: int) -> Arrays:
-    """The arrays of a forest that has seen nothing."""
+    """The arrays of a forest that has learned nothing."""
     words = 4 + 2 * dimensions
     rows = rows_of_points(trees, samples)
     nodes = np.zeros(trees * (samples - 1) * words, np.float32)
@@ -142,19 +142,19 @@ def empty_arrays(trees: int, samples: int, dimensions: int, seed: int) -> Arrays
         points=np.zeros((rows, dimensions), np.float32),
         point_number=np.zeros(rows, np.int64),
         weights=1.0 / (counts + 1.0),
-        # Rounded, so that mathematical libraries that differ in the last bit give one table.
+        # Rounded, so that the table is the same with math libraries that differ in the last bit.
         logarithms=np.round(np.log2(np.maximum(counts, 1)), 12),
     )
 
 
 def scale(arrays: Arrays) -> float:
-    """From a sum over the trees to a score."""
+    """The factor from a sum over the trees to a score."""
     return float(arrays.logarithms[-1]) / len(arrays.trees)
 
 
 @lru_cache(maxsize=16)
 def scratch(trees: int, samples: int, dimensions: int) -> Scratch:
-    """Room to work in, shared by all forests of one size: a compiled call keeps the interpreter's lock."""
+    """Scratch space, shared by all forests of one size. This is safe as compiled calls hold the GIL."""
     return Scratch(
         query=np.zeros(CHUNK * 2 * dimensions, np.float32),
         child=np.zeros(BATCH_SLOTS, np.int64),

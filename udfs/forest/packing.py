@@ -1,8 +1,8 @@
-"""The shapes of a forest's trees as a row of small numbers, and back.
+"""Pack the shapes of a forest's trees as a sequence of small integers, and unpack them.
 
-A tree is written from the root down, left before right: a node as the dimension of its cut plus 1, a leaf as
-0, and apart from that the rows of `points` in the order in which the leaves come. Equal rows next to each other
-are one leaf. Boxes, cuts and keys follow from these (see `trees`, `stream`) and are recomputed.
+A tree is written in pre-order, left before right: a node as the dimension of its cut plus 1, a leaf as 0. The rows of
+`points` are written separately, in the order of the leaves; consecutive equal rows are one leaf. Boxes, cuts and keys
+follow from these (see `trees`, `stream`) and are recomputed.
 """
 
 from udfs.compiled import at, compiled, whole
@@ -27,7 +27,7 @@ from udfs.forest.trees import cut_between, set_parent, set_sides
 
 @compiled
 def write_shapes(arrays: Arrays, scratch: Scratch, shapes: Array, rows: Array) -> int:
-    """Fill `shapes` and `rows` (both long enough) from all trees; returns how much of `shapes` is used."""
+    """Fill `shapes` and `rows` (both must be long enough) from all trees; returns the used length of `shapes`."""
     samples = arrays.slot_row.shape[1]
     words = 2 * (4 + 2 * arrays.points.shape[1])
     waits, first_slot, next_slot = scratch.waiting, scratch.own_path, scratch.side_path
@@ -53,7 +53,7 @@ def write_shapes(arrays: Arrays, scratch: Scratch, shapes: Array, rows: Array) -
                 slot = first_slot[~child]
                 first = taken
                 while slot >= 0:
-                    # In order, however the sample's heap has them: one forest has one form.
+                    # Sorted, not in the order of the heap, so that equal forests have equal bytes.
                     row = arrays.slot_row[tree, slot]
                     place = taken
                     while place > first and rows[place - 1] > row:
@@ -74,7 +74,7 @@ def write_shapes(arrays: Arrays, scratch: Scratch, shapes: Array, rows: Array) -
 @compiled
 def equal_rows(points: Array, one: int, other: int) -> bool:
     """Whether two rows of `points` hold the same point."""
-    for d in range(points.shape[1]):  # noqa: SIM110 (numba knows no generators)
+    for d in range(points.shape[1]):  # noqa: SIM110 (numba has no generators)
         if points[one, d] != points[other, d]:
             return False
     return True
@@ -82,10 +82,10 @@ def equal_rows(points: Array, one: int, other: int) -> bool:
 
 @compiled
 def read_shape(arrays: Arrays, scratch: Scratch, tree: int, shapes: Array, end: int, rows: Array) -> int:
-    """Build one tree's nodes and leaves from the shapes before `end`; returns where they begin.
+    """Build one tree's nodes and leaves from the shapes before `end`; returns where they begin, -1 if they are invalid.
 
-    Read from right to left, both children of a node come before it, left after right: their boxes are the two on
-    top of a stack. -1 if the numbers are no tree of ours.
+    The shapes are read from right to left, so a node comes after its right and its left child, whose boxes are the top
+    two of a stack.
     """
     nodes, links, points = arrays.nodes, arrays.links, arrays.points
     dimensions = points.shape[1]
@@ -151,7 +151,7 @@ def read_shape(arrays: Arrays, scratch: Scratch, tree: int, shapes: Array, end: 
 
 @compiled
 def read_shapes(arrays: Arrays, scratch: Scratch, shapes: Array, rows: Array, rate: float) -> bool:
-    """Build all trees of a fresh forest whose `points` are in place; False if the numbers are no forest."""
+    """Build all trees of a fresh forest whose `points` are in place; False if the numbers are invalid."""
     trees = arrays.seeds.shape[0]
     size = rows.shape[0] // trees
     for k in range(rows.shape[0]):

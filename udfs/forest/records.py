@@ -1,4 +1,4 @@
-"""What comes to a forest, checked: rows of finite numbers, as float32."""
+"""Check a forest's input: rows of finite numbers, as float32."""
 
 from numbers import Real
 
@@ -11,14 +11,14 @@ from udfs.forest.stream import to_float32
 
 
 def as_records(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.float32]:
-    """Records as (n, dimensions): of one record, `axes` 1, or of many, `axes` 2.
+    """Records as an array (n, dimensions), from one record (`axes` 1) or many (`axes` 2).
 
-    What lies beyond the range that is distinguished counts as its end (see forest_layout).
+    Numbers beyond the forest's range are clipped (see `LARGEST` in :mod:`udfs.forest.layout`).
 
     Raises
     ------
     ValueError
-        For another shape, for what is not a number, and for numbers that are not finite.
+        For another shape, and for values that are not finite numbers.
     """
     array = as_numbers(points, axes, dimensions)
     records = np.empty(array.shape, np.float32)
@@ -27,13 +27,13 @@ def as_records(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.floa
 
 
 def require_finite(array: NDArray[np.float64], bad: int) -> None:
-    """Raise a ValueError that names row `bad`, if it is one."""
+    """Raise a ValueError that names row `bad`; nothing if it is -1."""
     if bad >= 0:
         raise InvalidValue(f"points must be finite numbers, got {array[bad].tolist()} in row {bad}")
 
 
 def as_numbers(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.float64]:
-    """`as_records` before it is looked whether the numbers are finite: an array that lies in one piece."""
+    """`as_records` without the check for finite numbers: a contiguous float64 array."""
     if (
         type(points) is np.ndarray
         and points.ndim == axes == 2
@@ -54,11 +54,11 @@ def as_numbers(points: ArrayLike, axes: int, dimensions: int) -> NDArray[np.floa
             f"points must have shape {shape} with dimensions {dimensions}, got shape {array.shape}"
         )
     if array.dtype.kind not in "biuf":
-        # Python integers beyond 64 bits are numbers too.
+        # Python integers beyond 64 bits give an object array.
         if array.dtype.kind != "O" or not all(isinstance(x, Real) for x in array.flat):
             raise InvalidValue(f"points must be numbers, got {points!r:.200}")
         array = np.array([min(max(x, -LARGEST), LARGEST) if x == x else x for x in array.flat]).reshape(
             array.shape
         )
-    # Compiled code would be made again for arrays that can't be written to.
+    # Writable, as numba would compile again for read-only arrays.
     return np.require(array, np.float64, ["C", "A", "W"]).reshape(-1, dimensions)

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-any-return"
-"""How far out a point lies in one tree, and in which dimensions.
+"""The score of a point in one tree, and its attribution to dimensions.
 
 On the way down, a random cut separates the point from a node's box with probability p = excess / (sides +
 excess), where `excess` is how far the point lies outside, summed over dimensions. A point separated at depth
@@ -7,8 +7,8 @@ k scores 1 / (k + 1), so the tree's score is the sum over the path of
 
     p_k / (k + 1) * product of (1 - p_j) over the nodes j above k
 
-with p = 1 at a leaf that differs from the point; going up, s becomes s + p (1 / (k + 1) - s), and above the
-first box that holds the point nothing changes any more. A leaf of mass m equal to the point scores
+with p = 1 at a leaf that differs from the point. On the way back up, s becomes s + p (1 / (k + 1) - s), up to the
+first box that contains the point; above it p is 0. A leaf of mass m equal to the point scores
 1 / (depth + log2 m), or 1 / (m + 1) where it is the whole tree (as KDA did).
 """
 
@@ -23,9 +23,9 @@ def score_batch(
 ) -> None:
     """Score of a point in a tree, before the factor log2 M, for each of the first `slots` slots.
 
-    Slot k has tree `tree + k tree_step` and the point at `query[point + k point_step]`. All go down together one level
-    at a time, and then up again, so that no step waits for the one before it. There are no branches to guess wrong: a
-    slot that has ended is overwritten by the next in the list.
+    Slot k has tree `tree + k tree_step` and the point at `query[point + k point_step]`. All go down together, one
+    level at a time, and then up again, so that no step waits for the one before. The loops have no data-dependent
+    branches to mispredict: in the list `walking`, a slot that has ended is overwritten by the next one.
     """
     nodes, links, points, weights, query = (
         arrays.nodes,
@@ -76,7 +76,7 @@ def score_batch(
             for d in range(1, dimensions):
                 equal &= points[at(row), at(d)] == query[at(query_start + d)]
         mass = arrays.leaf_mass[at(its_tree), at(leaf)]
-        # Which it is can't be guessed: so both are there, and one is taken without a branch.
+        # Unpredictable, so both values are computed and one is selected without a branch.
         added = added_depth(arrays, mass, depth[at(slot)])
         score[at(slot)] = 1.0 / (depth[at(slot)] + (added if equal else 1.0))
         walking[at(count)] = slot
@@ -98,7 +98,7 @@ def score_batch(
 
 @compiled
 def added_depth(arrays: Arrays, mass: int, depth: int) -> float:
-    """What is added to the depth of a leaf for a point equal to it, whose score is one over the sum."""
+    """The number added to a leaf's depth for a point equal to it; the point's score is 1 / (depth + this)."""
     return arrays.logarithms[at(mass)] if depth > 0 else mass + 1.0
 
 
@@ -117,7 +117,7 @@ def attribute(arrays: Arrays, scratch: Scratch, tree: int, point: int, child: in
 def attribute_below(
     arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, depth: int, path: Array
 ) -> tuple[float, int, int]:
-    """Score in the subtree `child` at `depth`, attributed; with the leaf at its end, and the leaf's depth.
+    """Score in the subtree `child` at `depth`, with its attribution; returns score, leaf reached and the leaf's depth.
 
     The nodes passed are written to `path`. A point equal to the leaf has score 0 here.
     """
@@ -149,9 +149,9 @@ def attribute_below(
 def attribute_without(
     arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf: int, depth: int
 ) -> float:
-    """Score, attributed, of a point equal to a leaf at `depth` > 0, as if that leaf were not in the tree.
+    """Score, with its attribution, of a point equal to a leaf at `depth` > 0, as if that leaf were not in the tree.
 
-    The leaf's sibling then has its parent's place, and each box further up is the union of those beside the path.
+    Without the leaf, its sibling takes its parent's place, and each box above is the union of boxes beside the path.
     """
     links, box, query, path = arrays.links, scratch.box, scratch.query, scratch.own_path
     dimensions = arrays.points.shape[1]
@@ -175,7 +175,7 @@ def attribute_without(
             box[k] = min(box[k], side(arrays, tree, beside, k))
             excess += max(real(box[k]) - real(query[point + k]), 0.0)
         for d in range(dimensions):
-            # Pair by pair: a narrow side would be lost in a sum with another's far ends.
+            # Side by side: a narrow side would be lost to rounding in sums of large coordinates.
             sides -= real(box[d + dimensions]) + real(box[d])
         if excess == 0.0:
             break
@@ -189,10 +189,10 @@ def attribute_without(
 
 @compiled
 def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: Array) -> None:
-    """Add to `shares` (2 D: too low, too high) what makes up the score of a point, over all trees.
+    """Add the attribution of a point's score to `shares` (2 D: too low, too high), over all trees.
 
-    A point equal to a leaf lies outside of nothing; its score is attributed as that of the same point in the
-    tree without this leaf, and evenly where the tree has no other.
+    A point equal to a leaf is not outside any box. Its score is attributed as if that leaf were not in the tree, or
+    evenly if the tree has no other leaf.
     """
     share = scratch.share
     for tree in range(arrays.seeds.shape[0]):

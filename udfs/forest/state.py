@@ -1,7 +1,7 @@
-"""A forest as bytes, and back.
+"""Pack a forest as bytes, and unpack it.
 
-A header, then little-endian arrays: the last records of an unfinished shingle; the points that any tree holds,
-each once; the gaps between their numbers; the shapes of the trees; and which point each leaf holds.
+The bytes are a header and then little-endian arrays: the last records, for the next shingle; the points in any tree,
+each once; the differences of their numbers; the shapes of the trees; and the point of each sampled record.
 """
 
 import struct
@@ -17,11 +17,11 @@ from udfs.forest.layout import LARGEST, LEARNED, USED, Arrays, Scratch, empty_ar
 from udfs.forest.packing import read_shapes, write_shapes
 
 _MAGIC = b"KRCF"
-#: Of a forest that has no trees yet: the records that it has to learn.
+#: For a forest that is saved as the records to learn.
 _YOUNG = b"KRCY"
-#: The same bytes since version 1; from 2 on, scores are those of KDA's formula as docs/forest.md has it.
+#: The format is the same since version 1. Since version 2, scores follow KDA's formula (docs/forest.md).
 _VERSION = 2
-# magic, version, checksum of everything behind it
+# magic, version, checksum of all bytes after it
 _START = struct.Struct("<4sHI")
 # the parameters, points learned, rows of `recent`, of `points`, length of `shapes`
 _COUNTS = struct.Struct("<HHHIHQ QHII")
@@ -37,12 +37,12 @@ _RANGES = {
 
 
 class StateError(KdaError, ValueError):
-    """Bytes that are no forest: damaged, cut off, or written by a newer version."""
+    """Saved state that can't be used: damaged, cut off, of a newer version, or made with other parameters."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a forest is built with; ranges as documented for RANDOM_CUT_FOREST."""
+    """A forest's parameters; ranges as documented for RANDOM_CUT_FOREST."""
 
     dimensions: int
     number_of_trees: int
@@ -52,7 +52,7 @@ class Parameters:
     seed: int
 
     def checked(self) -> "Parameters":
-        """The same with plain integers; ValueError names the parameter, what is required and what came."""
+        """The same parameters as plain integers; ValueError for one that is not an integer or out of range."""
         numbers: dict[str, int] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -73,7 +73,7 @@ class Parameters:
 
 
 class ForestState(NamedTuple):
-    """All that later scores depend on."""
+    """All state that later scores depend on."""
 
     parameters: Parameters
     recent: NDArray[np.float32]  # (up to shingle_size - 1, dimensions): the last records
@@ -102,7 +102,7 @@ def pack(state: ForestState) -> bytes:
 
 
 def pack_young(parameters: Parameters, records: bytes) -> bytes:
-    """A forest of so few records (float32, one behind the other) that no score depends on it yet, as bytes."""
+    """Pack a forest that has learned only these records (float32, contiguous), before its scores begin."""
     body = _COUNTS.pack(*astuple(parameters), 0, 0, len(records) // (4 * parameters.dimensions), 0) + records
     return _START.pack(_YOUNG, _VERSION, zlib.crc32(body)) + body
 
@@ -119,7 +119,7 @@ def unpack_young(data: bytes) -> tuple[Parameters, bytes] | None:
     *numbers, _, _, count, _ = _COUNTS.unpack_from(data, _START.size)
     parameters = Parameters(*numbers).checked()
     records = data[_START.size + _COUNTS.size :]
-    _require(len(records) == 4 * count * parameters.dimensions, "it has not the records that it says")
+    _require(len(records) == 4 * count * parameters.dimensions, "its header has another number of records")
     return parameters, records
 
 
@@ -156,14 +156,15 @@ def unpack(data: bytes) -> ForestState:
     )
     _require(used == 0 or bool((np.diff(point_number) > 0).all()), "points out of order")
     _require(
-        used == 0 or bool(point_number[0] >= 0 and point_number[-1] < learned), "a point from the future"
+        used == 0 or bool(point_number[0] >= 0 and point_number[-1] < learned),
+        "a point with a number out of range",
     )
     _require(used <= p.number_of_trees * p.sub_sample_size, "more points than its trees can hold")
     arrays = empty_arrays(p.number_of_trees, p.sub_sample_size, columns, p.seed)
     arrays.points[:used] = points
     arrays.point_number[:used] = point_number
     arrays.counts[:] = used, learned
-    _require(read_shapes(arrays, _scratch(p), shapes, rows, 1.0 / p.time_decay), "a tree that can't be")
+    _require(read_shapes(arrays, _scratch(p), shapes, rows, 1.0 / p.time_decay), "an impossible tree")
     return ForestState(p, recent, arrays)
 
 
@@ -185,7 +186,7 @@ def _row_type(rows: int) -> str:
 
 
 def _gaps(numbers: NDArray[np.int64]) -> bytes:
-    """Ascending numbers as differences of one byte; 255 stands for a larger one, listed behind."""
+    """Ascending numbers as one-byte differences; 255 stands for a larger difference, which is appended."""
     gaps = np.diff(numbers, prepend=0)
     large = gaps >= 255
     return np.where(large, 255, gaps).astype("<u1").tobytes() + gaps[large].astype("<i8").tobytes()
@@ -212,4 +213,4 @@ class _Reader:
         return np.cumsum(gaps)
 
     def end(self) -> None:
-        _require(self.position == len(self.data), "it goes on behind its end")
+        _require(self.position == len(self.data), "it has bytes after its end")

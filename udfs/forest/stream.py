@@ -1,10 +1,10 @@
-"""A chunk of the stream through all trees: score, sample, and update.
+"""Pass a chunk of the stream through all trees: score, sample and update.
 
-Given the points, trees know nothing of each other. So a chunk goes through one tree after the other, each
-staying in the nearest cache for as long, with exactly the result of one point at a time.
+Trees are independent of each other. So a chunk goes through one tree after the other, while that tree stays in the CPU
+cache; the result is exactly that of one point at a time.
 
-The sample: point number i gets in every tree the key ln(-ln u) - i / time_decay, where u is its own random
-number in (0, 1) for this tree, and the tree keeps the M smallest keys. That is a weighted sample without
+The sample: in every tree, point number i gets the key ln(-ln u) - i / time_decay, where u is a random number in (0, 1)
+for this point and tree, and the tree keeps the M smallest keys. That is a weighted sample without
 replacement with weights that fall by e every `time_decay` points (Efraimidis and Spirakis, 2006).
 """
 
@@ -17,13 +17,13 @@ from udfs.forest.layout import BATCH_SLOTS, CHUNK, LARGEST, LEARNED, SIZE, USED,
 from udfs.forest.scores import add_attribution, score_batch
 from udfs.forest.trees import delete, insert, scrambled, uniform
 
-#: For how many points ahead a tree's gate is computed at most.
+#: The most points ahead for which a tree's gate is computed.
 _HORIZON = 1024
 
 
 @compiled
 def key_of(seed: np.uint64, number: int, rate: float) -> float:
-    """Key of a point in one tree's sample: the smaller, the longer it stays."""
+    """Key of a point in one tree's sample; the smaller the key, the longer the point stays."""
     return math.log(-math.log(uniform(scrambled(seed, np.uint64(number))))) - number * rate
 
 
@@ -31,7 +31,7 @@ def key_of(seed: np.uint64, number: int, rate: float) -> float:
 def gate(largest_key: float, number: int, rate: float) -> np.uint64:
     """Random bits below which point `number`, or any before it, does not get in.
 
-    A little too low rather than too high: who passes the gate is judged by its key.
+    Rounded down: a point that passes the gate by mistake is still rejected by its key.
     """
     u = math.exp(-math.exp(min(largest_key + number * rate, 40.0))) * (1.0 - 1e-9)
     return np.uint64(u * 9007199254740992.0) << np.uint64(11)
@@ -46,7 +46,7 @@ def sift_down(arrays: Arrays, tree: int, slot: int) -> None:
     key, row, leaf = keys[t, at(slot)], rows[t, at(slot)], leaves[t, at(slot)]
     while 2 * slot + 1 < samples:
         below = 2 * slot + 1
-        # Which of the two is larger can't be guessed: so it is added, not branched on.
+        # Which of the two is larger is unpredictable, so the comparison is added instead of branched on.
         other = min(below + 1, samples - 1)
         below += whole(keys[t, at(other)] > keys[t, at(below)])
         if keys[t, at(below)] <= key:
@@ -60,19 +60,19 @@ def sift_down(arrays: Arrays, tree: int, slot: int) -> None:
 
 @compiled
 def heapify(arrays: Arrays, tree: int) -> None:
-    """Make a heap of the slots of a full sample."""
+    """Make the slots of a full sample a heap."""
     for slot in range(arrays.slot_key.shape[1] // 2 - 1, -1, -1):
         sift_down(arrays, tree, slot)
 
 
 @compiled
 def evict(arrays: Arrays, scratch: Scratch, tree: int) -> None:
-    """Take the record with the largest key (slot 0) out of the tree; its slot is then to be refilled."""
+    """Remove the record with the largest key (slot 0) from the tree; the caller refills its slot."""
     leaf = arrays.slot_leaf[tree, 0]
     row = arrays.slot_row[tree, 0]
     delete(arrays, tree, leaf)
     if arrays.leaf_mass[tree, leaf] > 0 and arrays.leaf_row[tree, leaf] == row:
-        # The leaf lives on, but this row may not: another of its records stands for it.
+        # The leaf stays but this row may not: let another of the leaf's records represent it.
         for slot in range(1, arrays.slot_leaf.shape[1]):
             if arrays.slot_leaf[tree, slot] == leaf:
                 arrays.leaf_row[tree, leaf] = arrays.slot_row[tree, slot]
@@ -109,7 +109,7 @@ def learn(arrays: Arrays, scratch: Scratch, tree: int, row: int, query_row: int,
 
 @compiled
 def next_candidate(arrays: Arrays, tree: int, number: int, end: int, rate: float) -> int:
-    """The first point from `number` on that may get into the tree's sample; `end` if none before."""
+    """The first point from `number` on that may get into the tree's sample; `end` if there is none before it."""
     if arrays.trees[tree, SIZE] < arrays.slot_key.shape[1]:
         return number
     seed = arrays.seeds[tree]
@@ -129,13 +129,13 @@ def next_candidate(arrays: Arrays, tree: int, number: int, end: int, rate: float
 
 @compiled
 def to_float32(given: Array, records: Array) -> int:
-    """Copy rows of float64 to rows of float32; the first row with a number that is not finite, or -1."""
+    """Copy rows of float64 to rows of float32; returns the first row that is not finite, or -1."""
     for row in range(given.shape[0]):
         for d in range(given.shape[1]):
             x = given[row, d]
             if not math.isfinite(x):
                 return row
-            # Adding 0 makes -0.0 the same point as 0.0, after rounding has made -1e-50 into -0.0 too.
+            # Adding 0 turns -0.0 into 0.0, so that both are the same point. It is done last, as -1e-50 rounds to -0.0.
             records[row, d] = np.float32(min(max(x, -LARGEST), LARGEST)) + np.float32(0.0)
     return -1
 
@@ -178,9 +178,9 @@ def score_chunk(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: in
 def score_and_learn(
     arrays: Arrays, scratch: Scratch, stream: Array, step: int, rate: float, scoring: bool, scores: Array
 ) -> None:
-    """Score if asked to, then learn, each point in turn. Adds its sum over the trees to `scores`.
+    """Score if `scoring`, then learn, each point in turn. Adds each point's sum over the trees to `scores`.
 
-    Point k is the D numbers from `stream[k * step]` on (float32): with shingles, points share most of them.
+    Point k is the D numbers from `stream[k * step]` on (float32); with shingles, consecutive points overlap.
     """
     dimensions = arrays.points.shape[1]
     count = (stream.shape[0] - dimensions) // step + 1 if stream.shape[0] >= dimensions else 0
@@ -205,11 +205,11 @@ def score_and_learn_chunk(
     scoring: bool,
     scores: Array,
 ) -> None:
-    """`score_and_learn` for points that are also in `query`, and for which there is room behind the rows in use."""
+    """`score_and_learn` for points that are also in `query`. `points` must have room for them after the used rows."""
     samples = arrays.slot_key.shape[1]
     first = whole(arrays.counts[USED])
     number = whole(arrays.counts[LEARNED])
-    # They stay only if a tree takes them.
+    # All points are appended; the used rows end after the last one that a tree takes.
     taken = first
     for k in range(count):
         arrays.point_number[at(first + k)] = number + k
@@ -218,7 +218,7 @@ def score_and_learn_chunk(
     alone = scoring and count == 1
     if alone and number >= samples:
         scores[0] += score_one(arrays, scratch)
-    # Before this row a score is 0.
+    # Rows before this one have score 0.
     unscored = count if alone or not scoring else min(max(samples - number, 0), count)
     for tree in range(arrays.seeds.shape[0]):
         start = 0
@@ -250,7 +250,7 @@ def score_of(arrays: Arrays, scratch: Scratch, point: Array) -> float:
 
 @compiled
 def keep_living_rows(arrays: Arrays, scratch: Scratch) -> None:
-    """Move the rows of `points` that some tree still holds to the front, in order; the others are no longer in use."""
+    """Compact `points`: move the rows that any tree still holds to the front, in order, and drop the others."""
     new_row = scratch.new_row
     used = arrays.counts[USED]
     new_row[:used] = -1
@@ -268,6 +268,6 @@ def keep_living_rows(arrays: Arrays, scratch: Scratch) -> None:
     for tree in range(arrays.seeds.shape[0]):
         for slot in range(arrays.trees[tree, SIZE]):
             arrays.slot_row[tree, slot] = new_row[arrays.slot_row[tree, slot]]
-            # Any of a leaf's equal records may stand for it.
+            # Any of a leaf's equal records may represent it.
             arrays.leaf_row[tree, arrays.slot_leaf[tree, slot]] = arrays.slot_row[tree, slot]
     arrays.counts[USED] = living

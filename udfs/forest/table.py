@@ -1,4 +1,4 @@
-"""RANDOM_CUT_FOREST over a table: the one place where tables become keyed streams and come back."""
+"""RANDOM_CUT_FOREST over a table; and the way of a table through a keyed function, shared with the detector."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def random_cut_forest(
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where both tables are made.
+        Where both tables are created.
     table : Table
-        Insert-only, with one rowtime attribute. Columns of any type but arrays, maps, rows and bytes.
+        Insert-only, with one rowtime attribute. Columns may be of any type but arrays, maps, rows and bytes.
     options : ForestOptions
         What to score, and how.
     name : str
@@ -58,14 +58,14 @@ def random_cut_forest(
     -------
     scored : Table
         The columns of ``table``, ``anomaly_score DOUBLE`` (0 while learning, then 0 … log2(sub_sample_size), high =
-        anomalous), ``anomaly_explanation STRING`` when asked for; the rowtime attribute as it was.
+        anomalous), with ``explain`` also ``anomaly_explanation STRING``; the rowtime attribute is unchanged.
     errors : Table
-        Rows without a score (a missing value): ``error_name, message, data_rowtime, data_row``.
+        Rows that can't be scored (a missing value): ``error_name, message, data_rowtime, data_row``.
 
     Raises
     ------
     ValueError
-        When a column is missing, not numeric, or there are more than 30.
+        For a column that is missing or not numeric, and for more than 30 columns.
     """
     extra = {"anomaly_score": "DOUBLE"} | ({"anomaly_explanation": "STRING"} if options.explain else {})
     function = ForestFunction(column_names(table), options)
@@ -84,7 +84,7 @@ def random_cut_forest(
 
 
 def column_names(table: Table) -> tuple[str, ...]:
-    """A table's columns but its rowtime."""
+    """A table's columns without its rowtime."""
     return tuple(resolved(table)[0])
 
 
@@ -96,22 +96,23 @@ def through_keys(
     results: dict[str, str],
     uid: str,
 ) -> tuple[str, list[str], str]:
-    """Send a table's rows, keyed, through a function that adds ``results`` (names and types) behind their columns.
+    """Key a table's rows and pass them through a function that appends the columns ``results`` (names and types).
 
-    ``uid`` is the kind of function and the relation's name. Returns the view of what comes back; what to select from it
-    to get the table's own columns as they were; and the rowtime's name.
+    ``uid`` is the kind of function and the relation's name. Returns the name of the view of the results; the SQL
+    expressions that select the table's own columns from it; and the rowtime's name.
     """
     kind, _, relation = uid.partition(" ")
     columns, rowtime = resolved(table)
     _check(columns, options, kind)
     if taken := sorted(results.keys() & {*columns, rowtime}):
         raise InvalidValue(
-            f"{kind}: adds the columns {', '.join(taken)}, which the rows have already; rename those"
+            f"{kind}: adds the columns {', '.join(taken)}, which the table already has; rename those"
         )
     name = f"{relation}_{'forest' if kind == 'random_cut_forest' else kind}"
     table_env.create_temporary_view(f"{name}_input", table)
     shape = _Shape(name, rowtime, columns, columns | results)
-    # Divided otherwise state can't be read: so it has another name, and is missed rather than overlooked.
+    # State with another number of buckets can't be read. With another uid, a restore from it fails instead of silently
+    # starting without the state.
     groups = options.buckets if options.partition_by and options.buckets != FEW else None
     processed = process_keyed(
         table_env.to_data_stream(table_env.sql_query(_rows(shape, options))),
@@ -127,7 +128,7 @@ def through_keys(
 
 
 class Keyed(Protocol):
-    """What both a forest's and a detector's options have."""
+    """Options that a forest and a detector have in common."""
 
     @property
     def columns(self) -> tuple[str, ...]: ...
@@ -139,7 +140,7 @@ class Keyed(Protocol):
 
 @dataclass(frozen=True)
 class _Shape:
-    """Names and types of what goes to the function and what comes back."""
+    """Names and types of the function's input and output columns."""
 
     name: str
     rowtime: str
@@ -161,7 +162,7 @@ class _Shape:
 
     @property
     def schema(self) -> Schema:
-        """Of the stream that comes back."""
+        """Schema of the function's output stream."""
         schema = Schema.new_builder()
         for column, type_ in self.results.items():
             schema.column(column, "TIMESTAMP_LTZ(3)" if type_.startswith("TIMESTAMP") else type_)
@@ -170,7 +171,7 @@ class _Shape:
 
 
 def _bucket(options: Keyed) -> str:
-    """The key of Flink's state: one of a few, each with the forests of many values, or one for all rows."""
+    """SQL for the key of Flink's state: a bucket, with the forests of many values; or one key for all rows."""
     if not options.partition_by:
         return "CAST('' AS STRING)"
     value = f"COALESCE(CAST(`{options.partition_by}` AS STRING), '')"
@@ -198,8 +199,8 @@ def _check(columns: dict[str, str], options: Keyed, kind: str) -> None:
         )
 
 
-# Timestamps without zone have no type that Python's data streams carry: they travel as instants (the session's
-# time zone takes them there and back).
+# PyFlink's data streams have no type for timestamps without a zone. They are passed as instants, converted in the
+# session's time zone in both directions.
 def _outbound(column: str, type_: str) -> str:
     return f"CAST(`{column}` AS TIMESTAMP_LTZ(3))" if type_.startswith("TIMESTAMP(") else f"`{column}`"
 
@@ -216,6 +217,6 @@ def _row_type(columns: dict[str, str]) -> TypeInformation:
     for column, type_ in columns.items():
         if _root(type_) not in _TYPES:
             raise InvalidValue(
-                f"random_cut_forest: column {column} has type {type_}, which can't pass; leave it out"
+                f"random_cut_forest: column {column} has type {type_}, which can't be passed to Python; leave it out"
             )
     return Types.ROW_NAMED(list(columns), [_TYPES[_root(t)]() for t in columns.values()])

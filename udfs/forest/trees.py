@@ -1,10 +1,10 @@
 # mypy: disable-error-code="no-any-return"
-"""One random cut tree: a point goes in, a point goes out.
+"""One random cut tree: insert a point, delete a point.
 
-Three things are never stored but follow from what is: a box from the points below it, the sum of its sides
-from the box, and the cut from the gap it lies in. Given which points it separates, the cut of a random cut
-tree is uniform in the gap between the two sides; so it may be redrawn whenever the gap changes, and is
-here a fixed random function of tree, dimension and gap. A saved tree is then only its shape.
+Three things need not be saved, as they follow from the rest: a box from the points below it, the sum of its sides
+from the box, and a cut from the gap it lies in. Given the points that it separates, a random cut is uniform in the gap
+between the two sides, so it may be redrawn whenever the gap changes. Here it is a fixed random function of tree,
+dimension and gap. So a saved tree is only its shape.
 
 All randomness is a function of (seed of the tree, number of the point): there is no generator to save.
 """
@@ -60,7 +60,7 @@ def cut_between(seed: np.uint64, dimension: int, low: np.float32, high: np.float
 
 @compiled
 def side(arrays: Arrays, tree: int, child: int, k: int) -> np.float32:
-    """Number `k` of the 2 D that make a child's box."""
+    """Number `k` of the 2 D numbers of a child's box."""
     dimensions = arrays.points.shape[1]
     if child >= 0:
         return arrays.nodes[
@@ -73,7 +73,7 @@ def side(arrays: Arrays, tree: int, child: int, k: int) -> np.float32:
 @compiled
 def outside(nodes: Array, box: int, query: Array, point: int, dimensions: int) -> float:
     """How far the point at `query[point]` lies outside the box at `nodes[box]`, summed over dimensions."""
-    # Two sums of their own: neither waits for the other.
+    # Two separate sums, so that neither waits for the other.
     low = max(nodes[at(box)] - query[at(point)], np.float32(0.0))
     high = max(nodes[at(box + dimensions)] - query[at(point + dimensions)], np.float32(0.0))
     for d in range(1, dimensions):
@@ -84,7 +84,7 @@ def outside(nodes: Array, box: int, query: Array, point: int, dimensions: int) -
 
 @compiled
 def set_sides(nodes: Array, base: int, dimensions: int) -> None:
-    """The sum of a box's sides, always added in the same order: a box has one sum, however it came to be."""
+    """Set the sum of a box's sides, always added in the same order, so that equal boxes have equal sums."""
     total = 0.0
     for k in range(base + BOX, base + BOX + dimensions):
         total -= real(nodes[at(k + dimensions)]) + real(nodes[at(k)])
@@ -93,7 +93,7 @@ def set_sides(nodes: Array, base: int, dimensions: int) -> None:
 
 @compiled
 def box_sides(arrays: Arrays, child: int, base: int, row: int, d: int) -> tuple[np.float32, np.float32]:
-    """Both numbers of one dimension of the box of a child: of the node at `base`, or of the leaf at `row`."""
+    """Both numbers of dimension `d` of a child's box; the child is the node at `base` or the leaf at `row`."""
     if child < 0:
         x = arrays.points[at(row), at(d)]
         return x, -x
@@ -102,13 +102,13 @@ def box_sides(arrays: Arrays, child: int, base: int, row: int, d: int) -> tuple[
 
 @compiled
 def fit(arrays: Arrays, tree: int, base: int) -> bool:
-    """Box, sides and cut of the node at `base` from its children; True if the box has changed."""
+    """Update box, sides and cut of the node at `base` from its children; True if the box has changed."""
     nodes, links = arrays.nodes, arrays.links
     dimensions = arrays.points.shape[1]
     words = 4 + 2 * dimensions
     first = tree * (arrays.leaf_row.shape[1] - 1)
     left, right = whole(links[at(2 * base + LEFT)]), whole(links[at(2 * base + RIGHT)])
-    # Of each pair one is of no use, and not read: a child is a node or a leaf.
+    # A child is a node or a leaf, so only one of each pair is used.
     left_base, left_row = (first + left) * words, whole(0)
     right_base, right_row = (first + right) * words, whole(0)
     if left < 0:
@@ -135,10 +135,10 @@ def fit(arrays: Arrays, tree: int, base: int) -> bool:
 
 @compiled
 def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int:
-    """Put a row of `points`, which is also at `query[point]`, into the tree; returns its leaf.
+    """Insert a row of `points`, which is also at `query[point]`, into the tree; returns its leaf.
 
-    From the root down: a random cut of the box that would hold the point too either separates the point
-    from the node (a new node is put there) or falls inside the box, and the point goes on down.
+    From the root down, a random cut is drawn in the node's box extended by the point. If it separates the point from
+    the box, a new node is inserted there; otherwise the point goes on down.
     """
     nodes, links = arrays.nodes, arrays.links
     dimensions = arrays.points.shape[1]
@@ -172,7 +172,7 @@ def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int
         parent_link = 2 * base + (LEFT if goes_left else RIGHT)
         child = left if goes_left else right
 
-    # The dimension that separates: each in proportion to how far the point lies outside in it.
+    # Draw the dimension of the cut, with probability in proportion to how far the point lies outside in it.
     dimension = -1
     above = False
     if child != EMPTY:
@@ -183,14 +183,14 @@ def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int
         for k in range(2 * dimensions):
             gap = real(side(arrays, tree, child, k)) - real(query[at(point + k)])
             if gap > 0.0:
-                # The last one wins where rounding lets `drawn` outlast them all.
+                # If rounding leaves `drawn` positive after all of them, the last one is used.
                 dimension = k % dimensions
                 above = k >= dimensions
                 drawn -= gap
                 if drawn < 0.0:
                     break
         if dimension < 0:
-            # Outside of nothing: equal to the leaf.
+            # Not outside in any dimension: equal to the leaf.
             arrays.leaf_mass[tree, ~child] += 1
             return ~child
 
@@ -223,7 +223,7 @@ def insert(arrays: Arrays, tree: int, row: int, query: Array, point: int) -> int
 
 @compiled
 def set_parent(arrays: Arrays, tree: int, child: int, node: int) -> None:
-    """Tell a child, node or leaf, that it hangs under `node` (-1: under nothing)."""
+    """Set the parent of a child, a node or a leaf, to `node` (-1: none)."""
     if child < 0:
         arrays.leaf_parent[at(tree), at(~child)] = node
     else:
@@ -233,7 +233,7 @@ def set_parent(arrays: Arrays, tree: int, child: int, node: int) -> None:
 
 @compiled
 def delete(arrays: Arrays, tree: int, leaf: int) -> None:
-    """Take one record out of a leaf, and the leaf out of the tree if that was its last."""
+    """Remove one record from a leaf, and the leaf from the tree if that was its last record."""
     arrays.leaf_mass[tree, leaf] -= 1
     if arrays.leaf_mass[tree, leaf] > 0:
         return

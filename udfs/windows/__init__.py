@@ -1,7 +1,7 @@
-"""Windows that SQL can't say: sliding row by row, closing, hotspots; and their doors to Flink.
+"""Windows that Flink SQL can't express, with their Flink functions: sliding row by row, closing, hotspots.
 
-State names an open window's classes by their modules, and savepoints from before these were a folder say
-``udfs.windows.Windows`` and ``udfs.aggregates``: both are found here.
+State refers to an open window's classes by module. Old savepoints refer to ``udfs.windows.Windows`` and
+``udfs.aggregates``, so both names are kept here.
 """
 
 import sys

@@ -1,7 +1,6 @@
-"""Aggregates over a window that moves: values come in at one end and leave at the other.
+"""Aggregates over a sliding window: values are added at one end and removed at the other.
 
-Each keeps no more than it needs, and every sum is exact: what has left a window leaves nothing behind, not even a
-rounding error.
+Each keeps only what it needs. Sums are exact, so a value that has left a window leaves no rounding error behind.
 
 Examples
 --------
@@ -38,16 +37,16 @@ class Aggregate:
         ``count``, ``sum``, ``avg``, ``min``, ``max``, ``first_value``, ``last_value``, ``stddev_pop``, ``stddev_samp``,
         ``var_pop``, ``var_samp``, ``nth_value``, ``lag``, ``exp_avg``.
     type : str
-        Of the result, in Flink's words.
+        The result's type in Flink SQL.
     of : str or None
-        Column that it is of; None: of rows.
+        The column to aggregate; None: rows are counted.
     distinct, ignore_nulls : bool
     offset : int
-        With ``lag``: how many rows back; with ``nth_value``: which one, from 1.
+        With ``lag``: how many rows back; with ``nth_value``: which value, from 1.
     default : str or None
-        With ``lag``: column with the value where there is no such row.
+        With ``lag``: the column whose value is used if there is no such row.
     half_life : float
-        With ``exp_avg``: seconds after which a value counts half.
+        With ``exp_avg``: seconds after which a value's weight has halved.
     """
 
     function: str
@@ -61,7 +60,7 @@ class Aggregate:
 
 
 class Accumulator(Protocol):
-    """Values in order of their time (milliseconds) in and out, and the result for the newest row."""
+    """Values are added and removed in order of time (milliseconds); the result is for the newest row."""
 
     def add(self, value: Any, time: int) -> None: ...
     def remove(self, value: Any, time: int) -> None: ...
@@ -74,7 +73,7 @@ def accumulator(aggregate: Aggregate) -> Accumulator:
     Raises
     ------
     ValueError
-        For a function that there is not.
+        For an unknown function.
     """
     if aggregate.function not in FUNCTIONS:
         raise InvalidValue(f"function must be one of {', '.join(FUNCTIONS)}, got {aggregate.function}")
@@ -82,7 +81,7 @@ def accumulator(aggregate: Aggregate) -> Accumulator:
 
 
 class _Count:
-    """COUNT: of rows, of values that are there, or of different ones."""
+    """COUNT: of rows, of values that are not NULL, or of distinct values."""
 
     def __init__(self, aggregate: Aggregate) -> None:
         self._rows = aggregate.of is None
@@ -108,7 +107,7 @@ class _Count:
 
 
 class _Sum:
-    """SUM and AVG. Floats are kept as parts that don't overlap, so that a sum is that of the values that are there."""
+    """SUM and AVG. Floats are summed exactly, as non-overlapping parts, so removing a value leaves no error."""
 
     def __init__(self, aggregate: Aggregate) -> None:
         self._average = aggregate.function == "avg"
@@ -152,7 +151,7 @@ class _Sum:
             total = total + float(self._total)
         if not self._average:
             return total
-        if isinstance(total, int):  # integers have an integer for mean, cut off towards zero
+        if isinstance(total, int):  # the mean of integers is an integer, truncated towards zero
             return total // self._count if total >= 0 else -(-total // self._count)
         if isinstance(total, Decimal):
             return _EXACT.divide(total, Decimal(self._count)).quantize(
@@ -162,7 +161,7 @@ class _Sum:
 
 
 class _Extreme:
-    """MIN and MAX: only values that may still become the extreme are kept."""
+    """MIN and MAX: only values that can still become the extreme are kept."""
 
     def __init__(self, aggregate: Aggregate) -> None:
         self._sign = 1 if aggregate.function == "max" else -1
@@ -189,7 +188,7 @@ class _Extreme:
 
 
 class _Ends:
-    """FIRST_VALUE, LAST_VALUE, NTH_VALUE and LAG: by place, NULLs counting unless they are to be ignored."""
+    """FIRST_VALUE, LAST_VALUE, NTH_VALUE and LAG: by position. NULLs count unless they are to be ignored."""
 
     def __init__(self, aggregate: Aggregate) -> None:
         self._function = aggregate.function
@@ -209,7 +208,7 @@ class _Ends:
 
     def result(self, default: Any, time: int) -> Any:
         if self._function == "lag":
-            # The current row is the last one that is kept, unless it is a NULL that is ignored.
+            # The current row is the last one kept, unless it is an ignored NULL.
             back = self._offset + (0 if self._ignore and self._last is None else 1)
             return self._values[-back] if 1 <= back <= len(self._values) else default
         if self._function == "nth_value":
@@ -241,7 +240,7 @@ class _FirstAndLast:
 
 
 class _Spread:
-    """Variance and standard deviation, in two passes over the values that are there."""
+    """Variance and standard deviation, in two passes over the window's values."""
 
     def __init__(self, aggregate: Aggregate) -> None:
         self._sample = aggregate.function.endswith("samp")
@@ -266,7 +265,7 @@ class _Spread:
 
 
 class _ExponentialMean:
-    """EXP_AVG: a mean in which a value counts half after each half-life."""
+    """EXP_AVG: a mean in which a value's weight halves with each half-life."""
 
     def __init__(self, aggregate: Aggregate) -> None:
         self._half_life = aggregate.half_life * 1000
@@ -305,7 +304,7 @@ FUNCTIONS: dict[str, Callable[[Aggregate], Accumulator]] = {
 
 
 def growing(aggregate: Aggregate) -> Accumulator:
-    """An accumulator for a window that only grows: it keeps no more than one value where one is enough."""
+    """An accumulator for a window that only grows: it keeps only one value if one is enough."""
     if aggregate.function in ("first_value", "last_value"):
         return _FirstAndLast(aggregate)
     return accumulator(aggregate)

@@ -1,11 +1,11 @@
-"""Windows whose rows become one row: by the clock, from a key's first row on, or until a value changes.
+"""Windows that give one row per key: aligned to the clock, from a key's first row on, or until a value changes.
 
-:class:`Windows` holds those of one key (by the clock, from the first row) or of all keys (until a change), and knows
-nothing of Flink. Rows come in order of time.
+:class:`Windows` holds the windows of one key (``clock``, ``first_row``) or of all keys (``change``). It does not depend
+on Flink. Rows must come in order of time.
 
-- ``clock``: every ``milliseconds`` since 1970, as TUMBLE.
+- ``clock``: aligned to multiples of ``milliseconds`` since 1970, as TUMBLE.
 - ``first_row``: opens at the first row and closes ``milliseconds`` later; the next row opens another (stagger).
-- ``change``: closes, for all keys, when a row comes whose value is another than the last row's (MONOTONIC).
+- ``change``: closes, for all keys, when a row's value differs from the last row's (MONOTONIC).
 
 Examples
 --------
@@ -27,7 +27,7 @@ Opens = Literal["clock", "first_row", "change"]
 
 
 class Closed(NamedTuple):
-    """A window that is over: its times in milliseconds, its key, the result of each aggregate."""
+    """A closed window: when it opened and closed in milliseconds, its key, the result of each aggregate."""
 
     opened: int
     closed: int
@@ -42,7 +42,7 @@ class Windows:
     ----------
     opens : {"clock", "first_row", "change"}
     milliseconds : int
-        How long a window is; with ``change`` of no meaning.
+        Length of a window; not used with ``change``.
     aggregates : sequence of Aggregate
     """
 
@@ -54,7 +54,7 @@ class Windows:
 
     @property
     def due(self) -> int | None:
-        """When the open window closes by itself; None where none is open, or only a change closes it."""
+        """When the open window is due to close; None if none is open, or if only a change closes it."""
         if self._opened is None or self._opens == "change":
             return None
         return self._opened + self._milliseconds
@@ -66,7 +66,7 @@ class Windows:
         key: tuple[Any, ...],
         changes: tuple[Any, ...] = (),
     ) -> list[Closed]:
-        """Take a row: for each aggregate the value that it is of. The windows that it ends."""
+        """Add a row, given as one value for each aggregate; returns the windows that the row closes."""
         over = self.close(time) if self._opens != "change" else self._changed(time, changes)
         if self._opened is None:
             self._opened = time - time % self._milliseconds if self._opens == "clock" else time
@@ -78,7 +78,7 @@ class Windows:
         return over
 
     def close(self, time: int) -> list[Closed]:
-        """The windows that are over at a time."""
+        """Close the windows that are due at a time, and return them."""
         due = self.due
         return self._closed(due) if due is not None and time >= due else []
 

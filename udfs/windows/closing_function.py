@@ -1,7 +1,7 @@
-"""Closing windows' door to Flink: rows in, one row for each window and key out.
+"""Closing windows as a Flink function: takes rows and gives one row for each window and key.
 
-State. What is open: the windows of a key, with their aggregates' values; those of all keys together where a change
-closes them. Written after each row.
+State: a key's open windows with their aggregates, or those of all keys together if a change closes them. It is written
+after each row.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class WindowsFunction(InOrder):
-    """Gives the key and the results of each window that is over.
+    """Gives the key and the results of each window when it closes.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class WindowsFunction(InOrder):
     milliseconds : int
     aggregates : sequence of Aggregate
     of : sequence of int or None
-        Place of the value of each aggregate.
+        Position of each aggregate's value in a row.
     keys, changes : sequence of int
-        Places of the keys' values, and of those whose change ends a window.
+        Positions of the keys' values, and of the values whose change closes a window.
     times : bool
-        Whether when it opened and closed comes out too.
+        Whether to add the times when the window opened and closed.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class WindowsFunction(InOrder):
         self._open = runtime_context.get_state(ValueStateDescriptor("windows", Types.PICKLED_BYTE_ARRAY()))
 
     def row(self, time: int, values: tuple[Any, ...], ctx: Any) -> Iterable[tuple[Any, ...]]:
-        """What the row ends."""
+        """The results of the windows that this row closes."""
         windows = self._windows()
         over = windows.push(
             time,
@@ -71,7 +71,7 @@ class WindowsFunction(InOrder):
         return [self._result(closed) for closed in over]
 
     def at(self, time: int, ctx: Any) -> Iterable[tuple[Any, ...]]:
-        """What is over at this moment."""
+        """The results of the windows that close now."""
         windows = self._windows()
         if windows.due is None or time < windows.due:
             return ()
@@ -98,7 +98,7 @@ def closing_windows(
     times: bool,
     name: str,
 ) -> Table:
-    """One row for each window and key of a table's rows, when the window is over.
+    """Aggregate a table's rows to one row per window and key, when the window closes.
 
     Parameters
     ----------
@@ -108,11 +108,11 @@ def closing_windows(
     opens : {"clock", "first_row", "change"}
         See :mod:`udfs.windows.closing`.
     milliseconds : int
-        How long a window is.
+        Length of a window.
     keys, changes : sequence of str
         Columns.
     aggregates : dict of Aggregate
-        By the name of the result.
+        By the name of the result column.
     times : bool
         Whether the result has ``opened`` and ``closed`` too, TIMESTAMP(3).
     name : str
@@ -140,6 +140,6 @@ def closing_windows(
         [places.index(c) for c in changes],
         times,
     )
-    # A change closes the windows of all keys, so they are kept together.
+    # A change closes the windows of all keys, so all keys share one state.
     by = () if opens == "change" else keys
     return through_keyed_function(table_env, table, function, by, results, name, "CLOSING_WINDOWS")

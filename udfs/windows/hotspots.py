@@ -1,9 +1,9 @@
 """HOTSPOTS: the dense boxes among the last rows.
 
-AWS tells what goes in and what comes out, not how they are found. Here: a point is dense when at least
-``minimum_points`` of the last ``window_size`` points, itself among them, lie within ``scan_radius`` of it, in every
-dimension; dense points within that distance of each other are of one hotspot; its box is that of their neighbours.
-(DBSCAN, with boxes for balls.) Cost of a row: window_size * dimensions for its neighbours, then a walk over dense ones.
+AWS documents the input and the output but not the algorithm. This one is DBSCAN with boxes instead of balls. A point is
+dense if at least ``minimum_points`` of the last ``window_size`` points, including itself, are within ``scan_radius`` of
+it in every dimension. Dense points within that distance of each other belong to one hotspot, whose box encloses them
+and their neighbours. Cost per row: O(window_size^2 * dimensions).
 
 Examples
 --------
@@ -29,11 +29,11 @@ class Hotspots:
     Parameters
     ----------
     window_size : int
-        How many points count, 100-1000.
+        How many of the last points count, 100-1000.
     scan_radius : float
-        Points at most so far from each other are neighbours.
+        Points at most this far apart in every dimension are neighbours.
     minimum_points : int
-        So many neighbours, the point itself among them, make a point dense.
+        A point with at least this many neighbours, including itself, is dense.
     """
 
     def __init__(self, window_size: int, scan_radius: float, minimum_points: int) -> None:
@@ -41,7 +41,7 @@ class Hotspots:
         self.points: deque[tuple[float, ...]] = deque(maxlen=window_size)
 
     def push(self, point: Sequence[float]) -> list[dict[str, Any]]:
-        """Take a point; the hotspots with it, the densest first: density, minValues, maxValues."""
+        """Add a point; returns the hotspots, the densest first: density, minValues, maxValues."""
         self.points.append(tuple(point))
         points = np.array(self.points, np.float64)
         near = (np.abs(points[:, None, :] - points[None, :, :]) <= self._radius).all(axis=2)

@@ -1,6 +1,6 @@
-"""HOTSPOTS' door to Flink: rows in, the same rows with the hotspots among the last ones out, as JSON.
+"""HOTSPOTS as a Flink function: adds to each row the hotspots among the last rows, as JSON.
 
-State. The last points, after each row.
+State: the last points, written after each row.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class HotspotsFunction(InOrder):
-    """Adds the hotspots to each row; a row with a missing coordinate is no point, and gets those there are.
+    """Adds the hotspots to each row. A row with a missing coordinate adds no point and gets no hotspots.
 
     Parameters
     ----------
     places : sequence of int
-        Of the coordinates.
+        Positions of the coordinates in a row.
     window_size, scan_radius, minimum_points
         As for :class:`udfs.windows.hotspots.Hotspots`.
     """
@@ -45,7 +45,7 @@ class HotspotsFunction(InOrder):
         self._logged = 0
 
     def row(self, time: int, values: tuple[Any, ...], ctx: Any) -> Iterable[tuple[Any, ...]]:
-        """One row out for a row in."""
+        """The row with its hotspots."""
         spots = self._live or self._restored()
         self._live = spots
         point = [values[i] for i in self._places]
@@ -77,7 +77,7 @@ def hotspots(
     minimum_points: int,
     name: str,
 ) -> Table:
-    """A table's rows, each with ``hotspots_result``, a JSON object as KDA's.
+    """A table's rows, each with ``hotspots_result``, a JSON object like KDA's.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Rows of a key in order of their time: each waits until nothing earlier can come."""
+"""Process a key's rows in order of time: each row is kept until the watermark passes it."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import MapStateDescriptor
 
-#: Keys whose waiting rows live in the worker too; those of others are read from state when a row or its time comes.
+#: Keys whose waiting rows are cached in the worker; for other keys they are read from state when needed.
 _MOST_KEYS = 20_000
 
 
 class InOrder(KeyedProcessFunction):  # type: ignore[misc]
-    """Gives each row, when the watermark has come to it, to :meth:`row`; and moments that were asked for to :meth:`at`.
+    """Calls :meth:`row` for each row when the watermark reaches it, and :meth:`at` for each timer.
 
-    A row that comes later than its time counts at once, at the present time.
+    A late row, one at or before the watermark, is processed at once.
     """
 
     def open(self, runtime_context: Any) -> None:
-        """Declare the state of the rows that wait."""
+        """Declare the state of the waiting rows."""
         self._waiting = runtime_context.get_map_state(
             MapStateDescriptor("waiting", Types.LONG(), Types.PICKLED_BYTE_ARRAY())
         )
-        # State says the same, but to ask it takes a way to Java and back for every row.
+        # A cache of the state, as every access to state is a round trip to Java.
         self._held: OrderedDict[Any, dict[int, list[tuple[Any, ...]]]] = OrderedDict()
 
     def row(self, time: int, values: tuple[Any, ...], ctx: Any) -> Iterable[tuple[Any, ...]]:
-        """A row, in order of time (milliseconds). What comes out: its time, its values."""
+        """Process a row, in order of time (milliseconds); returns result rows, each with its time first."""
         raise NotImplementedError
 
     def at(self, time: int, ctx: Any) -> Iterable[tuple[Any, ...]]:
-        """A moment that has come, before its rows. What comes out."""
+        """Process a timer, before the rows of the same time; returns result rows."""
         return ()
 
     def process_element(self, value: Any, ctx: Any) -> Iterator[Row]:
-        """Let a row wait."""
+        """Keep a row until the watermark reaches it; process it at once if it is late."""
         time, values = ctx.timestamp(), tuple(value)
         if time <= ctx.timer_service().current_watermark():
             for result in self.row(time, values, ctx):
@@ -50,7 +50,7 @@ class InOrder(KeyedProcessFunction):  # type: ignore[misc]
         self._waiting.put(time, list(rows))
 
     def on_timer(self, timestamp: int, ctx: Any) -> Iterator[Row]:
-        """What has waited for this moment."""
+        """Process a timer, and the rows that waited for this time."""
         for result in self.at(timestamp, ctx):
             yield Row(*result)
         rows = self._held_of(ctx.get_current_key()).pop(timestamp, None)

@@ -1,6 +1,6 @@
-"""A table through a keyed Python function and back: sliding windows, windows that close, hotspots.
+"""Pass a table through a keyed Python function: for sliding windows, closing windows and hotspots.
 
-Rows reach the function in the form that it computes with: times are whole milliseconds.
+The function gets times as integers, in milliseconds.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def through_keyed_function(
     name: str,
     kind: str,
 ) -> Table:
-    """The rows that a keyed function makes of a table's.
+    """A table of the results of a keyed function on a table's rows.
 
     Parameters
     ----------
@@ -53,16 +53,16 @@ def through_keyed_function(
     table : Table
         Insert-only, with one rowtime attribute, ``rowtime``.
     function : KeyedProcessFunction
-        Given a row's values in the order of the table's columns, rowtime left out; gives the time of what comes out,
-        in milliseconds, and ``results``.
+        Gets a row's values in the order of the table's columns, without rowtime. Gives rows of a time, in
+        milliseconds, and ``results``.
     key : sequence of str
-        Columns whose rows belong together; none: all do.
+        Columns to key by; empty: all rows have the same key.
     results : mapping of str
-        Columns of what comes out, with Flink's types.
+        The result's columns, with Flink's types.
     name : str
-        Unique in the job: views and state are named after it.
+        Unique in the job; views and state are named after it.
     kind : str
-        What the operator is called on the page.
+        The operator's name in the web UI.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def through_keyed_function(
     schema = Schema.new_builder().column(_TIME, "BIGINT NOT NULL")
     for column, type_ in results.items():
         schema.column(column, _between(type_))
-    # Its own time, not the record's: a timer that was set by another may come after later ones.
+    # The time that the function gave, not the record's timestamp, which is the timer's for rows that a timer gives.
     schema.column_by_expression("rowtime", f"TO_TIMESTAMP_LTZ(`{_TIME}`, 3)")
     schema.watermark("rowtime", "SOURCE_WATERMARK()")
     table_env.create_temporary_view(f"{name}_out", table_env.from_data_stream(made, schema.build()))
@@ -92,7 +92,7 @@ def through_keyed_function(
 
 
 def column_types(table: Table) -> dict[str, str]:
-    """A table's columns but rowtime, with Flink's types."""
+    """A table's columns without rowtime, with Flink's types."""
     return resolved(table)[0]
 
 
@@ -103,7 +103,9 @@ def _root(type_: str) -> str:
 def _row_type(columns: Mapping[str, str]) -> TypeInformation:
     for column, type_ in columns.items():
         if _root(type_) not in _TYPES:
-            raise InvalidValue(f"column {column} has type {type_}, which can't pass; leave it out")
+            raise InvalidValue(
+                f"column {column} has type {type_}, which can't be passed to Python; leave it out"
+            )
     return Types.ROW_NAMED(list(columns), [_TYPES[_root(t)]() for t in columns.values()])
 
 

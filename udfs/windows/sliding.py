@@ -1,7 +1,7 @@
-"""Windows that look back from each row, row by row: rows of one moment don't see those that come after them.
+"""Windows that look back from each row. A row does not see rows of the same time that come after it.
 
-One :class:`SlidingWindows` holds the windows of one key, each so many rows or so much time long, and computes any
-number of aggregates over each. It knows nothing of Flink.
+A :class:`SlidingWindows` holds the windows of one key, each with a length in rows or in time, and computes any number
+of aggregates over each. It does not depend on Flink.
 
 Examples
 --------
@@ -31,11 +31,11 @@ class Call:
     ----------
     aggregate : Aggregate
     of, default : int or None
-        Places, in a row's values, of what it is of and of its default.
+        Positions, in a row's values, of the aggregated value and of the default.
     rows : int or None
-        The window is the current row and so many before it.
+        The window is the current row and this many rows before it.
     milliseconds : int or None
-        The window is the rows up to so old, those exactly so old too. One of the two is given.
+        The window is the rows of up to this age, inclusive. Give either this or ``rows``.
     """
 
     aggregate: Aggregate
@@ -46,9 +46,11 @@ class Call:
 
     def __post_init__(self) -> None:
         if (self.rows is None) == (self.milliseconds is None):
-            raise InvalidValue(f"{self.aggregate.function}: required rows or seconds, one of the two")
+            raise InvalidValue(f"{self.aggregate.function}: required either rows or seconds")
         if min(self.rows or 0, self.milliseconds or 0) < 0:
-            raise InvalidValue(f"{self.aggregate.function}: a window looks back, got a length below 0")
+            raise InvalidValue(
+                f"{self.aggregate.function}: the window's length must be at least 0, got a negative one"
+            )
 
 
 class SlidingWindows:
@@ -76,7 +78,7 @@ class SlidingWindows:
         return self._rows
 
     def push(self, time: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Take a row in order of time (milliseconds); the result of each call for it."""
+        """Add a row, in order of time (milliseconds); returns each call's result for it."""
         self._rows.append((time, values))
         end = self._first + len(self._rows)
         needed = end
@@ -92,13 +94,13 @@ class SlidingWindows:
 
 
 class _Frame:
-    """Rows up to one length back, and the aggregates over them."""
+    """A window of one length, and the aggregates over it."""
 
     def __init__(
         self, rows: int | None, milliseconds: int | None, pairs: list[tuple[Call, Accumulator]]
     ) -> None:
         self._length, self._milliseconds, self._pairs = rows, milliseconds, pairs
-        #: Number, since the beginning, of the first row that is in.
+        #: Number of the first row in the window, counted from the beginning.
         self.start = 0
 
     def take(

@@ -1,7 +1,7 @@
-"""Sliding windows' door to Flink: rows in, the same rows with what their windows give out.
+"""Sliding windows as a Flink function: adds to each row the results of its windows.
 
-State. A key's windows live in the worker; in keyed state is the log of the rows that they hold, from which they are
-made again. It is rewritten when most of it has left the windows, so it stays within twice their size.
+State: a log of the rows in a key's windows. The windows themselves are cached in the worker and are rebuilt from the
+log. The log is rewritten when most of its rows have left the windows, so it stays within about twice their size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from udfs.windows.sliding import Call, SlidingWindows
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
-#: Keys whose windows live in the worker; those of others are made again from state when a row comes.
+#: Keys whose windows are cached in the worker; for other keys they are rebuilt from state when a row comes.
 _MOST_KEYS = 20_000
 _FEW = 64
 
@@ -48,7 +48,7 @@ class SlidingFunction(InOrder):
             )
             for c in calls
         ]
-        #: After so long without a row nothing is in any window; None where windows are counted in rows.
+        #: Milliseconds without a row after which all windows are empty; None if a window's length is in rows.
         self._span = None if any(c.rows for c in calls) else max((c.milliseconds or 0) for c in calls)
         self._pause = max(self._span or 0, 1000)
 
@@ -59,10 +59,10 @@ class SlidingFunction(InOrder):
         self._live: OrderedDict[Any, tuple[SlidingWindows, int]] = OrderedDict()
 
     def row(self, time: int, values: tuple[Any, ...], ctx: Any) -> Iterable[tuple[Any, ...]]:
-        """One row out for a row in."""
+        """The row with the results of its windows."""
         key = ctx.get_current_key()
         windows, logged = self._taken(key)
-        # What comes after its time counts now: the windows' newest row is the present.
+        # A late row counts at the time of the windows' newest row.
         now = max(time, windows.rows[-1][0]) if windows.rows else time
         self._forget_later(now, ctx)
         needed = tuple(values[i] for i in self._used)
@@ -91,7 +91,7 @@ class SlidingFunction(InOrder):
         return ()
 
     def _forget_later(self, last: int, ctx: Any) -> None:
-        # At most one such timer a pause and key, however many rows come.
+        # Rounded, so that there is at most one such timer per key and pause.
         if self._span is not None:
             ctx.timer_service().register_event_time_timer((last // self._pause + 2) * self._pause)
 
@@ -121,9 +121,9 @@ def sliding_windows(
     table : Table
         Insert-only, with the rowtime attribute ``rowtime``.
     partition_by : sequence of str
-        Columns whose rows see each other; none: all do.
+        Columns to partition the rows by; empty: one partition.
     calls : dict of Call
-        By the name of the new column; places count the table's columns, rowtime left out.
+        By the name of the new column; positions count the table's columns without rowtime.
     name : str
         Unique in the job.
 
@@ -132,7 +132,7 @@ def sliding_windows(
     Table
         The table's columns, the new ones, and ``rowtime``.
     """
-    if not column_types(table):  # a row must have something for the way to Python
+    if not column_types(table):  # a row that is passed to Python must have a column
         table_env.create_temporary_view(f"{name}_rows_alone", table)
         table = table_env.sql_query(f"SELECT CAST(0 AS INT) AS nothing, rowtime FROM `{name}_rows_alone`")
     results = column_types(table) | {column: call.aggregate.type for column, call in calls.items()}

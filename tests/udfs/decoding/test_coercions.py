@@ -103,13 +103,13 @@ TABLE = {
         "INTEGER": Refused("a whole number"),
         "DOUBLE": Refused("a number"),
         "DECIMAL(9, 2)": Refused("at most 9 digits"),
-        "BOOLEAN": Refused("a truth value"),
+        "BOOLEAN": Refused("a boolean"),
         "TIMESTAMP(3)": Refused("a time"),
         "DATE": Refused("a date"),
         "TIME": Refused("a time of day"),
         "VARBINARY(4)": Refused("a binary literal"),
     },
-    '{"b": 1.0}': {"STRING": '{"b": 1.0}', "DOUBLE": Refused("a number"), "BOOLEAN": Refused("a truth value")},
+    '{"b": 1.0}': {"STRING": '{"b": 1.0}', "DOUBLE": Refused("a number"), "BOOLEAN": Refused("a boolean")},
 }  # fmt: skip
 
 

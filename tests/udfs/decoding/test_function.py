@@ -71,7 +71,7 @@ def test_metadata_that_a_source_does_not_tell_is_refused(mini_flink: Flink) -> N
     table_env = mini_flink.environment()
     records = table_env.sql_query(f"SELECT `data`, rowtime FROM {table(table_env, [b'{}'])}")
     with pytest.raises(
-        ValueError, match="column k: this source does not tell @partition_key; it has data, rowtime"
+        ValueError, match="column k: this source does not provide @partition_key; it has data, rowtime"
     ):
         decode_records(table_env, records, [Column("k", "STRING", "@partition_key")])
 

@@ -148,5 +148,5 @@ def test_state_of_other_parameters_is_reported() -> None:
     state.log.clear()
     state.commit()
     other = DetectorOptions(("price", "quantity"), rules=(Rule("above"),), seed=3, **SMALL)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="give the job the parameters that it had"):
+    with pytest.raises(ValueError, match="set the job's parameters back to the saved ones"):
         through(opened(state.restored(), other), POINTS[:1])

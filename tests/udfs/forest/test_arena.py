@@ -66,7 +66,7 @@ def test_a_place_that_was_cleared_begins_anew() -> None:
 
 def test_a_saved_forest_with_other_parameters_says_what_to_do() -> None:
     arena, _ = arena_of(2, 7, 10, 50, room=1)
-    with pytest.raises(StateError, match=r"number_of_trees=8.*number_of_trees=7.*the parameters that it had"):
+    with pytest.raises(StateError, match=r"number_of_trees=8.*number_of_trees=7.*back to the saved ones"):
         arena.allocate(RandomCutForest(2, 8, 10, 50, seed=5).to_bytes())
     assert not arena.is_full
 

@@ -95,7 +95,7 @@ def test_the_default_forest_on_two_columns_packs_small() -> None:
         (lambda data: data[:-1], "checksum"),
         (lambda data: data + b"\0", "checksum"),
         (lambda data: with_checksum(data[:-1]), "ends too early"),
-        (lambda data: with_checksum(data + b"\0"), "goes on behind its end"),
+        (lambda data: with_checksum(data + b"\0"), "has bytes after its end"),
         (lambda data: with_checksum(data[:10] + b"\0\0" + data[12:]), "dimensions must be between"),
     ],
 )
