@@ -63,7 +63,7 @@ class DemoJob:
         return job_state(found.rest, found.job_id) if found else None
 
     def wait_until_running(self) -> None:
-        """Wait until all tasks run and the first checkpoint was taken."""
+        """Wait until the job runs and its first checkpoint is complete."""
         deadline = time.monotonic() + _START_SECONDS
         while (state := self.state()) is None or state.state != "RUNNING" or not state.checkpoints:
             if time.monotonic() > deadline:

@@ -79,7 +79,6 @@ def write(path: Path, data: Report) -> Path:
     ----------
     path : Path
         The HTML file; its folder is created.
-    data : Report
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     saved = asdict(data) | {"began": data.began.isoformat()}
@@ -153,10 +152,8 @@ def html_page(
     ----------
     charts : sequence of mapping
         As :func:`console.charts.figures` makes them.
-    sections : sequence of str
-        HTML below the charts.
-    verdict : str
-        HTML above the charts.
+    sections, verdict
+        HTML below and above the charts.
     """
     parts = {
         "title": _text(title),

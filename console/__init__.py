@@ -1,1 +1,1 @@
-"""The operator's view: what runs, what flows, what was found, on one page."""
+"""The web console: applications, their jobs, rows, charts and results on one page."""

@@ -1,4 +1,4 @@
-"""The applications of a console: the project's, those that were named, and those that are made on its page."""
+"""The applications of a console: those it was started with, and those made on its page."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class Applications:
     Parameters
     ----------
     controllers : dict
-        Of the applications that the console was started with.
+        Controllers of the applications that the console was started with, by name.
     store : Store
     client : callable
         Makes a boto3 client from a service's name.
     make : callable
         Makes the controller of an application.
     groups : callable
-        The property groups that an application of that name is started with.
+        Returns the property groups that an application starts with, by its name.
     previews : Previews or None
-        None: there can be none.
+        None: previews are not possible.
     standby : Standby or None
-        None: one that only plans.
+        None: use one that only plans.
     deployments : Deployments or None
-        None: there can be none.
+        None: deployments are not possible.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Applications:
         self._lock = threading.RLock()
 
     def names(self) -> list[str]:
-        """Of all applications; those made here come last, saved or not."""
+        """Names of all applications; those made on the page come last, saved or not."""
         own = self.store.names()
         for name in own:
             self.refresh(name)
@@ -80,7 +80,7 @@ class Applications:
             return [*(n for n in self.controllers if n not in own), *own]
 
     def refresh(self, name: str, whatever_runs: bool = False) -> None:
-        """Show the newest version of an application made here, unless an older one runs."""
+        """Show the newest version of an application made on the page, unless an older one runs."""
         with self._lock:
             newest = self.store.newest(name)
             if newest is None or self._shown.get(name) == newest.number:
@@ -92,7 +92,7 @@ class Applications:
             assert folder is not None
             try:
                 application = read(folder)
-            except ApplicationError as error:  # saved by another version of this program, perhaps
+            except ApplicationError as error:  # perhaps saved by another version of the console
                 self.broken[name] = str(error)
                 return
             self.broken.pop(name, None)
@@ -103,7 +103,7 @@ class Applications:
             self._shown[name] = newest.number
 
     def started(self, name: str) -> None:
-        """Show what runs from now on: the newest version, with the properties that it was started with."""
+        """Show what was just started: the newest version, with the properties that it was started with."""
         with self._lock:
             if name in self.store:
                 self.refresh(name, whatever_runs=True)
@@ -121,11 +121,11 @@ class Applications:
             if name in self.broken:
                 raise StoreError(f"{name} can't be read: {self.broken[name]}") from None
             if name in self.store:
-                raise StoreError(f"{name} was never saved: there is nothing to run yet") from None
+                raise StoreError(f"{name} was never saved: save it first") from None
             raise Unknown(f"application must be one of {', '.join(self.names())}") from None
 
     def described(self) -> Iterator[dict[str, Any]]:
-        """Every application, as the page lists it."""
+        """The entries of the page's list of applications."""
         for name in self.names():
             about: dict[str, Any] = {"origin": self.origin(name), "form": self.form(name)}
             if about["origin"] == "own":
@@ -146,7 +146,7 @@ class Applications:
                 } | about
 
     def origin(self, name: str) -> str:
-        """``own``, ``example`` or ``folder``."""
+        """``own`` (made on the page), ``example`` (of the project) or ``folder``."""
         controller = self.controllers.get(name)
         if name in self.store or controller is None:
             return "own"
@@ -154,7 +154,7 @@ class Applications:
         return "example" if folder.resolve().parent == JOBS.resolve() else "folder"
 
     def form(self, name: str) -> Form:
-        """What its files are."""
+        """The SQL that its files are written in."""
         return self.store.about(name)[1] if name in self.store else "flink"
 
     def shown(self, name: str, preview: bool) -> Controller:

@@ -1,4 +1,4 @@
-"""What came to one place: the newest things, and how many there were."""
+"""The newest records, messages, items or objects at a destination, and their number."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ MOST_CHARACTERS = 2000
 
 
 class Arrivals:
-    """The newest things that came to one place.
+    """The newest arrivals at one place.
 
     Parameters
     ----------
     kind : str
         ``messages``, ``items``, ``objects``, ``records``, ``log``; ``waiting`` before anything is known.
     title : str
-        What a person calls the place.
+        The place's name on the page.
 
     Attributes
     ----------
     found : dict
-        By id, the newest last: ``{"time", "title", "text"}``.
+        ``{"time", "title", "text"}`` by id, the newest last.
     total : int
-        How many there are in all, as far as was counted.
+        Number of arrivals, as far as counted.
     problem : str
-        Why nothing can be shown.
+        Why nothing can be shown; else empty.
     """
 
     def __init__(self, kind: str, title: str) -> None:
@@ -39,7 +39,7 @@ class Arrivals:
         self._lock = threading.Lock()
 
     def keep(self, id_: str, moment: str, title: str, text: str) -> None:
-        """Keep a thing; one of the same id takes its place."""
+        """Add an arrival; it replaces an earlier one with the same id."""
         with self._lock:
             self.found.pop(id_, None)
             self.found[id_] = {"time": moment, "title": title[:200], "text": text[:MOST_CHARACTERS]}
@@ -47,7 +47,7 @@ class Arrivals:
                 self.found.popitem(last=False)
 
     def as_json(self) -> dict[str, Any]:
-        """What the page shows."""
+        """Plain data for the page."""
         with self._lock:
             newest = list(reversed(self.found.values()))
         return {
@@ -60,9 +60,9 @@ class Arrivals:
 
 
 class Poller(Protocol):
-    """Looks at one place again and again."""
+    """Polls one place for arrivals."""
 
     arrivals: Arrivals
 
     def poll(self) -> str | None:
-        """Poll once, and say why nothing can be shown, if so."""
+        """Poll once; return why nothing can be shown, or None."""

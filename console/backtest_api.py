@@ -1,4 +1,4 @@
-"""The page's interface to backtests: a recording up, a run begun, looked at and ended."""
+"""HTTP API of backtests: upload a recording; start, show and stop a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from console.workbench import Workbench
 
 
 def routes(workbench: Workbench) -> list[BaseRoute]:
-    """What can be asked of a workbench's backtests."""
+    """The routes of a workbench's backtests."""
     backtests = workbench.backtests
 
     async def look(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Rows for a backtest: what an application's tap still holds, or records that a process runs through Flink."""
+"""Input of a backtest: rows of an application's tap, or records to run through Flink."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class InputError(KdaError, ValueError):
-    """There is nothing to run a backtest on; the message says what was looked at."""
+    """There are no rows for a backtest; the message says where they were looked for."""
 
 
 def tapped(kinesis: Any, stream: str, relation: str, hours: float) -> tuple[Rows, list[float]]:
-    """The rows of a relation that a tap stream holds of the last hours, in order, with their times in seconds.
+    """Read a relation's rows of the last hours from a tap stream, in order, with their times in seconds.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def tapped(kinesis: Any, stream: str, relation: str, hours: float) -> tuple[Rows
     if buffer is None or not buffer.rows:
         raise InputError(
             f"required rows of {relation} in the stream {stream}, got none of the last {hours:g} hours: run the job "
-            "here, so that its tap is on, or take a recording or the stream"
+            "here, so that its tap is on, or use a recording or the stream"
         )
     timed = [(seconds_of(row.rowtime) if row.rowtime else row.arrival, row.values) for row in buffer.rows]
     timed.sort(key=lambda each: each[0])
@@ -53,7 +53,7 @@ def tapped(kinesis: Any, stream: str, relation: str, hours: float) -> tuple[Rows
 
 
 def write_records(kinesis: Any, streams: Mapping[str, str], hours: float, path: Path) -> int:
-    """Write the records of the last hours, by source, for :func:`read_records`; returns how many there are.
+    """Write the sources' records of the last hours for :func:`read_records`; return their number.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def write_records(kinesis: Any, streams: Mapping[str, str], hours: float, path: 
 
 
 def read_records(path: Path) -> dict[str, list[tuple[int, bytes | None]]]:
-    """What :func:`write_records` wrote: by source, each record with its time of arrival in milliseconds."""
+    """Read what :func:`write_records` wrote: by source, each record with its time of arrival in milliseconds."""
     found: dict[str, list[tuple[int, bytes | None]]] = {}
     with path.open(encoding="utf-8") as lines:
         for line in lines:
@@ -85,7 +85,7 @@ def read_records(path: Path) -> dict[str, list[tuple[int, bytes | None]]]:
 
 
 def write_rows(path: Path, rows: Rows, times: Sequence[float]) -> None:
-    """Keep the newest rows, to try other settings on them."""
+    """Write the newest rows to a file, to try other settings on them."""
     newest = slice(max(0, len(rows) - MOST_ROWS), None)
     with path.open("w", encoding="utf-8") as lines:
         for row, moment in zip(rows[newest], times[newest], strict=True):
@@ -93,7 +93,7 @@ def write_rows(path: Path, rows: Rows, times: Sequence[float]) -> None:
 
 
 def read_rows(path: Path) -> tuple[Rows, list[float]]:
-    """What :func:`write_rows` wrote."""
+    """Read what :func:`write_rows` wrote."""
     with path.open(encoding="utf-8") as lines:
         found = [json.loads(line) for line in lines]
     return [row for _, row in found], [moment for moment, _ in found]

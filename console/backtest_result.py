@@ -1,4 +1,4 @@
-"""A backtest as the page draws it: plain data, and no more of it than a browser holds."""
+"""A backtest's result as plain data for the page, limited to what a browser can draw."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.suggest import THRESHOLDS, Suggestion
 if TYPE_CHECKING:
     from udfs.detector.function import DetectorOptions
 
-#: Points of a line; keys that are drawn, those with the most alerts; alerts that are marked on one line.
+#: Most points of a line, most keys (those with the most alerts), and most alerts that are marked on a line.
 _MOST_POINTS, _MOST_KEYS, _MOST_MARKS = 1_500, 3, 1_000
 _MOST_KEY = 60
 _DIRECTIONS = {1: "HIGH", -1: "LOW", 0: "PATTERN"}
@@ -26,14 +26,14 @@ def result(
     labels: Sequence[Label] = (),
     suggestions: Sequence[Suggestion] = (),
 ) -> dict[str, Any]:
-    """Each setting's alerts by threshold, and how they fit the labels; the lines to draw them on.
+    """Each setting's alerts by threshold, how they fit the labels, and the lines to draw.
 
     Parameters
     ----------
     rows, times
         As :func:`pipeline.backtest.watch` takes them; at least one row.
     tried : mapping
-        Settings by what they are called.
+        Settings by name.
     """
     return {
         "rows": len(rows),
@@ -102,5 +102,5 @@ def _line(each: Watched, options: DetectorOptions, thresholds: Sequence[float]) 
 
 
 def numbers(values: Any) -> list[float | None]:
-    """Numbers as JSON has them: six digits, and None for what is missing."""
+    """Numbers for JSON: six digits, and None for missing values."""
     return [float(f"{v:.6g}") if np.isfinite(v) else None for v in values]

@@ -1,4 +1,4 @@
-"""One run of a backtest: a process of its own answers, for so long as it takes and no longer."""
+"""Runs a backtest in a separate process, which ends with the answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: A run that takes longer is ended.
+#: Longest time of a run; then it is killed.
 PATIENCE_SECONDS = 600.0
 
 
@@ -24,19 +24,19 @@ class Run:
     Attributes
     ----------
     number : int
-        Counts the runs of the application.
+        Number of this run of the application, from 1.
     said : str
-        What it is at.
+        Its progress, as a sentence.
     error : str
-        Why there is no result.
+        Why there is no result; else empty.
     result : dict or None
         As :func:`console.backtest_result.result` makes it.
     rows : str
-        What its rows are, once they are kept.
+        Description of its rows, once they are stored.
     """
 
     number: int
-    said: str = "The rows are read …"
+    said: str = "Reading the rows …"
     error: str = ""
     result: dict[str, Any] | None = None
     rows: str = ""
@@ -46,10 +46,10 @@ class Run:
 
 
 def ask(run: Run, question: dict[str, Any], words: Path) -> None:
-    """Let a process answer; what it prints goes to a file."""
+    """Run `question` in a process, and update `run` with its answers; its output goes to the file `words`."""
     command = [sys.executable, "-m", "cli.backtest_process"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    # Of its own group: the JVM ends with it.
+    # Its own process group, so that the JVM is killed with it.
     with (
         words.open("w+b") as printed,
         subprocess.Popen(command, stderr=printed, start_new_session=True, **pipes) as process,
@@ -79,7 +79,7 @@ def ask(run: Run, question: dict[str, Any], words: Path) -> None:
 
 
 def kill(process: subprocess.Popen[str] | None) -> None:
-    """End a process and those that it began, if there is one."""
+    """Kill a process, if there is one, and the processes that it started."""
     if process is not None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

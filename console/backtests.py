@@ -1,4 +1,4 @@
-"""Backtests of a console: each in a process of its own, one an application at a time."""
+"""The backtests of a console: each in a separate process, one at a time per application."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from infra.stream_reader import StreamError
 from pipeline.application import ApplicationError
 from pipeline.backtest_settings import labels_of, settings_to_try, watched_by
 
-#: What rows can be taken from, and how far back a stream is read at most.
+#: Where rows can come from, and how far back a stream is read at most.
 FROM, MOST_HOURS = ("tap", "stream", "recording", "same"), 24.0 * 365
 _MOST_RUNS = 2
 _MOST_SETTINGS, _MOST_TEXT = 6, 200
@@ -28,7 +28,7 @@ _MOST_LABELS = 100_000
 
 
 class BacktestError(KdaError, ValueError):
-    """A backtest that can't be run; the message says why."""
+    """A backtest can't be run; the message says why."""
 
 
 class Backtests:
@@ -42,18 +42,18 @@ class Backtests:
 
     def __init__(self, client: Callable[[str], Any]) -> None:
         self._client = client
-        #: For recordings that were uploaded, and for the rows of the newest run of each application.
+        #: Holds uploaded recordings, and the rows of each application's newest run.
         self._folder: Path | None = None
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
 
     async def take(self, name: str, chunks: AsyncIterator[bytes]) -> int:
-        """Keep a recording that is uploaded, in place of the one before; returns its size in bytes.
+        """Store an uploaded recording, which replaces the one before; return its size in bytes.
 
         Raises
         ------
         BacktestError
-            It is empty, or too large: then the one before stays.
+            It is empty or too large; the one before is kept.
         """
         folder = self._of(name)
         coming = folder / f"coming-{os.urandom(6).hex()}"
@@ -64,7 +64,7 @@ class Backtests:
                     size += len(chunk)
                     if size > MOST_BYTES:
                         raise BacktestError(
-                            f"a recording has at most {MOST_BYTES:,} bytes: take a part of it"
+                            f"a recording must have at most {MOST_BYTES:,} bytes: upload a part of it"
                         )
                     file.write(chunk)
             if not size:
@@ -75,19 +75,19 @@ class Backtests:
         return size
 
     def start(self, controller: Controller, asked: Mapping[str, Any]) -> None:
-        """Run settings on rows; it takes seconds.
+        """Start a run in the background; it takes seconds.
 
         Parameters
         ----------
         controller : Controller
-            Of the application.
+            The application's.
         asked : mapping
             ``from``, one of :data:`FROM`; ``hours`` of a stream; ``settings``; ``labels``; ``suggest``.
 
         Raises
         ------
         BacktestError
-            It can't be run so, or there are too many.
+            A value is not valid, or too many backtests run.
         """
         origin, hours, question = _question(controller, asked)
         name = controller.application.name
@@ -97,11 +97,11 @@ class Backtests:
         with self._lock:
             before = self._runs.get(name)
             if before is not None and before.running:
-                raise BacktestError("a backtest of it runs already")
+                raise BacktestError("a backtest of this application runs already")
             if sum(run.running for run in self._runs.values()) >= _MOST_RUNS:
                 raise BacktestError(f"{_MOST_RUNS} backtests run already: wait for one of them")
             if origin == "same" and not (before and before.rows):
-                raise BacktestError("there are no rows of a run before: choose where they come from")
+                raise BacktestError("there are no rows of an earlier run: choose where to take rows from")
             kept = before.rows if before and origin == "same" else ""
             run = self._runs[name] = Run((before.number if before else 0) + 1, rows=kept)
         thread = threading.Thread(
@@ -113,7 +113,7 @@ class Backtests:
         thread.start()
 
     def state(self, controller: Controller) -> dict[str, Any]:
-        """The newest run, as the page shows it; and which detector is meant."""
+        """The newest run, as the page shows it, and the detector that a run uses."""
         application, detector = watched_by(controller.application)
         run = self._runs.get(application.name)
         return {
@@ -130,7 +130,7 @@ class Backtests:
         }
 
     def result(self, name: str) -> dict[str, Any]:
-        """What the newest run found, as :func:`console.backtest_result.result` makes it.
+        """The newest run's result, as :func:`console.backtest_result.result` makes it.
 
         Raises
         ------
@@ -143,14 +143,14 @@ class Backtests:
         return run.result
 
     def stop(self, name: str) -> None:
-        """End a run; nothing to do where there is none."""
+        """Stop an application's run, if there is one."""
         run = self._runs.get(name)
         if run is not None and run.running:
             run.stopped = True
             kill(run.process)
 
     def close(self) -> None:
-        """End all of them."""
+        """Stop all runs, and delete their files."""
         for name in list(self._runs):
             self.stop(name)
         if self._folder is not None:
@@ -197,7 +197,7 @@ class Backtests:
             run.error = str(error)
         except (ClientError, BotoCoreError) as error:
             run.error = str(error)[:1000]
-        except Exception as error:  # whatever it is, the page says so and goes on
+        except Exception as error:  # the page shows any error
             run.error = f"{type(error).__name__}: {error}"[:1000]
         finally:
             if run.stopped:
@@ -208,7 +208,7 @@ class Backtests:
 
 
 def _question(controller: Controller, asked: Mapping[str, Any]) -> tuple[str, float, dict[str, Any]]:
-    """Where rows come from, hours, and what the process is asked; checked."""
+    """Check a request; return where rows come from, the hours, and the question to the process."""
     origin, hours = asked.get("from"), asked.get("hours", 24)
     if origin not in FROM:
         raise BacktestError(f"from must be one of {', '.join(FROM)}, got {str(origin)[:40]!r}")
@@ -221,7 +221,7 @@ def _question(controller: Controller, asked: Mapping[str, Any]) -> tuple[str, fl
         raise BacktestError(f"settings must be texts of at most {_MOST_TEXT} characters")
     if not isinstance(labels, str) or len(labels) > _MOST_LABELS:
         raise BacktestError(f"labels must be text of at most {_MOST_LABELS:,} characters")
-    # What is wrong with them is reported at once, not after the rows were read.
+    # Check settings and labels now, before the rows are read.
     application, detector = watched_by(controller.application)
     settings_to_try(application, detector, texts, controller.groups)
     try:

@@ -1,4 +1,4 @@
-"""Values of rows as a chart takes them, and which rows of two relations are the same."""
+"""Values of rows for charts, and which rows of two relations are the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def is_number(value: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """A value as text, cut. Plotly takes some HTML in texts; a record's is shown as it is."""
+    """A value as short text. HTML is escaped, as Plotly would interpret some of it."""
     shown = "" if value is None else str(value)[:_MOST_CHARACTERS]
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -27,7 +27,7 @@ def time_text(value: Any) -> str:
 
 
 def same_name(row: Row, name: str) -> str | None:
-    """The row's column of that name, whatever its case; None: it has none.
+    """The row's column of a name, ignoring case; None: it has none.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def same_name(row: Row, name: str) -> str | None:
 
 
 def latest(values: Iterable[str], most: int) -> list[str]:
-    """The different values, by name; where there are too many, those that came last.
+    """The distinct values, sorted; if there are more than `most`, the latest ones.
 
     Examples
     --------
@@ -50,18 +50,18 @@ def latest(values: Iterable[str], most: int) -> list[str]:
 
 
 def matched(rows: Sequence[Row], marks: Sequence[Row], least: Sequence[str]) -> list[bool]:
-    """For each row whether one of the marks is the same row, by all columns that they share.
+    """Whether each row is also among the marks, by comparing all columns that both have.
 
     Parameters
     ----------
     rows, marks : sequence of dict
-        Rows of a relation each.
+        Rows of two relations.
     least : sequence of str
-        Columns that both must have; without them nothing matches.
+        Columns that both must have; else no row matches.
     """
     if not rows or not marks:
         return [False] * len(rows)
-    # Each relation has a time of its own.
+    # Not by rowtime: each relation has its own.
     shared = [(c, other) for c in rows[-1] if c != "rowtime" and (other := same_name(marks[-1], c))]
     if not set(least) <= {c for c, _ in shared}:
         return [False] * len(rows)

@@ -1,6 +1,6 @@
-"""An application's charts as Plotly figures: plain data, drawn by the page and by the report alike.
+"""An application's charts as Plotly figures: plain data that both the page and the report draw.
 
-Colours are roles (``@ink``, ``@muted``, ``@accent``, ``@s1`` …), which the page replaces by its theme's.
+Colours are roles (``@ink``, ``@muted``, ``@accent``, ``@s1`` …), which the page replaces by its theme's colours.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from pipeline.parts import Chart
 Rows = Sequence[Mapping[str, Any]]
 Figure = dict[str, Any]
 
-#: The library that draws them.
+#: The library that draws the charts.
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-#: Points drawn of one trace on the page.
+#: Most points per trace on the page.
 MOST_POINTS = 500
-#: Values of a chart's `by` that are drawn: lines, or bands of spans.
+#: Most values of a chart's `by`: as lines, or as bands of spans.
 MOST_LINES, MOST_BANDS = 6, 20
 _SHOWN_IN_HOVER = 4
 _TIME = {"type": "date", "tickformat": "%H:%M:%S", "hoverformat": "%Y-%m-%d %H:%M:%S"}
-# Plotly's own ticks of such an axis are lone digits.
+# By default, Plotly labels minor ticks of a logarithmic axis with single digits.
 _TICKS = [digit * 10**power for power in range(-2, 7) for digit in (1, 2, 5)]
 _LOGARITHMIC = {"type": "log", "tickvals": _TICKS, "ticktext": [f"{tick:,g}" for tick in _TICKS]}
-#: Strokes of the first columns, and of the values of `by`.
+#: Colours and dashes of a chart's columns, and colours of the values of `by`.
 _COLUMNS = (
     ("@ink", "solid"),
     ("@muted", "dot"),
@@ -48,7 +48,7 @@ def figures(
     parameters: Mapping[str, Any],
     most_points: int = MOST_POINTS,
 ) -> list[Figure]:
-    """The charts of an application: its own, or sensible ones where it has none.
+    """The charts of an application: its own, or default ones if it describes none.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def figures(
     parameters : mapping
         Values of its properties by ``group.key``.
     most_points : int
-        Points drawn of one trace: the newest ones.
+        Most points per trace; the newest ones are drawn.
 
     Returns
     -------
@@ -127,9 +127,9 @@ def _line(
 def _line_marks(
     chart: Chart, x: str, place: Callable[[Any], Any], rows: Rows, marks: Rows
 ) -> list[tuple[Any, Any]]:
-    """Where the marked rows are: at their own value, or at that of the drawn row of the same x.
+    """Points of the marks: at the row's own value, or else at the value of the drawn row with the same x.
 
-    A relation of marks may call the column otherwise, or in capitals.
+    The relation of marks may lack the column, or have it in another case.
     """
     y = chart.y[0]
     drawn = {place(row): row.get(y) for row in rows}
@@ -152,7 +152,7 @@ def _scatter(
     x, y = str(chart.x), chart.y[0]
 
     def drawable(row: Mapping[str, Any]) -> bool:
-        # Logarithmic axes have no place for what is not above 0.
+        # A logarithmic axis can only show values above 0.
         return all(is_number(row.get(c)) and (row[c] > 0 or not chart.logarithmic) for c in (x, y))
 
     rows = [r for r in relations.get(chart.of, ()) if drawable(r)]
@@ -240,7 +240,7 @@ def _runs(rows: Rows, x: str, starts: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _threshold(chart: Chart, rows: Rows, parameters: Mapping[str, Any]) -> float | None:
-    """A number, the newest value of a column, or a property's value."""
+    """A chart's threshold: a number, the newest value of a column, or a property's value."""
     if not isinstance(chart.threshold, str):
         return chart.threshold
     found = next((r[chart.threshold] for r in reversed(rows) if is_number(r.get(chart.threshold))), None)

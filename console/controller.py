@@ -1,4 +1,4 @@
-"""One application's controller: all that the page shows of it, and all that it can be asked to do."""
+"""One application's controller: what the page shows of it, and the actions on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from console.senders import Senders
 from console.steps import Steps
 from pipeline.application import ERRORS, Application
 
-#: Rows of the chosen relation, and errors, on the page.
+#: Most rows of the chosen relation, and most errors, on the page.
 ROWS_SHOWN = 40
 ERRORS_SHOWN = 20
 
@@ -32,18 +32,18 @@ class Controller:
         Makes a boto3 client from a service's name.
     job : Job
     groups : mapping
-        Property groups over the application's defaults.
+        Property groups that replace the application's defaults.
 
     Attributes
     ----------
     application : Application
-        As it is shown.
+        The version that is shown.
     groups : mapping
-        The property groups that it is shown with.
+        Its property groups.
     found : Resources
         Its streams and destinations.
     steps : Steps
-        How its job's time goes.
+        Busy, back-pressured and idle time of its job's steps.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Controller:
         feed.close()
         results.close()
         if sending == (application.senders, self.found.sources):
-            self.senders = senders  # they go on, whatever changed beside them
+            self.senders = senders  # they keep running if nothing about them changed
         else:
             senders.stop_all()
 
     def described(self) -> dict[str, Any]:
-        """What does not change while the console runs, and whether the job is up."""
+        """The application's description for the page, and whether its job runs."""
         return {
             "name": self.application.name,
             "title": self.application.title,
@@ -94,7 +94,7 @@ class Controller:
 
     @property
     def runs(self) -> bool:
-        """Whether its job is up."""
+        """Whether its job runs or is starting."""
         health = self.job.view.health
         return health.url is not None or health.state in ("running", "starting")
 
@@ -131,7 +131,7 @@ class Controller:
         }
 
     def rows(self, relation: str, after: int) -> dict[str, Any]:
-        """A relation's rows that are newer than the one of a number, the oldest first, and its columns in order."""
+        """A relation's rows with numbers above `after`, oldest first, and its columns in order."""
         self.feed.touch()
         with self.feed.lock:
             buffer = self.feed.buffers.by_relation.get(relation)
@@ -146,7 +146,7 @@ class Controller:
         }
 
     def close(self) -> None:
-        """End the threads, the senders, and the job if this console's process is its own."""
+        """Stop the threads, the senders, and the job if this console started it."""
         self.senders.stop_all()
         self.feed.close()
         self.results.close()

@@ -1,4 +1,4 @@
-"""Charts of an application that describes none."""
+"""Default charts, for an application that describes none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.relations import Detector, Forest, View
 
 SCORE = "anomaly_score"
 _MOST_CHARTS = 3
-#: More values of a text column than these are no lines of one chart.
+#: Most values of a text column that are drawn as lines of one chart.
 _MOST_VALUES = 6
 _ABOVE = re.compile(rf"\b{SCORE}`?\s*>=?\s*:(\w+\.\w+)", re.IGNORECASE)
 
@@ -23,13 +23,13 @@ Rows = Sequence[Mapping[str, Any]]
 def default_charts(
     application: Application, relations: Mapping[str, Rows], parameters: Mapping[str, Any]
 ) -> list[Chart]:
-    """A score over time with its threshold for each forest and detector; without any, numeric columns over time.
+    """A chart of the score and its threshold for each forest and detector; without any, charts of numeric columns.
 
     Parameters
     ----------
     application : Application
     relations : mapping
-        Rows by relation; they say which columns are numeric.
+        Rows by relation, which show which columns are numeric.
     parameters : mapping
         Values of the application's properties by ``group.key``.
     """
@@ -84,7 +84,7 @@ def _all(rows: Rows, column: str, holds: Any) -> bool:
 
 
 def _by(rows: Rows, columns: Mapping[str, None]) -> str | None:
-    """The first text column with few values: a line for each of them."""
+    """The first text column with few values, to draw a line for each value; None: there is none."""
     for column in columns:
         if column != "rowtime" and _all(rows, column, lambda value: isinstance(value, str)):
             values = {row.get(column) for row in rows}

@@ -1,4 +1,4 @@
-"""Deploying to the managed service from the page: what it makes and costs first, then the command itself."""
+"""Deploys to the managed service from the page, after showing what is created and what it costs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOG_BYTES = 20_000
 
 
 def planned(application: Application, groups: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """What a deployment makes, what its role may do, and what it costs."""
+    """The resources that a deployment creates, its role's permissions, and its cost."""
     chosen = settings(application, groups)
     made = parts(application, chosen)
     allowed = requirements(application, chosen).statements
@@ -35,22 +35,22 @@ def planned(application: Application, groups: Mapping[str, Mapping[str, str]]) -
             "running_an_hour": round(costs.running, 4),
             "running_a_month": round(costs.running * prices.HOURS_A_MONTH, 2),
             "stopped_an_hour": round(costs.stopped, 4),
-            "note": "list prices of us-east-1 as known in 2025, for parallelism 1 and streams of one shard; streams "
-            "that are there already cost what they cost anyway",
+            "note": "list prices of us-east-1 in 2025, for parallelism 1 and streams of one shard; streams that exist "
+            "already cost nothing extra",
             "page": prices.PAGE,
         },
     }
 
 
 class Deployments:
-    """The deployments of a console, one an application at a time.
+    """The deployments of a console, one at a time per application.
 
     Parameters
     ----------
     folder : Path
-        For what they print.
+        Holds their logs.
     command : callable or None
-        The words that deploy an application's folder; None: not from here.
+        Returns the command that deploys an application; None: this console can't deploy.
     """
 
     def __init__(self, folder: Path, command: Callable[[Application], Sequence[str]] | None) -> None:
@@ -60,25 +60,23 @@ class Deployments:
         self._lock = threading.Lock()
 
     def start(self, application: Application) -> None:
-        """Make its resources and its application on the service, or bring both up to date; it takes minutes.
+        """Start to create or update an application and its resources on the service; it takes minutes.
 
         Raises
         ------
         StoreError
-            The console talks to a local AWS, or a deployment of it is under way.
+            The console uses a local AWS, or the application is being deployed already.
         """
         if self._command is None:
-            raise StoreError(
-                "this console talks to a local AWS: start one with `kda console --aws` to deploy"
-            )
+            raise StoreError("this console uses a local AWS: start one with `kda console --aws` to deploy")
         with self._lock:
             before = self._running.get(application.name)
             if before is not None and before.poll() is None:
-                raise StoreError(f"a deployment of {application.name} is under way")
+                raise StoreError(f"{application.name} is being deployed already")
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._log(application.name).open("wb") as log:
                 self._running[application.name] = subprocess.Popen(
-                    # Without input it asks nothing: what would delete data ends it with the reason.
+                    # Without input it can't ask: if data would be deleted, it ends with the reason.
                     list(self._command(application)),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -86,7 +84,7 @@ class Deployments:
                 )
 
     def state(self, name: str) -> dict[str, Any]:
-        """Whether this console can deploy, and how the newest deployment of an application is."""
+        """Whether this console can deploy, and the state of an application's newest deployment."""
         process = self._running.get(name)
         code = process.poll() if process else None
         try:
@@ -109,7 +107,7 @@ class Deployments:
 
 
 def command(application: Application, assignments: Iterable[str] = ()) -> list[str]:
-    """The words that deploy an application to the real AWS, with properties as ``group.key=value``."""
+    """The command that deploys an application to the real AWS, with properties as ``group.key=value``."""
     folder = str(application.folder.absolute())
     given = [word for assignment in assignments for word in ("-p", assignment)]
     return [sys.executable, "-m", "cli.main", "deploy", "up", folder, "--aws", *given]

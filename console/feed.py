@@ -1,4 +1,4 @@
-"""An application's tap and error streams, read into row buffers for as long as somebody looks."""
+"""Reads an application's tap and error streams into row buffers while somebody watches."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pipeline.application import ERRORS, Application
 
 _READ_SECONDS = 0.5
 _TRY_AGAIN_SECONDS = 3.0
-#: Rows from so long before the first look are shown as well.
+#: How far back the first read goes.
 _LOOK_BACK = timedelta(minutes=15)
 
 
 class Feed:
-    """What an application's streams say.
+    """The rows of an application's tap and error streams.
 
     Parameters
     ----------
@@ -28,18 +28,18 @@ class Feed:
     kinesis : callable
         Makes a boto3 client; called in the thread.
     look_back : timedelta
-        How far back the first look goes.
+        How far back the first read goes.
     found : Resources or None
-        Its streams; None: those of its own defaults.
+        The application's streams; None: those of its defaults.
 
     Attributes
     ----------
     buffers : RowBuffers
-        Read and changed under `lock` only.
+        The rows; use it only with `lock` held.
     problem : str
-        Why there is nothing to see; empty when all is well.
+        Why the streams can't be read; else empty.
     version : int
-        Counts the changes.
+        Increases with each change.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Feed:
         except StreamError as error:
             self._say(str(error))
             return _TRY_AGAIN_SECONDS
-        except Exception as error:  # no mistake of ours may end the view in silence
+        except Exception as error:  # shown, as the thread must not die silently
             self._say(f"{type(error).__name__}: {error}")
             return _TRY_AGAIN_SECONDS
         with self.lock:
@@ -84,7 +84,7 @@ class Feed:
         if rows or refused or self.problem or not self.ready.is_set():
             self._say("")
         self.ready.set()
-        # A backlog is read without a pause between the reads.
+        # Read a backlog without pauses.
         return 0.0 if len(rows) >= 1000 else _READ_SECONDS
 
     def _say(self, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""An application's flow as a picture: sources, relations and destinations in stages, and what leads to what."""
+"""An application's flow as a graph for the page: sources, relations and destinations in stages, with arrows."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Node:
     id : str
         Unique in its flow.
     label : str
-        What a person calls it.
+        Its name on the page.
     relation : str or None
-        The relation whose rows it shows; None: a thing outside the job.
+        The relation whose rows it shows; None: it is outside the job.
     note : str
-        One line of what it is.
+        One line that says what it is.
     """
 
     id: str
@@ -39,9 +39,9 @@ class Flow:
     Attributes
     ----------
     stages : tuple of tuple of Node
-        From sources to destinations; nodes of one stage stand side by side.
+        Nodes by stage, from sources to destinations.
     edges : tuple of (str, str)
-        Ids: from, to.
+        Arrows, as ids of nodes: from, to.
     """
 
     stages: tuple[tuple[Node, ...], ...]
@@ -53,7 +53,7 @@ class Flow:
 
 
 def flow(application: Application, found: Resources) -> Flow:
-    """The picture of an application.
+    """Make the flow of an application.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def flow(application: Application, found: Resources) -> Flow:
     known = {node.id for stage in stages for node in stage}
     edges = [(f"from {s.relation}", s.relation) for s in found.sources]
     for begin, end in application.edges():
-        # A view may read the heartbeats of a source, which are no relation to look at.
+        # A view may read a source's heartbeats, which are not shown: draw an arrow from the source.
         begin = begin if begin in known else begin.removesuffix("_heartbeats")
         edges.append((begin, end))
     edges += [(r.reference, r.name) for r in application.relations if isinstance(r, Lookup)]

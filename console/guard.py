@@ -1,8 +1,8 @@
-"""Who may call the console: this machine's own pages, or who has the token; no page of another origin.
+"""Access control of the console: only its own page may call it, on loopback or with the token.
 
-A browser sends requests to loopback for any page that asks it to. Three things keep those out: the Host must be one
-that the console was bound to (a name that was re-bound to 127.0.0.1 is not), the Origin must be the console's own, and
-a request that changes something must have one. What is bound elsewhere than loopback asks for a token as well.
+A browser sends requests to loopback for any web page. Three checks keep those out: the Host must be an address that the
+console is bound to (so DNS rebinding fails), the Origin must be the console's own, and a request that changes something
+must have an Origin. A console that is bound to any other address also requires a token.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from base.errors import InvalidValue
 
 COOKIE = "kda_console"
-#: The hashes are those of an empty style element, which Plotly makes and fills by script, and of the one style
-#: attribute it sets, to find out what the browser can do.
+#: The hashes allow an empty style element, which Plotly fills by script, and the one style attribute that it sets to
+#: test the browser's features.
 POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "style-src 'self' 'unsafe-hashes' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
@@ -39,7 +39,7 @@ _HEADERS = {
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to bind to is this machine's alone."""
+    """Whether an address to bind to is a loopback address."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -48,15 +48,15 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True)
 class Guard:
-    """ASGI middleware that lets the right requests through.
+    """ASGI middleware that refuses requests of other origins, and requests without the token.
 
     Parameters
     ----------
     app : ASGI application
     host : str
-        What the console is bound to.
+        Address that the console is bound to.
     token : str or None
-        Asked of every request; required unless the host is loopback.
+        Token that every request must have; only on loopback it may be None.
     """
 
     app: ASGIApp
@@ -82,12 +82,12 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._is_ours(host):
-            return PlainTextResponse(f"Host {host[:80]!r} is none of this console's.", 421)
+            return PlainTextResponse(f"Host {host[:80]!r} is not an address of this console.", 421)
         if origin is not None and origin != f"http://{host}":
             return PlainTextResponse("Pages of another origin may not call this console.", 403)
         changes = scope["method"] not in ("GET", "HEAD")
         if changes and origin is None:
-            return PlainTextResponse("A request that changes something must name its Origin.", 403)
+            return PlainTextResponse("A request that changes something must have an Origin header.", 403)
         if scope["path"].startswith("/api/") and headers.get("sec-fetch-site", "same-origin") not in (
             "same-origin",
             "none",
@@ -104,14 +104,14 @@ class Guard:
             address = ipaddress.ip_address(name.strip("[]"))
         except ValueError:
             return self.token is not None and name == socket.gethostname().lower()
-        # An address can't be re-bound as a name can; elsewhere than on loopback the token decides.
+        # DNS rebinding needs a name, not an address; beyond loopback the token is checked.
         return address.is_loopback or self.token is not None
 
     def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         given = query.get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and self._is_token(given):
-            # Out of the address bar, and where no script can read it.
+            # Move the token from the URL to a cookie that scripts can't read.
             answer = RedirectResponse("/", 303)
             answer.set_cookie(COOKIE, given, httponly=True, samesite="strict", path="/")
             return answer

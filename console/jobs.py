@@ -1,4 +1,4 @@
-"""Start, stop and resume an application's job on this machine, and say how it is."""
+"""Starts, stops and resumes an application's job on this machine, and reports its state."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ _LIBC = ctypes.CDLL(None)
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 60.0
 _LOG_BYTES = 20_000
-#: What `kda run` says where it can't take a savepoint, and none is needed.
+#: What `kda run` prints if it can't take a savepoint and needs none.
 _NOTHING_DONE = "--resume goes on from the state before"
-#: Before the words of a `kda` command.
+#: Start of a `kda` command, before its arguments.
 KDA = (sys.executable, "-m", "cli.main")
-#: What the page shows of a job that runs.
+#: The facts that the page shows of a running job.
 FACTS = ("checkpoint", "checkpoints", "failed", "restored", "behind", "late")
 
 
 class JobError(KdaError):
-    """What was asked can't be done to the job now; the message says why."""
+    """The job can't be started or stopped now; the message says why."""
 
 
 @dataclass(frozen=True)
 class JobView:
-    """What the page shows of a job: its health, and what the operator asked of it.
+    """What the page shows of a job: its health, and the action under way.
 
     Attributes
     ----------
     health : Health
     asked : str
-        What is under way: ``start``, ``stop`` or nothing.
+        The action under way: ``start``, ``stop`` or empty.
     trouble : str
-        Why it ended, or why something asked was not done.
+        Why it ended, or why the action failed.
     measured : tuple of str
-        Which facts of its health are known, out of `FACTS`.
+        The facts of its health that are known, of `FACTS`.
     left_behind : tuple of str
-        Steps whose saved state the application has no use for any more: to resume is to agree to lose it.
+        Steps with saved state that the application no longer uses: to resume drops it.
     """
 
     health: Health
@@ -58,7 +58,7 @@ class JobView:
     left_behind: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data; the process's id is nobody's business."""
+        """Plain data for the page, without the process id."""
         found = asdict(self.health)
         del found["pid"]
         return found | {
@@ -70,7 +70,7 @@ class JobView:
 
 
 class Job(Protocol):
-    """A job that can be seen, started and stopped, wherever it runs."""
+    """A job that can be shown, started and stopped, on this machine or on the service."""
 
     @property
     def view(self) -> JobView: ...
@@ -86,15 +86,15 @@ class LocalJob:
     Parameters
     ----------
     name : str
-        The application's.
+        Name of the application.
     command : callable or sequence of str
-        What runs it, without ``--resume``; a callable is asked at each start.
+        Command that runs it, without ``--resume``; a callable is called at each start.
     folder : Path
-        For the log of what it prints.
+        Holds the log of what it prints.
     look : callable
-        How it is; :func:`infra.flink_health.health` by default.
+        Returns its health; :func:`infra.flink_health.health` by default.
     spare : callable
-        Gives a process that goes on as a `kda` command and prints to a file, if there is one at hand.
+        Returns a standby process that becomes a `kda` command and prints to a file, or None.
     """
 
     def __init__(
@@ -122,16 +122,16 @@ class LocalJob:
 
     @property
     def view(self) -> JobView:
-        """The job as it was seen a second ago at most."""
+        """The job's state, at most a second old."""
         return self._view
 
     def start(self, resume: bool, leave_state: bool = False) -> None:
-        """Start the job, afresh or from its newest state; `leave_state`: even if that means to leave some of it behind.
+        """Start the job, without state or from its newest state; with `leave_state`, drop state that no longer fits.
 
         Raises
         ------
         JobError
-            It runs already.
+            The job runs already.
         """
         with self._lock:
             if self._wanted or self._alive() or self._look(self._name).url:
@@ -143,12 +143,12 @@ class LocalJob:
         self._wake.set()
 
     def run(self, leave_state: bool = False) -> None:
-        """Let the job be what its command is now: stop it with a savepoint if it runs, go on from its newest state.
+        """Run the current command: stop the job with a savepoint if it runs, then start it from its newest state.
 
         Raises
         ------
         JobError
-            It is about to start, or to stop.
+            The job is starting or stopping.
         """
         with self._lock:
             runs = self._alive() or self._look(self._name).url is not None
@@ -158,24 +158,24 @@ class LocalJob:
             self.stop(and_then=[*self._command(), "--resume", *(["--yes"] if leave_state else [])])
 
     def stop(self, and_then: Sequence[str] = ()) -> None:
-        """Ask the job to stop with a savepoint, whoever started it.
+        """Stop the job with a savepoint, also if it was started elsewhere.
 
         Parameters
         ----------
         and_then : sequence of str
-            The command to run once it has stopped in order.
+            Command to run after it has stopped with a savepoint.
 
         Raises
         ------
         JobError
-            It does not run.
+            The job does not run.
         """
         with self._lock:
             pid = self._process.pid if self._process and self._alive() else self._look(self._name).pid
             if pid is None:
                 raise JobError("the job does not run")
             if and_then and self._stopping_since:
-                raise JobError("the job is about to stop: wait until it has")
+                raise JobError("the job is stopping: wait until it has stopped")
             os.kill(pid, signal.SIGINT)
             self._following = list(and_then)
             self._stopping_since = time.monotonic()
@@ -196,7 +196,7 @@ class LocalJob:
             process.wait()
 
     def discard(self) -> None:
-        """Kill the job if this console started it: nothing of it is kept."""
+        """Kill the job if this console started it, without saving its state."""
         self._end.set()
         with self._lock:
             self._wanted = []
@@ -208,7 +208,7 @@ class LocalJob:
     def _launch(self) -> None:
         """Start the wanted process, in the thread that lives as long as this console.
 
-        The kernel ends the job with the thread that started it: a thread of the server's pool is gone after seconds.
+        The kernel ends the job when the thread that started it ends; threads of the server's pool end after seconds.
         """
         command, self._wanted = self._wanted, []
         try:
@@ -222,7 +222,7 @@ class LocalJob:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    # Of its own group: Ctrl-C reaches the console, which then ends the job in order.
+                    # Its own process group: Ctrl-C reaches only the console, which then stops the job.
                     start_new_session=True,
                     preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
                 )
@@ -236,7 +236,7 @@ class LocalJob:
         while not self._end.is_set():
             try:
                 found = self._look(self._name)
-            except Exception as error:  # the view goes on, and says so
+            except Exception as error:  # shown, as the thread must not die
                 found = Health("unknown", f"{type(error).__name__}: {error}")
             with self._lock:
                 if self._wanted:
@@ -248,14 +248,14 @@ class LocalJob:
             self._wake.clear()
 
     def _follow(self) -> None:
-        """Start again what was stopped only for that, if it stopped as it should."""
+        """Start the following command once the job has stopped with a savepoint."""
         if (
             self._following
             and not self._alive()
             and self._view.health.url is None
             and not self._stopping_since
         ):
-            # A job that did nothing yet has no savepoint, and needs none: the state before is kept.
+            # A job that did nothing yet has no savepoint and needs none: its earlier state is kept.
             in_order = not self._view.trouble or _NOTHING_DONE in self._view.trouble
             if self._view.health.state == "stopped" and in_order:
                 self._wanted = self._following
@@ -288,12 +288,12 @@ class LocalJob:
         return "\n".join(self.lines()[-3:])[-1000:]
 
     def _left_behind(self) -> tuple[str, ...]:
-        """What `kda run --resume` says of each step before it asks whether its state may be lost."""
+        """The steps with unused state, which `kda run --resume` prints before it asks whether to drop it."""
         mark = f"  no longer in {self._name}: "
         return tuple(line.removeprefix(mark) for line in self.lines() if line.startswith(mark))
 
     def lines(self) -> list[str]:
-        """The last lines of what the process printed."""
+        """The last lines that the process printed."""
         try:
             text = self.log.read_bytes()[-_LOG_BYTES:].decode("utf-8", errors="replace")
             return text.rstrip().splitlines()

@@ -1,4 +1,4 @@
-"""Start, stop and resume an application's job on Managed Service for Apache Flink, and say how it is."""
+"""Starts, stops and resumes an application's job on Managed Service for Apache Flink, and reports its state."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from infra.application_metrics import Metrics, measured
 from infra.flink_health import Health
 
 _LOOK_SECONDS = 5.0
-#: The service's link to Flink's page is good for an hour.
+#: The service's link to Flink's dashboard is valid for an hour.
 _LINK_SECONDS = 3000.0
-#: The service measures once a minute, and CloudWatch has its price.
+#: The service writes metrics once a minute, and each CloudWatch call costs money.
 _MEASURE_SECONDS = 60.0
 _WORDS = {
     "READY": "stopped",
@@ -41,11 +41,11 @@ class ManagedJob:
     endpoint : str or None
         None: the real AWS.
     stream : str
-        That it reads.
+        Name of the stream that it reads.
     service : module
-        What asks the service; :mod:`infra.managed_flink` by default.
+        Calls the service; :mod:`infra.managed_flink` by default.
     measure : callable
-        What asks CloudWatch; :func:`infra.application_metrics.measured` by default.
+        Reads metrics of CloudWatch; :func:`infra.application_metrics.measured` by default.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class ManagedJob:
 
     @property
     def view(self) -> JobView:
-        """The application as it was seen some seconds ago."""
+        """The application's state, some seconds old."""
         return self._view
 
     def start(self, resume: bool, leave_state: bool = False) -> None:
@@ -80,7 +80,7 @@ class ManagedJob:
         Raises
         ------
         JobError
-            Something is under way already.
+            It is being started or stopped already.
         """
         self._ask(lambda: self._service.start(self._endpoint, self._application, from_snapshot=resume))
 
@@ -90,28 +90,28 @@ class ManagedJob:
         Raises
         ------
         JobError
-            Something is under way already.
+            It is being started or stopped already.
         """
         self._ask(lambda: self._service.stop(self._endpoint, self._application))
 
     def run(self, leave_state: bool = False) -> None:
         """Start the application from its newest snapshot, as :meth:`start`; a new version is deployed by a command."""
         if self._view.health.state != "stopped":
-            raise JobError("a new version of an application of the service is deployed by `kda deploy up`")
+            raise JobError("deploy a new version of an application on the service with `kda deploy up`")
         self.start(True, leave_state)
 
     def close(self) -> None:
-        """Look no more; the application goes on."""
+        """Stop watching; the application keeps running."""
         self._end.set()
 
     def _ask(self, call: Callable[[], Any]) -> None:
         if self._asking and self._asking.is_alive():
-            raise JobError("the service is still busy with what was asked before")
+            raise JobError("the service is still starting or stopping the application: try again later")
 
         def asked() -> None:
             try:
                 call()
-            except Exception as error:  # shown on the page, where it was asked
+            except Exception as error:  # shown on the page
                 self._trouble = str(error)[:1000]
 
         self._trouble = ""
@@ -122,7 +122,7 @@ class ManagedJob:
         while not self._end.is_set():
             try:
                 self._view = self._look()
-            except Exception as error:  # the view goes on, and says so
+            except Exception as error:  # shown, as the thread must not die
                 self._view = JobView(Health("unknown", str(error)[:500]), trouble=self._trouble, measured=())
             self._end.wait(_LOOK_SECONDS)
 
@@ -154,7 +154,7 @@ class ManagedJob:
         return JobView(health, trouble=self._trouble, measured=known)
 
     def _measured(self) -> tuple[Metrics, str]:
-        """The newest metrics, and why there are none: a job runs whether or not it may be measured."""
+        """The newest metrics, and why there are none: the permission to read them may be missing."""
         if time.monotonic() - self._metrics[0] > _MEASURE_SECONDS:
             try:
                 found = self._measure(self._endpoint, self._application, self._stream)

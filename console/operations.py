@@ -1,4 +1,4 @@
-"""What an operator asks of a job beside start and stop: its properties, its log, a bundle for whoever helps."""
+"""Operations on an application beside start and stop: its properties, its log, and a support bundle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.property_list import properties_of
 from pipeline.settings import SettingsError, override, settings
 from workbench import safety
 
-#: Groups that are the engine's and the console's own.
+#: Groups that the engine and the console set themselves.
 _HIDDEN = ("job", "aws", "tap", "errors")
 _PACKAGES = ("apache-flink", "kda-on-flink", "numba", "boto3", "sqlglot", "pydantic")
 _LOG_LINES, _FLINK_BYTES = 500, 200_000
@@ -51,12 +51,12 @@ def properties(controller: Controller, assigned: Mapping[str, str]) -> dict[str,
 def assigned(
     controller: Controller, given: object, started_with: Mapping[str, Mapping[str, str]]
 ) -> dict[str, str]:
-    """Assignments that a page sent, checked.
+    """Check assignments that the page sent.
 
     Raises
     ------
     SettingsError
-        One is unknown, out of range, or may not be set here; a line each.
+        A property is unknown, out of range, or may not be set here; one line for each.
     """
     if not isinstance(given, dict) or len(given) > _MOST_PROPERTIES:
         raise SettingsError('assignments: required {"group.key": "value"}')
@@ -64,7 +64,7 @@ def assigned(
     for name, value in given.items():
         group, _, key = str(name).partition(".")
         if not isinstance(value, str) or not key.isidentifier() or len(value) > 1000:
-            raise SettingsError(f"{str(name)[:80]}: required group.key, and a text as its value")
+            raise SettingsError(f"{str(name)[:80]}: required group.key, and text as its value")
         if value == "":
             continue
         if reason := safety.assignment(group, key, value):
@@ -77,16 +77,16 @@ def assigned(
 
 
 def log(controller: Controller) -> dict[str, Any]:
-    """What the job's process printed last, and why it failed, if it did."""
+    """The last lines that the job's process printed, and why it failed, if it did."""
     view = controller.job.view
     lines = controller.job.lines() if isinstance(controller.job, LocalJob) else []
     return {"lines": lines[-_LOG_LINES:], "failure": view.trouble or view.health.reason}
 
 
 def bundle(controller: Controller, files: Mapping[str, str], assignments: Mapping[str, str]) -> bytes:
-    """A zip of what somebody who helps needs to see: versions, files, settings, plan, state, last errors, log.
+    """A zip for support: versions, files, settings, plan, state, last errors, log.
 
-    No records but those that were refused, and no credentials: nothing of the environment is in it.
+    It has no records except those in the error stream, and no credentials or environment variables.
     """
     made = io.BytesIO()
     application = controller.application
@@ -95,8 +95,8 @@ def bundle(controller: Controller, files: Mapping[str, str], assignments: Mappin
         def put(name: str, what: Callable[[], str]) -> None:
             try:
                 text = what()
-            except Exception as error:  # what can't be had is reported, and the rest is there all the same
-                text = f"not to be had: {type(error).__name__}: {error}"
+            except Exception as error:  # the bundle has the error instead of the missing part
+                text = f"not available: {type(error).__name__}: {error}"
             archive.writestr(f"{application.name}/{name}", text)
 
         put("versions.json", lambda: json.dumps(_versions(), indent=2))

@@ -1,4 +1,4 @@
-"""The page's interface to the operation of an application: properties, log, bundle."""
+"""HTTP API of an application's operations: properties, log, bundle, deployment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workbench import language
 
 
 def routes(workbench: Workbench) -> list[BaseRoute]:
-    """What can be asked of a workbench's applications."""
+    """The routes of the operations of a workbench's applications."""
     store = workbench.store
 
     async def properties(request: Request) -> Response:

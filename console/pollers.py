@@ -1,6 +1,6 @@
-"""Looking at a destination: a stream's records, objects, items, and what a function did with its rows.
+"""Polls destinations: a stream's records, a bucket's objects, a table's items, and what a function did with its rows.
 
-A function's own messages and items are found by its environment: the topic and the table that it is configured to use.
+A function's messages and items are found by its environment variables: the topics and tables that it uses.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _LOOK_BACK = timedelta(minutes=15)
 MOST_ITEMS = 1000
 _MOST_SEEN = 10_000
 _MOST_PAGES = 5
-#: Folders by hour: Firehose's, and those that Flink writes.
+#: Folders by hour, as Firehose and Flink write them.
 _HOURS = ("%Y/%m/%d/%H/", "yyyy=%Y/MM=%m/dd=%d/HH=%H/")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(\.\d+)?Z?")
 Service = Callable[[str], Any]
 
 
 def pollers_of(target: Target, service: Service) -> Sequence[Poller]:
-    """What polls a destination.
+    """The pollers of a destination.
 
     Parameters
     ----------
     target : Target
     service : callable
-        A boto3 client by its service's name.
+        Makes a boto3 client from a service's name.
     """
     match target.type:
         case "kinesis":
@@ -50,7 +50,7 @@ def pollers_of(target: Target, service: Service) -> Sequence[Poller]:
 
 
 def tables_of(target: Target, service: Service) -> list[str]:
-    """The tables that a destination's rows end in."""
+    """The tables that a destination's rows are written to."""
     if target.type == "dynamodb":
         return [target.resource]
     return _resources_of(target, service)[1] if target.type == "lambda" else []
@@ -93,7 +93,7 @@ class Records:
 
 
 class Messages:
-    """What a topic sent. A local stack has a queue beside e-mail and SMS; messages stay in it for other readers."""
+    """Messages of a topic, read from a queue that is subscribed to it; they stay in the queue for other readers."""
 
     def __init__(self, topic: str, service: Service) -> None:
         self.arrivals = Arrivals("messages", "Messages sent")
@@ -133,7 +133,7 @@ class Messages:
 
 
 class Items:
-    """A table's items; the newest by the first column that holds times."""
+    """A table's items, the newest by the first column that holds times."""
 
     def __init__(self, table: str, service: Service, key: str | None = None) -> None:
         self.arrivals = Arrivals("items", f"Items in {table}")
@@ -154,7 +154,7 @@ class Items:
 
 
 class Objects:
-    """Objects in a bucket: those of this hour and the last one where folders are by hour, else the newest listed."""
+    """Objects in a bucket: if its folders are by hour, those of this and the last hour, else the newest."""
 
     def __init__(self, name: str, where: Callable[[], tuple[str, str]], service: Service) -> None:
         self.arrivals = Arrivals("objects", f"Objects of {name}")
@@ -173,7 +173,7 @@ class Objects:
             for hour in (now - timedelta(hours=1), now):
                 listed |= _listed(s3, bucket, f"{prefix}{hour:{folder}}")
             if listed:
-                self._folders = (folder,)  # a bucket has one kind
+                self._folders = (folder,)  # a bucket has only one kind of folder
                 break
         listed = listed or _listed(s3, bucket, prefix)
         new = [item for key, item in listed.items() if key not in self._seen]
@@ -189,7 +189,7 @@ class Objects:
 
 
 class LogLines:
-    """What a function printed, where nothing else is known of what it does."""
+    """A function's log, if it has no topic and no table."""
 
     def __init__(self, function: str, service: Service) -> None:
         self.arrivals = Arrivals("log", f"Log of {function}")
@@ -203,25 +203,25 @@ class LogLines:
             events = self._logs.filter_log_events(logGroupName=self._group, startTime=self._since)["events"]
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return None  # it was not called yet
+                return None  # the function was not called yet
             raise
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         for event in events:
-            # Local services give events no id.
+            # Local services give events without ids.
             id_ = event.get("eventId") or f"{event['timestamp']} {event['message']}"
             if id_ not in self._seen:
                 self._seen.add(id_)
                 moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).isoformat()
                 self.arrivals.keep(id_, moment, "", event["message"].rstrip("\n"))
                 self.arrivals.total += 1
-                # Later polls begin at the newest: what came in the same millisecond was seen.
+                # Later polls start at the newest event; others of its millisecond are in `_seen`.
                 self._since = max(self._since, event["timestamp"])
         return None
 
 
 def items_of(dynamodb: Any, table: str, most: int) -> list[dict[str, str]]:
-    """A table's items as texts, at most about so many."""
+    """A table's items as text, at most about `most`."""
     items: list[dict[str, str]] = []
     for page in dynamodb.get_paginator("scan").paginate(TableName=table):
         items += [{k: _plain(v) for k, v in item.items()} for item in page["Items"]]
@@ -237,7 +237,7 @@ def key_of(dynamodb: Any, table: str) -> str:
 
 
 def newest_by(item: Mapping[str, str]) -> str:
-    """The first of an item's values that is a time, by the names of its columns; '' where none is.
+    """The first value of an item that is a time, in order of its columns' names; '' if there is none.
 
     Examples
     --------
@@ -248,7 +248,7 @@ def newest_by(item: Mapping[str, str]) -> str:
 
 
 def _plain(value: Mapping[str, Any]) -> str:
-    """``{"S": "x"}`` as ``x``; what is nested as JSON."""
+    """``{"S": "x"}`` as ``x``; nested values as JSON."""
     inner = next(iter(value.values()))
     return inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False, default=str)
 
@@ -265,20 +265,20 @@ def _delivered(stream: str, firehose: Any) -> tuple[str, str]:
     found = firehose.describe_delivery_stream(DeliveryStreamName=stream)["DeliveryStreamDescription"]
     destination = found["Destinations"][0]
     described = destination.get("ExtendedS3DestinationDescription") or destination["S3DestinationDescription"]
-    # What stands before the first expression is the same for every object.
+    # The part before the first expression is the same for every object.
     return described["BucketARN"].rpartition(":")[2], described.get("Prefix", "").partition("!{")[0]
 
 
 def _bucket_and_prefix(path: str) -> tuple[str, str]:
     scheme, _, rest = path.partition("://")
     if scheme not in ("s3", "s3a"):
-        raise InvalidValue(f"{path}: required an s3:// folder to look into")
+        raise InvalidValue(f"{path}: required an s3:// folder")
     bucket, _, prefix = rest.partition("/")
     return bucket, prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
 
 
 def _notification(body: str) -> tuple[str, str]:
-    """Subject and text of what SNS puts in a queue."""
+    """Subject and text of an SNS message in a queue."""
     try:
         sent = json.loads(body)
         return str(sent.get("Subject") or "(no subject)"), str(sent.get("Message", ""))

@@ -1,7 +1,7 @@
-"""Previews: a draft that runs on the live stream with its destinations off, apart from all that is saved.
+"""Previews: a draft that runs on the live stream with its destinations off, without changing anything saved.
 
-A preview is an application of its own, ``NAME_preview``: it has a job, taps and errors of its own, no saved state, and
-nothing of it is left when it ends. It ends when it is asked to, and with the console.
+A preview is a separate application, ``NAME_preview``, with its own job, tap stream and error stream and without saved
+state. It ends when it is stopped or with the console, and then everything of it is deleted.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from pipeline.document import load
 from workbench.checked import Checked
 from workbench.store import StoreError
 
-#: Each has a JVM of its own.
+#: Each preview runs a JVM.
 MOST_PREVIEWS = 2
 _SUFFIX = "_preview"
-#: What of a description a preview leaves out: where rows go, and what sends records.
+#: Keys of a description that a preview leaves out: names of its streams, and senders.
 _LEFT_OUT = ("errors", "taps", "senders")
 
-#: Of an application and its properties, each ``group.key=value``.
+#: Makes a job from an application and properties ``group.key=value``.
 MakeJob = Callable[[Application, Sequence[str]], LocalJob]
 
 
@@ -43,9 +43,9 @@ class Previews:
     client : callable
         Makes a boto3 client from a service's name.
     folder : Path
-        Where their files are for as long as they run.
+        Holds their files while they run.
     make : callable or None
-        Makes the job of one; None: there can be none here.
+        Makes the job of a preview; None: this console can't run previews.
     """
 
     def __init__(self, client: Callable[[str], Any], folder: Path, make: MakeJob | None) -> None:
@@ -56,19 +56,19 @@ class Previews:
         self._lock = threading.RLock()
 
     def start(self, name: str, checked: Checked, groups: Mapping[str, Mapping[str, str]]) -> None:
-        """Run files that were checked, in place of an earlier preview of the application.
+        """Run checked files; an earlier preview of the application is stopped.
 
         Raises
         ------
         StoreError
-            There can be none here, there are too many, or a stream that it reads is not there.
+            Previews are not possible, too many run, or a stream that it reads does not exist.
         """
         if self._make is None:
-            raise StoreError("a preview runs on this machine, with a local AWS: kda local up")
+            raise StoreError("a preview requires a local AWS: start one with `kda local up`")
         with self._lock:
             self.stop(name)
             if len(self._running) >= MOST_PREVIEWS:
-                raise StoreError(f"previews run of {' and '.join(self._running)}: stop one first")
+                raise StoreError(f"previews of {' and '.join(self._running)} run already: stop one first")
             folder = self._folder / name / f"{name}{_SUFFIX}"
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
@@ -88,7 +88,7 @@ class Previews:
             controller.job.start(resume=False)
 
     def stop(self, name: str) -> None:
-        """End a preview and remove what was its own; nothing to do where there is none."""
+        """Stop a preview, if it runs, and delete its files, state and streams."""
         with self._lock:
             controller = self._running.pop(name, None)
             if controller is None:
@@ -109,11 +109,11 @@ class Previews:
                     kinesis.delete_stream(StreamName=stream)
 
     def of(self, name: str) -> Controller | None:
-        """What shows a preview; None: there is none."""
+        """The controller of an application's preview; None: there is none."""
         return self._running.get(name)
 
     def close(self) -> None:
-        """End all of them."""
+        """Stop all previews."""
         for name in list(self._running):
             self.stop(name)
 
@@ -124,13 +124,15 @@ class Previews:
                 try:
                     kinesis.describe_stream_summary(StreamName=source.resource)
                 except ClientError:
-                    raise StoreError(f"there is no stream {source.resource} to read: make it first") from None
+                    raise StoreError(
+                        f"required stream {source.resource}, which does not exist: create it first"
+                    ) from None
         for stream in (application.tap_stream, application.error_stream):
             streams.create(stream)
 
 
 def previewed(files: Mapping[str, str]) -> dict[str, str]:
-    """The folder of an application as its preview runs it: no destination, streams of its own.
+    """The files of an application as its preview runs them: destinations off, with its own streams.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What an application reads and writes: names of streams, functions, tables and folders, by its settings."""
+"""The names of what an application reads and writes, from its settings: streams, functions, tables and folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.application import Application
 from pipeline.settings import SettingsError, parameters, settings
 from pipeline.sql import Value
 
-#: What a destination's type is called, and which key names its resource.
+#: Name of each type of destination on the page, and the key of its resource.
 _TARGETS = {
     "firehose": ("Firehose → S3", "delivery_stream"),
     "kinesis": ("Kinesis stream", "stream"),
@@ -29,11 +29,11 @@ class Source:
     relation : str
         The source relation.
     kind : str
-        What a person calls it.
+        Its type, as the page shows it.
     resource : str
         Name of the stream, or a folder's path.
     is_stream : bool
-        Records can be sent to it.
+        It is a Kinesis stream, so records can be sent to it.
     """
 
     relation: str
@@ -49,13 +49,13 @@ class Target:
     Attributes
     ----------
     name : str
-        Of the destination.
+        Name of the destination.
     of : str
         The relation whose rows it takes.
     type : str
         ``kinesis``, ``firehose``, ``lambda``, ``s3`` or ``dynamodb``.
     resource : str
-        Name or ARN of the service's thing, or a folder's path.
+        Name or ARN of the resource, or a folder's path.
     key : str or None
         Key column.
     """
@@ -68,7 +68,7 @@ class Target:
 
     @property
     def kind(self) -> str:
-        """What a person calls it."""
+        """Its type, as the page shows it."""
         return _TARGETS[self.type][0]
 
     @property
@@ -79,18 +79,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Resources:
-    """All of an application's.
+    """What an application reads and writes.
 
     Attributes
     ----------
     sources : tuple of Source
     targets : tuple of Target
     taps, errors : str
-        Kinesis streams of copied rows and of the error stream.
+        Kinesis streams of the tap and of errors.
     parameters : mapping
-        Values by ``group.key``.
+        Values of properties by ``group.key``.
     problem : str
-        Why the settings can't be read; then the rest is as the description has it.
+        Why the settings can't be read, else empty; then the other values are those of the description.
     """
 
     sources: tuple[Source, ...]
@@ -101,12 +101,12 @@ class Resources:
     problem: str = ""
 
     def stream_of(self, source: str | None) -> str | None:
-        """Name of the Kinesis stream of a source relation, of the first one by default; None: it has none."""
+        """The Kinesis stream of a source relation, or of the first one if None is given; None: it has none."""
         return next((s.resource for s in self.sources if s.is_stream and source in (None, s.relation)), None)
 
 
 def resources(application: Application, groups: Mapping[str, Mapping[str, str]] | None = None) -> Resources:
-    """What an application reads and writes with some property groups over its own defaults."""
+    """What an application reads and writes with some property groups instead of its defaults."""
     chosen: Any = None
     problem = ""
     try:

@@ -1,4 +1,4 @@
-"""What arrived at an application's destinations, the newest first."""
+"""What arrived at an application's destinations, newest first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOOK_SECONDS = 2.0
 
 
 class Results:
-    """Looks at the destinations for as long as somebody looks at the page.
+    """Polls the destinations while somebody watches the page.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Results:
     Attributes
     ----------
     places : list of Arrivals
-        What came to each; a function may have several things that it wrote to.
+        Arrivals by place; a function may write to several places.
     """
 
     def __init__(self, name: str, targets: Sequence[Target], client: Callable[[str], Any]) -> None:
@@ -43,7 +43,7 @@ class Results:
 
     @property
     def places(self) -> list[Arrivals]:
-        """What is known so far, in the description's order."""
+        """Arrivals so far, in the description's order."""
         found: list[Arrivals] = []
         for target in self._targets:
             pollers = self._pollers.get(target.name)
@@ -51,7 +51,7 @@ class Results:
         return found
 
     def as_json(self) -> list[dict[str, Any]]:
-        """What the page shows."""
+        """Plain data for the page."""
         return [place.as_json() for place in self.places]
 
     def _look(self) -> float:
@@ -65,7 +65,7 @@ class Results:
                     place.problem = poller.poll() or ""
             except (ClientError, BotoCoreError) as error:
                 place.problem = _reason(error)[:300]
-            except Exception as error:  # no mistake of ours may end the view in silence
+            except Exception as error:  # shown, as the thread must not die silently
                 place.problem = f"{type(error).__name__}: {error}"[:300]
         return _LOOK_SECONDS
 
@@ -76,7 +76,7 @@ class Results:
 
 
 def _reason(error: Exception) -> str:
-    """What AWS said, without the call that it was said to."""
+    """An error's message; of AWS, only its message and code."""
     if isinstance(error, ClientError) and error.response["Error"].get("Message"):
         return f"{error.response['Error']['Message']} ({error.response['Error']['Code']})"
     return str(error)

@@ -1,4 +1,4 @@
-"""What the routes of the page's interface share: bodies in, refusals out."""
+"""What all routes of the HTTP API share: reading bodies, and turning errors into answers."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class BodyError(KdaError, ValueError):
-    """A body that can't be taken."""
+    """A request's body is not valid."""
 
 
 async def body(request: Request, most: int = MOST_BODY) -> dict[str, Any]:
-    """The object that a request brought; an empty one for no body.
+    """Parse a request's body; an empty body gives an empty object.
 
     Raises
     ------
     BodyError
-        It is longer than `most` bytes, or no JSON object.
+        It is longer than `most` bytes, or not a JSON object.
     """
     data = b""
     async for chunk in request.stream():
@@ -53,12 +53,12 @@ async def body(request: Request, most: int = MOST_BODY) -> dict[str, Any]:
 
 
 def refused(reason: str, status: int, **more: Any) -> Response:
-    """A refusal as the page understands it."""
+    """An error answer, as the page expects it."""
     return JSONResponse({"error": reason[:2000], **more}, status)
 
 
 def answered(handler: Handler) -> Handler:
-    """A handler whose errors are refusals with their reasons."""
+    """Wrap a handler so that its errors become error answers."""
 
     async def handle(request: Request) -> Response:
         try:
@@ -86,5 +86,5 @@ def answered(handler: Handler) -> Handler:
 
 
 def route(path: str, handler: Handler, method: str = "GET") -> Route:
-    """A route whose errors are refusals."""
+    """A route whose errors become error answers."""
     return Route(path, answered(handler), methods=[method])

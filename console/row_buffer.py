@@ -1,4 +1,4 @@
-"""The newest rows of each relation, and how many came: bounded, whatever the streams hold."""
+"""Bounded buffers of each relation's newest rows, with counts and rates."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-#: Rows kept of a relation.
+#: Most rows kept per relation.
 MOST_ROWS = 500
-#: Relations kept; a stream of made-up names fills no memory.
+#: Most relations kept, so that a stream of random names can't fill the memory.
 MOST_RELATIONS = 64
 _MOST_COLUMNS = 60
 _MOST_CHARACTERS = 2000
-#: A raw record comes in hexadecimal.
+#: Most hexadecimal digits of a raw record.
 _MOST_RAW = 50_000
 RATE_SECONDS = 10
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z)?")
@@ -50,16 +50,16 @@ class RowBuffer:
     Parameters
     ----------
     most_rows : int
-        Rows kept; older ones are forgotten.
+        Most rows to keep; older ones are dropped.
 
     Attributes
     ----------
     rows : deque of Row
         Oldest first.
     total : float
-        Rows so far. Where the tap samples, a row stands for several.
+        Number of rows so far. If the tap samples, a row counts for several.
     sampled : bool
-        Some rows stood for several: totals and rates are estimates.
+        Some rows counted for several, so totals and rates are estimates.
     """
 
     def __init__(self, most_rows: int = MOST_ROWS) -> None:
@@ -70,7 +70,7 @@ class RowBuffer:
         self._number = 0
 
     def add(self, values: Mapping[str, Any], rowtime: str, arrival: float, weight: float = 1.0) -> None:
-        """Take a row that stands for `weight` rows."""
+        """Add a row that counts for `weight` rows."""
         self._number += 1
         self.rows.append(Row(self._number, rowtime, arrival, dict(values)))
         self.total += weight
@@ -82,7 +82,7 @@ class RowBuffer:
             self._seconds.append((second, weight))
 
     def rate(self, now: float) -> float:
-        """Rows a second over the last ten seconds."""
+        """Rows per second over the last ten seconds."""
         return sum(weight for second, weight in self._seconds if second > now - RATE_SECONDS) / RATE_SECONDS
 
 
@@ -92,12 +92,12 @@ class RowBuffers:
     Parameters
     ----------
     most_rows : int
-        Rows kept of each.
+        Most rows to keep of each relation.
 
     Attributes
     ----------
     unreadable : int
-        Tap records that are no rows.
+        Number of tap records that are not rows.
     """
 
     def __init__(self, most_rows: int = MOST_ROWS) -> None:
@@ -106,13 +106,13 @@ class RowBuffers:
         self.unreadable = 0
 
     def buffer(self, relation: str) -> RowBuffer | None:
-        """The relation's buffer; None when there are too many of them."""
+        """The relation's buffer; None if there are too many relations."""
         if relation not in self.by_relation and len(self.by_relation) >= MOST_RELATIONS:
             return None
         return self.by_relation.setdefault(relation, RowBuffer(self._most_rows))
 
     def add_tapped(self, data: bytes, arrival: datetime, skip: Iterable[str] = ()) -> None:
-        """Take a record of a tap stream.
+        """Add a record of a tap stream.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class RowBuffers:
             )
 
     def add_error(self, data: bytes, arrival: datetime, relation: str) -> None:
-        """Take a record of an error stream; the raw record in it is decoded."""
+        """Add a record of an error stream, with its raw record decoded."""
         try:
             row = json.loads(data)
             if not isinstance(row, dict):
@@ -158,7 +158,7 @@ class RowBuffers:
 
 
 def _in_order(row: Mapping[str, Any], columns: Any) -> Mapping[str, Any]:
-    """A row in its relation's order: Flink writes JSON objects with their keys sorted."""
+    """A row with its relation's order of columns, as Flink writes JSON objects with sorted keys."""
     try:
         names = json.loads(columns) if isinstance(columns, str) else []
         known = [name for name in names if name in row]
@@ -168,14 +168,14 @@ def _in_order(row: Mapping[str, Any], columns: Any) -> Mapping[str, Any]:
 
 
 def bounded(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with its columns and texts cut to a size that a page can show; what is nested becomes its JSON text."""
+    """A row small enough for the page: fewer columns, shorter texts, and nested values as JSON."""
     result: dict[str, Any] = {}
     for name, value in list(row.items())[:_MOST_COLUMNS]:
         if isinstance(value, dict | list):
             value = json.dumps(value, ensure_ascii=False)
         if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
             value = value[: _MOST_CHARACTERS - 1] + "…"
-        # A browser's numbers have 53 bits: an id must not change on its way. JSON there has no NaN.
+        # JavaScript's integers are exact to 53 bits, and an id must not change. Its JSON has no NaN.
         if (isinstance(value, int) and abs(value) > 2**53) or (
             isinstance(value, float) and not math.isfinite(value)
         ):
@@ -185,7 +185,7 @@ def bounded(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decoded(data_row: Any) -> str:
-    """The raw record of an error row, as text; bytes that are none show as such.
+    """The raw record of an error row as text; bytes that are not UTF-8 are escaped.
 
     Examples
     --------
@@ -202,7 +202,7 @@ def decoded(data_row: Any) -> str:
 
 
 def to_milliseconds(text: str) -> str:
-    """A time with all digits of its milliseconds, which Flink leaves out where they are zeros; other text as it is.
+    """A time with three digits of milliseconds, as Flink omits trailing zeros; other text is returned unchanged.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def to_milliseconds(text: str) -> str:
 
 
 def _iso(moment: Any) -> str:
-    """Flink's ``2024-01-31 12:00:00.5``, in UTC, as ISO."""
+    """Flink's ``2024-01-31 12:00:00.5`` in UTC as an ISO 8601 time."""
     if not isinstance(moment, str) or len(moment) > 40 or len(moment) < 19:
         return ""
     return to_milliseconds(f"{moment.replace(' ', 'T').removesuffix('Z')}Z")

@@ -1,4 +1,4 @@
-"""Samples of streams that the page discovers schemas from, and looks at through other schemas."""
+"""Samples of streams, to discover their schemas and to try other schemas on them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_ROWS = 500
 
 
 class Samples:
-    """Takes samples, and keeps the newest few.
+    """Takes samples, and keeps the newest ones.
 
     Parameters
     ----------
@@ -46,21 +46,21 @@ class Samples:
         self._lock = threading.Lock()
 
     def discover(self, name: str, kind: str = "kinesis", preprocess: str | None = None) -> dict[str, Any]:
-        """Sample a stream and infer its schema; some seconds.
+        """Sample a stream and infer its schema; takes some seconds.
 
         Parameters
         ----------
         name : str
-            Of a stream, of a delivery stream, or the path of an object.
+            Name of a stream or delivery stream, or path of an object.
         kind : {"kinesis", "firehose", "s3"}
-            ``firehose``: what the delivery stream landed is sampled; ``s3``: a reference table's file is.
+            ``firehose``: sample the objects that the delivery stream wrote; ``s3``: sample a reference table's file.
         preprocess : str or None
-            A function that the records pass first.
+            A Lambda function to pass the records through first.
 
         Raises
         ------
         DiscoveryError
-            There are no records. Records that no schema fits are an answer with `problem`, not this.
+            There are no records. If no schema fits the records, the answer has a `problem` instead.
         """
         if kind == "firehose":
             path = sampling.landing_of(self._client("firehose"), name)
@@ -108,19 +108,19 @@ class Samples:
         }
 
     def decode(self, id_: object, tree: Any) -> dict[str, Any]:
-        """A sample through a schema, as a job would read it: rows, and what does not fit.
+        """Decode a sample with a schema, as a job would: rows, and errors.
 
         Raises
         ------
         DescriptionError
-            The schema is none.
+            The schema is not valid.
         DiscoveryError
-            The sample is forgotten.
+            The sample is no longer kept.
         """
         with self._lock:
             records = self._kept.get(str(id_))
         if records is None:
-            raise DiscoveryError("this sample is forgotten: discover again")
+            raise DiscoveryError("this sample is no longer kept: discover again")
         if isinstance(tree, dict):
             tree = get(tree, "InputSchema") or tree
         decoder, names = _decoder(schema_of(tree))
@@ -137,7 +137,7 @@ class Samples:
     def _preprocessed(
         self, function: str, stream: str, sampled: Sequence[StreamRecord]
     ) -> tuple[list[bytes], list[dict[str, str]]]:
-        """The records as the function gives them, and what it failed at."""
+        """The records that the function returns, and those that it failed at."""
         arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}"
         called = Preprocessor(_Function(function, self._client("lambda")), LOCAL_APPLICATION_ARN, arn, 500, 0)
         asked = [
@@ -152,12 +152,12 @@ class Samples:
                 good.append(outcome.data)
         if not good:
             said = f"; the first: {failed[0]['message'][:300]}" if failed else ""
-            raise DiscoveryError(f"function {function}: gave back none of {len(sampled)} records{said}")
+            raise DiscoveryError(f"function {function}: returned none of {len(sampled)} records{said}")
         return good, failed
 
 
 class _Function:
-    """A function as the page's own client calls it."""
+    """Calls a function with the console's client."""
 
     def __init__(self, name: str, client: Any) -> None:
         self.name = name

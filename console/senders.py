@@ -1,4 +1,4 @@
-"""The application's senders: records at a rate, each with its own start and stop."""
+"""The application's senders: each sends records at a rate, and can be started and stopped."""
 
 from __future__ import annotations
 
@@ -70,19 +70,19 @@ class Senders:
         self._lock = threading.Lock()
 
     def start(self, id_: str, rate: float | None = None) -> None:
-        """Start a sender; one that runs goes on at the new rate.
+        """Start a sender; if it runs already, change its rate.
 
         Raises
         ------
         SenderError
-            There is none of that id, or the rate is out of bounds.
+            There is no sender with this id, or the rate is out of bounds.
         """
         sender = self._known(id_)
         if sender.rate is not None:
             rate = sender.rate if rate is None else rate
             if not LEAST_RATE <= rate <= MOST_RATE:
                 raise SenderError(
-                    f"rate must be between {LEAST_RATE:g} and {MOST_RATE:g} a second, got {rate:g}"
+                    f"rate must be between {LEAST_RATE:g} and {MOST_RATE:g} per second, got {rate:g}"
                 )
         else:
             rate = None
@@ -96,7 +96,7 @@ class Senders:
             run.thread.start()
 
     def stop(self, id_: str) -> None:
-        """Stop a sender; one that does not run is left as it is."""
+        """Stop a sender, if it runs."""
         self._known(id_)
         self._runs[id_].stop.set()
 
@@ -106,7 +106,7 @@ class Senders:
             run.stop.set()
 
     def as_json(self) -> list[dict[str, Any]]:
-        """What the page shows of each."""
+        """Plain data of each sender, for the page."""
         return [
             {
                 "id": id_,
@@ -131,7 +131,7 @@ class Senders:
         try:
             stream = self._found.stream_of(sender.source)
             if stream is None:
-                raise SenderError("there is no Kinesis stream to send to: the source is of another type")
+                raise SenderError("required a Kinesis stream to send to, got a source of another type")
             sink = sinks.kinesis(self._kinesis(), stream)
             if sender.producer:
                 self._produce(sender.producer, sink, run)
@@ -142,12 +142,12 @@ class Senders:
                     stop=run.stop,
                     on_progress=lambda counts: run.count(counts.sent, counts.failed),
                 )
-        except Exception as error:  # shown on the page, where it was started
+        except Exception as error:  # shown on the page
             run.trouble = str(error) or type(error).__name__
 
     def _produce(self, name: str, sink: sinks.Sink, run: Run) -> None:
         sent = failed = 0
-        # Ids go on from one run to the next: two records of one id could not be distinguished.
+        # Ids continue from one run to the next, so that each record has its own.
         first_id = time.time_ns() // 1_000_000 % 1_000_000_000
         chance = random.SystemRandom()
         for _, delivery in produce(
@@ -160,7 +160,7 @@ class Senders:
 
 
 def _by_id(senders: tuple[Sender, ...]) -> dict[str, Sender]:
-    """Senders by their labels as they stand in an address, each its own."""
+    """Senders by unique ids, made from their labels for use in URLs."""
     found: dict[str, Sender] = {}
     for sender in senders:
         name = re.sub(r"[^a-z0-9]+", "-", sender.label.lower()).strip("-") or "sender"

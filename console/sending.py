@@ -1,4 +1,4 @@
-"""What an application's senders send: records of a template, of a scenario, or of a producer's own making."""
+"""The records of an application's senders: from a template, a scenario, or a producer's code."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from generator.sinks import Delivery, Record, Sink
 from pipeline.application import Application
 from pipeline.parts import Sender
 
-#: Records go out in batches of about this much time, so that a rate is met evenly.
+#: Time between batches of records, so that they are sent evenly.
 _BATCH_SECONDS = 0.1
 _BATCH_MOST = 500
 
 
 class SenderError(KdaError, ValueError):
-    """A sender can't do what was asked; the message says why."""
+    """A sender can't be started, or does not exist; the message says why."""
 
 
 class MakeRecords(Protocol):
-    """A producer's ``make_records``: records with ids that count up from `first_id`, and which are anomalous."""
+    """A producer's ``make_records``: records with ids from `first_id` on, each with whether it is anomalous."""
 
     def __call__(
         self, rng: random.Random, first_id: int, count: int, **options: float
@@ -35,14 +35,14 @@ class MakeRecords(Protocol):
 
 
 def producer(name: str) -> MakeRecords:
-    """The ``make_records`` of the module of that name in ``lambdas/``.
+    """Load ``make_records`` of a module in ``lambdas/``.
 
     Raises
     ------
     SenderError
-        There is no such module, or it makes no records.
+        The module does not exist, or has no ``make_records``.
     """
-    # A description may come from a stranger: it names a module of ours, never a path.
+    # A description may be untrusted: allow only names of our modules, no paths.
     if not name.isidentifier():
         raise SenderError(f"producer must be the name of a module in lambdas/, got {name[:40]!r}")
     try:
@@ -74,22 +74,22 @@ def produce(
         See :func:`producer`.
     sink : Sink
     rate : float
-        Records a second.
+        Records per second.
     rng : random.Random
-        Source of chance; the same state gives the same records.
+        Random generator; the same state gives the same records.
     first_id : int
         ``id`` of the first record.
     count : int or None
-        Records in all; None: no end.
+        Number of records; None: no limit.
     stop : threading.Event or None
-        Ends it early; what is on its way is still sent.
+        Ends it early, after the current batch.
     options
-        What `make` takes beside the three.
+        Further arguments of `make`.
 
     Yields
     ------
     records, delivery
-        Each batch with what became of it.
+        Each batch, and the result of sending it.
     """
     stop = stop or threading.Event()
     batch = max(1, min(_BATCH_MOST, round(rate * _BATCH_SECONDS)))
@@ -106,7 +106,7 @@ def produce(
 
 
 def scenario_of(application: Application, sender: Sender, rate: float | None = None) -> scenario.Scenario:
-    """The scenario of a sender that has a template or a scenario: its own file's, or the generator's of that name.
+    """The scenario of a sender with a template or scenario, which is a file of the application or of the generator.
 
     Raises
     ------
@@ -119,16 +119,16 @@ def scenario_of(application: Application, sender: Sender, rate: float | None = N
         return scenario.single(_file(application, sender.template), rate or sender.rate or 1.0)
     if sender.scenario:
         return scenario.load(_file(application, sender.scenario))
-    raise SenderError(f"sender {sender.label}: has no template and no scenario")
+    raise SenderError(f"sender {sender.label}: required a template or a scenario, got none")
 
 
 def senders_of(application: Application, found: Resources) -> scenario.Scenario:
-    """All of an application's templates at once, or its one scenario, on the way to its stream.
+    """One scenario of all of an application's senders, to its stream.
 
     Raises
     ------
     SenderError
-        It has no such senders, several scenarios, or senders to several streams.
+        It has no senders with a template or scenario, several scenarios, or senders to several streams.
     generator.scenario.ScenarioError
         A file can't be read.
     """
@@ -140,7 +140,7 @@ def senders_of(application: Application, found: Resources) -> scenario.Scenario:
     if len(streams) > 1 or None in streams or (len(senders) > 1 and any(s.scenario for s in senders)):
         raise SenderError(
             f"{application.name}: its senders are several scenarios or go to several streams: "
-            "name one by --template or --scenario and --to"
+            "choose one with --template or --scenario, and --to"
         )
     made = [scenario_of(application, s) for s in senders]
     each = [sender for one in made for sender in one.senders]
@@ -156,4 +156,4 @@ def _file(application: Application, name: str) -> str:
         return str(path)
     if name in (*scenario.names("templates"), *scenario.names("scenarios")):
         return name
-    raise SenderError(f"no file {name[:80]} in {folder}, and the generator has none of that name")
+    raise SenderError(f"{name[:80]} is neither a file in {folder} nor one of the generator's")

@@ -1,4 +1,4 @@
-"""The console's page and its interface: a few routes, and one stream of events for each open page."""
+"""The console's web server: its page, its HTTP API, and a stream of events for each open page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from console.streams import Streams
 from console.workbench import Workbench
 
 _STATIC = Path(__file__).parent / "static"
-#: Between two looks at an application for an open page.
+#: Time between two snapshots for an open page.
 PUSH_SECONDS = 1.0
 _MOST_BODY = 1000
 
@@ -38,9 +38,9 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
     workbench : Workbench
         Its applications.
     host : str
-        What it is bound to.
+        Address that it is bound to.
     token : str or None
-        Asked of every request; required unless the host is loopback.
+        Token that every request must have; only on loopback it may be None.
     """
 
     streams = Streams(workbench.client)
@@ -49,7 +49,7 @@ def page_of(workbench: Workbench, host: str, token: str | None = None) -> Guard:
         return FileResponse(_STATIC / "index.html")
 
     async def charts(request: Request) -> Response:
-        # By far the largest file, and it never changes within a version.
+        # The largest file, which never changes within a version.
         return FileResponse(PLOTLY, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
 
     async def events(request: Request) -> Response:
@@ -105,12 +105,12 @@ async def _pushed(
     yield "retry: 1000\n\n"
     before = ""
     while goes_on():
-        # Building it takes a lock that a reading thread may hold: not in the event loop.
+        # Not in the event loop: it waits for a lock that a reading thread may hold.
         snapshot = await run_in_threadpool(controller.snapshot, relation)
         moment = snapshot.pop("time")
         snapshot["application"] = name
         now = json.dumps(snapshot, default=str)
-        # Even when nothing is new: a page that hears nothing for some seconds says that the connection is lost.
+        # Send something even if nothing is new: after some seconds of silence, a page reports a lost connection.
         yield f"event: heartbeat\ndata: {moment}\n\n" if now == before else f"data: {now}\n\n"
         before = now
         await asyncio.sleep(PUSH_SECONDS)

@@ -1,4 +1,4 @@
-"""The page's interface to what applications read and write: streams, samples, destinations."""
+"""HTTP API of what applications read and write: streams, samples, destinations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workbench.safety import is_remote
 
 
 def routes(client: Callable[[str], Any], samples: Samples, known: Streams) -> list[BaseRoute]:
-    """What can be asked of an account."""
+    """The routes of an account's streams and destinations."""
 
     async def listed(request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(known.listed))

@@ -1,7 +1,7 @@
-"""A process with Flink at hand, for the page: it plans drafts, and becomes the next job that is started.
+"""A process with Flink already started: it plans drafts, and becomes the next job that is started.
 
-The console itself has no JVM. The process starts with the first question, or when somebody edits; it ends when nobody
-asks for a while, and with the console.
+The console itself has no JVM. The process starts with the first request, or when somebody edits. It ends after some
+time without requests, and with the console.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from base.errors import KdaError
 from workbench.checked import Checked, written
 from workbench.problems import Refused, at, of_lines
 
-#: One that nobody asks any more ends: it holds up to a gigabyte.
+#: Time without requests after which the process ends, as it uses up to a gigabyte of memory.
 IDLE_SECONDS = 600.0
 PATIENCE_SECONDS = 300.0
 
 
 class StandbyError(KdaError):
-    """The process can't be asked; the message says why."""
+    """The process gives no answer; the message says why."""
 
 
 class Standby:
@@ -40,9 +40,9 @@ class Standby:
     Parameters
     ----------
     endpoint : str or None
-        Of the AWS that jobs talk to. None: it plans, and becomes no job.
+        URL of the AWS that jobs use. None: the process only plans.
     patience : float
-        Seconds to wait for an answer, the process's start included.
+        Seconds to wait for an answer, including the start of the process.
     """
 
     def __init__(self, endpoint: str | None = None, patience: float = PATIENCE_SECONDS) -> None:
@@ -54,23 +54,23 @@ class Standby:
         self._timer: threading.Timer | None = None
 
     def plan(self, name: str, checked: Checked, blamed: str) -> dict[str, Any]:
-        """What Flink makes of files that were checked: ``relations``, ``operators``, ``saved``.
+        """Plan checked files with Flink: ``relations``, ``operators``, ``saved``; see :mod:`cli.standby`.
 
         Parameters
         ----------
         name : str
-            Of the application, by which saved state is found.
+            Name of the application, to find its saved state.
         checked : Checked
-            Without errors.
+            Must have a folder.
         blamed : str
-            File of what has no place of its own.
+            File to which errors without a position are assigned.
 
         Raises
         ------
         Refused
-            Flink takes them not, with the place of the error.
+            Flink refuses them; it has the positions of the errors.
         StandbyError
-            It can't be asked.
+            The process gives no answer.
         """
         with tempfile.TemporaryDirectory(prefix="kda-plan-") as made, self._lock:
             folder = Path(made) / name
@@ -89,7 +89,7 @@ class Standby:
         return answer
 
     def warm(self) -> None:
-        """Have the process at hand: somebody edits, and will want to see rows soon. It does not wait."""
+        """Start the process, as somebody edits and may need it soon. It does not wait for it."""
         if self._endpoint is not None and self._lock.acquire(blocking=False):
             try:
                 self._running()
@@ -98,7 +98,7 @@ class Standby:
                 self._lock.release()
 
     def become(self, words: Sequence[str], log: Path) -> subprocess.Popen[str] | None:
-        """Let the process go on as a `kda` command that prints to a file; None: there is none at hand."""
+        """Let the process become a `kda` command that prints to a file; None: no process is ready."""
         if self._endpoint is None or not self._lock.acquire(blocking=False):
             return None
         try:
@@ -145,7 +145,7 @@ class Standby:
                 stdout=subprocess.PIPE,
                 stderr=words,
                 text=True,
-                # Of its own group: the JVM ends with it.
+                # Its own process group, so that the JVM is killed with it.
                 start_new_session=True,
             )
         return self._process
@@ -177,11 +177,11 @@ class Standby:
             )
             return lines[-1][:500]
         except (OSError, IndexError, AssertionError):
-            return "it did not come up in time"
+            return "it did not start in time"
 
 
 def _line(stream: IO[str], patience: float) -> str:
-    """The next line; an empty one if none comes in time."""
+    """Read the next line; empty if none comes in time."""
     deadline = time.monotonic() + patience
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)

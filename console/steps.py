@@ -1,4 +1,4 @@
-"""How a running job's time goes, chain by chain: busy, held back by what comes after it, idle."""
+"""How much of the time each chain of operators of a running job is busy, back-pressured and idle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from infra import flink
 from infra.flink_rest import Step, steps
 
-#: Shares are of the time between two looks, at least so long.
+#: Shortest time to compute shares over.
 _LEAST_SECONDS = 1.0
 _LONGEST_NAME = 300
 
@@ -30,9 +30,9 @@ class Steps:
     job : str
         Its name.
     look : callable
-        Gives its chains now.
+        Returns its chains with their metrics.
     clock : callable
-        Seconds that never go back.
+        Monotonic clock, in seconds.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Steps:
         self._lock = threading.Lock()
 
     def shown(self, relations: Sequence[str]) -> list[dict[str, Any]]:
-        """Each chain with its shares since the last look, and the relations whose names are in it.
+        """Each chain with its shares of the time since the last call, and the relations in its name.
 
-        A share is None until there are two looks, and where Flink does not measure it.
+        A share is None at the first call, and if Flink does not measure it.
         """
         with self._lock:
             now = self._clock()

@@ -1,4 +1,4 @@
-"""The account's streams: which there are, making one, and filling it with records of the generator's templates."""
+"""The account's streams: lists them, creates one, and sends records of the generator's templates to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from console.senders import LEAST_RATE, MOST_RATE, Run
 from console.sending import SenderError
 from generator import runner, scenario, sinks
 
-#: What KDA's console called its demo stream, and what it filled it with.
+#: Name of KDA's demo stream, and the template and rate of its records.
 DEMO_STREAM, DEMO_TEMPLATE, DEMO_RATE = "kinesis-analytics-demo-stream", "stock-ticker", 10.0
 _MOST_STREAMS = 200
 _WAIT = {"Delay": 1, "MaxAttempts": 120}
@@ -35,14 +35,14 @@ class Streams:
         self._lock = threading.Lock()
 
     def listed(self) -> list[dict[str, Any]]:
-        """Kinesis streams, and delivery streams whose landing can be read."""
+        """List the Kinesis streams and Firehose delivery streams."""
         kinesis = self._client("kinesis")
         found: list[dict[str, Any]] = []
         pages = kinesis.get_paginator("list_streams").paginate(PaginationConfig={"MaxItems": _MOST_STREAMS})
         for name in (n for page in pages for n in page["StreamNames"]):
             try:
                 about = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
-            except ClientError:  # gone meanwhile
+            except ClientError:  # it was deleted
                 continue
             created = about.get("StreamCreationTimestamp")
             found.append(
@@ -57,17 +57,17 @@ class Streams:
             )
         try:
             delivered = self._client("firehose").list_delivery_streams(Limit=100)["DeliveryStreamNames"]
-        except (ClientError, BotoCoreError):  # may not be asked: the streams are shown all the same
+        except (ClientError, BotoCoreError):  # perhaps not permitted: show only the Kinesis streams
             delivered = []
         return found + [{"name": name, "kind": "firehose", "senders": []} for name in delivered]
 
     def create(self, name: str) -> bool:
-        """Make a stream of one shard; whether it is new.
+        """Create a stream with one shard, if it does not exist; return whether it is new.
 
         Raises
         ------
         botocore.exceptions.ClientError
-            It can't be made.
+            It can't be created.
         """
         kinesis = self._client("kinesis")
         try:
@@ -81,18 +81,20 @@ class Streams:
         return is_new
 
     def send(self, stream: str, template: str, rate: float) -> None:
-        """Send records of a template to a stream until stopped; one that is sent already goes on at this rate.
+        """Send records of a template to a stream until stopped; if it is being sent already, change its rate.
 
         Raises
         ------
         SenderError
             There is no such template, or the rate is out of bounds.
         """
-        # A page names one of ours, never a file.
+        # Allow only names of the generator's templates, no files.
         if template not in templates():
             raise SenderError(f"template must be one of {', '.join(templates())}, got {template[:40]!r}")
         if not LEAST_RATE <= rate <= MOST_RATE:
-            raise SenderError(f"rate must be between {LEAST_RATE:g} and {MOST_RATE:g} a second, got {rate:g}")
+            raise SenderError(
+                f"rate must be between {LEAST_RATE:g} and {MOST_RATE:g} per second, got {rate:g}"
+            )
         with self._lock:
             if before := self._runs.get((stream, template)):
                 before.stop.set()
@@ -103,13 +105,13 @@ class Streams:
             run.thread.start()
 
     def stop(self, stream: str, template: str | None = None) -> None:
-        """Send no more of a template, or of all."""
+        """Stop sending a template, or all."""
         for (of, what), run in list(self._runs.items()):
             if of == stream and template in (None, what):
                 run.stop.set()
 
     def senders(self, stream: str) -> list[dict[str, Any]]:
-        """What is sent to a stream, and was."""
+        """The senders to a stream, running or stopped."""
         return [
             {
                 "template": template,
@@ -124,7 +126,7 @@ class Streams:
         ]
 
     def close(self) -> None:
-        """Send no more at all."""
+        """Stop all senders."""
         for run in list(self._runs.values()):
             run.stop.set()
 
@@ -136,7 +138,7 @@ class Streams:
                 stop=run.stop,
                 on_progress=lambda counts: run.count(counts.sent, counts.failed),
             )
-        except Exception as error:  # shown on the page, where it was started
+        except Exception as error:  # shown on the page
             run.trouble = str(error) or type(error).__name__
 
 
@@ -146,7 +148,7 @@ def templates() -> list[str]:
 
 
 def examples() -> list[dict[str, str]]:
-    """Each template with a record of it."""
+    """Each template with an example record."""
     made = []
     for name in templates():
         (records,) = runner.preview(scenario.single(name, 1.0), 1).values()
@@ -155,7 +157,7 @@ def examples() -> list[dict[str, str]]:
 
 
 def targets(client: Callable[[str], Any]) -> dict[str, Any]:
-    """What the account has that rows can go to, by type; and why a service can't be asked, by type."""
+    """Possible destinations in the account, by type; `problems` has the errors of services, by type."""
     asks: dict[str, Callable[[], list[str]]] = {
         "kinesis": lambda: client("kinesis").list_streams(Limit=1000)["StreamNames"],
         "firehose": lambda: client("firehose").list_delivery_streams(Limit=100)["DeliveryStreamNames"],
@@ -178,7 +180,7 @@ def targets(client: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def tried(client: Callable[[str], Any], type_: str, name: str, key: str | None = None) -> dict[str, Any]:
-    """Whether a destination is there and can be used: ``ok`` and a sentence. No record is sent."""
+    """Whether a destination exists and can be used: ``ok`` and ``message``. No record is sent."""
     try:
         return {"ok": True, "message": _asked(client, type_, name, key)}
     except ClientError as error:
@@ -205,18 +207,18 @@ def _asked(client: Callable[[str], Any], type_: str, name: str, key: str | None)
         about = client("dynamodb").describe_table(TableName=name)["Table"]
         keys = [k["AttributeName"] for k in about["KeySchema"]]
         if key and keys != [key]:
-            raise InvalidValue(f"the table's key is {' and '.join(keys)}, and the destination's is {key}")
+            raise InvalidValue(f"the table's key is {' and '.join(keys)}, but the destination's key is {key}")
         return _ready(about["TableStatus"], f"key {' and '.join(keys)}")
     if type_ == "s3":
         match = re.fullmatch(r"s3a?://([a-z0-9][a-z0-9.-]{1,62})/.*", name)
         if not match:
             raise InvalidValue(f"required s3://bucket/prefix/, got {name[:60]!r}")
         client("s3").head_bucket(Bucket=match[1])
-        return f"bucket {match[1]} is there"
+        return f"bucket {match[1]} exists"
     raise InvalidValue(f"type must be kinesis, firehose, lambda, dynamodb or s3, got {type_[:40]!r}")
 
 
 def _ready(status: str, more: str) -> str:
     if status.upper() not in ("ACTIVE", "UPDATING"):
-        raise InvalidValue(f"it is there, but {status.lower()}: required active")
-    return f"it is there and active, {more}"
+        raise InvalidValue(f"it must be active, got {status.lower()}")
+    return f"it exists and is active, {more}"

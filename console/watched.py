@@ -1,4 +1,4 @@
-"""A thread that works for as long as somebody looks."""
+"""A thread that works while somebody watches."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import threading
 import time
 from collections.abc import Callable
 
-#: After so long without a look the services are left alone.
+#: Time without a touch after which the thread stops calling services.
 PATIENCE_SECONDS = 30.0
 
 
 class Watched:
-    """Looks again and again in a thread of its own, begun at the first touch.
+    """Calls a function repeatedly in a thread, which starts at the first touch.
 
     Parameters
     ----------
     name : str
-        Of the thread.
+        Name of the thread.
     look : callable
-        Looks once and returns the seconds until it wants to look again. It must not raise.
+        Returns the seconds until its next call. It must not raise.
     """
 
     def __init__(self, name: str, look: Callable[[], float]) -> None:
@@ -29,7 +29,7 @@ class Watched:
         self._thread: threading.Thread | None = None
 
     def touch(self) -> None:
-        """Say that somebody looks."""
+        """Tell that somebody watches."""
         self._touched = time.monotonic()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
@@ -37,7 +37,7 @@ class Watched:
         self._wake.set()
 
     def close(self) -> None:
-        """End the thread; it may take a look's time."""
+        """End the thread, after a call that is running."""
         self._end.set()
         self._wake.set()
 

@@ -1,4 +1,4 @@
-"""What can be done to the applications of a console: made, changed, checked, planned, previewed, saved."""
+"""Actions on the applications of a console: create, edit, check, plan, preview, save."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from workbench.names import NameRefused, application_name, files_of, is_file_of_
 from workbench.problems import Refused
 from workbench.store import Form, StoreError
 
-#: What another application's copy must not share with it: streams of its own errors and taps.
+#: Lines of a description that a copy must not have: names of the error stream and the tap stream.
 _OWN_STREAMS = re.compile(r"^(?:errors|taps):.*\n?", re.MULTILINE)
 
 
 class Workbench(Applications):
-    """The applications of a console, and what can be done to those that are made on its page."""
+    """The applications of a console, and the actions on those made on its page."""
 
     def document(self, name: str) -> dict[str, Any]:
         """An application's files, draft and versions."""
@@ -68,11 +68,11 @@ class Workbench(Applications):
         return found
 
     def create(self, name: object, title: object, origin: object) -> dict[str, Any]:
-        """Make an application of SQL, a description, another application or a stream; reports what is wrong with it."""
+        """Create an application from SQL, a description, another application or a stream; return its problems too."""
         chosen = application_name(name)
         taken = {n.lower() for n in self.names()}
         if chosen.lower() in taken:
-            raise StoreError(f"there is an application {chosen} already")
+            raise StoreError(f"application {chosen} exists already")
         if title is not None and not isinstance(title, str):
             raise NameRefused("title: required text")
         if not isinstance(origin, dict):
@@ -110,7 +110,7 @@ class Workbench(Applications):
         return "kda", uploads.files_of_sql(sql, named, schema)
 
     def delete(self, name: str) -> None:
-        """Remove an application made here, with its versions and its saved state."""
+        """Delete an application made on the page, with its versions and its saved state."""
         with self._lock:
             self._own(name)
             controller = self.controllers.get(name)
@@ -127,32 +127,32 @@ class Workbench(Applications):
             shutil.rmtree(flink.FLINK / kind / name, ignore_errors=True)
 
     def put_draft(self, name: str, files: object, revision: object) -> int:
-        """Keep a draft, and return its revision."""
+        """Store a draft, and return its new revision."""
         self._own(name)
         self.standby.warm()
         return self.store.put_draft(name, files_of(files), _revision(revision))
 
     def drop_draft(self, name: str) -> None:
-        """Go back to what was saved last."""
+        """Discard the draft, back to the newest version."""
         self._own(name)
         self.store.drop_draft(name)
 
     def check(self, name: str, files: object) -> Checked:
-        """What is wrong with files, as far as it can be known without Flink."""
+        """Check files without Flink."""
         if name not in self.store:
             self.controller(name)
         title = self.store.about(name)[0] if name in self.store else name
         return check(name, title, self.form(name), files_of(files))
 
     def changes(self, name: str, checked: Checked) -> list[dict[str, str]]:
-        """What files that were checked change of the relations that were saved last."""
+        """How checked files change the relations of the newest version."""
         if checked.application is None:
             return []
         controller = self.controllers.get(name)
         return effect.relations(controller.application if controller else None, checked.application)
 
     def plan(self, name: str, files: object) -> tuple[Checked, dict[str, Any]]:
-        """What Flink makes of files, and what becomes of saved state; seconds. Raises `Refused` for what it refuses."""
+        """Plan files with Flink: columns, and the effect on saved state. Takes seconds; raises `Refused` for errors."""
         found = self.check(name, files)
         if not found.folder:
             raise Refused(found.problems)
@@ -162,12 +162,12 @@ class Workbench(Applications):
         steps = [
             {
                 "name": known.get(id_, f"an unknown step {id_[:8]}"),
-                "effect": "goes on" if id_ in planned["operators"] else "left behind",
+                "effect": "kept" if id_ in planned["operators"] else "dropped",
             }
             for id_ in saved
             if id_ in planned["operators"] or flink.is_worth_keeping(known.get(id_, ""))
         ]
-        kept, lost = ([s["name"] for s in steps if s["effect"] == e] for e in ("goes on", "left behind"))
+        kept, lost = ([s["name"] for s in steps if s["effect"] == e] for e in ("kept", "dropped"))
         state = {
             "summary": effect.summary(kept, lost, bool(saved)),
             "steps": steps,
@@ -183,12 +183,12 @@ class Workbench(Applications):
         return found, {"relations": relations, "state": state}
 
     def save(self, name: str, files: object, revision: object, note: object, leave_out: bool = False) -> int:
-        """Make a version that runs at the next start; raises `Refused` for files with errors.
+        """Save a version, which runs at the next start; raises `Refused` for files with errors.
 
         Parameters
         ----------
         leave_out : bool
-            Take a program whose only errors are pumps that can't be translated, without them.
+            Accept a program whose only errors are pumps that can't be translated; they are left out.
         """
         self._own(name)
         kept = files_of(files)
@@ -201,7 +201,7 @@ class Workbench(Applications):
         return number
 
     def assign(self, name: str, given: object) -> None:
-        """Keep properties for the next start of an application; raises ``SettingsError``."""
+        """Store properties for an application's next start; raises ``SettingsError``."""
         controller = self.controller(name)
         kept = self.store.properties(name)
         own = {f"{g}.{k}": v for g, keys in self.groups(name).items() for k, v in keys.items()}
@@ -211,7 +211,7 @@ class Workbench(Applications):
             controller.take(controller.application, self.groups(name))
 
     def preview(self, name: str, files: object, leave_out: bool = False) -> None:
-        """Run files on the live stream with the destinations off; raises `Refused` as :meth:`save`."""
+        """Run files on the live stream with the destinations off; raises `Refused` as :meth:`save` does."""
         found = self.check(name, files)
         if found.errors and not (leave_out and found.folder):
             raise Refused(found.problems)

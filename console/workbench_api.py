@@ -1,4 +1,4 @@
-"""The page's interface to applications: list, make, change, check, save."""
+"""HTTP API of applications: list, create, edit, check, plan, preview, save, run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _FIRST_LOOK_SECONDS = 3.0
 
 
 def routes(workbench: Workbench) -> list[BaseRoute]:
-    """What can be asked of a workbench."""
+    """The routes of a workbench."""
 
     async def applications(request: Request) -> Response:
-        # The page opens on an application that runs: a console that has just begun has not looked yet.
+        # The page opens a running application: wait until a console that just started knows which ones run.
         deadline = time.monotonic() + _FIRST_LOOK_SECONDS
         while any(c.job.view.health.state == "unknown" for c in list(workbench.controllers.values())):
             if time.monotonic() > deadline:

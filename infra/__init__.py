@@ -1,1 +1,1 @@
-"""CloudFormation templates and the local AWS that they are deployed to."""
+"""CloudFormation stacks, the local AWS, the local Flink cluster, packaging, and the managed service."""

@@ -1,8 +1,8 @@
-"""Why a job failed, out of the log that Managed Service for Apache Flink keeps of it in CloudWatch.
+"""Finds why a job failed, in its CloudWatch log of Managed Service for Apache Flink.
 
-The service's own word for a failed Python job is "Python process exits with code: 1". Its log has the traceback, taken
-apart: what Python prints comes as one event a line, among other events; a failure on a Python worker comes as one event
-with Java's stack trace around Python's.
+The service itself reports only "Python process exits with code: 1". The log has the traceback in one of two forms: a
+failure of the main Python process is one event per printed line, mixed with other events; a failure on a Python worker
+is one event with Java's stack trace around Python's.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from infra.clients import client
 _PYTHON_LOGGER = "org.apache.flink.client.python.PythonDriver"
 _LINES = 20
 _EXIT = "Python process exits with code: 1"
-# Of the log, at most: a job that restarts over and over fills it quickly.
+# Most events to read: a job that keeps restarting fills its log quickly.
 _EVENTS = 20_000
 
 
 def failure(endpoint: str | None, name: str, since: datetime) -> list[str]:
-    """The first lines of the newest Python traceback in the application's log; empty where it tells of no failure.
+    """The lines of the newest Python traceback in the application's log; empty if it has no failure.
 
     Parameters
     ----------
     since : datetime
-        Aware. What was logged before is left out.
+        Start of the events to read, with a time zone.
     """
     logs = client("logs", endpoint)
     query = {"logGroupName": f"/aws/kinesis-analytics/{name}", "startTime": int(since.timestamp() * 1000)}
@@ -44,7 +44,7 @@ def failure(endpoint: str | None, name: str, since: datetime) -> list[str]:
 
 
 def reason(messages: Iterable[str]) -> list[str]:
-    """The lines that say why a job failed, out of the events of its log.
+    """Extract the lines that say why a job failed from the events of its log.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def reason(messages: Iterable[str]) -> list[str]:
         elif thrown:
             java = flink.cause(thrown)
     if not reported and java.endswith(_EXIT) and (said := [line for line in printed if line.strip()]):
-        # No traceback: a file or module that is not there, or a SyntaxError. What Python said is the reason.
+        # No traceback: a file or module is missing, or a SyntaxError. What Python printed is the reason.
         return said[-_LINES:]
     return reported or ([java] if java else [])
 
@@ -86,7 +86,7 @@ def _event(message: str) -> tuple[str, str, str]:
 
 
 def _traceback(lines: list[str]) -> list[str]:
-    """The last Python traceback of these lines: its header, frames and error; long ones without their middle."""
+    """The last Python traceback in some lines: header, frames and error; a long one is cut in the middle."""
     starts = [i for i, line in enumerate(lines) if "Traceback (most recent call last)" in line]
     if not starts:
         return []
@@ -96,7 +96,7 @@ def _traceback(lines: list[str]) -> list[str]:
         if line.startswith("\tat ") or (over and (not line.strip() or line.startswith("Caused by: "))):
             break
         found.append(line)
-    # What Java threw stands behind Python's words for it.
+    # Of an exception that Java threw, its cause comes after Python's traceback.
     causes = [line for line in lines[starts[-1] :] if line.startswith("Caused by: ")]
     if causes and any("Py4JJavaError" in line for line in found):
         found.append(causes[-1])

@@ -1,4 +1,4 @@
-"""What Managed Service for Apache Flink measures of a job, out of CloudWatch: a value a minute, some minutes old."""
+"""Reads a job's metrics of Managed Service for Apache Flink from CloudWatch: one value per minute, some minutes old."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from infra.clients import client
 
 _PERIOD_SECONDS = 60
-# The service writes once a minute, and CloudWatch takes another one or two to show it.
+# The service writes once a minute, and CloudWatch shows it one or two minutes later.
 _RECENT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """The newest values of the last minutes; None where there is none.
+    """The newest values of the last minutes; None if there is none.
 
     Attributes
     ----------
     behind_seconds : float or None
         How far the job is behind the stream's newest record.
     failed_checkpoints : int or None
-        Since the job started.
+        Number since the job started.
     late : int or None
         Records that Flink dropped as late.
     """
@@ -33,7 +33,7 @@ class Metrics:
 
 
 def measured(endpoint: str | None, application: str, stream: str) -> Metrics:
-    """The newest metrics of an application.
+    """Read the newest metrics of an application.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def measured(endpoint: str | None, application: str, stream: str) -> Metrics:
     Raises
     ------
     botocore.exceptions.ClientError
-        CloudWatch refused; it asks for the permission ``cloudwatch:GetMetricData``.
+        CloudWatch refused; the permission ``cloudwatch:GetMetricData`` is required.
     """
     now = datetime.now(UTC)
     source = {"Id": stream, "Flow": "Input"}

@@ -25,18 +25,18 @@ def application_template(
     Parameters
     ----------
     groups : mapping
-        Property groups by name. ``aws.application_arn``, which the job tells its functions, is the application's own
-        unless it is given.
+        Property groups by name. ``aws.application_arn``, which the job passes to its functions, is the application's
+        ARN unless it is given.
     statements : iterable of mapping
-        What the job needs to be allowed (:mod:`pipeline.requirements`): its role allows this, and to read its package
-        and to write its log.
+        IAM statements that the job requires (:mod:`pipeline.requirements`). Its role gets them, and may read its
+        package and write its log.
     streams : iterable of str
-        The Kinesis streams that it reads; each has an alarm, the first under the plain name.
+        The Kinesis streams that it reads. Each gets an alarm; the first one's name has no suffix.
 
     Raises
     ------
     TemplateError
-        For a value that the service does not take.
+        A value is longer than the service accepts.
     """
     tree: dict[str, Any] = parsed(_TEMPLATE.read_text())
     resources = tree["Resources"]
@@ -61,7 +61,7 @@ def application_template(
 def _property_groups(groups: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
     every: dict[str, Mapping[str, str]] = {"aws": {}, **groups}
     for group, values in every.items():
-        # The service refuses empty values; to a job they mean the same as none.
+        # The service refuses empty values; to a job, an empty value means "not set".
         given: dict[str, Any] = {key: value for key, value in values.items() if value != ""}
         for key, value in given.items():
             if len(value) > 2048:

@@ -1,4 +1,4 @@
-"""boto3 clients for the local AWS and the real one: the endpoint is the only difference."""
+"""boto3 clients for the local and the real AWS: the endpoint is the only difference."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import boto3
 from botocore.config import Config
 
 LOCAL_REGION = "us-east-1"
-#: What the local AWS accepts; it checks no signature.
+#: Key and secret for the local AWS, which checks no signatures.
 LOCAL_CREDENTIALS = ("test", "test")
 
 
@@ -25,7 +25,7 @@ def client(service: str, endpoint: str | None, config: Config | None = None) -> 
     if endpoint is None:
         return boto3.client(service, config=config)
     key, secret = LOCAL_CREDENTIALS
-    # No proxy lies between this machine and itself, whatever the environment says.
+    # Ignore the environment's proxies: the local AWS is on this machine.
     local = Config(s3={"addressing_style": "path"}, proxies={})
     return boto3.client(
         service,

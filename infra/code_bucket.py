@@ -1,4 +1,4 @@
-"""The bucket that functions and packages are deployed from, one an account and region."""
+"""The bucket that functions and packages are deployed from: one per account and region."""
 
 import contextlib
 import hashlib
@@ -11,7 +11,7 @@ from base.errors import KdaError
 from infra.clients import client
 from infra.paths import ROOT
 
-# A fixed time in the zip: the same code gives the same key, and an unchanged function no update.
+# A fixed time for files in the zip, so that the same code gives the same key and no update.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -20,12 +20,12 @@ class CodeError(KdaError):
 
 
 def upload(endpoint: str | None, name: str, zipped: bytes) -> dict[str, str]:
-    """Put a zip in the code bucket, under a key that changes with its bytes.
+    """Upload a zip to the code bucket, under a key with its hash.
 
     Returns
     -------
     dict
-        ``CodeBucket`` and ``CodeKey``, as the templates' parameters are called.
+        ``CodeBucket`` and ``CodeKey``, the templates' parameters.
     """
     bucket, key = _code_bucket(endpoint), f"{name}-{hashlib.sha256(zipped).hexdigest()[:16]}.zip"
     s3 = client("s3", endpoint)
@@ -38,7 +38,7 @@ def upload(endpoint: str | None, name: str, zipped: bytes) -> dict[str, str]:
 
 
 def delete(endpoint: str | None) -> None:
-    """Delete the bucket with what is in it; its absence is no error."""
+    """Delete the code bucket and its objects, if it exists."""
     bucket = _code_bucket(endpoint)
     try:
         empty_bucket(endpoint, bucket)
@@ -54,6 +54,7 @@ def empty_bucket(endpoint: str | None, bucket: str) -> None:
     Raises
     ------
     CodeError
+        An object could not be deleted.
     """
     s3 = client("s3", endpoint)
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
@@ -71,7 +72,7 @@ def empty_bucket(endpoint: str | None, bucket: str) -> None:
 
 
 def zip_lambdas() -> bytes:
-    """The lambdas folder as a zip: the same bytes from the same code."""
+    """Zip the lambdas folder; the same code gives the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted((ROOT / "lambdas").glob("*.py")):

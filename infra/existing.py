@@ -1,4 +1,4 @@
-"""Which of an application's resources are there already, and which would go."""
+"""Which of an application's resources exist already, and which an update would delete."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -10,14 +10,14 @@ from infra.resources import BUCKET, DELIVERY, STREAM, TABLE, parts
 from pipeline.application import Application
 from pipeline.settings import Settings
 
-#: Of resources that hold data, the property that is their name.
+#: The property with the name, for each type of resource that holds data.
 _NAMES = {STREAM: "Name", DELIVERY: "DeliveryStreamName", BUCKET: "BucketName", TABLE: "TableName"}
 
 
 def existing(
     endpoint: str | None, application: Application, settings: Settings, own: Collection[tuple[str, str]]
 ) -> set[tuple[str, str]]:
-    """Type and name of the resources that an application's stack would have to make, and that are there without it.
+    """Type and name of the resources that an application needs and that exist, but not in its stack.
 
     Parameters
     ----------
@@ -26,26 +26,26 @@ def existing(
     application, settings
         As for :func:`parts`.
     own : collection of (type, name)
-        What the stack has made.
+        The stack's resources.
 
     Raises
     ------
     botocore.exceptions.ClientError
-        A service may not be asked.
+        A service refused the call.
     """
     named = {(part.type, part.name) for part in parts(application, settings)} - set(own)
     return {(type_, name) for type_, name in named if _is_there(endpoint, type_, name)}
 
 
 def lost(made: Mapping[str, tuple[str, str]], template: Mapping[str, Any]) -> list[str]:
-    """What holds data, and would be deleted with it if a stack were brought to a template.
+    """Resources that hold data and would be deleted if a stack were updated to a template.
 
     Parameters
     ----------
     made : mapping
-        Type and name of what the stack has made, by logical name.
+        Type and name of the stack's resources, by logical name.
     template : mapping
-        The template to come.
+        The new template.
     """
     found = []
     for logical, (type_, name) in made.items():
@@ -59,7 +59,7 @@ def lost(made: Mapping[str, tuple[str, str]], template: Mapping[str, Any]) -> li
 
 
 def words(type_: str) -> str:
-    """A resource's type for people.
+    """A resource's type as readable text.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def _is_there(endpoint: str | None, type_: str, name: str) -> bool:
         code = error.response["Error"]["Code"]
         if code in ("ResourceNotFoundException", "404", "NoSuchBucket"):
             return False
-        # Somebody else's bucket has the name: none can be made.
+        # Another account's bucket has the name, so it can't be created.
         if type_ == BUCKET and code in ("403", "301"):
             return True
         raise

@@ -1,7 +1,7 @@
-"""Flink in this process: a mini-cluster that the jobs run on locally, with its state under ``.kda/flink``.
+"""Flink in this process: a mini-cluster that runs jobs locally, with its state under ``.kda/flink``.
 
-Everything that differs between here and a deployed job is in this module: where the jars are, where checkpoints go,
-which port the web page has, and the S3 file system that a mini-cluster does not load by itself.
+Everything that differs from a deployed job is in this module: the paths of jars and checkpoints, the port of the
+dashboard, and the S3 file system, which a mini-cluster does not load by itself.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PLUGINS = BUILD / flink_version.BUILT / "plugins"
 FLINK = STATE / "flink"
 
 
-#: Held open for as long as this process lives.
+#: Lock files, kept open until the process ends.
 _CLAIMS: list[IO[str]] = []
 
 
@@ -49,13 +49,13 @@ class Running:
     Attributes
     ----------
     pid : int
-        Process that holds the mini-cluster.
+        Process that runs the mini-cluster.
     rest : str
-        URL of Flink's REST interface and web page.
+        URL of Flink's REST API and dashboard.
     job_id : str
         Flink's id of the job.
     application : str
-        The application's folder; empty where it is not known.
+        The application's folder; empty if not known.
     """
 
     pid: int
@@ -65,49 +65,49 @@ class Running:
 
 
 def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
-    """Start the JVM, with what it and its Python workers need. Call it before Flink is imported.
+    """Set the environment of the JVM and its Python workers, and start the JVM. Call it before importing Flink.
 
     Parameters
     ----------
     endpoint : str or None
-        Of the local AWS; its credentials go to every client in the JVM. None: the default credential chain.
+        URL of the local AWS, whose credentials every client in the JVM gets. None: the default credential chain.
     folder : Path
-        Where logs go.
+        Folder of logs and temporary files.
 
     Raises
     ------
     FlinkError
-        When the connector jar is missing or no Java of a right version is found.
+        The connector jar is missing, or no suitable Java is found.
     """
     if flink_version.AWS_CONNECTORS and not CONNECTORS.exists():
         raise FlinkError(f"{CONNECTORS} is missing: run `make setup`")
-    # Of apache-beam, at every import; nothing a user could do about it.
+    # apache-beam warns at every import, and users can't do anything about it.
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     import pyflink
 
     for name in ("log", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    # Inherited from a process that runs Flink itself (a test, say), these forbid a JVM of our own or draw our workers
-    # into that process, or are the folders of another Flink.
+    # A parent process that runs Flink itself (a test, say) sets these variables. They would forbid a JVM here, run our
+    # workers in that process, or name another Flink's folders.
     inherited = ("PYFLINK_", "PYTHON_LOOPBACK_", "FLINK_LIB_", "FLINK_OPT_")
     for name in [n for n in os.environ if n.startswith(inherited)]:
         del os.environ[name]
     os.environ |= {
-        # Unless it is set, PyFlink finds it by itself and then replaces the plugin folder by its own.
+        # If it is not set, PyFlink sets it, and replaces the plugin folder by its own.
         "FLINK_HOME": str(Path(pyflink.__file__).parent),
         "FLINK_CONF_DIR": str(CONFIGURATION),
         "FLINK_LOG_DIR": str(folder / "log"),
         "FLINK_PLUGINS_DIR": str(PLUGINS),
         "JAVA_HOME": str(java_home()),
-        # A JVM that is killed leaves its temporary files, a hundred megabytes: in this folder, not in the system's.
+        # A killed JVM leaves temporary files of a hundred megabytes: keep them out of the system's folder.
         "JVM_ARGS": f"{os.environ.get('JVM_ARGS', '')} -Djava.io.tmpdir={folder / 'tmp'}".strip(),
-        # With CBOR, local emulators' arrival times come out as January 1970 and no window ever closes.
+        # With CBOR, arrival times of local emulators are read as January 1970, and no window ever closes.
         "AWS_CBOR_DISABLE": "1",
         "CBOR_ENABLED": "false",
     }
     if flink_version.AWS_CONNECTORS:
-        # What PyFlink adds to the JVM's class path. As a jar of the job, each job's start would hash and copy it
-        # thrice, and load its classes anew.
+        # PyFlink adds this to the JVM's class path. As a jar of the job, it would be hashed and copied three times and
+        # its classes loaded again at each start of a job.
         os.environ["HADOOP_CLASSPATH"] = str(CONNECTORS)
     if endpoint:
         os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
@@ -128,15 +128,15 @@ def cluster(
     Parameters
     ----------
     job : str
-        The job's name: its checkpoints and savepoints have a folder of that name.
+        Name of the job and of the folders of its checkpoints and savepoints.
     folder : Path
-        Where state goes.
+        Folder of all state.
     rest_port : int
-        Port of the REST interface and the web page, on loopback; 0: any free one.
+        Port of the REST API and dashboard, on loopback; 0: any free one.
     resume_from : str or None
-        A savepoint or retained checkpoint.
+        Path of a savepoint or retained checkpoint.
     overrides : mapping or None
-        Configuration laid over all of this.
+        Options that replace the ones above.
     """
     configuration = _flat(yaml.safe_load((CONFIGURATION / "config.yaml").read_text()))
     configuration.pop("env.java.opts.all")
@@ -150,13 +150,13 @@ def cluster(
     }
     if resume_from:
         configuration["execution.state-recovery.path"] = resume_from
-        # Who resumes says beforehand what no longer fits, and whether that may be left behind (`lost_state`).
+        # Callers check beforehand which state no longer fits, and ask whether it may be dropped (`lost_state`).
         configuration["execution.state-recovery.ignore-unclaimed-state"] = "true"
     return configuration | dict(overrides or {})
 
 
 def load_s3(endpoint: str | None) -> None:
-    """Load the S3 file system into the running gateway; a mini-cluster does not do so by itself."""
+    """Load the S3 file system into the running JVM, which a mini-cluster does not do by itself."""
     from pyflink.common import Configuration
     from pyflink.java_gateway import get_gateway
 
@@ -183,14 +183,14 @@ def last_state(job: str, folder: Path = FLINK) -> str | None:
 
 
 def remember_operators(job: str, names: Mapping[str, str], folder: Path = FLINK) -> None:
-    """Keep what the operators of a job do, by id: a savepoint has only the ids."""
+    """Store the names of a job's operators by id, as a savepoint has only the ids."""
     path = folder / "operators" / f"{job}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**_operators(path), **names}))
 
 
 def lost_state(job: str, saved: Iterable[str], names: Mapping[str, str], folder: Path = FLINK) -> list[str]:
-    """What saved state a job would leave behind: the operators that it no longer has, in words.
+    """Names of operators with saved state that the job no longer has, so that their state would be dropped.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def lost_state(job: str, saved: Iterable[str], names: Mapping[str, str], folder:
     saved : iterable of str
         Ids of the operators in the saved state.
     names : mapping
-        What the job's operators do, by id, as it would run now.
+        Names of the job's operators by id, as it would run now.
     """
     known = _operators(folder / "operators" / f"{job}.json")
     lost = (known.get(id_, f"an unknown operator {id_[:8]}") for id_ in saved if id_ not in names)
@@ -206,10 +206,10 @@ def lost_state(job: str, saved: Iterable[str], names: Mapping[str, str], folder:
 
 
 def is_worth_keeping(operator: str) -> bool:
-    """Whether anything is lost with an operator's state.
+    """Whether dropping an operator's state loses anything.
 
-    Not with that of the tap, whose copies are for looking at, nor of the error stream's writer, which sends what it
-    holds before each checkpoint.
+    Nothing is lost with the tap, whose rows are only shown, or the error stream's writer, which sends all its rows
+    before each checkpoint.
 
     Examples
     --------
@@ -220,7 +220,7 @@ def is_worth_keeping(operator: str) -> bool:
 
 
 def known_operators(job: str, folder: Path = FLINK) -> dict[str, str]:
-    """What the operators of a job do, by id, as far as it was ever started."""
+    """Names by id of the operators that a job has had at its starts."""
     return _operators(folder / "operators" / f"{job}.json")
 
 
@@ -231,20 +231,20 @@ def _operators(path: Path) -> dict[str, str]:
 
 
 def savepoint_folder(job: str, folder: Path = FLINK) -> Path:
-    """Where a job's savepoints go."""
+    """Folder of a job's savepoints."""
     return folder / "savepoints" / job
 
 
 def claim(job: str, folder: Path = FLINK) -> None:
-    """Make this process the one that runs a job, until it ends.
+    """Lock a job for this process until it ends.
 
-    Taken before anything else, so that of two that start at once one is refused; the system gives it back however the
-    process ends.
+    Call it first, so that one of two processes that start at the same time is refused. The system releases the lock
+    even if the process is killed.
 
     Raises
     ------
     FlinkError
-        Another process has it.
+        Another process has the lock.
     """
     path = folder / "running" / f"{job}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -266,7 +266,7 @@ def claim(job: str, folder: Path = FLINK) -> None:
 def registered(
     job: str, port: int, job_id: str, folder: Path = FLINK, application: Path | None = None
 ) -> Iterator[None]:
-    """Let other commands find the running job, and its application's folder, for as long as the block lasts."""
+    """Let other commands find the running job and its application's folder while the block runs."""
     path = folder / "running" / f"{job}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     entry = {"pid": os.getpid(), "rest": f"http://127.0.0.1:{port}", "job_id": job_id}
@@ -278,7 +278,7 @@ def registered(
 
 
 def running(job: str, folder: Path = FLINK) -> Running | None:
-    """The job that `kda run` runs at the moment, or None."""
+    """The job if `kda run` is running it, or None."""
     path = folder / "running" / f"{job}.json"
     with contextlib.suppress(OSError, ValueError):
         found = Running(**json.loads(path.read_text()))
@@ -288,7 +288,7 @@ def running(job: str, folder: Path = FLINK) -> Running | None:
 
 
 def started_here(folder: Path = FLINK) -> dict[str, Path | None]:
-    """Jobs that `kda run` started and that did not end in order since, with their applications' folders."""
+    """Jobs that `kda run` started and that run or were killed, with their applications' folders."""
     found: dict[str, Path | None] = {}
     for path in sorted((folder / "running").glob("*.json")):
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -298,7 +298,7 @@ def started_here(folder: Path = FLINK) -> dict[str, Path | None]:
 
 
 def root_cause(rest: str, job_id: str) -> str:
-    """Why a job failed, in the last line of its Python traceback or of Java's chain of causes."""
+    """Why a job failed: the last line of its Python traceback, or Java's last cause."""
     with contextlib.suppress(OSError, ValueError, LookupError):
         with urllib.request.urlopen(f"{rest}/jobs/{job_id}/exceptions", timeout=5) as answer:  # noqa: S310
             entries = json.load(answer)["exceptionHistory"]["entries"]
@@ -307,7 +307,7 @@ def root_cause(rest: str, job_id: str) -> str:
 
 
 def cause(stacktrace: str) -> str:
-    """The line of a Java stack trace that a person needs.
+    """The line of a Java stack trace that says why: the error of its last Python traceback, or its last cause.
 
     Examples
     --------
@@ -325,12 +325,12 @@ def cause(stacktrace: str) -> str:
 
 
 def java_home() -> Path:
-    """The home of a Java that Flink runs on.
+    """The home of a Java version that Flink supports.
 
     Raises
     ------
     FlinkError
-        When neither JAVA_HOME, nor the path, nor the usual folder of a Linux distribution has one.
+        There is none in JAVA_HOME, on the path, or in ``/usr/lib/jvm``.
     """
     candidates = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
     if java := shutil.which("java"):

@@ -1,4 +1,4 @@
-"""How a local job is, in one object: for `kda status` and the console's page."""
+"""The health of a local job, for `kda status` and the console."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from infra.flink_rest import get, job_state, late_records
 
 @dataclass(frozen=True)
 class Health:
-    """A job at one moment.
+    """The health of a job.
 
     Attributes
     ----------
     state : str
-        ``stopped``, ``lost`` (its process was killed), or Flink's own word in lower case.
+        ``stopped``, ``lost`` (its process was killed), or Flink's state in lower case.
     reason : str
-        Why it failed or restarts; empty when it does not.
+        Why it failed or restarts; else empty.
     url : str or None
-        Flink's page of the job.
+        The job's page in Flink's dashboard.
     pid : int or None
         The process that runs it.
     checkpoints, failed_checkpoints, restored : int
-        Completed, failed among the newest ten, and how often state was restored.
+        Numbers of completed checkpoints, of failed ones among the newest ten, and of restores.
     checkpoint_age : float or None
         Seconds since the newest completed one.
     late : int
@@ -37,7 +37,7 @@ class Health:
     behind_seconds : float or None
         How far the source is behind the stream's newest record; None while it has not read.
     resumable : bool
-        There is a savepoint or checkpoint to go on from.
+        There is a savepoint or checkpoint to resume from.
     """
 
     state: str
@@ -54,14 +54,14 @@ class Health:
 
 
 def health(job: str, folder: Path = flink.FLINK) -> Health:
-    """How the job of that name is on this machine.
+    """Determine the health of a job on this machine.
 
     Parameters
     ----------
     job : str
-        Long name, the folder under ``jobs/``.
+        The application's name.
     folder : Path
-        Where the job's state goes.
+        Folder of Flink's state.
     """
     resumable = flink.last_state(job, folder) is not None
     found = flink.running(job, folder)
@@ -88,7 +88,7 @@ def health(job: str, folder: Path = flink.FLINK) -> Health:
 
 
 def _was_killed(job: str, folder: Path) -> bool:
-    """Whether the job's process is gone without having signed off."""
+    """Whether the job's process ended without removing its entry."""
     try:
         pid = int(json.loads((folder / "running" / f"{job}.json").read_text())["pid"])
         os.kill(pid, 0)
@@ -105,7 +105,7 @@ def _reason(rest: str, job_id: str) -> str:
 
 
 def _behind(rest: str, job_id: str) -> float | None:
-    """The farthest any shard's reader is behind."""
+    """Seconds that the slowest shard's reader is behind."""
     newest: list[float] = []
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         for vertex in get(f"{rest}/jobs/{job_id}")["vertices"]:

@@ -1,4 +1,4 @@
-"""What a running job tells of itself: Flink's REST interface, as far as the commands show it."""
+"""Reads a running job's state and metrics from Flink's REST API."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ _TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class JobState:
-    """A job at one moment.
+    """The state of a job.
 
     Attributes
     ----------
     state : str
-        ``RUNNING``, ``RESTARTING``, ``FAILED`` and the like.
+        Flink's state: ``RUNNING``, ``RESTARTING``, ``FAILED`` and others.
     operators : dict
-        By operator chain: records read and records written so far.
+        Records read and records written so far, by operator chain.
     checkpoints : int
-        Completed so far.
+        Number of completed checkpoints.
     failed_checkpoints : int
-        Failed among the newest ten that began.
+        Number of failed ones among the newest ten that started.
     last_checkpoint : int or None
-        Milliseconds since the epoch at which the newest one completed.
+        When the newest one completed, in milliseconds since the epoch.
     restored : int
-        How often state was restored.
+        Number of restores from saved state.
     """
 
     state: str
@@ -39,18 +39,18 @@ class JobState:
     restored: int
 
     def read(self, part_of_name: str) -> int:
-        """Records read by the operator chains whose name has this in it."""
+        """Records read by the operator chains whose name contains `part_of_name`."""
         return sum(read for name, (read, _) in self.operators.items() if part_of_name in name)
 
 
 def get(url: str) -> Any:
-    """The JSON answer of one request; OSError or ValueError when there is none."""
+    """The JSON answer of a request; raises OSError or ValueError if there is none."""
     with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310  (the address is our own cluster's)
         return json.load(answer)
 
 
 def job_state(rest: str, job_id: str) -> JobState | None:
-    """The job's state, or None when the cluster does not answer."""
+    """The job's state, or None if the cluster does not answer."""
     try:
         job = get(f"{rest}/jobs/{job_id}")
         checkpoints = get(f"{rest}/jobs/{job_id}/checkpoints")
@@ -64,7 +64,7 @@ def job_state(rest: str, job_id: str) -> JobState | None:
             for v in job["vertices"]
         },
         checkpoints=counts.get("completed", 0),
-        # Flink's own count has those, too, that were due before every task ran: nothing began, nothing was lost.
+        # Flink's own count includes checkpoints that were due before all tasks ran and therefore never started.
         failed_checkpoints=sum(c["status"] == "FAILED" for c in checkpoints.get("history", ())),
         last_checkpoint=latest.get("latest_ack_timestamp"),
         restored=counts.get("restored", 0),
@@ -73,16 +73,16 @@ def job_state(rest: str, job_id: str) -> JobState | None:
 
 @dataclass(frozen=True)
 class Step:
-    """One chain of operators of a job, so far.
+    """A chain of operators of a job, with its metrics so far.
 
     Attributes
     ----------
     id, name : str
     parallelism : int
     read, written : int
-        Records.
+        Number of records.
     busy, back_pressured, idle : float
-        Milliseconds of all its subtasks; a source does not say how busy it is.
+        Milliseconds, summed over its subtasks; a source does not report its busy time.
     """
 
     id: str
@@ -96,7 +96,7 @@ class Step:
 
 
 def steps(rest: str, job_id: str) -> list[Step]:
-    """The chains of a job in order, or none when the cluster does not answer."""
+    """The chains of a job in order; empty if the cluster does not answer."""
     try:
         return [
             Step(

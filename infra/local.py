@@ -1,9 +1,8 @@
-"""The local AWS: ministack as a process of this clone, found again, watched, and ended without a trace.
+"""The local AWS: starts, finds and ends ministack as a process of this clone.
 
-There is no pid file. The emulator and every worker it forks carry the data folder's path in their
-environment (`MARK`), so the process table itself says what runs: a record can't go stale, a recycled process
-id is never taken for ours, and workers that outlived a killed emulator are found as well. It reads
-``/proc``, so it needs Linux.
+There is no pid file. The emulator and every worker that it forks have the data folder's path in their environment
+(`MARK`), so the process table says what runs. It can't be outdated, a reused process id is never mistaken, and workers
+that outlived a killed emulator are found too. It reads ``/proc``, so it needs Linux.
 """
 
 import contextlib
@@ -35,28 +34,28 @@ _END_SECONDS = 10.0
 _ANSWER_SECONDS = 5.0
 _LOCK_SECONDS = 120.0
 _POLL_SECONDS = 0.05
-# Another process may take a free port between its choice and its use.
+# A free port may be taken by another process before it is used.
 _FREE_PORT_TRIES = 3
-# Supervisors that this very process started: `end` collects their exit codes, or they stay as zombies.
+# Supervisors that this process started: `end` collects their exit codes, so that they don't stay as zombies.
 _children: list[subprocess.Popen[bytes]] = []
 
 
 class LocalAwsError(KdaError):
-    """The local AWS can't do what was asked; the message says why in one line."""
+    """The local AWS can't be started or ended; the message says why in one line."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """What `start` did.
+    """The result of `start`.
 
     Attributes
     ----------
     endpoint : str
         URL to give to clients.
     already_running : bool
-        It was up before, and was left as it was.
+        It ran before, and was not changed.
     remains_ended : tuple of int
-        Process ids of an earlier emulator's remains that were found and killed.
+        Ids of processes that an earlier emulator had left, and that were killed.
     """
 
     endpoint: str
@@ -79,7 +78,7 @@ def processes(data: Path = DATA) -> dict[int, int]:
             continue
         try:
             environment = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:  # ended meanwhile, or another user's
+        except OSError:  # it has ended, or is another user's
             continue
         if mark in environment:
             port = next((e[13:] for e in environment if e.startswith(b"GATEWAY_PORT=")), b"0")
@@ -95,14 +94,14 @@ def start(port: int = 0, data: Path = DATA, *, with_parent: bool = False) -> Sta
     port : int
         1–65535, or 0 for any free one.
     data : Path
-        Folder of its objects, temporary files and log; made if absent.
+        Folder of its objects, temporary files and log; created if missing.
     with_parent : bool
-        End it when the calling process ends, however that happens.
+        End it when the calling process ends, even if that is killed.
 
     Raises
     ------
     LocalAwsError
-        The port is taken, the folder can't be written, or the emulator doesn't come up.
+        The port is taken, the folder can't be written, or the emulator doesn't start.
     """
     if (endpoint := find(data)) is not None:
         if port and endpoint != _endpoint(port):
@@ -113,7 +112,7 @@ def start(port: int = 0, data: Path = DATA, *, with_parent: bool = False) -> Sta
     for attempt in range(_FREE_PORT_TRIES):
         chosen = port or free_port()
         if port and not _is_free(port):
-            raise LocalAwsError(f"port {port} of {HOST} is in use: name another, or none for any free one")
+            raise LocalAwsError(f"port {port} of {HOST} is in use: choose another, or none for any free one")
         try:
             _spawn(chosen, data, with_parent)
             return Started(_endpoint(chosen), remains_ended=remains)
@@ -127,7 +126,7 @@ def end(data: Path = DATA) -> tuple[int, ...]:
     """Kill all processes of the emulator on `data`; return their ids (none if none ran)."""
     ended: set[int] = set()
     deadline = time.monotonic() + _END_SECONDS
-    # Again until none is left: a worker may have been forked while the table was read.
+    # Repeat until none is left: a worker may have been forked while the table was read.
     while running := processes(data):
         if time.monotonic() > deadline:
             raise LocalAwsError(f"processes {sorted(running)} of the local AWS don't end after SIGKILL")
@@ -149,7 +148,7 @@ def remove(data: Path = DATA) -> tuple[int, ...]:
 
 @contextlib.contextmanager
 def lock(data: Path = DATA) -> Iterator[None]:
-    """Let one command at a time change the emulator on `data`; the kernel frees it if its holder dies."""
+    """Let one command at a time change the emulator on `data`; the kernel releases the lock if the process dies."""
     path = data.with_name(data.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +163,7 @@ def lock(data: Path = DATA) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise LocalAwsError("another command is busy with the local AWS") from None
+                    raise LocalAwsError("another command is using the local AWS: try again later") from None
                 time.sleep(_POLL_SECONDS)
         yield
 
@@ -173,7 +172,7 @@ def lock(data: Path = DATA) -> Iterator[None]:
 def running_local_aws(data: Path, port: int = 0) -> Iterator[str]:
     """Run an emulator on `data` for as long as the block lasts; yield its endpoint.
 
-    It ends with the block and also with the calling process, even when that is killed. The folder is left.
+    It ends with the block, and with the calling process even if that is killed. The folder is kept.
     """
     with lock(data):
         started = start(port, data, with_parent=True)
@@ -190,7 +189,7 @@ def _endpoint(port: int) -> str:
 
 
 def _make_folders(data: Path) -> None:
-    # Left by an emulator that was killed: the unpacked code of its Lambda workers.
+    # A killed emulator leaves the unpacked code of its Lambda workers.
     shutil.rmtree(data / "tmp", ignore_errors=True)
     try:
         for name in ("s3", "state", "tmp"):
@@ -206,12 +205,12 @@ def _spawn(port: int, data: Path, with_parent: bool) -> None:
         "BIND_HOST": HOST,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # Objects outlive a killed emulator; everything else is made again from the templates.
+        # S3 objects survive a killed emulator; everything else is made again from the templates.
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(data / "s3"),
         "STATE_DIR": str(data / "state"),
         "TMPDIR": str(data / "tmp"),
-        # For the Lambda functions: no proxy lies between this machine and itself.
+        # For the Lambda functions, which call AWS on this machine.
         "NO_PROXY": f"{HOST},localhost",
         "no_proxy": f"{HOST},localhost",
     }
@@ -233,7 +232,9 @@ def _spawn(port: int, data: Path, with_parent: bool) -> None:
         while not _answers(data, port):
             if process.poll() is not None or time.monotonic() > deadline:
                 last = (log.read_text(errors="replace").strip() or "nothing").splitlines()[-1]
-                raise LocalAwsError(f"the local AWS did not come up at port {port}; its last words: {last}")
+                raise LocalAwsError(
+                    f"the local AWS did not start at port {port}; the last line of its log: {last}"
+                )
             time.sleep(_POLL_SECONDS)
     except BaseException:
         process.kill()
@@ -243,7 +244,7 @@ def _spawn(port: int, data: Path, with_parent: bool) -> None:
 
 
 def _answers(data: Path, port: int) -> bool:
-    """Whether the emulator on `data`, and not another one at that port, is healthy."""
+    """Whether the emulator on `data` is healthy and is the one that listens at the port."""
     if not _listens(processes(data), port):
         return False
     connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)

@@ -1,8 +1,8 @@
-"""What a mini-cluster opens, it opens on loopback.
+"""Binds all servers of a mini-cluster to loopback.
 
-Flink's blob server, Beam's servers in the JVM and PyFlink's pool of workers listen on every address, without asking
-who calls: from a network a stranger could read files and state through the first two, and run code through the third.
-No option of theirs changes that.
+Flink's blob server, Beam's servers in the JVM and PyFlink's worker pool listen on every address without authentication,
+and no option changes that. From the network, others could read files and state through the first two, and run code
+through the third.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 
 
 def listen_on_loopback() -> None:
-    """Bind what this process and its JVM will open to loopback. Starts the JVM when it does not run yet."""
+    """Bind future servers of this process and its JVM to loopback. Starts the JVM if it does not run yet."""
     from pyflink.fn_execution.beam.beam_worker_pool_service import BeamFnLoopbackWorkerPoolServicer
     from pyflink.java_gateway import get_gateway
 
     BeamFnLoopbackWorkerPoolServicer.start = _start
     jvm = get_gateway().jvm
-    # A server that names no address asks the JVM for the one that stands for all, which it keeps in a field.
+    # A server without an address gets the JVM's wildcard address, which is kept in a field: replace it there.
     kept = jvm.java.lang.Class.forName("java.net.InetAddress").getDeclaredField("impl")
     kept.setAccessible(True)
     addresses = kept.get(None)
@@ -28,7 +28,7 @@ def listen_on_loopback() -> None:
 
 
 def _start(pool: Any) -> str:
-    """In place of the pool's own method: the same server, but for its address."""
+    """Replaces the pool's own method: starts the same server on another address."""
     if not pool._worker_address:
         import grpc  # type: ignore[import-untyped]
         from apache_beam.portability.api import beam_fn_api_pb2_grpc  # type: ignore[import-untyped]
@@ -38,13 +38,13 @@ def _start(pool: Any) -> str:
         pool._worker_address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
         server.start()
-        # It ends with the process; without a reference it would end at once.
+        # Keep a reference, or the server would end at once.
         pool._server = server
     return str(pool._worker_address)
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses at this moment."""
+    """A port on loopback that is free at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,7 +1,7 @@
-"""A job as an application of Managed Service for Apache Flink: deployed, started, stopped, looked at, deleted.
+"""Deploys, starts, stops, describes and deletes a job as an application of Managed Service for Apache Flink.
 
-The application, its role, log and alarms are one CloudFormation stack; what happens to it afterwards goes through the
-service's own API. Stopping takes a snapshot, starting goes on from the newest one.
+The application, its role, log and alarms are one CloudFormation stack; start and stop use the service's API. Stopping
+takes a snapshot, and starting restores the newest one.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from infra.clients import client
 from infra.code_bucket import upload
 
 _POLL_SECONDS = 2.0
-# Starting takes the service one to three minutes, a large snapshot longer.
+# The service takes one to three minutes to start a job, longer with a large snapshot.
 _PATIENCE_SECONDS = 1800.0
 
 
 class ServiceError(KdaError):
-    """The service refused something or a job failed; the message has the reason, the job's traceback included."""
+    """The service refused a call, or a job failed; the message has the reason, with the job's traceback if any."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """An application as it is.
+    """The state of an application.
 
     Attributes
     ----------
     name, status : str
-        The service's name of it and word for its state, such as ``RUNNING``.
+        Its name, and the service's status of it, such as ``RUNNING``.
     version : int
-        Rises with each update.
+        Increases with each update.
     parallelism : int
     snapshots : tuple of str
         Names, newest last.
@@ -53,7 +53,7 @@ class Status:
 
 
 def application_name(job: str) -> str:
-    """What a job's application and stack are called.
+    """The name of a job's application and stack.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def deploy(
     package: bytes,
     progress: Callable[[str], None] = lambda status: None,
 ) -> Status:
-    """Create the application, or update it; a running one restarts from a snapshot that is taken first.
+    """Create or update the application; a running one restarts from a snapshot, which is taken first.
 
     Parameters
     ----------
@@ -82,15 +82,16 @@ def deploy(
     template : mapping
         From :func:`infra.application_template.application_template`.
     parameters : mapping
-        Of the template; one that is not given keeps its value, or takes its default.
+        Parameters of the template; others keep their value, or get their default.
     package : bytes
-        What ``infra.package`` built.
+        The zip that :mod:`infra.package` built.
     progress : callable
         Is called with each new status.
 
     Raises
     ------
-    ServiceError, StackError
+    ServiceError
+        CloudFormation or the service refused the change, or the job did not start.
     """
     began = datetime.now(UTC)
     before = status(endpoint, name)
@@ -119,14 +120,14 @@ def start(
     endpoint, name
         As for :func:`deploy`.
     from_snapshot : bool
-        Go on from the newest snapshot, where there is one; else without state.
+        Restore the newest snapshot, if there is one; else start without state.
     progress : callable
         Is called with each new status.
 
     Raises
     ------
     ServiceError
-        It did not come up: with the first lines of the Python traceback that its log holds.
+        It did not start; the message has the Python traceback of its log.
     """
     began = datetime.now(UTC)
     restore = "RESTORE_FROM_LATEST_SNAPSHOT" if from_snapshot else "SKIP_RESTORE_FROM_SNAPSHOT"
@@ -151,11 +152,12 @@ def stop(
     Parameters
     ----------
     force : bool
-        At once and without a snapshot: the only way where the job fails over and over.
+        Stop at once without a snapshot: the only way if the job keeps failing.
 
     Raises
     ------
     ServiceError
+        The service refused the call, or the application did not stop.
     """
     began = datetime.now(UTC)
     _call(endpoint, "stop_application", ApplicationName=name, Force=force)
@@ -163,7 +165,7 @@ def stop(
 
 
 def status(endpoint: str | None, name: str) -> Status | None:
-    """The application as it is, or None where there is none."""
+    """The state of the application, or None if there is none."""
     service = client("kinesisanalyticsv2", endpoint)
     try:
         detail = service.describe_application(ApplicationName=name)["ApplicationDetail"]
@@ -182,7 +184,7 @@ def status(endpoint: str | None, name: str) -> Status | None:
 
 
 def dashboard(endpoint: str | None, name: str) -> str | None:
-    """A link to Flink's web page of a running application, good for an hour; None where the service gives none."""
+    """A link to a running application's Flink dashboard, valid for an hour; None if the service gives none."""
     try:
         answer = client("kinesisanalyticsv2", endpoint).create_application_presigned_url(
             ApplicationName=name, UrlType="FLINK_DASHBOARD_URL", SessionExpirationDurationInSeconds=3600
@@ -193,7 +195,7 @@ def dashboard(endpoint: str | None, name: str) -> str | None:
 
 
 def delete(endpoint: str | None, name: str, progress: Callable[[str], None] = lambda status: None) -> bool:
-    """Stop the application without a snapshot and delete its stack; tell whether there was one."""
+    """Stop the application without a snapshot and delete its stack; return whether it existed."""
     found = status(endpoint, name)
     if found and found.status not in ("READY", "DELETING"):
         stop(endpoint, name, force=True, progress=progress)
@@ -213,9 +215,9 @@ def _wait(
             progress(shown)
         if shown == target:
             return found
-        # What was starting and is not any more has failed; so has an update that was taken back.
+        # An application that is no longer starting has failed, and so has an update that was rolled back.
         if shown in ("READY", "ROLLED_BACK", "DELETING") or time.monotonic() > deadline:
-            why = failure(endpoint, name, since) or ["its log tells of no failure"]
+            why = failure(endpoint, name, since) or ["its log has no failure"]
             raise ServiceError("\n".join([f"{name} is {shown}, not {target}:", *why]))
         time.sleep(_POLL_SECONDS)
 
@@ -235,7 +237,7 @@ def _snapshots(service: Any, name: str) -> tuple[str, ...]:
             for snapshot in page["SnapshotSummaries"]
             if snapshot["SnapshotStatus"] == "READY"
         ]
-    # Of one second, in the order they are listed in: oldest first.
+    # Snapshots of the same second stay in the order of the list, which is oldest first.
     return tuple(name for _, name in sorted(found, key=lambda snapshot: snapshot[0]))
 
 

@@ -1,4 +1,4 @@
-"""One zip that runs on Managed Service for Apache Flink and on any Flink cluster of that version.
+"""Builds one zip that runs on Managed Service for Apache Flink and on any Flink cluster of the same version.
 
 ::
 
@@ -7,10 +7,10 @@
     packages/            our packages, and the Python libraries that the service lacks, unpacked
     packages/jobs/       the applications: the labs, and the one that it was built for
 
-``packages/`` is a folder and no archive within the archive: Python can't import compiled modules from a zip. Flink
-puts it on the path of the process that builds the job and of every Python worker (``pyFiles``).
+``packages/`` is a folder instead of an inner zip, as Python can't import compiled modules from a zip. Flink puts it on
+the path of the process that builds the job and of every Python worker (``pyFiles``).
 
-The same files give the same bytes: entries are sorted, and have one time and one mode.
+The same files give the same bytes: entries are sorted, and all have the same time and mode.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ WHEELS = BUILD / flink_version.BUILT / "wheels"
 CONNECTORS = BUILD / "connectors.jar"
 LOCK = ROOT / flink_version.LOCK
 
-#: The property group that tells the service what is where in the zip.
+#: The property group that tells the service the paths in the zip.
 RUN_OPTIONS = {"python": "main.py", "pyFiles": "packages/"}
 if flink_version.AWS_CONNECTORS:
     RUN_OPTIONS["jarfile"] = "lib/connectors.jar"
 #: Our packages that a running job imports.
 OURS = ("base", "connectors", "jobs", "pipeline", "udfs")
 
-#: What the service has, with everything that these need.
+#: Packages that the service has, together with all their dependencies.
 PROVIDED = ("apache-flink", "numpy", "pandas", "pyarrow")
-#: What our dependencies need beyond that, in the lock file's versions.
+#: Packages that are bundled, in the lock file's versions: our dependencies without those.
 BUNDLED = (
     "annotated-types",
     "boto3",
@@ -65,7 +65,7 @@ BUNDLED = (
 )
 #: The service's limit of a zip, in bytes.
 LIMIT = 512 * 1024**2
-#: The oldest C library that compiled wheels may ask for (glibc 2.17), as the service's is not known.
+#: Platform of compiled wheels: the oldest glibc (2.17), as the service's version is not known.
 PLATFORM = "manylinux2014_x86_64"
 
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -75,7 +75,7 @@ _UNWANTED = re.compile(
     # Documentation of botocore, with private keys as examples.
     r"|(^|/)examples-\d+\.json$"
 )
-# A list of public certificate authorities, which is what the suffix is for as well.
+# A list of public certificate authorities, not a key in spite of its suffix.
 _WANTED = ("packages/botocore/cacert.pem",)
 # An application may be called test.
 _APPLICATION = re.compile(r"packages/jobs/\w+/\w+\.(sql|yaml)")
@@ -84,20 +84,20 @@ _ACCESS_KEY = re.compile(rb"\b(AKIA|ASIA)[A-Z0-9]{16}\b")
 
 
 class PackageError(KdaError):
-    """The package can't be built or is not fit to be deployed; the message says why."""
+    """The package can't be built or must not be deployed; the message says why."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a package holds.
+    """The contents of a package.
 
     Attributes
     ----------
     path : Path
     size : int
-        Of the zip, in bytes.
+        Bytes of the zip.
     parts : dict
-        Bytes in the zip by part: ``main.py``, the jar, each folder or module of ``packages/``.
+        Compressed bytes by part: ``main.py``, the jar, each folder or module of ``packages/``.
     """
 
     path: Path
@@ -108,14 +108,14 @@ class Contents:
 def build(application: Application | None = None, path: Path = PACKAGE) -> Contents:
     """Build the package and check it.
 
-    It holds the project's own applications; another one's folder is put beside them, in place of one of its name.
+    It has the project's applications, and `application`, which replaces one of the same name.
 
-    Wheels that are not in ``build/wheels`` yet are downloaded; afterwards no network is needed.
+    Wheels are downloaded once, to :data:`WHEELS`; after that no network is needed.
 
     Raises
     ------
     PackageError
-        The connector jar is missing, a wheel can't be had, or :func:`check` refuses the result.
+        The connector jar is missing, a wheel can't be downloaded, or :func:`check` refuses the result.
     """
     entries = {RUN_OPTIONS["python"]: (ROOT / "jobs" / "main.py").read_bytes()}
     if jar := RUN_OPTIONS.get("jarfile"):
@@ -151,12 +151,12 @@ def build(application: Application | None = None, path: Path = PACKAGE) -> Conte
 
 
 def check(path: Path) -> Contents:
-    """Look at everything in a package.
+    """Check every file of a package.
 
     Raises
     ------
     PackageError
-        It is too large, or holds what it must not: tests, secrets, what the service has, or another jar.
+        The package is too large, lacks a part, or has tests, secrets, packages of the service, or another jar.
     """
     size = path.stat().st_size
     if size > LIMIT:
@@ -178,7 +178,7 @@ def check(path: Path) -> Contents:
 
 
 def _needed(file: Path) -> bool:
-    """Of an application its description and its queries; its demo and its stack are for elsewhere."""
+    """Whether a job needs a file of our packages; of an application, only its description and queries."""
     if (file.parent / DESCRIPTION).exists():
         return file.name == DESCRIPTION or file.suffix == ".sql"
     return file.suffix in (".py", ".sql")
@@ -191,7 +191,7 @@ def digest(path: Path) -> str:
 
 
 def wheels() -> list[Path]:
-    """The wheels of :data:`BUNDLED`, each with a hash that the lock file names; downloaded where missing.
+    """The wheels of :data:`BUNDLED`, each with a hash of the lock file; missing ones are downloaded.
 
     Raises
     ------
@@ -242,7 +242,7 @@ def _download(requirements: list[str]) -> None:
 
 
 def _unpacked(wheel: Path) -> Iterator[tuple[str, bytes]]:
-    """A wheel's files as they are installed, without its tests, scripts and list of files."""
+    """A wheel's installed files, without tests, scripts and the list of files."""
     with zipfile.ZipFile(wheel) as archive:
         for info in archive.infolist():
             name = f"packages/{info.filename}"
@@ -255,13 +255,13 @@ def _problem(name: str, content: bytes) -> str | None:
     """Why this file must not be in the package, or None."""
     first, *rest = PurePosixPath(name).parts
     if _UNWANTED.search(name) and name not in _WANTED and not _APPLICATION.fullmatch(name):
-        return "tests, caches, keys and local settings don't belong into the package"
+        return "tests, caches, keys and local settings must not be in the package"
     if name.endswith(".jar") and name != RUN_OPTIONS.get("jarfile"):
         return "the connector jar is the only jar"
     if first == "packages" and rest[0] in ("pyflink", "numpy", "pandas", "pyarrow"):
-        return "the service has it"
+        return "the service has this package"
     if _PRIVATE.search(content):
-        return "a private key"
+        return "it has a private key"
     if rest[:1] and rest[0] in OURS and _ACCESS_KEY.search(content):
-        return "an access key"
+        return "it has an access key"
     return None

@@ -1,12 +1,12 @@
-"""Where things live in a clone. Nothing is written outside these folders."""
+"""Folders of a clone. Nothing is written outside of them."""
 
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-#: State of this clone: the local AWS, Flink's logs and savepoints, reports. ``KDA_STATE`` moves it.
+#: State of this clone: the local AWS, Flink's logs and savepoints, reports. Set by ``KDA_STATE``.
 STATE = Path(os.environ.get("KDA_STATE") or ROOT / ".kda")
-#: Applications that were made or imported here.
+#: Applications that were made or imported on this machine.
 APPLICATIONS = STATE / "applications"
-#: What set-up and packaging make: the connector jar, the S3 plugin, the deployable zip.
+#: Results of set-up and packaging: the connector jar, the S3 plugin, the deployable zip.
 BUILD = ROOT / "build"

@@ -1,6 +1,6 @@
-"""What a deployed application costs, by AWS's list prices: an estimate that is said before anything is made.
+"""Estimates what a deployed application costs, by AWS's list prices, to show it before anything is created.
 
-docs/deploy.md has the same sums for lab 3. Prices of us-east-1 as known in 2025, in dollars.
+docs/deploy.md has the same figures for lab 3. Prices are in dollars, for us-east-1 in 2025.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ PAGE = "https://aws.amazon.com/managed-service-apache-flink/pricing/"
 
 @dataclass(frozen=True)
 class Cost:
-    """Dollars an hour.
+    """Cost in dollars per hour.
 
     Attributes
     ----------
     lines : tuple of (str, float)
-        What each part costs while the application runs.
+        Each part, and its cost while the application runs.
     stopped : float
-        What goes on when it is stopped: the shards.
+        Cost while it is stopped: the shards.
     """
 
     lines: tuple[tuple[str, float], ...]
@@ -32,21 +32,21 @@ class Cost:
 
     @property
     def running(self) -> float:
-        """All of it."""
+        """Total while the application runs."""
         return sum(dollars for _, dollars in self.lines)
 
 
 def cost(streams: int, parallelism: int = 1, parallelism_per_kpu: int = 1, shards: int = 1) -> Cost:
-    """What an application costs.
+    """Estimate the cost of an application.
 
     Parameters
     ----------
     streams : int
-        Kinesis streams that it makes.
+        Number of its Kinesis streams.
     parallelism, parallelism_per_kpu : int
-        Of its job, at least 1.
+        The job's, at least 1.
     shards : int
-        Of each stream.
+        Shards per stream.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Record a Kinesis stream into a file, with each record's time of arrival, to replay it later."""
+"""Records a Kinesis stream to a file, with each record's time of arrival, to replay it later."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _CAUGHT_UP_READS = 3
 
 
 def record(kinesis: Any, stream: str, path: Path, event_time: str = EVENT_TIME) -> int:
-    """Write what a stream holds, one record a line; return how many.
+    """Write a stream's records to a file, one per line; return their number.
 
-    A record that is a JSON object gets its time of arrival as one more field. Any other record can carry none: it is
-    written as it is, and in a replay goes to the error stream, as it did when it was live.
+    A record that is a JSON object gets its time of arrival as another field. Any other record can't have one: it is
+    written unchanged, and goes to the error stream in a replay, as it did live.
 
     Parameters
     ----------
     kinesis : boto3 client
     stream : str
-        Read from its oldest record to the newest at this moment, shard after shard.
+        Name of the stream. It is read from its oldest record to the newest at the moment, shard by shard.
     path : Path
-        Replaced.
+        File to write; it is replaced.
     event_time : str
-        Name of the field for the time of arrival, ISO 8601 in UTC to the millisecond.
+        Field for the time of arrival, ISO 8601 in UTC with milliseconds.
     """
     count = 0
     with path.open("wb") as lines:
@@ -43,7 +43,7 @@ def _line(data: bytes, arrival: datetime, event_time: str) -> bytes:
         return data.replace(b"\n", b" ")
     if not isinstance(document, dict):
         return data.replace(b"\n", b" ")
-    # The service tells milliseconds, its client makes a binary fraction of them: round, don't cut.
+    # The service gives milliseconds, but boto3 turns them into a binary fraction: round, don't truncate.
     rounded = arrival.astimezone(UTC) + timedelta(microseconds=500)
     document[event_time] = rounded.isoformat(timespec="milliseconds")
     return json.dumps(document).encode()
@@ -55,7 +55,7 @@ def _records(kinesis: Any, stream: str) -> Iterator[dict[str, Any]]:
             iterator = kinesis.get_shard_iterator(
                 StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
             )["ShardIterator"]
-            # An answer may be empty though there is more; MillisBehindLatest says whether.
+            # An answer may be empty although there are more records; MillisBehindLatest says so.
             caught_up = 0
             while iterator and caught_up < _CAUGHT_UP_READS:
                 answer = kinesis.get_records(ShardIterator=iterator)

@@ -36,16 +36,14 @@ _PRIVATE = {
 
 @dataclass(frozen=True)
 class Part:
-    """A resource with a name, and the resources that it alone needs.
+    """A named resource, with the resources that only it needs.
 
     Attributes
     ----------
     logical, type, name : str
-        Its name in the template, its type, its own name.
-    resources : dict
-        As CloudFormation has them, by logical name.
-    outputs : dict
-        The same.
+        Its logical name in the template, its type, and its own name.
+    resources, outputs : dict
+        CloudFormation's resources and outputs, by logical name.
     """
 
     logical: str
@@ -56,12 +54,12 @@ class Part:
 
     @property
     def arn(self) -> str:
-        """For ``Fn::Sub``."""
+        """Its ARN, for ``Fn::Sub``."""
         return _ARNS[self.type] + self.name
 
 
 def parts(application: Application, settings: Settings) -> list[Part]:
-    """What an application's stack has to make; of several properties that name one resource, the first."""
+    """The resources of an application's stack; a resource that several properties name is made once."""
     found: dict[tuple[str, str], Part] = {}
     logical: set[str] = set()
     for part in _parts(application, settings):
@@ -69,8 +67,8 @@ def parts(application: Application, settings: Settings) -> list[Part]:
             continue
         if logical & set(part.resources):
             raise InvalidValue(
-                f"{part.name}: another resource of {application.name} is called {part.logical} as well: "
-                "give one of their property groups another name"
+                f"{part.name}: another resource of {application.name} has the logical name {part.logical} too: "
+                "rename the property group of one"
             )
         logical |= set(part.resources)
         found[part.type, part.name] = part
@@ -81,14 +79,14 @@ def _parts(application: Application, settings: Settings) -> Iterator[Part]:
     for relation, source in application.sources.items():
         group = application.group_of(source)
         chosen = getattr(settings, group)
-        # A stream that the description names is there whatever is read: a landing may be its copy.
+        # A stream that is named is made even if the source reads S3: the objects may be a copy of it.
         if chosen.stream:
             shards = {"ShardCount": {"Ref": "ShardCount"}, "RetentionPeriodHours": {"Ref": "RetentionHours"}}
             yield _stream(f"{_camel(group)}Stream", chosen.stream, f"Stream of {relation}.", shards)
         if chosen.type == "firehose":
             yield from _landing(_camel(group), f"{application.name}-{group}", chosen.path, relation)
     unread = "Stream of the records that the job could not use."
-    # The stack's own template may name it, whatever `errors.path` is.
+    # stack.yaml may refer to it, so it is made even if errors go to `errors.path`.
     yield _stream("ErrorStream", settings.errors.stream, unread)
     if settings.errors.path and (bucket := _bucket_of(settings.errors.path)):
         yield _bucket("ErrorBucket", bucket, "Bucket of the records that the job could not use.")
@@ -108,7 +106,7 @@ def _parts(application: Application, settings: Settings) -> Iterator[Part]:
 
 
 def _camel(group: str) -> str:
-    """A group's name as logical names are written: letters and digits."""
+    """A group's name in camel case, as logical names may only have letters and digits."""
     return "".join(word[:1].upper() + word[1:] for word in group.split("_"))
 
 
@@ -133,13 +131,13 @@ def _bucket(logical: str, name: str, what: str) -> Part:
 
 
 def _landing(camel: str, delivery: str, path: str, relation: str) -> Iterator[Part]:
-    """The bucket that a source reads, and a delivery stream that lands there: for producers of Firehose."""
+    """The bucket that a source reads, and a delivery stream that writes to it, for Firehose producers."""
     name = _bucket_of(path)
     if not name:
         return
     prefix = urlsplit(path).path.strip("/")
-    bucket = _bucket(f"{camel}Bucket", name, f"Bucket that {relation} is read in.")
-    # Its errors may come under the path as well: names that begin with _ are not read.
+    bucket = _bucket(f"{camel}Bucket", name, f"Bucket that {relation} is read from.")
+    # Errors may be under the source's path, which ignores names that begin with _.
     bucket.resources.update(
         _to_s3(camel, delivery, bucket.logical, f"{prefix}/" if prefix else "", errors="_errors/")
     )
@@ -149,7 +147,7 @@ def _landing(camel: str, delivery: str, path: str, relation: str) -> Iterator[Pa
 
 
 def _delivery(camel: str, name: str, rows: str) -> Part:
-    """A delivery stream with a bucket, which has no name here: it must be free in all the world."""
+    """A delivery stream with a bucket. CloudFormation names the bucket, as its name must be globally unique."""
     bucket = f"{camel}Bucket"
     resources = {bucket: {"Type": BUCKET, "Properties": dict(_PRIVATE)}, **_to_s3(camel, name, bucket)}
     part = _part(f"{camel}Delivery", DELIVERY, name, f"Firehose delivery stream of {rows}", resources)
@@ -158,7 +156,7 @@ def _delivery(camel: str, name: str, rows: str) -> Part:
 
 
 def _to_s3(camel: str, name: str, bucket: str, prefix: str = "", errors: str = "errors/") -> dict[str, Any]:
-    """A delivery stream to a bucket, with its role and log."""
+    """Resources of a delivery stream to a bucket, with its role and log."""
     delivery, role, log = f"{camel}Delivery", f"{camel}DeliveryRole", f"{camel}DeliveryLog"
     arn = {"Fn::GetAtt": [bucket, "Arn"]}
     return {

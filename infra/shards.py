@@ -1,10 +1,10 @@
-"""How many shards a Kinesis stream needs."""
+"""Estimates how many shards a Kinesis stream needs."""
 
 import math
 from dataclasses import dataclass
 
-# What one shard takes and gives: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
-# A megabyte is counted as 10^6 bytes, the smaller reading.
+# Limits of one shard: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+# A megabyte is taken as 10^6 bytes, the smaller of its two meanings.
 _BYTES_IN_PER_SECOND = 1_000_000
 _RECORDS_IN_PER_SECOND = 1_000
 _BYTES_OUT_PER_SECOND = 2_000_000

@@ -1,4 +1,4 @@
-"""Deploy and delete applications' CloudFormation stacks, on the local AWS or a real account alike."""
+"""Deploys and deletes applications' CloudFormation stacks, on the local or the real AWS."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ from infra.resources import parts
 from pipeline.application import Application
 from pipeline.settings import Settings, settings
 
-# What a failed creation or deletion leaves; it can only be deleted.
+# States after a failed creation or deletion: the stack can only be deleted.
 _DEAD_ENDS = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 _WAIT = {"Delay": 1, "MaxAttempts": 900}
 _PREFIX = "resources-kda-"
@@ -28,11 +28,11 @@ class StackError(KdaError):
 
 
 class LossError(StackError):
-    """A stack's update would delete something with the data in it; the message names it."""
+    """A stack's update would delete resources with their data; the message names them."""
 
 
 def stack_name(application: str) -> str:
-    """What the stack of an application's resources is called; that of its job is ``kda-<name>``.
+    """The name of the stack of an application's resources; the stack of its job is ``kda-<name>``.
 
     Examples
     --------
@@ -51,9 +51,9 @@ def deploy(
     lose: bool = False,
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, str]:
-    """Create the stack of an application's resources, or bring it up to date; return its outputs.
+    """Create or update the stack of an application's resources; return its outputs.
 
-    A stream, delivery stream, bucket or table that is there already, and not of this stack, is used as it is.
+    A stream, delivery stream, bucket or table that exists already outside this stack is used unchanged.
 
     Parameters
     ----------
@@ -61,19 +61,19 @@ def deploy(
         URL of the local AWS, None for the real one.
     application : Application
     parameters : mapping, optional
-        Of the template. One that is not given keeps its value, or takes its default; on the local AWS a new stack's
-        take what ``stack.yaml`` says for there, and a secret is made up.
+        Parameters of the template; others keep their value, or get their default. On the local AWS, a new stack's
+        others get the values that ``stack.yaml`` has for it, and secrets are generated.
     chosen : Settings, optional
         The application's properties, which name the resources; its defaults if not given.
     lose : bool
-        Delete what the stack has made and the properties name no longer, with the data in it.
+        Delete the stack's resources that the properties no longer name, with their data.
     tell : callable
-        Is called with what is used as it is.
+        Is called with a line for each existing resource that is used.
 
     Raises
     ------
     LossError
-        There is something to lose, and `lose` is not set.
+        Resources with data would be deleted, and `lose` is not set.
     StackError
         CloudFormation refused the template or could not make a resource.
     """
@@ -90,17 +90,17 @@ def deploy(
     except ValueError as error:
         raise StackError(str(error)) from error
     for type_, resource in sorted(elsewhere):
-        tell(f"{words(type_)} {resource} is there already, and used as it is.")
+        tell(f"{words(type_)} {resource} exists already and is used unchanged.")
     if (gone := lost(own, tree)) and not lose:
         raise LossError(
-            f"stack {name}: {', '.join(gone)}: made by it, and named no longer by the application's properties; "
-            "it would be deleted with what is in it"
+            f"stack {name}: {', '.join(gone)}: no longer named by the application's properties; "
+            "the update would delete it with its data"
         )
     given = dict(parameters or {})
     declared = tree.get("Parameters", {})
     if unknown := sorted(given.keys() - declared.keys()):
         raise StackError(
-            f"stack {name}: {unknown[0]}: no parameter; there is {', '.join(declared) or 'none'}"
+            f"stack {name}: {unknown[0]}: not a parameter; there are {', '.join(declared) or 'none'}"
         )
     if endpoint is not None and deployed is None:
         given = _made_up(declared) | template.local_values(application) | given
@@ -111,12 +111,12 @@ def deploy(
 
 
 def missing(endpoint: str | None, application: Application, chosen: Settings) -> set[tuple[str, str]]:
-    """Type and name of the resources that an application's properties name, and that are not there.
+    """Type and name of the resources that an application's properties name and that do not exist.
 
     Raises
     ------
     StackError
-        A service may not be asked.
+        A service refused the call.
     """
     try:
         return {(p.type, p.name) for p in parts(application, chosen)} - existing(
@@ -127,7 +127,7 @@ def missing(endpoint: str | None, application: Application, chosen: Settings) ->
 
 
 def _made_up(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """A secret for each parameter that needs one; kept nowhere."""
+    """A random secret for each parameter that needs one; it is not stored."""
     return {
         name: f"Aa1{secrets.token_urlsafe(16)}"
         for name, parameter in parameters.items()
@@ -136,7 +136,7 @@ def _made_up(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def deploy_template(endpoint: str | None, name: str, template: str, parameters: Mapping[str, str]) -> None:
-    """Create a stack from a template's text, or bring it up to date.
+    """Create or update a stack with a template's text.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def outputs(endpoint: str | None, application: str) -> dict[str, str]:
 
 
 def deployed(endpoint: str | None) -> dict[str, dict[str, str]]:
-    """The outputs of every application's stack that is deployed, by the name in the stack's."""
+    """The outputs of every deployed stack of an application's resources, by the stack's name without its prefix."""
     pages = client("cloudformation", endpoint).get_paginator("describe_stacks").paginate()
     return {
         stack["StackName"].removeprefix(_PREFIX): {
@@ -178,7 +178,7 @@ def deployed(endpoint: str | None) -> dict[str, dict[str, str]]:
 
 
 def delete(endpoint: str | None, application: str) -> None:
-    """Empty the buckets of an application's stack and delete it; its absence is no error.
+    """Empty the buckets of an application's stack and delete it, if it exists.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def delete(endpoint: str | None, application: str) -> None:
 
 
 def delete_stack(endpoint: str | None, name: str) -> None:
-    """Empty the buckets of a stack and delete it; its absence is no error.
+    """Empty the buckets of a stack and delete it, if it exists.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def _create_or_update(cloudformation: Any, name: str, body: str, given: Mapping[
 
 
 def _without_dead_end(cloudformation: Any, name: str) -> dict[str, Any] | None:
-    """The stack, once no operation is under way and if it can be updated; one that can't is deleted."""
+    """Wait for the stack's last operation, and return the stack. If it can't be updated, delete it and return None."""
     found = _settled(cloudformation, name)
     if found is None or found["StackStatus"] not in _DEAD_ENDS:
         return found
@@ -249,7 +249,7 @@ def _without_dead_end(cloudformation: Any, name: str) -> dict[str, Any] | None:
 
 
 def _resources(cloudformation: Any, name: str) -> dict[str, tuple[str, str]]:
-    """Type and name of what a stack has made, by logical name."""
+    """Type and name of a stack's resources, by logical name."""
     return {
         resource["LogicalResourceId"]: (resource["ResourceType"], resource.get("PhysicalResourceId", ""))
         for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]
@@ -267,7 +267,7 @@ def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
 
 
 def _settled(cloudformation: Any, name: str) -> dict[str, Any] | None:
-    """The stack once no operation is under way; one may be, where an earlier command was killed."""
+    """Wait for the stack's last operation, which a killed command may have left running, and return the stack."""
     deadline = time.monotonic() + _WAIT["Delay"] * _WAIT["MaxAttempts"]
     while (stack := _describe(cloudformation, name)) and stack["StackStatus"].endswith("_IN_PROGRESS"):
         if time.monotonic() > deadline:
@@ -284,7 +284,7 @@ def _wait(cloudformation: Any, waiter: str, stack_id: str, name: str) -> None:
 
 
 def _first_failure(cloudformation: Any, stack_id: str) -> str | None:
-    """The reason of the oldest failed event of the newest operation; the later ones only follow from it."""
+    """The reason of the newest operation's first failed event; the later failures only follow from it."""
     reason = None
     for event in cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]:  # newest first
         if event["ResourceStatus"].endswith("_FAILED"):
@@ -299,7 +299,7 @@ def _first_failure(cloudformation: Any, stack_id: str) -> str | None:
 
 
 def _invalid(cloudformation: Any, stack_id: str) -> str | None:
-    """The resources that were refused before anything was made, each with the reason."""
+    """The resources that CloudFormation refused before it made any, each with the reason."""
     events = cloudformation.describe_events(StackName=stack_id)["OperationEvents"]
     newest = next((event["OperationId"] for event in events), None)
     return "; ".join(

@@ -1,7 +1,7 @@
-"""Read a Kinesis stream's newest records, all shards, for a person to look at.
+"""Reads the newest records of all shards of a Kinesis stream, to show them.
 
-Not the way the jobs read: it keeps no position beyond its own life. Split and merged shards are followed, a shard's
-end is met, a throttled or broken call is tried again at the next :meth:`StreamReader.read`.
+Unlike a job's source it stores no position. It follows split and merged shards, and repeats a call that was throttled
+or failed at the next :meth:`StreamReader.read`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from base.errors import KdaError
 
-#: Kinesis takes at most five reads a second of one shard, by all its consumers.
+#: Kinesis allows five reads per second of one shard, by all its consumers together.
 READ_SECONDS = 0.25
 _SHARDS_SECONDS = 10.0
-#: Errors after which another call may well succeed.
+#: Errors after which another call may succeed.
 _PASSING = (
     "ProvisionedThroughputExceededException",
     "LimitExceededException",
@@ -40,7 +40,7 @@ class StreamRecord:
     ----------
     data : bytes
     arrival : datetime
-        With offset.
+        Time of arrival, with a time zone.
     shard, key : str
         Id of its shard, and its partition key.
     """
@@ -52,21 +52,20 @@ class StreamRecord:
 
 
 class StreamReader:
-    """Reads one stream from a moment on.
+    """Reads one stream from a point in time.
 
     Parameters
     ----------
     kinesis : boto3 client
-        Where the stream is.
     stream : str
         Its name.
     since : datetime or None
-        Records that arrived from then on; None: all there are.
+        Time of arrival of the oldest records to read; None: read all.
 
     Attributes
     ----------
     behind_seconds : float
-        How far the newest read was from the stream's end, by the service's own account.
+        How far the last read was behind the stream's end, as reported by Kinesis.
     """
 
     def __init__(self, kinesis: Any, stream: str, since: datetime | None) -> None:
@@ -84,12 +83,12 @@ class StreamReader:
         self.behind_seconds = 0.0
 
     def read(self, limit: int = 1000) -> list[StreamRecord]:
-        """Return what is new, oldest first, at most `limit` records of each shard. It does not wait.
+        """Return new records, oldest first, at most `limit` of each shard. It does not wait for records.
 
         Raises
         ------
         StreamError
-            The stream isn't there, may not be read, or the service doesn't answer.
+            The stream doesn't exist or may not be read, or the service doesn't answer.
         """
         records: list[StreamRecord] = []
         try:
@@ -132,7 +131,7 @@ class StreamReader:
         try:
             answer = self._kinesis.get_records(ShardIterator=self._iterators[shard], Limit=limit)
         except ClientError as error:
-            # An iterator lives five minutes; a laptop may sleep longer.
+            # An iterator expires after five minutes, and a laptop may sleep longer.
             if error.response["Error"]["Code"] != "ExpiredIteratorException":
                 raise
             self._iterators[shard] = self._iterator(shard)
@@ -144,7 +143,7 @@ class StreamReader:
         else:
             del self._iterators[shard]
             self._ended.add(shard)
-            self._shards_known_until = 0.0  # its children are there by now
+            self._shards_known_until = 0.0  # list the shards again, to find its children
         records = [
             StreamRecord(r["Data"], r["ApproximateArrivalTimestamp"], shard, r["PartitionKey"])
             for r in answer["Records"]

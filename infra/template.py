@@ -1,7 +1,7 @@
-"""The CloudFormation template of an application's resources: derived from its properties, with what is its own beside.
+"""The CloudFormation template of an application's resources: derived from its properties and merged with its own.
 
-What an application alone has (functions, topics, pages, further outputs) lies in its folder as ``stack.yaml``, in
-CloudFormation's own form. It is laid over what is derived: a resource of the same logical name gets its properties.
+An application's own resources (functions, topics, pages, further outputs) are in ``stack.yaml`` in its folder, a
+CloudFormation template. It is merged over the derived one: a resource of the same logical name gets its properties.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from infra.resources import Part, parts
 from pipeline.application import Application
 from pipeline.settings import Settings
 
-#: Of an application's own resources, in its folder.
+#: File of an application's own resources, in its folder.
 OWN = "stack.yaml"
 
 _PARAMETERS = {
@@ -40,11 +40,11 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z0-9]+)(\.Arn)?\}")
 
 
 class TemplateError(KdaError, ValueError):
-    """An application's own template can't be read; one line with file and place."""
+    """An application's own template can't be read; the message has one line with file, line and column."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short functions in their long form."""
+    """YAML loader that turns CloudFormation's short functions into their long forms."""
 
 
 def _function(loader: _Loader, name: str, node: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ _Loader.add_multi_constructor("!", _function)
 
 
 def parsed(text: str) -> Any:
-    """A template's text as a tree, short functions in their long form; raises ``yaml.YAMLError``."""
+    """Parse a template, with short functions in their long forms; raises ``yaml.YAMLError``."""
     loader = _Loader(text)
     try:
         return loader.get_single_data()
@@ -72,11 +72,12 @@ def parsed(text: str) -> Any:
 
 
 def own(application: Application) -> dict[str, Any]:
-    """What an application's ``stack.yaml`` says; empty without one.
+    """Parse an application's ``stack.yaml``; empty if it has none.
 
     Raises
     ------
     TemplateError
+        It can't be read, or is not a template.
     """
     path = application.folder / OWN
     try:
@@ -86,7 +87,7 @@ def own(application: Application) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
         mark = getattr(e, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise TemplateError(f"{where}: no YAML: {getattr(e, 'problem', None) or e}") from None
+        raise TemplateError(f"{where}: not valid YAML: {getattr(e, 'problem', None) or e}") from None
     if not isinstance(tree, dict) or not all(isinstance(section, dict) for section in tree.values()):
         raise TemplateError(f"{path}: required sections of a CloudFormation template, such as Resources")
     return tree
@@ -95,20 +96,20 @@ def own(application: Application) -> dict[str, Any]:
 def derived(
     application: Application, settings: Settings, elsewhere: Collection[tuple[str, str]] = ()
 ) -> dict[str, Any]:
-    """The whole template of an application's resources.
+    """Make the whole template of an application's resources.
 
     Parameters
     ----------
     application : Application
     settings : Settings
-        Its properties: they name the resources.
+        Its properties, which name the resources.
     elsewhere : collection of (type, name)
-        Resources that are there without this stack: they are used as they are, and not made.
+        Resources that exist outside this stack: they are used unchanged, and not made.
 
     Raises
     ------
     TemplateError
-        Of the application's own ``stack.yaml``.
+        The application's ``stack.yaml`` can't be read.
     """
     mine = own(application)
     declared = {
@@ -139,7 +140,7 @@ def derived(
         name: output for name, output in outputs.items() if output["Value"] not in reported
     } | merged.get("Outputs", {})
     merged = _with_names(merged, used)
-    # What is laid over a resource that is not made here has no type.
+    # Properties for a derived resource that is not made have no type: drop them.
     merged["Resources"] = {name: r for name, r in merged["Resources"].items() if "Type" in r}
     known = {*merged["Resources"], *merged["Parameters"]}
     merged["Outputs"] = {name: o for name, o in merged["Outputs"].items() if set(_names(o["Value"])) <= known}
@@ -147,7 +148,7 @@ def derived(
 
 
 def local_values(application: Application) -> dict[str, str]:
-    """What the parameters of an application's own are given on the local AWS: ``Metadata.Local`` of its template."""
+    """Values of an application's own parameters on the local AWS: ``Metadata.Local`` of its template."""
     found = own(application).get("Metadata", {}).get("Local", {})
     return {str(name): str(value) for name, value in found.items()}
 
@@ -161,7 +162,7 @@ def _laid_over(under: Any, over: Any) -> Any:
 
 
 def _with_names(tree: Any, used: Mapping[str, Part]) -> Any:
-    """A tree in which references to resources that are not made here are their names and ARNs."""
+    """Replace references to resources that are not made here by their names and ARNs."""
     if isinstance(tree, list):
         return [_with_names(item, used) for item in tree]
     if not isinstance(tree, dict):
@@ -182,7 +183,7 @@ def _named(variable: re.Match[str], used: Mapping[str, Part]) -> str:
 
 
 def _names(tree: Any) -> Iterator[str]:
-    """The resources and parameters that an output names."""
+    """The resources and parameters that an output refers to."""
     match tree:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             yield from () if name.startswith("AWS::") else (name,)

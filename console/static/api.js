@@ -1,4 +1,4 @@
-// What the page asks the console. Every answer is { ok, status, body }; what went wrong is body.error, in words.
+// Calls of the console's HTTP API. Every answer is { ok, status, body }; body.error says what went wrong.
 
 export async function call(method, path, body) {
   try {
@@ -20,13 +20,13 @@ export const remove = (path) => call("DELETE", path);
 
 export const of = (application, rest = "") => `/api/applications/${encodeURIComponent(application)}${rest}`;
 
-// The old way of the senders and the job: what went wrong, or nothing.
+// For senders and the job: returns what went wrong, or nothing.
 export async function ask(path, body) {
   const { ok, body: found } = await post(path, body);
   return ok ? "" : found.error;
 }
 
-// A list that many parts of the page want, asked for once and again only when it is old.
+// A list that several parts of the page use: requested once, and again only when it is old.
 const kept = new Map();
 export async function list(path, seconds = 10) {
   const known = kept.get(path);

@@ -1,4 +1,4 @@
-// The page: which application and which of its steps is chosen, and who draws what of each snapshot.
+// The page: the chosen application and step, and drawing each snapshot.
 
 import { get } from "./api.js";
 import { drawApplications, createApplication } from "./applications.js";
@@ -46,7 +46,7 @@ function drawer(open) {
   $("drawer").setAttribute("aria-expanded", String(open));
 }
 
-// The list again: what runs, and what another tab made.
+// Loads the list again, for what runs and what another tab created.
 async function look() {
   if (document.hidden) return;
   const { ok, body } = await get("/api/applications");
@@ -85,7 +85,7 @@ function choose() {
   if (page.snapshot) shown.draw?.(page.snapshot);
 }
 
-// What to try settings on is there where something is scored.
+// A backtest needs a forest or a detector.
 const stepsOf = (application) => Object.keys(STEPS).filter((step) => step !== "backtest" || application.backtest);
 
 const firstRelation = (application) => application.flow.stages.flat().find((node) => node.relation)?.relation || "";
@@ -107,7 +107,7 @@ function nothing() {
   $("job-trouble").hidden = true;
   $("notices").replaceChildren();
   $("step").replaceChildren(h("div", { class: "card" },
-    empty("Paste the SQL of a Kinesis Data Analytics application, upload its description, or begin with a stream."),
+    empty("Paste the SQL of a Kinesis Data Analytics application, upload its description, or start with a stream."),
     button("New application", () => $("new").click(), { kind: "first", image: "plus" })));
   drawApplications($("applications"), applications, "");
 }
@@ -179,7 +179,7 @@ function drawSteps() {
   if (current && (current.offsetLeft < bar.scrollLeft || current.offsetLeft + current.offsetWidth > bar.scrollLeft + bar.clientWidth)) bar.scrollLeft = current.offsetLeft - 20;
 }
 
-// Before its first save there is nothing to hear of: what the steps show then.
+// Draws the steps of an application that was never saved, which has no events.
 const UNSAVED = { flow: {}, charts: [], senders: [], results: [], errors: [], rows: [], job: { state: "unsaved", measured: [] } };
 
 function listen() {
@@ -207,7 +207,7 @@ function listen() {
 function draw(snapshot) {
   if (!page || snapshot.application !== page.application.name) return;
   page.snapshot = snapshot;
-  // Its own streams come with its first start.
+  // The first start creates its tap and error streams.
   const early = page.application.origin === "own" && !isUp(snapshot.job);
   const problem = snapshot.problem && !early ? `The streams can't be read: ${snapshot.problem} Trying again …` : page.application.problem;
   $("lost").hidden = !problem;

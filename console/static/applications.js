@@ -1,4 +1,4 @@
-// The list of applications, and how one comes to be: empty, of SQL, of a description, as a copy.
+// The list of applications, and how to create one: from a stream, SQL, a description, or a copy.
 
 import { of, post, remove } from "./api.js";
 import { confirmed, dialog } from "./dialogs.js";
@@ -20,7 +20,7 @@ export function drawApplications(element, applications, chosen) {
   if (fresh && !applications.length) element.replaceChildren(empty("None yet."));
 }
 
-// A name that no other one has, out of any words.
+// A unique name, made from any text.
 export function freeName(words, taken) {
   const base = words.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^[^a-z]+|_+$/g, "").slice(0, 36) || "application";
   const names = new Set(taken.map((a) => a.name));
@@ -94,7 +94,7 @@ export async function duplicate(application, { applications, said, opened }) {
 }
 
 export async function deleteApplication(application, { said, look }) {
-  const sure = await confirmed(`Delete ${application.label}?`, "Its SQL, its versions and its saved state on this machine go. Streams, functions and tables stay.", "Delete", true);
+  const sure = await confirmed(`Delete ${application.label}?`, "Its SQL, versions and saved state on this machine are deleted. Streams, functions and tables are kept.", "Delete", true);
   if (!sure) return "";
   const { ok, body } = await remove(of(application.name));
   if (!ok) return body.error;

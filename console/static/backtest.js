@@ -1,4 +1,4 @@
-// The backtest: settings of a detector tried on rows that are there already, and which threshold would have reported what.
+// The backtest: tries settings of a detector on existing rows, and shows the alerts at each threshold.
 
 import { get, of, post, remove } from "./api.js";
 import { drawBacktest } from "./backtest_chart.js";
@@ -10,7 +10,7 @@ const HOURS = [["1", "the last hour"], ["6", "the last 6 hours"], ["24", "the la
 export function makeBacktest(context) {
   const path = of(context.application.name, "/backtest");
   let about = null, asking = false, last = 0, drawn = 0, result = null, chosen = 0, key = 0, origin = "";
-  const at = new Map(); // by setting: the place of its threshold
+  const at = new Map(); // by setting: the index of its threshold
   const note = h("p", { class: "muted" }), origins = h("div", { class: "fields" });
   const file = h("input", { type: "file", accept: ".jsonl,.json,.txt,.csv" });
   const hours = select(HOURS, "24", () => {});
@@ -27,11 +27,11 @@ export function makeBacktest(context) {
     h("h3", { id: "backtest-found" }, "Alerts by setting"), table, suggestions, h("div", { class: "fields backtest-controls" }, threshold, keys), statusText, chart,
     h("details", {}, h("summary", {}, "Alerts as a table"), list));
   const element = h("div", { class: "stack" },
-    h("section", { class: "card", "aria-labelledby": "backtest-title" }, h("h3", { id: "backtest-title" }, "Try settings on rows that are there already"), note,
+    h("section", { class: "card", "aria-labelledby": "backtest-title" }, h("h3", { id: "backtest-title" }, "Try settings on existing rows"), note,
       h("div", { class: "stack tight backtest-form" }, origins,
         h("div", { class: "fields two backtest-texts" },
-          field("Settings to try, one a line: the detector’s properties that differ", settings),
-          field("What happened, if that is known: from,to a line, in UTC", labels)),
+          field("Settings to try, one per line: the detector’s properties that differ", settings),
+          field("Known anomalies, one per line: from,to in UTC", labels)),
         h("label", { class: "check" }, suggest, "Suggest window, sample size and threshold"),
         h("div", { class: "row" }, run, stop, state), trouble)), found);
 
@@ -65,7 +65,7 @@ export function makeBacktest(context) {
   }
 
   function form() {
-    say(note, about.assumed ? `Alerts of ${about.of}, as “detector: on” in the description would tell them.` : `What ${about.detector} tells of the rows of ${about.of}.`);
+    say(note, about.assumed ? `Alerts for ${about.of}, as “detector: on” in the description would report them.` : `Alerts of ${about.detector} for the rows of ${about.of}.`);
     const choices = [["tap", `Rows of ${about.of} that its tap still has`], ...(about.streams.length ? [["stream", `Records of ${about.streams.join(", ")}, through Flink`]] : []),
       ["recording", "A recording (kda record), through Flink"], ...(about.rows ? [["same", `The same rows again: ${about.rows}`]] : [])];
     if (!choices.some(([id]) => id === origin)) origin = "tap";
@@ -80,9 +80,9 @@ export function makeBacktest(context) {
   async function start() {
     report("");
     run.disabled = true;
-    say(state, "The backtest begins …").className = "busy";
+    say(state, "Starting the backtest …").className = "busy";
     if (origin === "recording" && file.files[0]) {
-      say(state, "The recording is sent …").className = "busy";
+      say(state, "Uploading the recording …").className = "busy";
       const wrong = await sent(file.files[0]);
       if (wrong) return void (report(wrong), say(state, ""), run.disabled = false);
     }
@@ -115,7 +115,7 @@ export function makeBacktest(context) {
     slider.max = String(setting.thresholds.length - 1);
     slider.value = String(place);
     slider.setAttribute("aria-valuetext", String(setting.thresholds[place]));
-    say(threshold.querySelector("label"), `Threshold ${setting.thresholds[place]}${place === setting.own ? "" : `, where it is ${setting.thresholds[setting.own]}`}`);
+    say(threshold.querySelector("label"), `Threshold ${setting.thresholds[place]}${place === setting.own ? "" : `, set to ${setting.thresholds[setting.own]}`}`);
     show(keys, [drawn, chosen], () => (setting.keys.length > 1 ? [field("Line", select(setting.keys.map((k, n) => [String(n), k.key ?? "all rows"]), String(key), (value) => { key = Number(value); draw(); }))] : []));
     const alerts = setting.fits[place].alerts;
     say(statusText, `${count(result.rows)} rows from ${result.from.slice(0, 19)} to ${result.to.slice(0, 19)}: ${count(alerts)} ${alerts === 1 ? "alert" : "alerts"}.`);

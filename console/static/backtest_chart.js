@@ -11,7 +11,7 @@ export function drawBacktest(element, list, result, chosen, key, at) {
   const alerts = (each, number) => each.alerts[at.get(number)].map((place) => each.marks[place]);
   const marks = alerts(own, chosen);
   const names = result.settings.map((each, number) => `${number + 1}. ${escaped(each.name)}`);
-  // Of the same key; a setting with another partition has none.
+  // Alerts of the same key; a setting with other keys has none.
   const bands = result.settings.flatMap((each, number) => {
     const same = each.keys.find((k) => k.key === own.key && k.column === own.column);
     return same ? alerts(same, number).map((mark) => [time(mark.x), names[number], number === chosen]) : [];
@@ -30,7 +30,7 @@ export function drawBacktest(element, list, result, chosen, key, at) {
   const title = own.key === null ? own.column : `${own.column} of ${own.key}`;
   if (!element.firstChild) element.append(h("h4", {}), h("p", { class: "hidden" }), h("div", { class: "plot", "aria-hidden": "true" }));
   element.querySelector("h4").textContent = `${title}, ${setting.name}`;
-  element.querySelector(".hidden").textContent = `${title}: ${own.x.length} points, ${marks.length} alerts by threshold ${setting.thresholds[at.get(chosen)]}.`;
+  element.querySelector(".hidden").textContent = `${title}: ${own.x.length} points, ${marks.length} alerts at threshold ${setting.thresholds[at.get(chosen)]}.`;
   paint(element.querySelector(".plot"), { data, layout }, window.Plotly);
   show(list, [chosen, key, marks], () => h("table", {}, h("thead", {}, h("tr", {}, ...["Time", "Column", "Direction", "Value", "Expected"].map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, ...marks.slice(0, 200).map((m) => h("tr", {}, ...[m.x, m.column, m.direction, m.y, m.expected].map((value) => h("td", {}, cell(value))))))));

@@ -3,7 +3,7 @@ import { paint, tableRows } from "./figures.js";
 
 let last = [];
 
-// `figures` null: the same again, as after a change of the theme.
+// `figures` null: draw the same figures again, for example after a change of the theme.
 export function drawCharts(element, figures) {
   const again = figures === null;
   if (!again) last = figures;

@@ -1,4 +1,4 @@
-// The managed service: what would be made there, what it may do, and what it costs, before anything is done.
+// Deployment to the managed service: shows resources, permissions and cost before it starts.
 
 import { get, of, post } from "./api.js";
 import { confirmed } from "./dialogs.js";
@@ -14,7 +14,7 @@ export function makeDeploy(context) {
 
   async function ask() {
     look.disabled = true;
-    place.replaceChildren(h("p", { class: "busy" }, "Adding up …"));
+    place.replaceChildren(h("p", { class: "busy" }, "Calculating …"));
     const { ok, body } = await get(of(name, "/deploy"));
     look.disabled = false;
     place.replaceChildren(...(ok ? plan(body) : [empty(body.error)]));
@@ -39,7 +39,7 @@ export function makeDeploy(context) {
       list(`Resources: ${resources.length}`, resources.map((r) => h("li", {}, h("span", { class: "badge" }, r.type), h("span", { class: "mono" }, r.name)))),
       list("What its role may do", role.map((r) => h("li", {}, h("b", { class: "mono" }, [r.actions].flat().join(", ")), h("span", { class: "mono muted" }, [r.resource].flat().join(", "))))),
       state.lines?.length ? h("pre", { class: "mono log" }, state.lines.join("\n")) : null,
-      state.possible ? null : h("p", { class: "muted" }, "This console shows a local AWS. On a machine with credentials:"),
+      state.possible ? null : h("p", { class: "muted" }, "This console uses a local AWS. To deploy, run this on a machine with credentials:"),
       h("pre", { class: "mono code" }, command), said, h("div", { class: "row" }, go),
     ].filter(Boolean);
   }

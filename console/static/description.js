@@ -7,7 +7,7 @@ export const TARGETS = {
   firehose: ["Firehose delivery stream", "KinesisFirehoseOutput", "ResourceARN"], dynamodb: ["DynamoDB table", "DynamoDBOutput", "TableName"], s3: ["S3", "S3Output", "Path"],
 };
 
-// null: the file can't be read as JSON, and a person has to fix it.
+// Returns null if the file is not valid JSON, which the user has to fix.
 export function read(files) {
   try {
     const tree = JSON.parse(files[FILE] || "{}");
@@ -39,7 +39,7 @@ export function inputOf(tree, number = 0) {
 export function withInput(tree, input, number = 0) {
   const all = [...inputs(tree)];
   const { [STREAM]: stream, [FIREHOSE]: landing, InputProcessingConfiguration: first, ...rest } = all[number] || {};
-  // What stands there as an ARN stays one while its name is the same.
+  // An ARN is kept while its name does not change.
   const kept = (before, name) => (before && named(before) === name ? before : name);
   all[number] = {
     ...rest, InAppStreamNames: input.names,

@@ -1,4 +1,4 @@
-// Destinations: which stream goes where, whether that can be reached, and what arrived there.
+// Destinations: where each stream's rows go, whether it can be reached, and what arrived there.
 
 import { list, post } from "./api.js";
 import { drawArrivals } from "./arrivals.js";
@@ -12,7 +12,7 @@ export function makeDestinations(context) {
   const { draft } = context;
   const places = h("ul", { class: "lines places" }), arrivals = h("div", { class: "arrived" });
   const add = button("Connect a destination", () => edit(-1), { image: "plus", kind: "first" });
-  const hint = h("p", { class: "note" }, "A change of destinations is part of the draft: Save and run on the SQL page brings it up.");
+  const hint = h("p", { class: "note" }, "Changes of destinations are part of the draft: apply them with Save and run on the SQL page.");
   const element = h("div", { class: "stack" },
     h("section", { class: "card", "aria-labelledby": "destinations-title" }, h("h3", { id: "destinations-title" }, "Destinations"), places, h("div", { class: "row" }, add), hint),
     h("section", { class: "card", "aria-labelledby": "arrived-title" }, h("h3", { id: "arrived-title" }, "What arrived"), arrivals));

@@ -1,8 +1,8 @@
-// Dialogs: a question, a form, and what the answer was.
+// Dialogs: questions and forms.
 
 import { button, h } from "./dom.js";
 
-// Opens a dialog with a form. `submit` gives a text when something is wrong with it, and nothing when it is done.
+// Opens a dialog with a form. `submit` returns an error message, or nothing on success.
 export function dialog({ title, body, ok = "OK", danger = false, broad = false, cancel = "Cancel", submit }) {
   return new Promise((resolve) => {
     const trouble = h("p", { class: "trouble", role: "alert", hidden: true });

@@ -1,4 +1,4 @@
-// Elements without markup: every text is set as text, so what a record holds can't become a page.
+// Makes elements without markup: every text is set as text, so that a record can't inject HTML.
 
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
@@ -12,7 +12,7 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-// Replace an element's children only where what they show has changed: focus, selection and scrolling stay.
+// Replaces an element's children only if what they show has changed, to keep focus, selection and scroll position.
 export function show(element, key, make) {
   const text = JSON.stringify(key);
   if (element.shown === text) return false;
@@ -31,12 +31,12 @@ export const count = (number) => Number(number).toLocaleString("en");
 export function cell(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(6)));
-  // Flink leaves out the last digits of a time where they are zeros.
+  // Flink omits trailing zeros of a time.
   const moment = /^(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z?)$/.exec(value);
   return moment ? `${moment[1]}.${(moment[2] || "").padEnd(3, "0")}${moment[3]}` : String(value);
 }
 
-// Of a time on the same day as another, the clock alone.
+// Only the time of day, if it is on the same day as another time.
 export const brief = (text, beside) => (/^\d{4}-\d\d-\d\d[ T]\d\d:/.test(text) && text.slice(0, 10) === (beside || "").slice(0, 10) ? text.slice(11) : text);
 
 export function clock(moment, milliseconds = false) {
@@ -65,7 +65,7 @@ export function svg(tag, attributes, ...children) {
 
 export const icon = (name) => svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: PATHS[name] }));
 
-// A button with an icon and words, or with an icon whose words only a screen reader and a hovering pointer get.
+// A button with an icon and a label; a bare one has the label only for screen readers and as a tooltip.
 export function button(label, onclick, { kind = "", image = null, bare = false, ...rest } = {}) {
   const names = [kind, bare ? "icon" : ""].filter(Boolean).join(" ") || null;
   return h("button", { type: "button", class: names, onclick, ...(bare ? { "aria-label": label, title: label } : {}), ...rest }, image ? icon(image) : null, bare ? null : label);
@@ -86,7 +86,7 @@ export function select(options, value, onchange, rest = {}) {
   return element;
 }
 
-// Tabs with the keyboard's usual ways; the chosen panel is the caller's to draw.
+// Tabs with the usual keys; the caller draws the chosen panel.
 export function tabs(label, names, chosen, choose) {
   const buttons = names.map(([id, text, badge]) => h("button", {
     type: "button", role: "tab", "aria-selected": String(id === chosen), tabindex: id === chosen ? 0 : -1, dataset: { tab: id }, onclick: () => choose(id),

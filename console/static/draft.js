@@ -1,4 +1,4 @@
-// What is typed: kept here at once, at the console a moment later, and never lost to a reload or another tab.
+// The draft: stored in the browser at once and at the console a moment later, so that no reload or other tab loses it.
 
 import { get, of, put, remove } from "./api.js";
 import { later } from "./dom.js";
@@ -6,7 +6,7 @@ import { later } from "./dom.js";
 const WAIT_MS = 500;
 
 export class Draft {
-  // `changed` is called whenever something of it is new: files, whether it is kept, another tab's word.
+  // `changed` is called with each change: of the files, of the state, or by another tab.
   constructor(name, changed) {
     this.name = name;
     this.changed = changed;
@@ -14,7 +14,7 @@ export class Draft {
     this.files = {};
     this.state = "loading"; // kept, keeping, unkept (the console does not answer), conflict
     this.trouble = "";
-    this.theirs = null; // what another tab made of it meanwhile
+    this.theirs = null; // the draft of another tab, after a conflict
     this.others = 0; // tabs that have it open too
     this.key = `kda draft ${name}`;
     this.send = later(() => this.keep(), WAIT_MS);
@@ -42,7 +42,7 @@ export class Draft {
       if (typed.revision === body.revision) this.keep();
       else this.quarrel(body.files, body.revision);
     } else localStorage.removeItem(this.key);
-    // What a page sent as it was left, no other tab has heard of.
+    // Other tabs don't know yet what a page sent while it was closed.
     if (this.state === "kept") this.tell();
     this.changed("loaded");
   }
@@ -71,7 +71,7 @@ export class Draft {
     this.changed("edited");
   }
 
-  // Sends what is typed; true when the console has it.
+  // Sends the draft; true if the console has stored it.
   async keep() {
     this.send.cancel();
     if (this.keeping) return this.keeping.then(() => (this.state === "keeping" ? this.keep() : this.state === "kept"));
@@ -126,7 +126,7 @@ export class Draft {
     await this.keep();
   }
 
-  // Back to what is saved.
+  // Discards the draft.
   async drop() {
     const { ok, body } = await remove(of(this.name, "/draft"));
     if (!ok) return body.error;

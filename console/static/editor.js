@@ -59,7 +59,7 @@ const language = (words) => {
   return cm.sql({ dialect });
 };
 
-// In a shadow root its styles are sheets that a script adopts: the page's policy forbids written ones.
+// In a shadow root, its styles are sheets that a script adopts: the page's policy forbids style elements.
 function frame(parent, className) {
   const host = document.createElement("div");
   host.className = className;
@@ -88,7 +88,7 @@ export class Editor {
       cm.lineNumbers(), cm.lintGutter(), cm.highlightSpecialChars(), cm.history(), cm.drawSelection(), cm.indentOnInput(), cm.bracketMatching(),
       cm.closeBrackets(), cm.highlightActiveLine(), cm.highlightActiveLineGutter(), cm.highlightSelectionMatches(), cm.search({ top: true }),
       cm.EditorView.lineWrapping, THEME, cm.syntaxHighlighting(COLOURS), language(words), this.readOnly.of([]),
-      cm.placeholder("CREATE OR REPLACE STREAM … Write SQL, paste it, or take a template."),
+      cm.placeholder("CREATE OR REPLACE STREAM … Write SQL, paste it, or use a template."),
       cm.autocompletion({ override: [(context) => this.complete(context)], icons: false }),
       // Tab leaves the editor, as it leaves every field; Ctrl-Space completes, Enter takes the completion.
       cm.keymap.of([...cm.closeBracketsKeymap, ...cm.defaultKeymap, ...cm.searchKeymap, ...cm.historyKeymap, ...cm.completionKeymap, ...cm.lintKeymap]),
@@ -106,7 +106,7 @@ export class Editor {
 
   get text() { return this.view.state.doc.toString(); }
 
-  // Another text from elsewhere; the cursor stays where it can. `anew`: another file, without a way back to this one.
+  // Replaces the text, and keeps the cursor if possible. `anew`: it is another file, so the undo history is dropped.
   set(text, anew = false) {
     if (!anew && text === this.text) return;
     this.silent = true;
@@ -142,7 +142,7 @@ export class Editor {
     const marks = problems.filter((p) => p.line).map((p) => {
       const from = this.place(p.line, p.column);
       let to = p.end_line ? this.place(p.end_line, p.end_column) : from;
-      // Without an end: the word that stands there.
+      // A problem without an end marks the word at its start.
       if (to <= from) to = this.view.state.wordAt(from)?.to ?? Math.min(from + 1, this.view.state.doc.length);
       return { from, to, severity: p.severity === "note" ? "info" : "error", message: [p.message, p.hint].filter(Boolean).join("\n") };
     });
@@ -182,7 +182,7 @@ export class Editor {
   close() { this.view.destroy(); }
 }
 
-// Two texts, one below the other where they differ.
+// The differences of two texts, one below the other.
 export function difference(parent, before, after, words) {
   const { root, place } = frame(parent, "diff");
   return new cm.EditorView({

@@ -1,4 +1,4 @@
-// A chart of any numeric column over time, apart by the values of another one.
+// A chart of any numeric column over time, split by the values of another column.
 
 import { field, h, say, select, show } from "./dom.js";
 import { escaped, paint } from "./figures.js";
@@ -31,7 +31,7 @@ export class Explorer {
     if (!numbers.includes(this.y)) this.y = score || numbers[numbers.length - 1];
     show(this.controls, [numbers, texts], () => [
       field("Column", select(numbers, this.y, (value) => { this.y = value; this.draw(); })),
-      texts.length ? field("Apart by", select([["", "nothing"], ...texts], this.by, (value) => { this.by = value; this.draw(); })) : null].filter(Boolean));
+      texts.length ? field("Split by", select([["", "nothing"], ...texts], this.by, (value) => { this.by = value; this.draw(); })) : null].filter(Boolean));
     this.draw();
   }
 

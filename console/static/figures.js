@@ -1,4 +1,4 @@
-// The charts, as the page and the report draw them: figures with roles for colours, and a table of each.
+// Draws charts on the page and in the report: figures with roles for colours, each with a table.
 
 const ROLES = ["ink", "muted", "accent", "s1", "s2", "s3", "s4", "s5"];
 
@@ -22,7 +22,7 @@ function axis(palette, own = {}) {
 
 export function paint(element, figure, Plotly) {
   const palette = colours();
-  // On a phone the times would stand aslant.
+  // On a phone, more labels would be drawn at an angle.
   const few = element.clientWidth < 480 && figure.layout.xaxis?.type === "date" ? { nticks: 4 } : {};
   const layout = {
     ...figure.layout,
@@ -45,12 +45,12 @@ export function paint(element, figure, Plotly) {
   });
 }
 
-// Plotly takes some HTML in texts; a record's is shown as it is.
+// Escapes HTML in a record's text, as Plotly would interpret some of it.
 export const escaped = (text) => text.slice(0, 60).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 const plain = (text) => (typeof text === "number" ? String(Number(text.toPrecision(6))) : String(text ?? "")).replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
-// The same numbers, for those who can't see the picture: newest first.
+// The chart's numbers as a table, newest first, for those who can't see it.
 export function tableRows(figure, most = 100) {
   const rows = [];
   for (const trace of figure.data)

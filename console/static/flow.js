@@ -1,13 +1,13 @@
-// The flow as a picture: boxes from sources to destinations, and an arrow for each thing that leads to another.
+// The flow as a picture: boxes from sources to destinations, and arrows between them.
 
 import { count, h, say, show, svg } from "./dom.js";
 
 const TRACK = 6;
 
-// `work`: of each relation how busy its step is, where that is known.
+// `work`: how busy each relation's step is, if known.
 export function drawFlow(element, chosen, flow, open, work = new Map()) {
   const { application, relation } = chosen;
-  const errors = { id: application.errors, label: application.errors, relation: application.errors, note: "what could not be used" };
+  const errors = { id: application.errors, label: application.errors, relation: application.errors, note: "records that could not be used" };
   const nodes = application.flow.stages.flat();
   const fresh = show(element, [application.name, relation], () => [
     svg("svg", { "aria-hidden": "true" }),
@@ -27,7 +27,7 @@ export function drawFlow(element, chosen, flow, open, work = new Map()) {
     const [busy, waits] = [step.busy, step.back_pressured || 0].map((share) => Math.round(share * 100));
     meter.firstChild.style.width = `${busy}%`;
     meter.lastChild.style.width = `${Math.min(waits, 100 - busy)}%`;
-    meter.title = `busy ${busy} %${waits ? `, held up by what follows ${waits} %` : ""}`;
+    meter.title = `busy ${busy} %${waits ? `, back-pressured ${waits} %` : ""}`;
     meter.setAttribute("aria-label", meter.title);
   }
   if (!fresh) return;
@@ -35,12 +35,12 @@ export function drawFlow(element, chosen, flow, open, work = new Map()) {
   const tracks = Math.max(0, ...element.arrows.map((arrow) => arrow.track + 1));
   element.style.paddingLeft = tracks ? `${TRACK * tracks + 9}px` : "";
   element.observer ??= new ResizeObserver(() => drawArrows(element));
-  element.observer.observe(element); // tells of a change of size alone
+  element.observer.observe(element); // only reports changes of size
   drawArrows(element);
 }
 
 function box(node, relation, open) {
-  // A long name breaks where its words do.
+  // A long name breaks between its words.
   const name = h("b", {}, ...node.label.split(/(?<=[_\-.])|(?<=[a-z])(?=[A-Z])/).flatMap((part) => [part, h("wbr")]));
   const note = node.note ? h("small", {}, node.note) : null;
   if (!node.relation) return h("div", { class: "node", dataset: { node: node.id } }, name, note);
@@ -58,7 +58,7 @@ function box(node, relation, open) {
 // An arrow to the next box goes straight (track -1); others go along the left edge, those of one box on one track of their own.
 function arrows(ids, edges) {
   const place = new Map(ids.map((id, number) => [id, number]));
-  const busy = []; // by track: the last place that it is needed for
+  const busy = []; // by track: the last place that it reaches
   const tracks = new Map();
   const last = (from) => Math.max(...edges.filter(([f]) => f === from).map(([, to]) => place.get(to)));
   return [...edges].sort(([a], [b]) => place.get(a) - place.get(b)).map(([from, to]) => {

@@ -54,13 +54,13 @@ export function makeGenerators(context, stream = () => inputOf(read(context.draf
       template.value = known.find((each) => each.name === name)?.text ?? TEMPLATE;
       template.readOnly = name !== OWN;
       named.hidden = name !== OWN;
-      statusText.textContent = name === OWN ? "An own template becomes part of the application: it can be started when that is saved." : "";
+      statusText.textContent = name === OWN ? "Your own template becomes part of the application: save the application to start the sender." : "";
     };
-    const choice = select([...known.map((each) => each.name), ...(context.draft.editable ? [[OWN, "An own template …"]] : [])], chosen, pick, { name: "generator" });
+    const choice = select([...known.map((each) => each.name), ...(context.draft.editable ? [[OWN, "Your own template …"]] : [])], chosen, pick, { name: "generator" });
     pick(chosen);
     return dialog({
       title: `Send to ${stream()}`, ok: "Start",
-      body: [h("div", { class: "fields" }, field("What", choice), field("Records a second", rate), named), field("Template of a record (Kinesis Data Generator)", template), statusText],
+      body: [h("div", { class: "fields" }, field("What", choice), field("Records per second", rate), named), field("Template of a record (Kinesis Data Generator)", template), statusText],
       submit: async () => {
         if (chosen === OWN) {
           const tree = read(context.draft.files);

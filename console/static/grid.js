@@ -1,4 +1,4 @@
-// Rows of a relation as they come: added above, taken off below, found, sorted; what stands still is left alone.
+// The grid of a relation's rows: new rows are added at the top and old ones removed at the bottom; search and sort.
 
 import { brief, cell, clock, count, h } from "./dom.js";
 
@@ -20,7 +20,7 @@ export class Grid {
     this.rows = []; // oldest first
     this.columns = [];
     this.widths = [];
-    this.lines = new Map(); // by number: what stands in the page
+    this.lines = new Map(); // by number: the rows on the page
     this.sort = null; // { column, up }
     this.words = "";
     this.paused = false;
@@ -32,7 +32,7 @@ export class Grid {
 
   get last() { return this.rows.length ? this.rows[this.rows.length - 1].number : 0; }
 
-  // `rows` oldest first; those that are known already are skipped.
+  // `rows`: oldest first; known ones are skipped.
   add(columns, rows) {
     const fresh = rows.filter((row) => row.number > this.last);
     if (!fresh.length && this.columns.length) return;
@@ -50,7 +50,7 @@ export class Grid {
   }
 
   header() {
-    this.lines.clear(); // what is redrawn is drawn for these columns
+    this.lines.clear(); // draw all rows again, with these columns
     this.numeric = new Set(this.columns.filter((c) => this.rows.every((row) => row.values[c] === null || row.values[c] === undefined || typeof row.values[c] === "number")));
     this.head.replaceChildren(...["rowtime", ...this.columns].map((column) => {
       const state = this.sort?.column === column ? (this.sort.up ? "ascending" : "descending") : "none";
@@ -62,7 +62,7 @@ export class Grid {
     this.layout();
   }
 
-  // Columns grow with what comes, and never shrink: nothing moves to and fro.
+  // Columns grow with longer values but never shrink, so that nothing jumps.
   measure(rows) {
     let grown = false;
     this.columns.forEach((column, i) => {
@@ -107,7 +107,7 @@ export class Grid {
     }
   }
 
-  // The rows as they are asked for: newest first, or in the chosen order.
+  // The rows to show: newest first, or in the chosen order.
   chosen() {
     const words = this.words.toLowerCase().split(/\s+/).filter(Boolean);
     const found = this.rows.filter((row) => {

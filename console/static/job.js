@@ -1,4 +1,4 @@
-// The job: its state, its figures, and what it can be asked to do.
+// The job: its state, its figures, and its actions.
 
 import { of, post } from "./api.js";
 import { confirmed } from "./dialogs.js";
@@ -22,7 +22,7 @@ export function drawJob(page, job, said) {
   if ($("job-state").textContent !== words) said(`${application.label}: ${words}`);
   say($("job-state"), words).dataset.state = job.state;
   const up = isUp(job);
-  // Of a managed application some are known only, and some minutes later.
+  // Of a managed application only some facts are known, some minutes late.
   const facts = (up ? [
     ["checkpoint", "checkpoint", job.checkpoint_age === null ? "none yet" : `${Math.round(job.checkpoint_age)} s ago`],
     ["checkpoints", "checkpoints", count(job.checkpoints) + (job.failed_checkpoints ? `, ${count(job.failed_checkpoints)} failed lately` : "")],
@@ -62,12 +62,12 @@ function actions(application, job, up, busy, said) {
   }, icon(IMAGES[what]), label);
   const page = job.url ? h("a", { class: "button", href: job.url, target: "_blank", rel: "noreferrer" }, "Flink’s page ↗") : null;
   if (up || job.state === "starting") return [page, act("stop", "Stop with savepoint", false)].filter(Boolean);
-  if (job.left_behind?.length) return [act("start", "Start afresh", false), act("resume", "Resume without it", true, { leave_state: true })];
-  return job.resumable ? [act("start", "Start afresh", false), act("resume", "Resume", true)] : [act("start", "Start", true)];
+  if (job.left_behind?.length) return [act("start", "Start without state", false), act("resume", "Resume without it", true, { leave_state: true })];
+  return job.resumable ? [act("start", "Start without state", false), act("resume", "Resume", true)] : [act("start", "Start", true)];
 }
 
-// What of the saved state would be left behind, and whether that is meant.
-export const leaves = (names) => confirmed("Leave saved state behind?", [
-  "The saved state of these steps fits nothing in the new version: they would be forgotten, and what follows them begins anew.",
-  h("ul", { class: "lines" }, ...names.map((name) => h("li", {}, h("span", { class: "mono" }, name), h("span", { class: "badge warm" }, "left behind")))),
-], "Leave it and run");
+// Asks whether saved state that no longer fits may be dropped.
+export const leaves = (names) => confirmed("Drop saved state?", [
+  "The new version does not use the saved state of these steps. It is dropped, and steps that replace them start without state.",
+  h("ul", { class: "lines" }, ...names.map((name) => h("li", {}, h("span", { class: "mono" }, name), h("span", { class: "badge warm" }, "dropped")))),
+], "Drop it and run");

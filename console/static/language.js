@@ -1,4 +1,4 @@
-// The words of the two languages: from the console; until it has answered, those that every program has.
+// Keywords and functions of both languages from the console; until it answers, only the most common ones.
 
 import { list } from "./api.js";
 

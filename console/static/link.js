@@ -1,4 +1,4 @@
-// One stream of events for what the page shows; a silence is a lost connection too.
+// The stream of events for the page; a long silence counts as a lost connection.
 
 const SILENCE_MS = 6000;
 
@@ -21,7 +21,7 @@ export function connect(address, draw, lost) {
     });
     source.onerror = () => {
       lost("The connection to the console is lost. What you see is old. Trying again …");
-      // The browser tries again by itself, except after an answer that it takes for final.
+      // The browser reconnects by itself, except after some error answers.
       if (source.readyState === EventSource.CLOSED && !closed) setTimeout(() => closed || open(), 2000);
     };
   }

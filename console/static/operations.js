@@ -1,4 +1,4 @@
-// Operations: properties, the log, the support bundle, and the end of an application.
+// Operations: properties, the log, the support bundle, and deleting an application.
 
 import { get, of } from "./api.js";
 import { deleteApplication, duplicate } from "./applications.js";
@@ -31,7 +31,7 @@ export function makeOperations(context) {
     h("section", { class: "card", "aria-labelledby": "steps-title" }, h("h3", { id: "steps-title" }, "Steps"), steps),
     h("div", { class: "halves" },
       h("section", { class: "card", "aria-labelledby": "deploy-title" }, h("h3", { id: "deploy-title" }, "Deploy"), deploy.element),
-      h("section", { class: "card", "aria-labelledby": "care-title" }, h("h3", { id: "care-title" }, "Support and care"),
+      h("section", { class: "card", "aria-labelledby": "care-title" }, h("h3", { id: "care-title" }, "Support"),
       h("p", { class: "muted" }, "The bundle has versions, description, SQL, plan, settings without secrets, the last errors and the log’s end."),
       h("div", { class: "row care" }, bundle, button("Duplicate", () => duplicate(context.application, context), { image: "copy" }), remove), trouble)),
     h("section", { class: "card", "aria-labelledby": "properties-title" }, h("h3", { id: "properties-title" }, "Properties"), properties.element));
@@ -52,7 +52,7 @@ export function makeOperations(context) {
   function fill() {
     const found = filter ? log.filter((line) => line.toLowerCase().includes(filter)) : log;
     const low = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 30;
-    const fresh = show(lines, found, () => (found.length ? found.join("\n") : empty(log.length ? "No line has these words." : "Nothing yet: the job writes here when it runs.")));
+    const fresh = show(lines, found, () => (found.length ? found.join("\n") : empty(log.length ? "No line has this text." : "Nothing yet: the job writes here when it runs.")));
     if (fresh && low) lines.scrollTop = lines.scrollHeight;
   }
 

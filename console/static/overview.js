@@ -1,4 +1,4 @@
-// The whole application at a glance: its flow, charts, senders, and what arrived.
+// The overview of an application: its flow, charts, senders, and what arrived.
 
 import { drawArrivals } from "./arrivals.js";
 import { drawCharts } from "./charts.js";
@@ -12,7 +12,7 @@ import { Work } from "./work.js";
 export function makeOverview(context) {
   const flow = h("div", { id: "flow" }), charts = h("div", { id: "charts" }), arrivals = h("div", { id: "results" });
   const senders = makeSenders(context);
-  // An application that is made here has those of its stream as well.
+  // An application made on the page also has the senders of its stream.
   const generators = context.application.form === "kda" ? makeGenerators(context) : null;
   const bare = h("div", { class: "card" }, h("h3", {}, "What to do first"),
     h("ol", { class: "todo" },

@@ -1,4 +1,4 @@
-// A preview: the draft runs as a job of its own on the live stream, with its destinations off.
+// A preview: runs the draft as a separate job on the live stream, with its destinations off.
 
 import { of, post } from "./api.js";
 import { button, h, icon, say } from "./dom.js";
@@ -11,7 +11,7 @@ export function makePreview(context, flush, known) {
   const { draft } = context;
   let link = null, snapshot = null, on = false;
   const state = h("span", { class: "state", role: "status", dataset: { state: "stopped" } }, ""), trouble = h("p", { class: "trouble", role: "alert", hidden: true });
-  // The rows see the preview's snapshot where others see the job's.
+  // The rows get the preview's snapshot instead of the job's.
   const inner = Object.create(context, { snapshot: { get: () => snapshot } });
   const rows = makeRows(inner, { preview: true, chart: true });
   const ask = button("Preview", () => (on ? stop() : start()), { image: "eye" });

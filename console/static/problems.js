@@ -1,4 +1,4 @@
-// What a check found: problems to click on, what became of each statement, what an edit does to saved state.
+// The result of a check: problems with links, how each statement was translated, and the effect on saved state.
 
 import { button, count, h, icon, show } from "./dom.js";
 
@@ -17,7 +17,7 @@ export function drawProblems(element, { problems, relations }, go) {
 }
 
 const VERDICTS = { same: ["same", "good"], "same but": ["same, but", "warm"], "not translated": ["not translated", "bad"] };
-const EFFECTS = { same: ["same", ""], changed: ["changed", "warm"], new: ["new", "good"], dropped: ["dropped", "bad"], "goes on": ["goes on", "good"], "left behind": ["left behind", "bad"] };
+const EFFECTS = { same: ["same", ""], changed: ["changed", "warm"], new: ["new", "good"], dropped: ["dropped", "bad"], kept: ["kept", "good"] };
 
 export function drawChecked(element, { statements, changes, state }, further) {
   const noted = statements.filter((s) => s.verdict !== "same" || s.notes?.length);
@@ -30,6 +30,6 @@ export function drawChecked(element, { statements, changes, state }, further) {
       h("ul", { class: "lines" }, ...other.map((c) => line(c.name, EFFECTS[c.effect] || [c.effect, ""], ...(c.why ? [c.why] : []))))) : null,
     state?.summary ? h("details", { open: true }, h("summary", {}, `Saved state: ${state.summary}`),
       h("ul", { class: "lines" }, ...(state.steps || []).map((s) => line(s.name, EFFECTS[s.effect] || [s.effect, ""]))))
-      : other.length ? h("div", { class: "row further" }, button("What becomes of saved state?", further, { kind: "small" })) : null,
+      : other.length ? h("div", { class: "row further" }, button("Check the effect on saved state", further, { kind: "small" })) : null,
   ].filter(Boolean));
 }

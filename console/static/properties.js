@@ -1,4 +1,4 @@
-// An application's properties: each with its default, its bounds and what it is for.
+// An application's properties, each with its default, bounds and meaning.
 
 import { get, of, put } from "./api.js";
 import { button, empty, h, say } from "./dom.js";
@@ -6,7 +6,7 @@ import { button, empty, h, say } from "./dom.js";
 export function makeProperties(context) {
   const name = context.application.name;
   const place = h("div", { class: "properties" }), statusText = h("span", { class: "muted", role: "status" });
-  const keep = button("Keep the properties", () => save(), { disabled: true, kind: "first" });
+  const keep = button("Save the properties", () => save(), { disabled: true, kind: "first" });
   const search = h("input", { type: "search", placeholder: "Find a property", "aria-label": "Find a property", oninput: hide });
   const element = h("div", { class: "stack tight" }, search, place, h("div", { class: "row" }, keep, statusText));
   const changed = new Map(), set = new Map(); // by group.key
@@ -64,7 +64,7 @@ export function makeProperties(context) {
     changed.clear();
     known = false;
     await look();
-    say(statusText, "Kept; the next start takes them.").className = "good-text";
+    say(statusText, "Saved; the next start uses them.").className = "good-text";
   }
 
   return { element, look };

@@ -51,7 +51,7 @@ export function makeRows(context, { choose, preview = false, chart = false }) {
     if (grid.rows.length) {
       const lost = Boolean(grid.words) && !grid.chosen().length;
       none.hidden = !lost;
-      if (lost) say(none, "No row has these words.");
+      if (lost) say(none, "No row has this text.");
     }
     say(statusText, grid.rows.length ? grid.said() + (grid.paused && grid.waiting ? ` · ${count(grid.waiting)} wait` : "") : "");
   }
@@ -79,7 +79,7 @@ export function makeRows(context, { choose, preview = false, chart = false }) {
     if (wanted !== relation) return;
     if (!ok) return void say(none, body.error);
     heard = total;
-    // The console began anew, and counts from the start.
+    // The console was restarted, and counts rows from 1 again.
     if (body.rows.length && body.rows[body.rows.length - 1].number < grid.last) grid.clear();
     grid.add(body.columns, body.rows);
     explorer?.add(grid);

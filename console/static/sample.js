@@ -1,4 +1,4 @@
-// A sample of a stream: its rows as a schema makes them, its records as they came, and what could not be used.
+// A sample of a stream: its rows by a schema, its raw records, and its errors.
 
 import { post } from "./api.js";
 import { button, cell, count, empty, h, later, say, show, tabs } from "./dom.js";
@@ -41,7 +41,7 @@ export class Sample {
     this.draw();
   }
 
-  // The same records under another schema: at once, without reading again.
+  // Decodes the same records with another schema, without reading the stream again.
   async decode(schema) {
     this.schema = schema;
     if (!this.found) return;
@@ -77,7 +77,7 @@ export class Sample {
 }
 
 function rows({ formatted, errors }, schema) {
-  if (!formatted.length) return [empty(errors.length ? "No row: every record is refused. The Errors tab says why." : "No row came of these records.")];
+  if (!formatted.length) return [empty(errors.length ? "No row: every record is refused. The Errors tab says why." : "These records give no rows.")];
   const columns = schema?.RecordColumns?.map((c) => c.Name).filter((name) => name in formatted[0]) || [];
   const all = columns.length ? columns : Object.keys(formatted[0]);
   const numeric = new Set(all.filter((c) => formatted.every((row) => row[c] === null || typeof row[c] === "number")));

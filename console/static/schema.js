@@ -1,4 +1,4 @@
-// An InputSchema to edit: the records' format, and the columns with name, type, place and order.
+// The editor of an InputSchema: the records' format, and the columns with name, type, mapping and order.
 
 import { button, empty, field, h, select } from "./dom.js";
 import { SQL_TYPES } from "./language.js";
@@ -21,7 +21,7 @@ export class SchemaEditor {
       h("datalist", { id: this.types }, ...SQL_TYPES.map((type) => h("option", { value: type }))));
   }
 
-  // Draws anew only what came from elsewhere: what is being typed stays.
+  // Redraws only changes from elsewhere, so that the field being edited keeps its focus.
   set(schema) {
     const text = JSON.stringify(schema);
     if (text === this.known) return;

@@ -1,4 +1,4 @@
-// Senders: records at a rate, each with its own start and stop. An application's own, and those of a stream.
+// Senders of an application or a stream: each sends records at a rate, and can be started and stopped.
 
 import { of, post } from "./api.js";
 import { count, h, icon, say, show } from "./dom.js";

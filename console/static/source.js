@@ -1,4 +1,4 @@
-// The source: which stream, what its records look like, what passes them first, what is joined to them.
+// The source: its stream, the schema of its records, the function that they pass first, and reference tables.
 
 import { forget, list, post } from "./api.js";
 import { copyButton } from "./applications.js";
@@ -101,7 +101,7 @@ export function makeSource(context) {
       const reader = (node) => edges.filter(([from]) => from === node.id).map(([, to]) => to).join(", ");
       const known = kda ? [] : [h("section", { class: "card" }, h("h3", {}, "Sources"), h("ul", { class: "lines" }, ...begins.map((node) =>
         h("li", {}, h("span", {}, node.label), node.note ? h("span", { class: "badge" }, node.note) : null, h("span", { class: "muted" }, "→"), h("b", { class: "mono" }, reader(node))))),
-      h("p", { class: "note" }, "Its sources and their columns stand in its files, which the SQL page shows."))];
+      h("p", { class: "note" }, "Its sources and their columns are in its files, on the SQL page."))];
       return [...note, ...known];
     });
     if (!kda) return;

@@ -1,4 +1,4 @@
-// The SQL: written, checked as it is written, previewed, saved and run.
+// The SQL page: edit, check, preview, save and run.
 
 import { of, post } from "./api.js";
 import { copyButton } from "./applications.js";
@@ -76,18 +76,18 @@ export function makeSql(context) {
 
   async function flush() {
     if (await draft.keep()) return true;
-    report(draft.state === "conflict" ? "Choose first which of the two drafts is kept." : draft.trouble);
+    report(draft.state === "conflict" ? "First choose which of the two drafts to keep." : draft.trouble);
     return false;
   }
 
-  // Marks every problem; gives what was found, or null when the console did not answer.
+  // Marks every problem; returns the result of the check, or null if the console did not answer.
   async function look(asked) {
     soon.cancel();
     if (!draft.document) return null;
     const mine = (number += 1);
     if (asked) { busy = "check"; drawTools(); say(kept, "Checking …"); }
     let { ok, status, body } = await post(of(draft.name, "/check"), { files: draft.files });
-    // Of Flink's own SQL its planner alone knows: some seconds, so only when asked.
+    // Only Flink's planner can check Flink SQL. It takes some seconds, so do it only on request.
     if (ok && asked && draft.document.form === "flink" && !errorsOf(body).length) {
       const plan = await post(of(draft.name, "/plan"), { files: draft.files });
       if (plan.ok) body = { ...body, ...plan.body };
@@ -101,7 +101,7 @@ export function makeSql(context) {
     }
     report("");
     checked = { relations: [], statements: [], changes: [], ...body };
-    if (!draft.document.saved) checked.changes = []; // against nothing, all of it is new
+    if (!draft.document.saved) checked.changes = []; // without a saved version, everything would be new
     if (editor) {
       if (checked.relations.length) editor.relations = checked.relations;
       editor.mark(checked.problems.filter((p) => p.file === file || !p.file));
@@ -118,15 +118,15 @@ export function makeSql(context) {
     return checked;
   }
 
-  // Flink's own planner: what it says of the SQL, and whose saved state the draft leaves behind.
+  // Asks Flink's planner for problems of the SQL, and for the steps whose saved state the draft drops.
   async function planned() {
-    say(kept, "Looking what becomes of saved state …").dataset.state = "keeping";
+    say(kept, "Checking the effect on saved state …").dataset.state = "keeping";
     const { ok, body } = await post(of(draft.name, "/plan"), { files: draft.files });
     drawTools();
     if (!ok) return [];
     checked = { ...checked, state: body.state };
     drawChecked(verdict, checked, lookFurther);
-    return (body.state?.steps || []).filter((s) => s.effect === "left behind").map((s) => s.name);
+    return (body.state?.steps || []).filter((s) => s.effect === "dropped").map((s) => s.name);
   }
 
   const lookFurther = () => working("plan", planned);
@@ -152,8 +152,8 @@ export function makeSql(context) {
     return body;
   }
 
-  // Pumps that can't be translated: the rest can run all the same.
-  const without = (names) => confirmed(`Save without ${names.join(", ")}?`, "These pumps can't be translated, for the reasons below the SQL: what they fill stays empty. All others run.", `Save without ${names.length === 1 ? "it" : "them"}`);
+  // Pumps that can't be translated may be left out: the rest can run.
+  const without = (names) => confirmed(`Save without ${names.join(", ")}?`, "These pumps can't be translated, for the reasons below the SQL: the streams that they fill stay empty. All other pumps run.", `Save without ${names.length === 1 ? "it" : "them"}`);
 
   async function working(what, work) {
     busy = what;

@@ -1,4 +1,4 @@
-// Saved versions: what changed in each, and the way back to any.
+// Saved versions: shows what changed in each, and restores one.
 
 import { get, of } from "./api.js";
 import { dialog } from "./dialogs.js";

@@ -1,4 +1,4 @@
-// How busy the steps of a job are: by relation for the flow picture, and as a table.
+// How busy the steps of a job are, by relation for the flow, and as a table.
 
 import { get, of } from "./api.js";
 import { count, empty, h, show } from "./dom.js";
@@ -13,7 +13,7 @@ export class Work {
     this.looked = 0;
   }
 
-  // Asks now and then; `drawn` is called when there is something new.
+  // Polls the console; `drawn` is called if something is new.
   async tick(up, drawn) {
     if (!up) {
       if (this.steps?.length !== 0) { this.steps = []; drawn(); }
@@ -28,7 +28,7 @@ export class Work {
     drawn();
   }
 
-  // Of each relation the busiest step that it is part of.
+  // The busiest step of each relation.
   get byRelation() {
     const found = new Map();
     for (const step of this.steps || [])

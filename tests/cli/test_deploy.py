@@ -180,7 +180,7 @@ def test_the_life_of_an_application_that_is_no_lab(
     assert "newest snapshot" in run("stop", folder, *there)
     # Without its property the stream would be another: asked before, as what is in it would be gone.
     asked = run("up", folder, *there, answers="n\n", code=1)
-    assert "Kinesis Stream trucks: made by it, and named no longer" in asked
+    assert "Kinesis Stream trucks: no longer named" in asked
     assert "Aborted" in asked
     assert "SourceStreamName: fleet-telemetry" in run("up", folder, "--yes", *there)
     assert "fleet: deleted" in run("delete", folder, "--yes", *there)

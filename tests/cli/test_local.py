@@ -81,7 +81,7 @@ def test_an_application_that_is_no_lab_gets_its_stack_beside_them(data: Path, tm
     up = kda_local("up", str(shared.folder))
     assert up.exit_code == 0, up.output
     reported, last = up.output.splitlines()
-    assert reported == "Kinesis Stream Demo-samples is there already, and used as it is."
+    assert reported == "Kinesis Stream Demo-samples exists already and is used unchanged."
     assert last.endswith("with the stacks of ctr, sessions, trades, fleet.")
     status = kda_local("status").output
     assert "\nfleet:\n" in status
@@ -104,7 +104,7 @@ def test_a_port_in_use_is_one_line(data: Path) -> None:
         result = kda_local("up", "--port", str(port))
     assert (result.exit_code, result.output) == (
         1,
-        f"kda local: port {port} of 127.0.0.1 is in use: name another, or none for any free one\n",
+        f"kda local: port {port} of 127.0.0.1 is in use: choose another, or none for any free one\n",
     )
 
 

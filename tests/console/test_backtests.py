@@ -104,7 +104,7 @@ def test_settings_are_tried_on_a_recording_and_on_its_rows_again(ask: Ask) -> No
     [
         ({}, "from must be one of tap, stream, recording, same"),
         ({"from": "recording"}, "choose a recording first"),
-        ({"from": "same"}, "no rows of a run before"),
+        ({"from": "same"}, "no rows of an earlier run"),
         ({"from": "tap", "hours": -1}, "hours must be more than 0"),
         ({"from": "tap", "hours": True}, "hours must be more than 0"),
         ({"from": "tap", "settings": ["side=up"]}, "detector.side"),

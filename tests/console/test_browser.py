@@ -85,7 +85,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     for template in ("impression", "click"):
         page.press("Add a sender")
         page.field("What").select_option(template)
-        page.field("Records a second").fill("20")
+        page.field("Records per second").fill("20")
         page.locator("dialog").get_by_role("button", name="Start", exact=True).click()
         page.see(".senders li", template)
     page.see(".senders small", re.compile(r"[1-9]\d* sent"))
@@ -157,11 +157,11 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.field("In-application stream").select_option("DESTINATION_SQL_STREAM")
     page.field("Name").fill(FUNCTION)
     page.press("Test the connection")
-    page.see("dialog", "it is there and active")
+    page.see("dialog", "it exists and is active")
     page.keep("destination")
     page.press("Connect")
     page.step("SQL")
-    agree = page.locator("dialog").get_by_role("button", name="Leave it and run")
+    agree = page.locator("dialog").get_by_role("button", name="Drop it and run")
     page.add_locator_handler(agree, lambda: agree.click())
     page.press("Save and run")
     page.see("#job-state", "Running")
@@ -179,12 +179,12 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.see("#results h4", "Messages sent: ")
     # Settings tried on the rows that were scored; another threshold takes no other run.
     page.step("Backtest")
-    page.field("Settings to try, one a line: the detector’s properties that differ").fill("side=below")
+    page.field("Settings to try, one per line: the detector’s properties that differ").fill("side=below")
     page.press("Run the backtest")
     page.see(".backtest-found tr", "side=below")
     slider = page.get_by_role("slider")
     slider.press("End")
-    page.see(".backtest-found label", "Threshold 2.5, where it is 1.5")
+    page.see(".backtest-found label", "Threshold 2.5, set to 1.5")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for width in (1280, 390):

@@ -37,7 +37,7 @@ def test_a_deployment_s_words_and_end_are_shown(tmp_path: Path) -> None:
     assert deployments.state("trades")["lines"][0] == "made 3 resources"
     waiting = Deployments(tmp_path, lambda application: [sys.executable, "-c", "import time; time.sleep(60)"])
     waiting.start(trades)
-    with pytest.raises(StoreError, match="under way"):
+    with pytest.raises(StoreError, match="being deployed already"):
         waiting.start(trades)
     waiting._running["trades"].kill()
     waiting._running["trades"].wait()

@@ -81,7 +81,7 @@ def test_a_new_version_takes_over_from_the_state_of_the_last(
     assert (tmp_path / "runs").read_text() == "resumed"
     first = job._process
     job.run(leave_state=True)
-    with pytest.raises(JobError, match="about to stop"):
+    with pytest.raises(JobError, match="is stopping"):
         job.run()
     waiting.until(lambda: job._process is not first and job.view.health.state == "running", "the second one")
     assert job._process is not None

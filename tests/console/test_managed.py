@@ -54,7 +54,7 @@ def test_start_takes_its_time_and_a_failure_is_reported() -> None:
     assert job.view.health.resumable
     job.start(resume=True)
     until(lambda: job.view.health.state == "starting")
-    with pytest.raises(JobError, match="still busy"):
+    with pytest.raises(JobError, match="still starting or stopping"):
         job.stop()
     service.may.set()
     until(lambda: job.view.health.url == "https://flink")

@@ -81,8 +81,8 @@ def test_properties_are_shown_and_kept_for_the_next_start(ask: Ask, ctr: Control
     [
         ({"anomalies.threshold": "-1"}, "anomalies.threshold must be"),
         ({"anomalies.thresh": "1"}, "is not a property"),
-        ({"aws.endpoint": "http://evil"}, "console's own"),
-        ({"tap.stream": "other"}, "console's own"),
+        ({"aws.endpoint": "http://evil"}, "set by the console"),
+        ({"tap.stream": "other"}, "set by the console"),
         ({"source.type": "recording", "source.path": "file:///etc/"}, "must be kinesis or firehose"),
         ({"sink.path": "file:///tmp/x"}, "must look like s3://"),
         ({"sink.function": "http://evil"}, "must look like s3://"),

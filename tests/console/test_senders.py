@@ -98,7 +98,7 @@ def test_two_senders_of_one_label_have_each_an_id_and_a_recording_takes_none() -
     assert [s["id"] for s in senders.as_json()] == ["a", "a-2"]
     senders.start("a")
     until(lambda: senders.as_json()[0]["trouble"])
-    assert "no Kinesis stream to send to" in senders.as_json()[0]["trouble"]
+    assert "required a Kinesis stream to send to" in senders.as_json()[0]["trouble"]
 
 
 def test_a_description_names_no_file_outside_its_folder_and_no_module_of_others() -> None:

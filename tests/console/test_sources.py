@@ -175,7 +175,7 @@ def test_destinations_are_tried_before_they_are_used(ask: Ask) -> None:
         asked_for = {"type": type_, "name": name, "options": options}
         return ask("POST", "/api/destinations/test", json=asked_for).json()
 
-    assert tried("kinesis", "clicks") == {"ok": True, "message": "it is there and active, 1 shards"}
+    assert tried("kinesis", "clicks") == {"ok": True, "message": "it exists and is active, 1 shards"}
     assert tried("lambda", "fix")["ok"]
     assert tried("s3", "s3://lake/out/")["ok"]
     for type_, name in (

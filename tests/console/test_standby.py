@@ -50,7 +50,7 @@ def test_state_that_no_longer_fits_is_reported(tmp_path: Path, monkeypatch: pyte
     scores = files["scores.sql"].replace("SELECT", "SELECT DISTINCT", 1)
     _, found = workbench.plan("ctr", files | {"scores.sql": f"-- another\n{scores}"})
     assert found["state"]["summary"] == "The state of 1 step is dropped, that of 1 step is kept."
-    assert {"name": "GroupWindow", "effect": "left behind"} in found["state"]["steps"]
+    assert {"name": "GroupWindow", "effect": "dropped"} in found["state"]["steps"]
     effects = {r["name"]: (r["effect"], r["why"]) for r in found["state"]["relations"]}
     assert effects["scored_ctr"] == ("same", "")
     assert effects["scores"] == ("changed", "its own definition")

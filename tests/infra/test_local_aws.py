@@ -120,7 +120,7 @@ def test_another_emulator_at_the_port_is_not_taken_for_ours(
     # As if it had taken the port between the look at it and its use.
     monkeypatch.setattr(local, "_is_free", lambda port: True)
     try:
-        with pytest.raises(local.LocalAwsError, match="did not come up"):
+        with pytest.raises(local.LocalAwsError, match="did not start"):
             local.start(port, data)
         assert local.processes(data) == {}
         assert local.find(other) is not None

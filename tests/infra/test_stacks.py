@@ -129,7 +129,9 @@ def test_parameters_reach_the_resources(endpoint: str) -> None:
     )
     assert (producer["Environment"]["Variables"]["SEED"], producer["Timeout"]) == ("7", 900)
     assert producer["Environment"]["Variables"]["ROUNDS"] == "2"
-    with pytest.raises(stacks.StackError, match="Shards: no parameter; there is ShardCount, RetentionHours"):
+    with pytest.raises(
+        stacks.StackError, match="Shards: not a parameter; there are ShardCount, RetentionHours"
+    ):
         stacks.deploy(endpoint, LABS["trades"], {"Shards": "2"})
     stacks.delete(endpoint, "trades")
 
@@ -228,8 +230,8 @@ def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
     reported: list[str] = []
     outputs = stacks.deploy(endpoint, application, tell=reported.append)
     used = [
-        "DynamoDB Table fleet-newest is there already, and used as it is.",
-        "Kinesis Stream fleet-telemetry is there already, and used as it is.",
+        "DynamoDB Table fleet-newest exists already and is used unchanged.",
+        "Kinesis Stream fleet-telemetry exists already and is used unchanged.",
     ]
     assert reported == used
     assert outputs["SourceStreamName"] == "fleet-telemetry"
@@ -269,8 +271,8 @@ def test_what_holds_data_is_not_deleted_unasked(endpoint: str, tmp_path: Path) -
     with pytest.raises(stacks.LossError) as refused:
         stacks.deploy(endpoint, application, chosen=other)
     assert str(refused.value) == (
-        "stack resources-kda-fleet: DynamoDB Table fleet-newest, Kinesis Stream fleet-telemetry: made by it, and named "
-        "no longer by the application's properties; it would be deleted with what is in it"
+        "stack resources-kda-fleet: DynamoDB Table fleet-newest, Kinesis Stream fleet-telemetry: no longer named "
+        "by the application's properties; the update would delete it with its data"
     )
     assert "trucks" not in kinesis.list_streams()["StreamNames"]
     assert stacks.deploy(endpoint, application, chosen=other, lose=True)["SourceStreamName"] == "trucks"

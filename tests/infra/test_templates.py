@@ -188,10 +188,10 @@ def test_what_an_applications_own_part_declares_is_not_derived_again() -> None:
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("Resources: [", r"stack\.yaml:2:1: no YAML"),
+        ("Resources: [", r"stack\.yaml:2:1: not valid YAML"),
         ("- x", "required sections"),
         ("Resources: x", "required sections"),
-        ("x: !!python/object/apply:os.system [ls]", "no YAML"),
+        ("x: !!python/object/apply:os.system [ls]", "not valid YAML"),
     ],
 )
 def test_an_own_part_that_is_no_template_is_one_line(tmp_path: Path, text: str, wrong: str) -> None:
@@ -207,7 +207,7 @@ def test_groups_whose_resources_would_have_one_name_are_refused(tmp_path: Path) 
     path = application.folder / "application.yaml"
     path.write_text(path.read_text() + "  - {name: err_or, of: hot, type: kinesis, stream: a}\n")
     path.write_text(path.read_text() + "  - {name: errOr, of: hot, type: kinesis, stream: b}\n")
-    with pytest.raises(ValueError, match=r"b: another resource of fleet is called ErrOrStream"):
+    with pytest.raises(ValueError, match=r"b: another resource of fleet has the logical name ErrOrStream"):
         template(find(str(application.folder)))
 
 
