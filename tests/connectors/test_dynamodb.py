@@ -45,7 +45,7 @@ def test_a_missing_table_and_another_key_are_reported_before_the_start(
         monkeypatch.setenv(name, "test")
     endpoint = local_aws.endpoint
     DynamoDbSink("Sessions", "session_id", "us-east-1", endpoint).check()
-    with pytest.raises(ConnectorError, match="DynamoDB table Nobody: none of that name"):
+    with pytest.raises(ConnectorError, match="DynamoDB table Nobody: not found"):
         DynamoDbSink("Nobody", "session_id", "us-east-1", endpoint).check()
     with pytest.raises(ConnectorError, match="its key must be user_id alone, got session_id"):
         DynamoDbSink("Sessions", "user_id", "us-east-1", endpoint).check()

@@ -143,7 +143,7 @@ def test_records_of_shards_keep_what_the_decoder_needs(mini_flink: Flink, option
 
 
 def test_a_missing_function_is_one_line_before_the_start(local_aws: LocalAws) -> None:
-    with pytest.raises(ConnectorError, match="Lambda function nobody: none of that name"):
+    with pytest.raises(ConnectorError, match="Lambda function nobody: not found"):
         PreprocessOptions("nobody", "us-east-1", local_aws.endpoint).check()
 
 

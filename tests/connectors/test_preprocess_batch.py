@@ -227,7 +227,7 @@ def test_a_function_that_takes_nothing_fails_the_job_before_flink_gives_up_on_it
             raise error
 
     with pytest.raises(
-        ConnectorError, match=r"Lambda function f took none of 2 records for 5\d\d s; .*: throttled"
+        ConnectorError, match=r"Lambda function f accepted none of 2 records for 5\d\d s; .*: throttled"
     ):
         process(Down(lambda records: None), [record(1), record(2)], max_retries=None)
 

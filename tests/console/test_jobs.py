@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, stop)
 signal.signal(signal.SIGTERM, stop)
 if "--lost" in sys.argv:
     print("  no longer in ctr: GroupWindow(a)\\n  no longer in ctr: forest x\\nkda: agree with --yes"); sys.exit(2)
-if "--fail" in sys.argv: print("kda: Kinesis stream x: none of that name"); sys.exit(2)
+if "--fail" in sys.argv: print("kda: Kinesis stream x: not found"); sys.exit(2)
 marker = pathlib.Path(sys.argv[1]); marker.write_text("resumed" if "--resume" in sys.argv else "fresh")
 time.sleep(60)
 """
@@ -113,7 +113,7 @@ def test_a_job_that_cannot_start_says_why(make: Callable[..., LocalJob]) -> None
     job = make("--fail")
     job.start(resume=False)
     until(job, "failed")
-    assert "none of that name" in job.view.trouble
+    assert "not found" in job.view.trouble
 
 
 def test_closing_the_console_stops_its_job(make: Callable[..., LocalJob], tmp_path: Path) -> None:

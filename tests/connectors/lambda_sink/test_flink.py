@@ -232,7 +232,7 @@ def test_a_missing_function_fails_early_with_one_line(
     environment: Callable[..., Any], local_aws: LocalAws
 ) -> None:
     options = LambdaSinkOptions("nobody", "us-east-1", local_aws.endpoint)
-    with pytest.raises(ConnectorError, match="Lambda function nobody: none of that name") as early:
+    with pytest.raises(ConnectorError, match="Lambda function nobody: not found") as early:
         check_function(options)
     assert "\n" not in str(early.value)
     with pytest.raises(Exception, match=r"Lambda function nobody in us-east-1 at .* can't be used"):

@@ -89,7 +89,7 @@ def test_the_end_of_input_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch
     run = Harness(FakeFunction(lambda row: "DeliveryFailed" if row["n"] else "Ok"))
     for n in range(3):
         run.send({"n": n})
-    with pytest.raises(ConnectorError, match="Lambda function f took none of the last 2 rows for 1 s"):
+    with pytest.raises(ConnectorError, match="Lambda function f accepted none of the last 2 rows for 1 s"):
         run.end()
     assert run.pending() == 3
     run.operator.close()
