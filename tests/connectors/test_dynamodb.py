@@ -16,7 +16,7 @@ from tests.conftest import LocalAws
 SINK = DynamoDbSink("Sessions", "session_id", "us-east-1")
 
 
-def test_the_endpoint_is_the_only_difference_between_here_and_there() -> None:
+def test_the_endpoint_is_the_only_difference_between_local_and_aws() -> None:
     local = DynamoDbSink("Sessions", "session_id", "us-east-1", "http://127.0.0.1:1").options()
     assert local.pop("aws.endpoint") == "http://127.0.0.1:1"
     assert local == SINK.options()

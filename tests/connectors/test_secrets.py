@@ -1,4 +1,4 @@
-"""Credentials that a process has stay in it: not in messages, representations or pickles of what is sent to workers."""
+"""Credentials stay in their process: they are not in messages, nor in reprs or pickles of what is sent to workers."""
 
 import logging
 import pickle
@@ -39,7 +39,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reported(function: Callable[[], Any]) -> str:
-    """Everything an exception says, with the causes that it hides."""
+    """The messages of an exception and of its causes, suppressed ones too."""
     try:
         function()
     except Exception as error:
@@ -69,7 +69,7 @@ def told_of(error: BaseException) -> str:
 def test_a_service_that_cant_be_reached_is_reported_without_credentials(
     fails: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    # What a user sees. (At DEBUG botocore itself logs what it signs; nothing here sets that.)
+    # The log levels that users get. (At DEBUG botocore logs what it signs; nothing in this project sets that.)
     caplog.set_level(logging.INFO)
     text = reported(fails) + caplog.text
     assert [canary for canary in CREDENTIALS.values() if canary in text] == []
@@ -118,7 +118,7 @@ def test_an_endpoint_with_a_password_is_refused_without_repeating_it(application
         ["deploy", "status", "trades", "--endpoint", ENDPOINT],
         ["deploy", "template", "trades", "-p", f"aws.endpoint={ENDPOINT}"],
         ["console", "--endpoint", ENDPOINT],
-        # Mistyped, it is no property, and could still be shown.
+        # A misspelt property is unknown, but its value could still be shown.
         ["run", "trades", "--endpoint", NOBODY, "-p", f"aws-endpoint={ENDPOINT}"],
         ["console", "--endpoint", NOBODY, "-p", f"aws.endpoint={ENDPOINT}"],
     ],

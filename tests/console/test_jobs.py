@@ -53,7 +53,7 @@ def until(job: LocalJob, state: str) -> None:
 def test_start_stop_resume(make: Callable[..., LocalJob], tmp_path: Path) -> None:
     job = make()
     until(job, "stopped")
-    # As a server's pool does: the thread that asks is soon gone, and must not take the job with it.
+    # As in a server's thread pool: the thread of a request soon ends, and must not end the job.
     asking = threading.Thread(target=job.start, args=(False,))
     asking.start()
     asking.join()
@@ -105,7 +105,7 @@ def test_a_killed_job_shows_as_such(make: Callable[..., LocalJob], tmp_path: Pat
     (tmp_path / "runs").unlink()
     until(job, "killed")
     assert "signal 9" in job.view.trouble
-    time.sleep(1.2)  # a second look says the same
+    time.sleep(1.2)  # asking again gives the same answer
     assert job.view.health.state == "killed"
 
 
