@@ -88,7 +88,7 @@ class FirehoseLanding:
     """The objects that a delivery stream writes to S3, as source; for producers that can only reach Firehose.
 
     Delivery: exactly once into Flink's state (the checkpoint holds which objects were read, and how far). Firehose
-    itself delivers at least once, so a record may come twice. Objects are told apart by name: an overwritten one is not
+    itself delivers at least once, so a record may come twice. An object is known by its name: an overwritten one is not
     read again. Order: none between objects. Rows: the lines of all objects under the path, with the time the object was
     written as rowtime. Firehose does not say when a record arrived, so all records of an object share a window. Records
     without a newline between them are one row of several documents; a record that contains newlines becomes several

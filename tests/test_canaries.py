@@ -31,4 +31,4 @@ def test_a_secret_is_found_in_a_file_and_in_a_zip(hidden: bytes, tmp_path: Path)
 def test_a_missing_place_fails_instead_of_counting_as_clean(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         leaks(tmp_path / "typo")
-    assert leaks(f"said {SECRET}") == ["what was said: AWS_SECRET_ACCESS_KEY"]
+    assert leaks(f"said {SECRET}") == ["text: AWS_SECRET_ACCESS_KEY"]
