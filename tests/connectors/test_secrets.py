@@ -43,11 +43,11 @@ def reported(function: Callable[[], Any]) -> str:
     try:
         function()
     except Exception as error:
-        return told_of(error)
+        return messages_of(error)
     raise AssertionError("it must fail: nobody listens there")
 
 
-def told_of(error: BaseException) -> str:
+def messages_of(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
 
 
@@ -88,7 +88,7 @@ def test_what_is_sent_to_workers_and_into_savepoints_has_no_credentials() -> Non
 def test_a_property_that_no_job_has_is_named_without_its_value(application: Application) -> None:
     with pytest.raises(SettingsError, match=r"sink\.password is not a property of this application") as error:
         settings(application, override({}, [f"sink.password={PROPERTY}"]))
-    assert PROPERTY not in told_of(error.value)
+    assert PROPERTY not in messages_of(error.value)
 
 
 ENDPOINT = f"http://user:{PROPERTY}@127.0.0.1:9"
@@ -99,7 +99,7 @@ def test_an_endpoint_with_a_password_is_refused_without_repeating_it(application
     with pytest.raises(SettingsError) as error:
         settings(application, override({}, [f"aws.endpoint={ENDPOINT}"]))
     assert str(error.value).startswith("aws.endpoint must be an address without user and password")
-    assert PROPERTY not in told_of(error.value)
+    assert PROPERTY not in messages_of(error.value)
 
 
 @pytest.mark.parametrize(
