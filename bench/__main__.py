@@ -1,4 +1,4 @@
-"""`python -m bench`: all that is measured, into bench/results.md."""
+"""`python -m bench`: runs all benchmarks and writes bench/results.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parent / "results.md"
 
 
 def machine() -> str:
-    """What it ran on, and with what."""
+    """The hardware and versions that the benchmarks run on."""
     info = Path("/proc/cpuinfo").read_text()
     model = next((x.partition(":")[2].strip() for x in info.splitlines() if x.startswith("model name")), "?")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -33,9 +33,9 @@ def machine() -> str:
 
 
 def run(part: str) -> tuple[str, int]:
-    """What a part prints, and its exit code. What ends this process early ends the part's JVM and workers too."""
+    """Run a part; return its output and exit code. If this process is stopped, the part's JVM and workers end too."""
     command = [sys.executable, "-m", part]
-    # Of its own group, so that all of it can be ended at once.
+    # In a process group of its own, so that all its processes can be ended at once.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             printed, _ = process.communicate()

@@ -1,7 +1,4 @@
-"""How many records a second the generator makes on one core, to the sinks that need no AWS.
-
-Run: python -m bench.generator
-"""
+"""`python -m bench.generator`: records per second that the generator makes on one core, to the sinks without AWS."""
 
 import argparse
 import tempfile
@@ -13,7 +10,7 @@ from rich.table import Table
 
 from generator import runner, scenario, sinks
 
-#: What has to be met, in records a second, to each sink with each template.
+#: Records per second that every template must reach with every sink.
 REQUIRED = 20_000
 
 TEMPLATES = {
@@ -33,7 +30,7 @@ TEMPLATES = {
 
 
 def measured(chosen: scenario.Scenario, sink: sinks.Sink) -> float:
-    """Return records a second of one run as fast as possible."""
+    """Run a scenario as fast as possible; return records per CPU second."""
     began = time.process_time()
     counts = runner.run(chosen, sink, speed=float("inf"), seed=1)
     sink.close()

@@ -1,1 +1,1 @@
-"""One module per AWS service: options and DDL; and the Lambda sink."""
+"""One module per AWS service, each with its options and checks; and the Lambda sink."""

@@ -1,4 +1,4 @@
-"""Is what a connector needs there? Asked once, before a job starts: a mistake is one line and not a restart loop."""
+"""Checks, before a job starts, that what a connector needs exists: a mistake gives one line, not a restart loop."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _ABSENT = ("ResourceNotFoundException", "NoSuchBucket", "404")
 
 
 class ConnectorError(KdaError):
-    """A service, or what the job needs there, can't be reached; the message says which and what to do."""
+    """A service, or a resource that the job needs, can't be reached; the message says which and what to do."""
 
 
 def require(
     service: str, region: str, endpoint: str | None, what: str, operation: str, **arguments: Any
 ) -> dict[str, Any]:
-    """Call a describing operation and return its answer.
+    """Call an operation of a service and return its answer.
 
     Parameters
     ----------
     service, region : str
-        Which service, as boto3 calls it, and where.
+        The service by its boto3 name, and the AWS region.
     endpoint : str or None
         Another address for it.
     what : str
-        What is looked for, in words, such as ``"Kinesis stream Demo-samples"``.
+        What is looked for, for the error message, such as ``"Kinesis stream Demo-samples"``.
     operation : str
         Name of the client's method.
 
     Raises
     ------
     ConnectorError
-        When it is not there, may not be seen, or the service does not answer.
+        When it does not exist, access to it is denied, or the service does not answer.
     """
     where = f"in {region}" + (f" at {endpoint}" if endpoint else "")
     try:
@@ -48,9 +48,7 @@ def require(
     except ClientError as e:
         code = e.response["Error"]["Code"]
         if code in _ABSENT:
-            raise ConnectorError(
-                f"{what}: none of that name {where}; create it, or correct the property"
-            ) from None
+            raise ConnectorError(f"{what}: not found {where}; create it, or correct the property") from None
         raise ConnectorError(
             f"{what}: {service} {where} answered {code}: {e.response['Error']['Message']}"
         ) from None

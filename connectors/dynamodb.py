@@ -1,11 +1,11 @@
 """Amazon DynamoDB tables, as sink.
 
-Delivery: at least once; a row that comes twice leaves one item, as the key is the same. Order: within a key the newest
-row of a batch wins; batches go out side by side, so two rows of one key in different batches may overtake each other.
-Batches: 25 items. An item that DynamoDB leaves unprocessed, or a call that fails, is sent again until it is taken, with
-back-pressure meanwhile; an item that it calls invalid (a key that is empty or over 2,048 bytes, an item over 400 kB)
-fails the job, and so does a NULL in any column: this version of Flink's connector has no way to write one. An
-application's destination takes such rows aside, into the error stream.
+Delivery: at least once; a row that is written twice leaves one item, as the key is the same. Order: within a batch the
+newest row of a key wins; batches are sent concurrently, so two rows of one key in different batches may overtake each
+other. Batches: 25 items. An item that DynamoDB leaves unprocessed, or a call that fails, is sent again until it is
+accepted, with back-pressure meanwhile. An invalid item (a key that is empty or over 2,048 bytes, an item over 400 kB)
+fails the job, and so does a NULL in any column: this version of Flink's connector can't write one. An application's
+destination sends such rows to the error stream instead.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import ClassVar
 from connectors.check import ConnectorError, require
 from connectors.requirements import Requirements, Resource, allow, arn
 
-#: UTF-8 bytes of a partition key at most.
+#: Longest partition key, in UTF-8 bytes.
 MOST_KEY_BYTES = 2048
 
 
 @dataclass(frozen=True)
 class DynamoDbSink:
-    """A table to put rows into.
+    """A table that rows are put into.
 
     Parameters
     ----------
     table : str
         Its name.
     key : str
-        Its partition key, a string; the rows' column of that name. The sink's statement has it in PARTITIONED BY.
+        Its partition key, a string, and the column of that name. The sink's statement has it in PARTITIONED BY.
     region : str
         AWS region.
     endpoint : str or None
@@ -41,7 +41,7 @@ class DynamoDbSink:
     region: str
     endpoint: str | None = None
 
-    #: Of an item, names and values; as JSON it is larger.
+    #: DynamoDB's limit for an item, names and values together; its JSON is larger.
     most_record_bytes: ClassVar[int] = 400 * 1024
 
     def options(self) -> dict[str, str]:
@@ -58,7 +58,7 @@ class DynamoDbSink:
         return options
 
     def requires(self) -> Requirements:
-        """The permissions and resources that it needs."""
+        """The permissions and resources that this sink needs."""
         where = arn("dynamodb", f"table/{self.table}")
         return Requirements(
             [allow(where, "dynamodb:BatchWriteItem", "dynamodb:DescribeTable")],
@@ -66,7 +66,7 @@ class DynamoDbSink:
         )
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the table is there and has that key."""
+        """Raise :class:`~connectors.check.ConnectorError` unless the table exists and has that key."""
         what = f"DynamoDB table {self.table}"
         answer = require("dynamodb", self.region, self.endpoint, what, "describe_table", TableName=self.table)
         found = [k["AttributeName"] for k in answer["Table"]["KeySchema"]]

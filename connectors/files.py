@@ -1,4 +1,4 @@
-"""Files of records as Flink's file system reads them: what a Firehose landing and a recording have in common."""
+"""Reads files of records with Flink's file system connector, for Firehose landings and recordings."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 def read_lines(
     table_env: StreamTableEnvironment, name: str, path: str, look_again: timedelta | None = None
 ) -> Table:
-    """The lines of all files of a folder, in any order of files; empty lines are left out.
+    """The lines of all files of a folder; the files come in any order, empty lines are left out.
 
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where the tables are made.
+        Where the tables are created.
     name : str
-        Prefix of the relations made here.
+        Prefix of the relations that this creates.
     path : str
-        A file or folder, of any depth.
+        A file, or a folder with subfolders of any depth.
     look_again : timedelta or None
-        How often to look for new files, for ever. None: the files that are there, once.
+        How often to look for new files, without end. None: read the files that exist now, once.
 
     Returns
     -------
     Table
-        ``data BYTES``, ``rowtime``: a rowtime attribute without watermarks, when the file was written.
+        ``data BYTES`` and ``rowtime``, when the file was written: a rowtime attribute without watermarks.
     """
     from pyflink.table import Schema
 
@@ -58,7 +58,7 @@ def read_lines(
 
 
 def check_folder(path: str, region: str, endpoint: str | None) -> None:
-    """Raise :class:`~connectors.check.ConnectorError` unless the bucket, or the local path, is there."""
+    """Raise :class:`~connectors.check.ConnectorError` unless the bucket, or the local path, exists."""
     url = urlsplit(path)
     if url.scheme.startswith("s3"):
         require("s3", region, endpoint, f"S3 bucket {url.netloc}", "head_bucket", Bucket=url.netloc)

@@ -1,8 +1,8 @@
-"""Amazon Data Firehose: a delivery stream as sink, its S3 landing as source.
+"""Amazon Data Firehose: a delivery stream as sink, the objects that it writes to S3 as source.
 
-Sink. Delivery: at least once. Order: none promised. Batches: 500 records, 4 MB. A record that Firehose refuses is
-sent again until it is taken; back-pressure meanwhile. Flink writes one row a record without a newline; the
-delivery stream's AppendDelimiterToRecord puts one.
+Sink. Delivery: at least once. Order: not guaranteed. Batches: 500 records, 4 MB. A record that Firehose refuses is
+sent again until it is accepted, with back-pressure meanwhile. Flink writes each row as a record without a newline; the
+delivery stream's AppendDelimiterToRecord adds it.
 
 Source: see :class:`FirehoseLanding`.
 """
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
 
-#: Name of the empty object that makes a folder of a path to which nothing was delivered yet.
+#: Name of the empty object that makes a path exist before the first delivery.
 _MARK = "_landing"
 
 
 @dataclass(frozen=True)
 class FirehoseSink:
-    """A delivery stream to write rows to.
+    """A delivery stream that rows are written to.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ class FirehoseSink:
         } | format_options(self.format)
         if self.endpoint:
             options["aws.endpoint"] = self.endpoint
-            # Flink's Firehose sink talks HTTP/2 by itself; a plain-HTTP endpoint has only HTTP/1.1.
+            # Flink's Firehose sink uses HTTP/2 by default; a plain-HTTP endpoint has only HTTP/1.1.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
         return options
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the delivery stream is there."""
+        """Raise :class:`~connectors.check.ConnectorError` unless the delivery stream exists."""
         what = f"Firehose delivery stream {self.delivery_stream}"
         name = self.delivery_stream
         require(
@@ -75,7 +75,7 @@ class FirehoseSink:
         )
 
     def requires(self) -> Requirements:
-        """The permissions and resources that it needs."""
+        """The permissions and resources that this sink needs."""
         where = arn("firehose", f"deliverystream/{self.delivery_stream}")
         return Requirements(
             [allow(where, "firehose:DescribeDeliveryStream", "firehose:PutRecordBatch")],
@@ -85,46 +85,46 @@ class FirehoseSink:
 
 @dataclass(frozen=True)
 class FirehoseLanding:
-    """The objects that a delivery stream lands in S3, for producers that reach Firehose only.
+    """The objects that a delivery stream writes to S3, as source; for producers that can only reach Firehose.
 
-    Delivery: exactly once into Flink's state (which objects were read is checkpointed, and how far); Firehose itself
-    delivers at least once, so a record may come twice. An object counts by its name: one that is overwritten is not
-    read again. Order: none, over objects. Rows: the lines of all objects under the path, as they come, with the
-    object's time of writing as rowtime: Firehose tells no record's time of arrival, so the records of one object share
-    a window. Records without newline between them are one row of several documents; a record that holds newlines
-    itself is several rows, which the decoder refuses with a reason.
+    Delivery: exactly once into Flink's state (the checkpoint holds which objects were read, and how far). Firehose
+    itself delivers at least once, so a record may come twice. An object is known by its name: an overwritten one is not
+    read again. Order: none between objects. Rows: the lines of all objects under the path, with the time the object was
+    written as rowtime. Firehose does not say when a record arrived, so all records of an object share a window. Records
+    without a newline between them are one row of several documents; a record that contains newlines becomes several
+    rows, which the decoder refuses with a reason.
 
     Delay: Firehose's buffering (60 s in the labs' stacks), then up to a third of ``idle_timeout`` until the object is
-    found, then once ``idle_timeout`` until its window may close.
+    found, then ``idle_timeout`` until its window may close.
 
-    Time: objects are found in any order, a backlog's above all. So time does not follow them, it follows the clock,
-    ``idle_timeout`` behind, and stands still while older objects still come
-    (``udfs.decoding.stream_clock.LandingClock``). Windows so close when the stream is idle as well. The clocks of S3
-    and of the cluster must agree within half of ``idle_timeout``.
+    Time: objects are found in any order, above all those of a backlog. So the watermark does not follow the objects. It
+    follows the clock, ``idle_timeout`` behind, and stops while older objects still come
+    (``udfs.decoding.stream_clock.LandingClock``). So windows also close when the stream is idle. The clocks of S3 and
+    of the cluster must agree within half of ``idle_timeout``.
 
     Limits: plain objects, and gzip by name (``.gz``), in folders of any depth; names that begin with ``.`` or ``_`` are
-    left out. The whole path is listed each time, a call for each folder, and the names are kept in state. A listing
-    that takes longer than half of ``idle_timeout`` makes objects late, which the job tells: give it a prefix that a
+    left out. The whole path is listed each time, with a call for each folder, and the names are kept in state. If a
+    listing takes longer than half of ``idle_timeout``, objects are late, which the job reports: use a prefix that a
     lifecycle rule clears.
 
     Parameters
     ----------
     path : str
-        ``s3://bucket/prefix/``; any other scheme that Flink knows serves as well.
+        ``s3://bucket/prefix/``, or any other scheme that Flink supports.
     region : str
-        Of the bucket.
+        The bucket's.
     endpoint : str or None
-        Another address for S3, used by :meth:`check` alone: Flink's file system is configured with the cluster.
+        Another address for S3. Only :meth:`check` uses it: Flink's file system is configured with the cluster.
     position : str
-        ``TRIM_HORIZON``, every object that is there, or an ISO time with offset, those written since. Not ``LATEST``:
-        what was written while a job was stopped would be lost at its restart.
+        ``TRIM_HORIZON``, all objects; or an ISO time with offset, the objects written since. Not ``LATEST``: objects
+        written while the job was stopped would be lost at its restart.
     idle_timeout : timedelta
-        3 s or more.
+        How far the watermark stays behind the clock; 3 s or more.
 
     Raises
     ------
     ValueError
-        For a path without scheme or a position of another form.
+        For a path without scheme, a shorter ``idle_timeout``, or another position.
     """
 
     path: str
@@ -141,10 +141,10 @@ class FirehoseLanding:
         self._since()
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the bucket is there.
+        """Raise :class:`~connectors.check.ConnectorError` unless the bucket exists.
 
-        S3 knows no empty folder, and Flink starts on none: before the first delivery, an empty object ``_landing`` is
-        put under the path.
+        S3 has no empty folders, and Flink can't start on a path that does not exist: so before the first delivery this
+        puts an empty object ``_landing`` under the path.
         """
         check_folder(self.path, self.region, self.endpoint)
         url = urlsplit(self.path)
@@ -159,7 +159,7 @@ class FirehoseLanding:
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """The lines, and a heartbeat each second: ``data BYTES, shard STRING, arrival TIMESTAMP_LTZ(3)``.
 
-        ``arrival`` is when the object was written; all are of one shard, which is in no order. No watermarks.
+        ``arrival`` is when the object was written. All rows have the same shard, and are in no order. No watermarks.
         """
         table_env.create_temporary_view(
             f"{name}_written", read_lines(table_env, name, self.path, self.idle_timeout / 3)
@@ -173,7 +173,7 @@ class FirehoseLanding:
         return with_heartbeats(table_env, f"{name}_records", columns, name)
 
     def requires(self) -> Requirements:
-        """The permissions and resources that it needs, that to mark an empty folder among them."""
+        """The permissions and resources that this source needs, with the one to put the empty object."""
         needs = file_requirements(self.path, "s3:GetObject")
         if needs.resources:
             (bucket, objects) = needs.statements
@@ -182,7 +182,7 @@ class FirehoseLanding:
         return needs
 
     def _since(self) -> int:
-        """Epoch milliseconds of the position."""
+        """The position as epoch milliseconds."""
         if self.position == "TRIM_HORIZON":
             return 0
         try:

@@ -1,4 +1,4 @@
-"""Heartbeats beside a source's records: without rows no operator is called, and an idle stream's windows stay open."""
+"""Adds heartbeats to a source's records: without rows no operator is called, and an idle stream's windows stay open."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 def with_heartbeats(
     table_env: StreamTableEnvironment, records: str, columns: Mapping[str, str], name: str
 ) -> Table:
-    """A source's records, and from every subtask each second a heartbeat, a row of NULLs.
+    """A source's records, and each second from every subtask a heartbeat: a row of NULLs.
 
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where the tables are made.
+        Where the tables are created.
     records : str
         The relation of the records.
     columns : mapping of str
-        Which of its columns to take, with their types.
+        The columns to take, with their types.
     name : str
-        Prefix of what is made here.
+        Prefix of the relations that this creates.
     """
     table_env.execute_sql(
         f"CREATE TEMPORARY TABLE `{name}_seconds` (number INT)"

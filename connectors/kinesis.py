@@ -2,12 +2,12 @@
 
 Source. Delivery: exactly once into Flink's state (shard positions are checkpointed). Order: within a shard; a child
 shard may be read before its parent's end. Rows: the record's bytes with its shard and arrival time. The connector can
-keep a watermark per shard too, but ignores there a shard that it has not heard of since the start, or that waits
-behind another for a full pipe: so time is kept downstream (``udfs.decoding.stream_clock``).
+keep watermarks per shard, but they ignore a shard without records since the start, or one whose records wait behind
+another shard's under back-pressure. So the watermark is made downstream (``udfs.decoding.stream_clock``).
 
-Sink. Delivery: at least once; a record may come twice after a failure. Order: within a partition key on the happy
-path. Batches: 500 records, 5 MB. A record that Kinesis refuses is sent again until it is taken, with back-pressure
-meanwhile.
+Sink. Delivery: at least once; a record may come twice after a failure. Order: within a partition key, as long as
+nothing fails. Batches: 500 records, 5 MB. A record that Kinesis refuses is sent again until it is accepted, with
+back-pressure meanwhile.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KinesisSource:
-    """A stream to read.
+    """A stream that is read.
 
     Parameters
     ----------
@@ -38,17 +38,17 @@ class KinesisSource:
     endpoint : str or None
         Another address for Kinesis; the only difference between a local AWS and the real one.
     position : str
-        ``LATEST``, ``TRIM_HORIZON`` or an ISO time with offset. Only the first start looks at it; a restored job goes
-        on from its savepoint.
+        ``LATEST``, ``TRIM_HORIZON`` or an ISO time with offset. Only used at the first start; a restored job goes on
+        from its savepoint.
     idle_timeout : timedelta
-        After it a shard without records stops holding the watermark back, and a stream without records closes its
-        windows. More than 10 s, the interval of shard discovery: a closed parent shard must hold the watermark until
-        its children are found.
+        After this time a shard without records no longer holds the watermark back, and a stream without records
+        closes its windows. More than 10 s, the interval of shard discovery: a closed parent shard must hold the
+        watermark until its children are found.
 
     Raises
     ------
     ValueError
-        For a position of another form.
+        For another position.
     """
 
     stream: str
@@ -85,11 +85,11 @@ class KinesisSource:
         return options
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
+        """Raise :class:`~connectors.check.ConnectorError` unless the stream exists."""
         _check(self.stream, self.region, self.endpoint)
 
     def requires(self) -> Requirements:
-        """The permissions and resources that it needs."""
+        """The permissions and resources that this source needs."""
         return _requirements(
             self.stream,
             "kinesis:DescribeStream",
@@ -104,9 +104,9 @@ class KinesisSource:
     ) -> Table:
         """The stream's records, and a heartbeat each second: ``data BYTES, shard STRING, arrival TIMESTAMP_LTZ(3)``.
 
-        The positions in the stream are kept under ``name``.
-        There are no watermarks: what a record's time is, and how far time has come, is for the one who takes them.
-        With ``sequence_number`` there is a column ``sequence_number STRING``. The connector tells no partition key.
+        The state with the positions in the stream is named after ``name``. There are no watermarks: whoever takes the
+        records decides what their time is. With ``sequence_number`` there is one more column,
+        ``sequence_number STRING``. The connector does not give the partition key.
         """
         columns = {"data": "BYTES", "shard": "STRING", "arrival": "TIMESTAMP_LTZ(3)"}
         numbers = ""
@@ -129,7 +129,7 @@ class KinesisSource:
 
 @dataclass(frozen=True)
 class KinesisSink:
-    """A stream to write rows to.
+    """A stream that rows are written to.
 
     Parameters
     ----------
@@ -146,25 +146,25 @@ class KinesisSink:
     endpoint: str | None = None
     format: str = "json"
 
-    #: Flink's sink refuses a larger record by failing the job.
+    #: Flink's sink fails the job at a larger record.
     most_record_bytes: ClassVar[int] = 1024 * 1024
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
         options = _common(self.stream, self.region, self.endpoint) | format_options(self.format)
-        # Rows wait at most this long for a batch to fill, as Firehose's do; by itself it is five seconds.
+        # Rows wait at most this long for a batch to fill, as Firehose's do; Flink's default is five seconds.
         options["sink.flush-buffer.timeout"] = "500"
         if self.endpoint:
-            # Flink's Kinesis sink talks HTTP/2 by itself; of plain-HTTP endpoints only some do.
+            # Flink's Kinesis sink uses HTTP/2 by default; only some plain-HTTP endpoints do.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
         return options
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the stream is there."""
+        """Raise :class:`~connectors.check.ConnectorError` unless the stream exists."""
         _check(self.stream, self.region, self.endpoint)
 
     def requires(self) -> Requirements:
-        """The permissions and resources that it needs."""
+        """The permissions and resources that this sink needs."""
         return _requirements(self.stream, "kinesis:DescribeStreamSummary", "kinesis:PutRecords")
 
 
@@ -188,9 +188,9 @@ def _check(stream: str, region: str, endpoint: str | None) -> None:
 
 
 def _name_state(stream: DataStream, uid: str) -> None:
-    """Name the state of a stream's source, so that its positions are found again when the job's SQL has changed.
+    """Give a stream's source a uid, so that its positions are found again when the job's SQL has changed.
 
-    SQL gives every operator a name made from its place among the others.
+    By default Flink derives an operator's uid from its place in the job.
     """
     source = stream._j_data_stream.getTransformation()
     while not source.getInputs().isEmpty():

@@ -1,6 +1,6 @@
-"""What can be set of a connector: a table of names, types, ranges and help, from the fields of its dataclass.
+"""The options of a connector as a table: names, types, ranges and help, from the fields of its dataclass.
 
-One table serves the connector, which refuses what is out of range, and whoever makes a property group of it.
+The connector checks its values by this table, and property groups are made from it.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from typing import Any, get_type_hints
 from base.errors import InvalidValue
 
 _KEY = "option"
-#: How KDA's outputs wrote a row.
+#: The formats of KDA's outputs.
 FORMATS = ("json", "csv")
 
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that can be set.
+    """One option.
 
     Parameters
     ----------
     name : str
-        The field's, and the property's.
+        Name of the field and of the property.
     type : type
-        ``str``, ``int``, ``float``, or one of them or None.
+        ``str``, ``int``, ``float``, or a union of one of them and None.
     default
-        ``dataclasses.MISSING`` where there is none.
+        ``dataclasses.MISSING`` if there is none.
     help : str
-        What it does, in a line.
+        What it does, in one line.
     minimum, maximum : float or None
         The range, ends included.
     choices : tuple of str
-        The values it may have; empty: any.
+        The allowed values; empty: any.
     """
 
     name: str
@@ -52,12 +52,12 @@ def option(
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Metadata of a dataclass's field that can be set."""
+    """Metadata that makes a dataclass's field an option."""
     return {_KEY: {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}}
 
 
 def options_of(connector: Any) -> tuple[Option, ...]:
-    """All that can be set of a connector, a class or an instance, in order."""
+    """The options of a connector, given as class or instance, in the order of its fields."""
     types = get_type_hints(connector if isinstance(connector, type) else type(connector))
     return tuple(
         Option(field.name, types[field.name], field.default, **field.metadata[_KEY])
@@ -67,7 +67,7 @@ def options_of(connector: Any) -> tuple[Option, ...]:
 
 
 def check_options(connector: Any, group: str) -> None:
-    """Raise ValueError, which names the property, for the first value that is missing or out of range."""
+    """Raise ValueError for the first value that is missing or out of range; it names the property."""
     for each in options_of(connector):
         value, where = getattr(connector, each.name), f"{group}.{each.name}"
         if value is None and each.default is None:

@@ -1,11 +1,11 @@
-"""A Lambda function that records pass before they are decoded, by KDA's contract for pre-processing.
+"""A Lambda function that processes records before they are decoded, by KDA's contract for pre-processing.
 
-Delivery: exactly once into Flink's state, as records are in no state of their own: a batch is through the function
-before a checkpoint passes it. The function itself may see a record more than once. Order: kept, heartbeats among the
-records. Batches: what has come since the call before, up to ``batch_records`` and 3 MB; one call at a time in each
-parallel task, which holds back the input meanwhile. A record that fails by itself is sent again with growing back-off,
-``max_retries`` times, then it is an error; calls that Lambda does not take wait. A function that takes nothing for nine
-minutes fails the job with its last reason, and the job goes on from its last checkpoint.
+Delivery: exactly once into Flink's state. Records are in no state of their own: the function has processed a batch
+before a checkpoint passes it. The function itself may see a record more than once. Order: kept, that of heartbeats
+among the records too. Batches: the records since the last call, up to ``batch_records`` and 3 MB; one call at a time in
+each parallel task, which holds back its input meanwhile. A record that fails by itself is sent again with growing
+back-off, ``max_retries`` times, then it is an error. Calls that Lambda does not accept are repeated. A function that
+accepts nothing for nine minutes fails the job with the last reason, and the job goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -37,26 +37,27 @@ _DATA_ROW_BYTES = 49152 // 2
 def preprocess(
     table_env: StreamTableEnvironment, records: Table, options: PreprocessOptions, name: str
 ) -> tuple[Table, Table]:
-    """Take a source's records through a function.
+    """Process a source's records by a function.
 
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where the tables are made.
+        Where the tables are created.
     records : Table
-        ``data BYTES``, NULL where only time has passed, and ``rowtime``, a rowtime attribute; or, from a stream,
-        ``data``, ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``, and ``sequence_number STRING`` where the function is
-        to see it. More columns pass unseen.
+        ``data BYTES``, NULL in a heartbeat, and ``rowtime``, a rowtime attribute; or, from a stream, ``data``,
+        ``shard STRING``, ``arrival TIMESTAMP_LTZ(3)``, and ``sequence_number STRING`` if the function is to get it.
+        Other columns are passed on.
     options : PreprocessOptions
+        Which function, and how to call it.
     name : str
-        Prefix of the relations made here.
+        Prefix of the relations that this creates.
 
     Returns
     -------
     records : Table
-        The same columns, time and order, with new data; without what was dropped or failed.
+        The same columns, time and order, with new data; without records that were dropped or failed.
     errors : Table
-        ``error_name, message, data_rowtime, data_row`` (the record as it came, hex).
+        ``error_name, message, data_rowtime, data_row`` (the record as it came, in hex).
     """
     columns = records.get_schema().get_field_names()
     time_column = "arrival" if "arrival" in columns else "rowtime"
@@ -67,8 +68,8 @@ def preprocess(
     others = [c for c in columns if c != "data"]
     types = {c: "STRING" for c in columns} | {"data": "BYTES", "answer": "ARRAY<BYTES>"}
     types |= dict.fromkeys(("arrival", "rowtime"), "TIMESTAMP_LTZ(3)")
-    # A border that the planner can't see across: it would push the function into each branch of a union, and time's
-    # own rows would overtake the records.
+    # Keeps the planner from pushing the function into each branch of a union, where heartbeats would overtake the
+    # records.
     table_env.create_temporary_view(f"{name}_unprocessed", _bordered(table_env, records, types))
     function = f"{name}_preprocess"
     table_env.create_temporary_function(
@@ -79,7 +80,7 @@ def preprocess(
         f"SELECT `{function}`(r.`data`, {milliseconds}{reported}) AS answer,"
         f" {', '.join(f'r.`{c}`' for c in others)} FROM `{name}_unprocessed` AS r"
     )
-    # Another one: it would call the function once for the rows and once more for the errors.
+    # Keeps the planner from calling the function twice, once for the records and once for the errors.
     table_env.create_temporary_view(f"{name}_answered", _bordered(table_env, answered, types))
     in_order = ", ".join("answer[1] AS `data`" if c == "data" else f"`{c}`" for c in columns)
     processed = table_env.sql_query(f"SELECT {in_order} FROM `{name}_answered` WHERE CARDINALITY(answer) = 1")
@@ -92,7 +93,7 @@ def preprocess(
 
 
 def _bordered(table_env: StreamTableEnvironment, table: Table, types: dict[str, str]) -> Table:
-    """A table taken through a data stream."""
+    """The same table by way of a DataStream, which the planner does not optimize across."""
     schema = Schema.new_builder()
     columns = table.get_schema().get_field_names()
     for column in columns:
@@ -103,9 +104,9 @@ def _bordered(table_env: StreamTableEnvironment, table: Table, types: dict[str, 
 
 
 class Preprocess(ScalarFunction):  # type: ignore[misc]
-    """What becomes of a batch's records: ``[data]``, or ``[error name, message, record in hex]``, or ``[]``.
+    """Results for a batch of records: ``[data]``, ``[error name, message, record in hex]``, or ``[]`` if dropped.
 
-    Flink's vectorized functions are the one way by which Python is given what has come as a batch.
+    It is a vectorized function, as only these get rows from Flink in batches.
     """
 
     def __init__(self, options: PreprocessOptions) -> None:
@@ -125,7 +126,7 @@ class Preprocess(ScalarFunction):  # type: ignore[misc]
         self._called = float("-inf")
 
     def eval(self, data: Any, arrival_ms: Any, shard: Any = None, sequence_number: Any = None) -> Any:
-        """Called by Flink with series of equal length, of the columns that the source has."""
+        """Called by Flink with series of equal length, one for each column that the source has."""
         import pandas  # type: ignore[import-untyped]
 
         missing = [None] * len(data)
@@ -154,6 +155,6 @@ class Preprocess(ScalarFunction):  # type: ignore[misc]
         if outcome.error is None:
             return [] if outcome.data is None else [outcome.data]
         message = f"{self._options.function}: {outcome.error.message}"[:_MESSAGE_LENGTH]
-        # Cut before it becomes hex: a record may have megabytes.
+        # Cut before the conversion to hex: a record may have megabytes.
         hexadecimal = data[:_DATA_ROW_BYTES].hex()
         return [outcome.error.name.encode(), message.encode("utf-8", "replace"), hexadecimal.encode()]

@@ -1,8 +1,8 @@
-"""KDA's contract with a function that records pass before they are decoded, and how a batch of them gets through it.
+"""KDA's contract with a function that pre-processes records, and how a batch of records is sent to it.
 
 No Flink here. Calls, quarters, back-off and outages are those of the Lambda sink
-(:mod:`connectors.lambda_sink.delivery_queue`); what differs is the event, the answer, and that the batch waits here
-until all of it is settled: so order is kept.
+(:mod:`connectors.lambda_sink.delivery_queue`). The event and the answer differ, and the batch waits until all of its
+records are settled: so order is kept.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from connectors.lambda_sink.calls import CallFailed, CallRefused
 from connectors.lambda_sink.contract import PAYLOAD_LIMIT, AnswerError, Delivery, Refusal, entries
 from connectors.lambda_sink.delivery_queue import DeliveryQueue, Failure
 
-#: A function that takes nothing for so long fails the job, which goes on from its last checkpoint: Flink itself gives
-#: up after 600 s on a checkpoint, which can't pass meanwhile, and does not say why.
+#: A function that accepts nothing for this long fails the job, which goes on from its last checkpoint. Checkpoints
+#: can't pass meanwhile, and Flink would give up on one after 600 s without saying why.
 PATIENCE_SECONDS = 540
 _ENVELOPE = '{{"invocationId":"{}","applicationArn":{},"streamArn":{},"records":[{}]}}'
 _RECORD = '{{"recordId":"{}",{},"data":"{}"}}'
@@ -30,24 +30,24 @@ _FAILED = "ProcessingFailed"
 
 @dataclass(slots=True)
 class SourceRecord(Delivery):
-    """A record on its way through the function.
+    """A record that the function is to process.
 
     Parameters
     ----------
     metadata : str
-        What the event says of it, as a JSON member: its name and an object.
+        The record's metadata in the event, as a JSON member: a name and an object.
     """
 
     metadata: str = ""
 
     @property
     def size(self) -> int:
-        """Bytes it takes in an event, rounded up."""
+        """Bytes of the record in an event, rounded up."""
         return len(_RECORD) + len(self.record_id) + len(self.metadata) + 4 * ((len(self.data) + 2) // 3)
 
 
 def kinesis_metadata(shard: str, sequence_number: str, arrival_ms: int) -> str:
-    """What is known of a record of a stream. Flink's connector tells no partition key: it is empty.
+    """The metadata of a stream's record. The partition key is empty, as Flink's connector does not give it.
 
     Examples
     --------
@@ -64,19 +64,19 @@ def kinesis_metadata(shard: str, sequence_number: str, arrival_ms: int) -> str:
 
 
 def firehose_metadata(arrival_ms: int) -> str:
-    """What is known of a record that Firehose landed, or that was recorded."""
+    """The metadata of a record that Firehose wrote to S3, or of a recording."""
     return f'"kinesisFirehoseRecordMetadata":{{"approximateArrivalTimestamp":{arrival_ms}}}'
 
 
 class Outcome(NamedTuple):
-    """What became of a record: new data, an error, or neither where the function dropped it."""
+    """The result for a record: new data, an error, or neither if the function dropped it."""
 
     data: bytes | None = None
     error: Failure | None = None
 
 
 def event(application_arn: str, stream_arn: str, batch: Sequence[SourceRecord]) -> bytes:
-    """The event that carries a batch; every call has an invocationId of its own."""
+    """The event of a batch; every call has an invocationId of its own."""
     records = ",".join(
         _RECORD.format(r.record_id, r.metadata, base64.b64encode(r.data).decode("ascii")) for r in batch
     )
@@ -87,12 +87,12 @@ def event(application_arn: str, stream_arn: str, batch: Sequence[SourceRecord]) 
 def read_answer(
     answer: bytes, batch: Sequence[SourceRecord]
 ) -> tuple[dict[str, Outcome], dict[str, Refusal]]:
-    """What an answer says of each record: what became of it, or why the answer can't be used for it.
+    """The outcome of each record by recordId, and the records without a usable one, with the reason.
 
     Raises
     ------
     connectors.lambda_sink.contract.AnswerError
-        For an answer of another form.
+        When the answer does not have the contract's form.
     """
     said = entries(answer)
     outcomes, refused = {}, {}
@@ -126,20 +126,20 @@ def _outcome(entry: dict[str, Any]) -> Outcome | Refusal:
 
 
 class Preprocessor:
-    """Takes batches of records through a function.
+    """Processes batches of records by a function.
 
     Parameters
     ----------
     function
         Has ``name`` and ``invoke(payload) -> answer``: a :class:`connectors.lambda_sink.calls.LambdaFunction`.
     application_arn, stream_arn : str
-        What the function is given.
+        What the function gets in the event.
     batch_records : int
-        Records in one call at most.
+        Most records in one call.
     max_retries : int or None
-        Failures after the first that a record may have before it is an error; None: it is sent until it is taken.
+        Failures after the first that a record may have before it is an error; None: it is sent until it is accepted.
     monotonic, sleep : callable
-        Of :mod:`time`.
+        Those of :mod:`time`, or a test's.
     """
 
     def __init__(
@@ -160,14 +160,14 @@ class Preprocessor:
         self._room = PAYLOAD_LIMIT - len(event(application_arn, stream_arn, []))
 
     def process(self, records: Sequence[SourceRecord]) -> list[Outcome]:
-        """What becomes of each record, in the order given.
+        """The outcome of each record, in the given order.
 
         Raises
         ------
         ConnectorError
-            When the function can't be used, or takes nothing for :data:`PATIENCE_SECONDS`.
+            When the function can't be used, or accepts nothing for :data:`PATIENCE_SECONDS`.
         """
-        # Half of what a call takes: an answer, which has the same limit, may be longer than its event.
+        # Half of a call's limit: an answer, which has the same limit, may be longer than its event.
         queue = DeliveryQueue(0.0, self._batch_records, self._room // 2, self._max_retries)
         outcomes: dict[str, Outcome] = {}
         start = progress = self._monotonic()
@@ -176,7 +176,7 @@ class Preprocessor:
                 outcomes[record.record_id] = Outcome(
                     error=Failure(
                         "RecordTooLarge",
-                        f"a call takes {self._room} bytes in base64, the record has {record.size}",
+                        f"a record must have at most {self._room} bytes in base64 to fit a call, got {record.size}",
                     )
                 )
             else:
@@ -186,7 +186,7 @@ class Preprocessor:
             now = self._monotonic()
             if now - progress > PATIENCE_SECONDS:
                 raise ConnectorError(
-                    f"Lambda function {self._function.name} took none of {queue.held} records for"
+                    f"Lambda function {self._function.name} accepted none of {queue.held} records for"
                     f" {now - progress:.0f} s; they are read again from the last checkpoint: {trouble}"
                 )
             batch: Any = queue.take(now, flush=True)
@@ -204,7 +204,7 @@ class Preprocessor:
         return [outcomes[record.record_id] for record in records]
 
     def _call(self, queue: DeliveryQueue, batch: Sequence[SourceRecord], outcomes: dict[str, Outcome]) -> str:
-        """Send a batch, tell the queue what came of it; what went wrong, if anything."""
+        """Send a batch and report the result to the queue; return what went wrong, or an empty text."""
         try:
             found, refused = read_answer(self._function.invoke(event(*self._arns, batch)), batch)
         except AnswerError as e:

@@ -1,4 +1,4 @@
-"""The options of the function that records pass before they are decoded; they are read where there is no Flink."""
+"""The options of the function that pre-processes records; a module without Flink, as commands read it too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connectors.requirements import Requirements, function_requirements
 
 @dataclass(frozen=True)
 class PreprocessOptions:
-    """Which function records pass.
+    """Which function pre-processes the records, and how it is called.
 
     Parameters
     ----------
@@ -23,19 +23,19 @@ class PreprocessOptions:
     endpoint : str or None
         Another address for Lambda; the only difference between a local AWS and the real one.
     stream : str or None
-        The Kinesis stream that the records come from: the function sees its ARN as ``streamArn``. None: they come from
-        files, and it sees nothing.
+        The Kinesis stream that the records come from: the function gets its ARN as ``streamArn``. None: the records
+        come from files, and ``streamArn`` is empty.
     batch_records : int
-        Records in one call at most, 1-10,000.
+        Most records in one call, 1-10,000.
     batch_seconds : float
-        Seconds between two calls at least, 0-60; records gather meanwhile.
+        Shortest time between two calls, 0-60 s; records gather meanwhile.
     max_retries : int or None
         Failures of its own, after the first, that a record may have before it is an error. None: it is sent until it
-        is taken, and all behind it waits.
+        is accepted, and all records behind it wait.
     application_arn : str
-        What the function sees as ``applicationArn``: the deployed application's.
+        What the function gets as ``applicationArn``: the deployed application's.
     name : str
-        Of the source: its property group.
+        The source's property group.
 
     Raises
     ------
@@ -69,20 +69,20 @@ class PreprocessOptions:
 
     @property
     def stream_arn(self) -> str:
-        """The stream's ARN, of the application's account."""
+        """The stream's ARN in the application's account; empty without a stream."""
         if self.stream is None:
             return ""
         _, partition, _, _, account, *_ = self.application_arn.split(":")
         return f"arn:{partition}:kinesis:{self.region}:{account}:stream/{self.stream}"
 
     def lambda_function(self) -> LambdaFunction:
-        """The function, to be called or checked."""
+        """A client of the function."""
         return LambdaFunction(self.function, self.region, self.endpoint)
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the function is there and may be looked at."""
+        """Raise :class:`~connectors.check.ConnectorError` unless the function's configuration can be read."""
         self.lambda_function().check()
 
     def requires(self) -> Requirements:
-        """The permissions and resources that it needs."""
+        """The permissions and resources that calling the function needs."""
         return function_requirements(self.function)

@@ -1,8 +1,8 @@
-"""Recorded records: files that are read once, in the order of the records' own times.
+"""Recordings: files of records that are read once, in order of event time.
 
 Delivery: exactly once into Flink's state; the job ends with the input. Order: by event time, over all files; records of
-the same time in the order of their file. All of them are held in state until the last is read, then leave in order, so
-no record of a recording is late and windows give the rows that the live run gave. Files: one JSON record a line, plain
+the same time are in the order of their file. All records are held in state until the last one is read, then leave in
+order: no record of a recording is late, and windows give the rows of the live run. Files: one JSON record a line, plain
 or gzip by name (``.gz``), in folders of any depth; names that begin with ``.`` or ``_`` are left out. A record without
 a time goes to the error stream.
 """
@@ -27,13 +27,13 @@ class Recording:
     Parameters
     ----------
     path : str
-        ``s3://bucket/prefix/``, ``file:///folder/``, or any other scheme that Flink knows.
+        ``s3://bucket/prefix/``, ``file:///folder/``, or any other scheme that Flink supports.
     region : str
-        Of the bucket.
+        The bucket's.
     endpoint : str or None
-        Another address for S3, used by :meth:`check` alone: Flink's file system is configured with the cluster.
+        Another address for S3. Only :meth:`check` uses it: Flink's file system is configured with the cluster.
     event_time : str
-        Where a record has its time, as ``$.name`` or ``$.outer.inner``.
+        Path of a record's time, as ``$.name`` or ``$.outer.inner``.
 
     Raises
     ------
@@ -53,31 +53,31 @@ class Recording:
             )
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the folder is there."""
+        """Raise :class:`~connectors.check.ConnectorError` unless the bucket, or the local path, exists."""
         check_folder(self.path, self.region, self.endpoint)
 
     def requires(self) -> Requirements:
-        """The permissions and resources that it needs."""
+        """The permissions and resources that this source needs."""
         return file_requirements(self.path, "s3:GetObject")
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
-        """The lines: ``data BYTES``, ``rowtime`` (when the file was written, without watermarks)."""
+        """The lines: ``data BYTES`` and ``rowtime``, when the file was written; without watermarks."""
         return read_lines(table_env, name, self.path)
 
 
 def in_order_of_time(table_env: StreamTableEnvironment, rows: Table, time_column: str, name: str) -> Table:
-    """Rows of a bounded input by their own time instead of the order of files.
+    """Sort the rows of a bounded input by event time.
 
     Parameters
     ----------
     table_env : StreamTableEnvironment
-        Where the tables are made.
+        Where the tables are created.
     rows : Table
         With a column ``rowtime``.
     time_column : str
-        TIMESTAMP(3) in UTC; it takes the place of ``rowtime``.
+        The rows' event time, TIMESTAMP(3) in UTC; it replaces ``rowtime``.
     name : str
-        Prefix of the relations made here.
+        Prefix of the relations that this creates.
     """
     from pyflink.table import Schema
 
@@ -87,7 +87,7 @@ def in_order_of_time(table_env: StreamTableEnvironment, rows: Table, time_column
     timed = table_env.sql_query(
         f"SELECT {kept}, CAST(`{time_column}` AS TIMESTAMP_LTZ(3)) AS rowtime FROM {name}_rows"
     )
-    # No watermark before the end of the input: whatever the order of files, nothing is late.
+    # No watermark before the end of the input: so nothing is late, in whatever order the files come.
     schema = Schema.new_builder()
     types = dict(
         zip(timed.get_schema().get_field_names(), timed.get_schema().get_field_data_types(), strict=True)

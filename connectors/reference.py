@@ -1,4 +1,4 @@
-"""A file of a reference table, in S3 or on the machine: read whole, and again where it has changed."""
+"""The file of a reference table, in S3 or local: read as a whole, and again after it has changed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from connectors.requirements import Requirements, file_requirements
 
 @dataclass(frozen=True)
 class ReferenceFile:
-    """One file.
+    """The file of a reference table.
 
     Parameters
     ----------
     path : str
         ``s3://bucket/key`` or ``file:///path``.
     region : str
-        Of the bucket.
+        The bucket's.
     endpoint : str or None
         Another address for S3; the only difference between a local AWS and the real one.
 
     Raises
     ------
     ValueError
-        For a path of another form.
+        When the path does not name one file.
     """
 
     path: str
@@ -41,12 +41,12 @@ class ReferenceFile:
             raise InvalidValue(f"path must name one file, s3://bucket/key or file:///path, got {self.path!r}")
 
     def read(self, known: str | None = None) -> tuple[str, bytes] | None:
-        """The file's version and content; None where its version is the ``known`` one.
+        """The file's version and content; None if its version is still the ``known`` one.
 
         Raises
         ------
         ConnectorError
-            It is not there, or can't be read.
+            When the file does not exist, or can't be read.
         """
         url = urlsplit(self.path)
         if url.scheme == "file":
@@ -58,11 +58,11 @@ class ReferenceFile:
         answer = require(*where, "get_object", **of)
         try:
             return answer["ETag"], answer["Body"].read()
-        except Exception as e:  # a connection that ends early has many names
+        except Exception as e:  # a broken connection raises many types
             raise ConnectorError(f"reference table {self.path}: reading it failed: {e}") from None
 
     def requires(self) -> Requirements:
-        """The permissions and resources that it needs."""
+        """The permissions and resources that reading the file needs."""
         return file_requirements(self.path, "s3:GetObject")
 
 

@@ -1,6 +1,7 @@
-"""What a connector needs of an AWS account: resources that are there, and permissions. A role's are added up from it.
+"""What a connector needs in an AWS account: resources and permissions. A job's role is composed from them.
 
-ARNs are in the words of CloudFormation's ``Fn::Sub``: ``${AWS::Partition}``, ``${AWS::Region}``, ``${AWS::AccountId}``.
+ARNs have the variables of CloudFormation's ``Fn::Sub``: ``${AWS::Partition}``, ``${AWS::Region}``,
+``${AWS::AccountId}``.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ class Resource(NamedTuple):
 
 
 class Requirements(NamedTuple):
-    """What is needed: least privilege, nothing that is not used.
+    """Permissions and resources; least privilege, so only what is used.
 
     Attributes
     ----------
     statements : list of dict
-        ``{"Effect": "Allow", "Action": [...], "Resource": "arn:..."}`` each.
+        Policy statements, each ``{"Effect": "Allow", "Action": [...], "Resource": "arn:..."}``.
     resources : list of Resource
-        What must be there before the start.
+        What must exist before the job starts.
     """
 
     statements: list[dict[str, Any]]
@@ -33,12 +34,12 @@ class Requirements(NamedTuple):
 
 
 def allow(resource: str, *actions: str) -> dict[str, Any]:
-    """A statement that allows actions, in order of the alphabet, on a resource."""
+    """A policy statement that allows actions on a resource; the actions are sorted."""
     return {"Effect": "Allow", "Action": sorted(actions), "Resource": resource}
 
 
 def together(needs: Iterable[Requirements]) -> Requirements:
-    """Several connectors' requirements: each resource once, with all actions on it in one statement."""
+    """The requirements of several connectors in one: each resource once, with one statement for all its actions."""
     actions: dict[str, set[str]] = {}
     resources: dict[Resource, None] = {}
     for each in needs:
@@ -49,12 +50,12 @@ def together(needs: Iterable[Requirements]) -> Requirements:
 
 
 def arn(service: str, resource: str) -> str:
-    """The ARN of a resource of the application's own account and region."""
+    """The ARN of a resource in the application's own account and region."""
     return f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"
 
 
 def function_requirements(function: str) -> Requirements:
-    """What calling a function needs, and reading its time-out: by name, ``name:alias``, or any form of its ARN."""
+    """What is needed to call a function and read its time-out. It is a name, ``name:alias``, or any form of an ARN."""
     name = function.rpartition("function:")[2]
     where = function if function.startswith("arn:") else arn("lambda", f"function:{name}")
     return Requirements(
@@ -64,7 +65,7 @@ def function_requirements(function: str) -> Requirements:
 
 
 def file_requirements(path: str, *actions: str) -> Requirements:
-    """What Flink's file system needs to do something with the objects below a path; nothing where it is not S3."""
+    """What Flink's file system needs for these actions on the objects below a path; nothing if it is not in S3."""
     url = urlsplit(path)
     if not url.scheme.startswith("s3"):
         return Requirements([], [])

@@ -9,7 +9,7 @@ from connectors.row_json import value_json
 
 
 def csv_line(values: Any) -> bytes:
-    """One line in UTF-8, without a line's end: values between commas, in quotes where they need them.
+    """One line of CSV in UTF-8, without a newline; values are quoted only if necessary.
 
     Parameters
     ----------
@@ -18,8 +18,8 @@ def csv_line(values: Any) -> bytes:
 
     Notes
     -----
-    NULL, NaN and the infinities are empty, an empty text is ``""``. Times, numbers, truth values and BYTES are written
-    as in :mod:`connectors.row_json`; an ARRAY, MAP or ROW is its JSON, in quotes.
+    NULL, NaN and the infinities are empty, an empty string is ``""``. Times, numbers, booleans and BYTES are written
+    as in :mod:`connectors.row_json`; an ARRAY, MAP or ROW is its JSON, quoted.
 
     Examples
     --------

@@ -15,7 +15,7 @@ _text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def object_json(names: tuple[str, ...], values: Any) -> bytes:
-    """One JSON object in UTF-8: the names as keys, in their order.
+    """One JSON object in UTF-8, with the names as keys, in their order.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ def object_json(names: tuple[str, ...], values: Any) -> bytes:
 
     Notes
     -----
-    NULL, NaN and the infinities are ``null``: JSON has no other word for them. TIMESTAMP and TIMESTAMP_LTZ
+    NULL, NaN and the infinities are ``null``, as JSON has no numbers for them. TIMESTAMP and TIMESTAMP_LTZ
     (in UTC) are ``YYYY-MM-DD HH:MM:SS.mmm`` as KDA wrote them; DATE and TIME are ISO. DECIMAL is a number
     with all its digits, BYTES are base64 as in Flink's own JSON. Half of a surrogate pair, which UTF-8 can't
-    carry, becomes ``?``.
+    encode, becomes ``?``.
 
     Examples
     --------
@@ -42,12 +42,12 @@ def object_json(names: tuple[str, ...], values: Any) -> bytes:
 
 
 def value_json(value: Any) -> str:
-    """JSON text of one value.
+    """The JSON of one value.
 
     Raises
     ------
     TypeError
-        For a value of a type that no SQL type gives.
+        When the value's type is not that of any SQL type.
     """
     writer = _WRITERS.get(type(value))
     if writer is not None:
@@ -56,7 +56,7 @@ def value_json(value: Any) -> str:
         return _timestamp(_EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanos // 1000))
     if hasattr(value, "as_dict"):  # Flink's Row
         return _object(value.as_dict()) if getattr(value, "_fields", None) else _array(value)
-    if hasattr(value, "getClass"):  # in thread mode, Java's own
+    if hasattr(value, "getClass"):  # a Java object, in thread mode
         return _java(value)
     if isinstance(value, Mapping):
         return _object(value)

@@ -1,8 +1,8 @@
-"""S3 through Flink's file system: files of JSON or CSV lines under date folders.
+"""S3 through Flink's file system, as sink: files of JSON or CSV lines under date folders.
 
-Sink. Delivery: exactly once; a file appears when a checkpoint has completed after it was closed. Order: as written,
-within a file. Files close after a minute, after 10 s without rows, or at 128 MB. Nothing is dropped: a refused upload
-fails the checkpoint, and the job goes on from the one before.
+Delivery: exactly once; a file appears at the first checkpoint that completes after the file was closed. Order: as
+written, within a file. Files close after a minute, after 10 s without rows, or at 128 MB. Nothing is dropped: a refused
+upload fails the checkpoint, and the job goes on from the last complete one.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ from connectors.table_format import format_options
 
 @dataclass(frozen=True)
 class S3Sink:
-    """A folder to write lines to.
+    """A folder that lines are written to.
 
     Parameters
     ----------
     path : str
-        ``s3://bucket/prefix/``; any other scheme that Flink knows serves as well, ``file:///folder/`` for one.
-
+        ``s3://bucket/prefix/``, ``file:///folder/``, or any other scheme that Flink supports.
     region : str
-        Of the bucket.
+        The bucket's.
     endpoint : str or None
-        Another address for S3, used by :meth:`check` alone: Flink's file system is configured with the cluster.
+        Another address for S3. Only :meth:`check` uses it: Flink's file system is configured with the cluster.
     format : str
         ``json`` or ``csv``.
 
@@ -58,13 +57,13 @@ class S3Sink:
         } | format_options(self.format)
 
     def requires(self) -> Requirements:
-        """The permissions and resources that it needs."""
-        # Of what it wrote it reads and deletes to be able to go on with an unfinished file.
+        """The permissions and resources that this sink needs."""
+        # It reads and deletes objects that it wrote, to continue an unfinished file after a restart.
         actions = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
         return file_requirements(self.path, *actions)
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the bucket is there."""
+        """Raise :class:`~connectors.check.ConnectorError` unless the bucket exists."""
         url = urlsplit(self.path)
         if url.scheme.startswith("s3"):
             require(

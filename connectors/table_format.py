@@ -1,4 +1,4 @@
-"""The formats in which Flink's table connectors write rows, as KDA's outputs did."""
+"""Options with which Flink's table connectors write rows in the formats of KDA's outputs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from connectors.option import FORMATS
 
 
 def format_options(form: str) -> dict[str, str]:
-    """Options of a table connector that writes rows as ``json`` or ``csv``; ValueError for another word.
+    """Options of a table connector that writes rows as ``json`` or ``csv``; ValueError for another format.
 
-    JSON: one object a row with the column names as keys. CSV: the values between commas, in quotes where they need
-    them, NULL as nothing. Times are ``YYYY-MM-DD HH:MM:SS.mmm`` in both, less the zeros at their end. A record has no
-    newline, a file's lines have.
+    JSON: an object for each row, with the column names as keys. CSV: values between commas, quoted if necessary; NULL
+    is empty. In both, times are ``YYYY-MM-DD HH:MM:SS.mmm`` without trailing zeros. Records have no newline, the lines
+    of a file have.
     """
     if form not in FORMATS:
         raise InvalidValue(f"format must be {' or '.join(FORMATS)}, got {form!r}")

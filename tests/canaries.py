@@ -1,10 +1,10 @@
-"""Credentials that open nothing, to be given to a run and then looked for in everything it wrote."""
+"""Fake credentials that a test gives to a run, and then searches for in everything that the run wrote."""
 
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-#: What an AWS client finds in its environment.
+#: The environment variables that AWS clients read.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIACANARY0000000001",
     "AWS_SECRET_ACCESS_KEY": "canary-secret-2-Zx81q/+Vt0",
@@ -13,16 +13,16 @@ CREDENTIALS = {
 
 
 def leaks(*places: Path | str | bytes, of: dict[str, str] = CREDENTIALS) -> list[str]:
-    """Where secrets are found: in each file under a folder, in a zip's members, in text.
+    """The places where secrets were found, searching files under folders, members of zips, and text.
 
     Parameters
     ----------
     *places : Path, str or bytes
-        Folders and files, or what a program said.
+        Folders and files, or a program's output.
     of : dict
         Secrets by name.
     """
-    # Kryo marks a text's end in its last character; Java's and JavaScript's own texts have two bytes a character.
+    # Kryo changes a string's last character to mark its end; Java and JavaScript store two bytes per character.
     forms = {
         name: [secret[:-1].encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be")]
         for name, secret in of.items()
@@ -38,7 +38,7 @@ def leaks(*places: Path | str | bytes, of: dict[str, str] = CREDENTIALS) -> list
 def _contents(places: tuple[Path | str | bytes, ...]) -> Iterator[tuple[str, bytes]]:
     for place in places:
         if isinstance(place, str | bytes):
-            yield "what was said", place.encode() if isinstance(place, str) else place
+            yield "text", place.encode() if isinstance(place, str) else place
             continue
         assert place.exists(), place
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:

@@ -1,4 +1,4 @@
-"""Fixtures that tests of more than one room share."""
+"""Fixtures that the tests of several packages share."""
 
 import os
 import sys
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Its plugin would import it when the session ends, and compile it beside the tracebacks of Beam's dying threads: two
-# threads that parse at once are more than CPython 3.11 bears (SystemError: AST constructor recursion depth mismatch).
+# Import it here. Otherwise its plugin imports it when the session ends, while Beam's dying threads print tracebacks,
+# and CPython 3.11 can't parse in two threads at once (SystemError: AST constructor recursion depth mismatch).
 import hypothesis
 import pytest
 
@@ -16,24 +16,24 @@ import pytest
 os.environ["KDA_STATE"] = str(
     Path(__file__).parents[1] / ".kda" / "tests" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 )
-# Most JVMs here live for seconds: what the second compiler would gain they never get back. A third of all CPU time.
+# Most JVMs here live for seconds, too short for the second compiler to pay off. This saves a third of all CPU time.
 os.environ["JVM_ARGS"] = "-XX:TieredStopAtLevel=1"
 
 from infra import clients, local, stacks
 from pipeline.catalog import all_applications
 
-# How fast examples are made depends on what else the machine does.
+# How fast examples are made depends on the machine's other load.
 hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
 
-#: Rooms whose files hold a processor longest come first, so that workers do not end far apart.
+#: Folders of the longest-running test files, which start first, so that workers end at about the same time.
 _LONGEST = ("kda_sql", "deployed", "torture", "console", "jobs", "pipeline", "cli", "connectors")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first, the many short ones last."""
+    """Run the long files first, the many short ones last."""
 
     def rank(item: pytest.Item) -> int:
         if not item.get_closest_marker("flink"):
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """No module may start the JVM by being imported: it would lack what `infra.flink.prepare` gives it."""
+    """Assert that no import started the JVM: it would lack what `infra.flink.prepare` sets."""
     gateway = sys.modules.get("pyflink.java_gateway")
     assert gateway is None or gateway._gateway is None, "a JVM was started while the tests were collected"
 

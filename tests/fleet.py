@@ -1,4 +1,4 @@
-"""An application that is no lab: a fleet's telemetry, as somebody would write it in a folder of their own."""
+"""An application that is not a lab: a fleet's telemetry, as a user would write it in a folder of their own."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ HOT = "-- The averages above the limit.\nSELECT * FROM averages WHERE temperatur
 
 
 def fleet(parent: Path, name: str = "fleet") -> Application:
-    """Write the application's folder into another and read it."""
+    """Write the application's folder into ``folder``, and read it."""
     folder = parent / name
     folder.mkdir(parents=True)
     (folder / "application.yaml").write_text(DESCRIPTION)

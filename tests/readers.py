@@ -1,4 +1,4 @@
-"""What tests look at from outside: all of a stream, a file sink's finished files, Flink's Python workers."""
+"""Reads what a job did, from outside: a stream's records, a file sink's finished files, Flink's Python workers."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ def finished(folder: Path) -> list[Path]:
 
 
 def python_workers() -> list[int]:
-    """Ids of Flink's Python worker processes that descend from this one."""
+    """Process ids of Flink's Python workers that descend from this process."""
     parents, workers = {}, []
     for path in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""Who may know whom, and what the algorithms may load."""
+"""Which package may import which, and what the algorithms may load."""
 
 import ast
 import re
@@ -27,8 +27,8 @@ OURS = (
     "cli",
     "console",
 )
-#: Which of our packages each may import, and of others' only what is named where the list is closed.
-#: `base` may be known by all.
+#: Our packages that each package may import, and the third-party ones where those are restricted. Every package may
+#: import `base`.
 MAY_KNOW: dict[str, set[str]] = {
     "base": set(),
     "jobs": {"pipeline"},
@@ -74,7 +74,7 @@ WITHOUT_FLINK = (
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Top-level package of every import in a file, wherever in it; relative ones too."""
+    """Top-level package of every import anywhere in a file; relative imports too."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -84,7 +84,7 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("package", MAY_KNOW)
 def test_imports_run_one_way(package: str) -> None:
-    # An application may have a demo, which is a command's: it knows all rooms.
+    # An application may have a demo, which a command runs: it may import all packages.
     files = sorted(
         path for path in (ROOT / package).rglob("*.py") if package != "jobs" or path.parent.name == "jobs"
     )
@@ -122,7 +122,7 @@ SAFE_YAML = {"pipeline/document.py"}
 
 
 def test_no_pickle_from_outside() -> None:
-    """Only a job's own state is unpickled; no other module of ours reads a pickle or evaluates text."""
+    """Only a job's own state is unpickled; no other module of ours unpickles or evaluates text."""
     wrong = []
     for package in OURS:
         for path in (ROOT / package).rglob("*.py"):
@@ -153,7 +153,7 @@ def test_everything_local_listens_on_loopback_only() -> None:
 
 
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-#: Rooms, what is in them, what they may import, as ARCHITECTURE.md has it.
+#: Packages, what is in them, and what they may import, from ARCHITECTURE.md.
 ROWS = re.findall(r"(?m)^\| (`[^|]*/`) \| ([^|]*) \| ([^|]*?) ?\|$", ARCHITECTURE)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.canaries import CREDENTIALS, leaks
 
 SECRET = CREDENTIALS["AWS_SECRET_ACCESS_KEY"]
-#: As Java's Kryo writes it.
+#: A secret as Java's Kryo writes it.
 KRYO = SECRET[:-1].encode() + bytes([ord(SECRET[-1]) | 0x80])
 
 
@@ -28,7 +28,7 @@ def test_a_secret_is_found_in_a_file_and_in_a_zip(hidden: bytes, tmp_path: Path)
     ]
 
 
-def test_a_place_that_is_not_there_is_no_clean_place(tmp_path: Path) -> None:
+def test_a_missing_place_fails_instead_of_counting_as_clean(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         leaks(tmp_path / "typo")
-    assert leaks(f"said {SECRET}") == ["what was said: AWS_SECRET_ACCESS_KEY"]
+    assert leaks(f"said {SECRET}") == ["text: AWS_SECRET_ACCESS_KEY"]

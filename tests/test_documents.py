@@ -14,7 +14,7 @@ from cli.main import app
 from infra.paths import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-#: What is true today; the changelog also names what was.
+#: Pages that describe the present; the changelog also describes the past.
 CURRENT = [page for page in PAGES if page.name != "CHANGELOG.md"]
 CLI: Any = typer.main.get_command(app)
 #: Lines that need neither a service nor a JVM.
@@ -40,7 +40,7 @@ COMMANDS = dict(commands(CLI))
 
 
 def slug(heading: str) -> str:
-    """As GitHub makes a heading's anchor."""
+    """A heading's anchor, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
@@ -49,7 +49,7 @@ def blocks(text: str, *languages: str) -> list[str]:
 
 
 def command_lines(text: str) -> Iterator[str]:
-    """Lines of blocks, and spans: from ``kda`` to a comment."""
+    """Commands in code blocks and spans: the text from ``kda`` to a comment."""
     for line in [
         line for body in blocks(text, "", "console") for line in body.splitlines()
     ] + text.splitlines():
@@ -59,7 +59,7 @@ def command_lines(text: str) -> Iterator[str]:
 
 
 def parsed(line: str) -> tuple[str, ...]:
-    """The command of a line; fails if there is no such command or option, or too many words."""
+    """The command of a line; fails at an unknown command or option, or too many arguments."""
     _, *words = shlex.split(line.replace("$PWD", "/tmp").partition(" > ")[0], comments=True)
     command, path = CLI, ()
     context = command.context_class(command, info_name="kda")

@@ -30,7 +30,7 @@ def test_a_thread_dies():
         ("beam", True),
     ],
 )
-def test_whose_thread_may_die(target: str, passed: bool, tmp_path: Path) -> None:
+def test_only_threads_of_beam_and_pyflink_may_die(target: str, passed: bool, tmp_path: Path) -> None:
     for path, code in {
         "site-packages/apache_beam/reader.py": "def run(function=None):\n    function() if function else 1 / 0\n",
         "udfs/worker.py": "def run():\n    raise RuntimeError('ours')\n",

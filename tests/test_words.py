@@ -23,7 +23,7 @@ FOLDERS = (
     "infra",
 )
 FOLDERS += ("workbench", "console", "cli", "bench", "docs", "tests")
-#: Words of others: products that records are made of, KDA's cases, libraries; and what went before.
+#: Files with other people's words: names of products in made-up records, KDA's cases, libraries, old savepoints.
 EXEMPT = re.compile(
     r"generator/words\.py|tests/kda_sql/(more_)?cases/|/vendor/|/editor/|/savepoints/|test_words\.py"
 )

@@ -1,4 +1,4 @@
-"""Waiting for what another process, or a thread, is about to do: the one way in which a test does it."""
+"""The one way in which tests wait for another process or a thread."""
 
 import time
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-#: Long enough for a machine at a quarter of its speed: who waits for what comes does not wait that long.
+#: Long enough for a machine at a quarter of its speed; a test that passes never waits that long.
 SECONDS = 240.0
 
 
 def until(condition: Callable[[], Found], what: str = "it", seconds: float = SECONDS) -> Found:
-    """What a condition returns, as soon as that is true.
+    """Wait until a condition returns a true value, and return that.
 
     Raises
     ------

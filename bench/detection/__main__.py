@@ -1,6 +1,6 @@
-"""What a row costs: our detector, the forest under it alone, AWS's ThresholdedRandomCutForest; and in Flink's function.
+"""`python -m bench.detection`: CPU time per row of our detector, of its forest alone, and of AWS's detector.
 
-python -m bench.detection
+AWS's is ThresholdedRandomCutForest. Detector and forest are also measured inside Flink's function.
 """
 
 import struct
@@ -21,33 +21,33 @@ from udfs.random_cut_forest import RandomCutForest
 
 ORACLE = Path(__file__).parent / "oracle"
 ROWS, WARM_UP, ROUNDS = 40_000, 20_000, 5
-#: Rows that come to a function together, and how many of them are measured.
+#: Rows in a function's batch: rows measured.
 BATCHES = {1: 4_000, 10: 10_000, 100: 20_000, 1_000: 20_000}
 Values = NDArray[np.float64]
 
 
 def detector(values: Values) -> float:
-    """Microseconds of CPU a row, in one batch."""
+    """Our detector's microseconds of CPU per row, in one batch."""
     ours = AnomalyDetector()
     ours.update_many(values[:WARM_UP, None])
     return _spent(lambda: ours.detect_many(values[WARM_UP:, None]), ROWS - WARM_UP)
 
 
 def forest(values: Values) -> float:
-    """The same of a forest of the detector's size, over value, range and deviation."""
+    """Microseconds of CPU per row of a forest of the detector's size, over value, range and deviation."""
     rows, alone = features(values), RandomCutForest(3, 50, 256, 2560)
     alone.update_many(rows[:WARM_UP])
     return _spent(lambda: alone.score_many(rows[WARM_UP:]), ROWS - WARM_UP)
 
 
 def features(values: Values) -> Values:
-    """What a detector's forest sees: value, and range and deviation of the last 48."""
+    """The columns of a detector's forest: the value, and range and deviation of the last 48 values."""
     windows = np.lib.stride_tricks.sliding_window_view(np.r_[np.full(47, values[0]), values], 48)
     return np.column_stack((values, np.ptp(windows, axis=1), windows.std(axis=1)))
 
 
 def trcf(values: Values, shingle: int) -> float:
-    """The same of AWS's detector."""
+    """Microseconds of CPU per row of AWS's detector."""
     jar = ORACLE / "target" / "detector-oracle.jar"
     if not jar.exists():
         subprocess.run(["mvn", "-q", "-B", "package"], cwd=ORACLE, check=True)
@@ -58,24 +58,24 @@ def trcf(values: Values, shingle: int) -> float:
 
 
 class State:
-    """Flink's state of one key, in this process: what it costs there is no part of this."""
+    """Stands in for Flink's state, whose cost is not measured here; it keeps nothing."""
 
     def __init__(self) -> None:
         self.get_state = self.get_list_state = lambda descriptor: self
 
     def get(self) -> None:
-        """Nothing was saved."""
+        """Return None: nothing was saved."""
 
     value = clear = get
 
     def add(self, value: Any) -> None:
-        """Forgotten."""
+        """Drop the value."""
 
     update = add
 
 
 def in_function(function: Any, rows: list[list[float]], batch: int) -> float:
-    """Microseconds of CPU a row where so many come together to a function."""
+    """Microseconds of CPU per row of a Flink function, for batches of ``batch`` rows."""
     function.open(State())
     times = [60_000 * k for k in range(len(rows))]
     for start in range(0, WARM_UP, 1_000):
@@ -96,7 +96,7 @@ def _spent(work: Callable[[], object], rows: int) -> float:
 
 
 def compared(forms: dict[str, Callable[[], float]], first: str) -> list[tuple[str, float, str]]:
-    """Of each form the median cost, and its ratio to the first one's, by interleaved rounds: median, least and most."""
+    """Name, median cost, and ratio to the cost of ``first`` (median and range) of each form, by interleaved rounds."""
     costs = [{name: form() for name, form in forms.items()} for _ in range(ROUNDS)]
     found = []
     for name in forms:
@@ -107,10 +107,10 @@ def compared(forms: dict[str, Callable[[], float]], first: str) -> list[tuple[st
 
 
 def main() -> None:
-    """Interleaved rounds, so that what else the machine does meets all of them."""
+    """Run interleaved rounds, so that other load on the machine affects all forms alike."""
     time_of_day = np.arange(ROWS) / 288 * 2 * np.pi
     values = 10 + 5 * np.sin(time_of_day) + np.random.default_rng(0).normal(size=ROWS)
-    detector(values)  # loads what is compiled
+    detector(values)  # loads the compiled code
     print("| | microseconds of CPU a row | times the detector's |\n| --- | --- | --- |")
     forms: dict[str, Callable[[], float]] = {
         "detector": lambda: detector(values),

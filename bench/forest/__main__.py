@@ -1,7 +1,7 @@
 """`python -m bench.forest`: our random cut forest against AWS's Java library and krcf (Rust).
 
-One run, some ten minutes: speed on every stream (interleaved rounds, per CPU second), quality on the lab streams,
-size and times.
+It takes about ten minutes: speed on every stream (interleaved rounds, per CPU second), quality on the lab streams,
+sizes and times.
 """
 
 import os
@@ -34,12 +34,12 @@ def spread(values: list[float]) -> str:
 
 
 def compiled_for() -> str:
-    """The processor whose machine code is measured; a name that LLVM knows."""
+    """LLVM's name of the processor that the forest is compiled for."""
     return os.environ.get("NUMBA_CPU_NAME") or str(llvmlite.binding.get_host_cpu_name())
 
 
 def speed(console: Console, java: Forest) -> None:
-    """Rounds in which each forest takes its turn, so that a busy machine slows down all of them."""
+    """Measure speed in interleaved rounds, so that a busy machine slows down all forests alike."""
     rivals: dict[str, Forest] = {
         "AWS Java 4.2.0": java,
         "krcf": krcf_forest,
@@ -69,7 +69,7 @@ def speed(console: Console, java: Forest) -> None:
 
 
 def area_under_curve(scores: NDArray[np.float64], anomalous: NDArray[np.bool_]) -> float:
-    """Chance that an anomaly scores higher than an ordinary point."""
+    """Probability that an anomaly scores higher than an ordinary point."""
     ranks = np.argsort(np.argsort(scores))
     positives = int(anomalous.sum())
     return float(
@@ -78,13 +78,13 @@ def area_under_curve(scores: NDArray[np.float64], anomalous: NDArray[np.bool_]) 
 
 
 def recall(scores: NDArray[np.float64], anomalous: NDArray[np.bool_]) -> float:
-    """Share of the anomalies among as many highest scores."""
+    """Share of the n anomalies that are among the n highest scores."""
     highest = np.argsort(scores)[-int(anomalous.sum()) :]
     return float(anomalous[highest].mean())
 
 
 def new_values(stream: Stream) -> NDArray[np.bool_]:
-    """Records that no earlier one equals, behind the learning."""
+    """Which records are new values, not equal to an earlier one; False while the forest fills its first sample."""
     first = np.zeros(len(stream.records), bool)
     first[np.unique(stream.records, axis=0, return_index=True)[1]] = True
     first[: stream.sub_sample_size + stream.shingle_size - 1] = False
@@ -92,7 +92,7 @@ def new_values(stream: Stream) -> NDArray[np.bool_]:
 
 
 def quality(console: Console, java: Forest) -> None:
-    """Scores are compared as means over seeds: two seeds of one forest differ too, as the last column shows."""
+    """Compare scores as means over seeds: one forest's scores differ by seed too, as the row "other seeds" shows."""
     table = Table(
         "stream",
         "forest",
@@ -143,7 +143,7 @@ def resident_megabytes() -> float:
 
 
 def where_time_goes(console: Console) -> None:
-    """Nanoseconds per tree and point, with and without scoring: the rest is walking down and up the trees."""
+    """Nanoseconds per tree and point, with and without scoring."""
     table = Table("stream", "score and learn, ns", "learn only, ns", title="One point in one tree")
     for stream in lab_streams(WARM_UP + MEASURED, seed=1):
         both, learning = [], []
@@ -155,7 +155,7 @@ def where_time_goes(console: Console) -> None:
 
 
 def sizes(console: Console) -> None:
-    """Saved state, many forests, and the first score of a fresh process."""
+    """Size of saved state, memory of many forests, and time to the first score of a new process."""
     table = Table("what", "value", title="Sizes and times")
     forest = RandomCutForest(2)
     forest.score_many(np.random.default_rng(1).normal(size=(20_000, 2)))

@@ -1,4 +1,4 @@
-"""The forests compared, behind one call each: (stream, forest's seed, warm-up) -> scores and points per CPU second."""
+"""The forests that are compared, each as a call: (stream, forest's seed, warm-up) -> scores, points per CPU second."""
 
 import struct
 import subprocess
@@ -51,7 +51,7 @@ def ours_one_by_one(stream: Stream, seed: int, warm_up: int) -> Run:
 
 
 def learn_only(stream: Stream, seed: int, warm_up: int) -> Run:
-    """Our forest without the scoring, for the profile."""
+    """Our forest, learning without scoring."""
     forest = RandomCutForest(
         stream.columns, TREES, stream.sub_sample_size, TIME_DECAY, stream.shingle_size, seed
     )
@@ -90,7 +90,7 @@ def krcf_forest(stream: Stream, seed: int, warm_up: int) -> Run:
 
 
 class JavaForest:
-    """AWS's Java library in a process of its own; CPU time is that of the whole process."""
+    """AWS's Java library in a process of its own; its CPU time is that of the whole process."""
 
     def __enter__(self) -> "JavaForest":
         jar = ORACLE / "target" / "forest-oracle.jar"

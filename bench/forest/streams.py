@@ -1,4 +1,4 @@
-"""The streams of the bench, made from a seed: the labs' own, with the anomalies marked, and such as real ones are."""
+"""Streams to measure forests with, made from a seed: the labs', with marked anomalies, and some of repeated values."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Stream:
-    """Records (n, columns), and the forest that scores them; of a lab's stream, which are anomalies."""
+    """Records (n, columns), the parameters of their forest, and, in a lab's stream, which records are anomalies."""
 
     name: str
     records: NDArray[np.float64]
@@ -22,7 +22,7 @@ class Stream:
 
 
 def click_through_rate(n: int, seed: int) -> Stream:
-    """Lab 1: clicks per 10 s over impressions per 10 s, in per cent; in 2 % of the windows three senders more."""
+    """Lab 1: clicks per 10 s over impressions per 10 s, in per cent; in 2 % of the windows four times the clicks."""
     rng = np.random.default_rng(seed)
     impressions = np.maximum(rng.poisson(200, n), 1)
     anomalous = rng.random(n) < 0.02
@@ -31,7 +31,7 @@ def click_through_rate(n: int, seed: int) -> Stream:
 
 
 def price_and_quantity(n: int, seed: int) -> Stream:
-    """Lab 3: prices and quantities, 5 % of them with both significantly higher."""
+    """Lab 3: prices and quantities; in 5 % of the records both are two to four times higher."""
     rng = np.random.default_rng(seed)
     anomalous = rng.random(n) < 0.05
     price = rng.normal(100, 10, n) * np.where(anomalous, rng.uniform(2, 4, n), 1)
@@ -40,7 +40,7 @@ def price_and_quantity(n: int, seed: int) -> Stream:
 
 
 def wave(n: int, seed: int) -> Stream:
-    """A noisy daily wave with short bursts of noise: each value ordinary, their order not."""
+    """A noisy daily wave with short bursts of noise: their values are ordinary, the order of the values is not."""
     rng = np.random.default_rng(seed)
     values = 50 + 20 * np.sin(np.arange(n) * 2 * np.pi / 48) + rng.normal(0, 1, n)
     anomalous = np.zeros(n, bool)
@@ -51,12 +51,12 @@ def wave(n: int, seed: int) -> Stream:
 
 
 def lab_streams(n: int, seed: int) -> list[Stream]:
-    """One of each lab's kind: nearly every value is new."""
+    """Three streams in which nearly every value is new."""
     return [click_through_rate(n, seed), price_and_quantity(n, seed), wave(n, seed)]
 
 
 def repeating_streams(n: int, seed: int) -> list[Stream]:
-    """Streams whose values come again, as most real ones do, and a continuous one to compare with."""
+    """Streams whose values repeat, as in most real streams, and a continuous one to compare with."""
     rng = np.random.default_rng(seed)
 
     def rate(clicks: int) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """`python -m bench.job [PART ...]`: our job against a Java job with AWS's forest; real workers, checkpoints on.
 
-Forms take turns within a round, so that a busy machine slows down all of them; what counts are ratios to the first.
+Each round runs all forms of the job, so that a busy machine slows them down alike; compare the ratios to the first.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from pipeline.catalog import JOBS
 Rival = tuple[Form, dict[str, str]]
 
 ROUNDS = 3
-#: Seconds that a part's rounds may take, so that all parts have ten minutes; one round there always is.
+#: Seconds that a part's rounds may take, so that all parts take about ten minutes. At least one round is run.
 LONGEST = 90
 THREAD = {"python__execution_mode": "thread"}
 TWO = {"parallelism__default": "2"}
-#: For a person who waits for each row: what is gathered anywhere is gathered for a few milliseconds only.
+#: For low latency: bundles, buffers and watermarks wait a few milliseconds only.
 SWIFT = {
     "python__fn_execution__bundle__time": "10",
     "execution__buffer_timeout__interval": "5 ms",
     "pipeline__auto_watermark_interval": "10 ms",
 }
-#: Managed Flink does not let an application change the bundles.
+#: Managed Flink does not let an application change bundle time and size.
 MANAGED = SWIFT | {"python__fn_execution__bundle__time": "1000", "python__fn_execution__bundle__size": "1000"}
 
 
@@ -47,7 +47,7 @@ def spread(values: Sequence[float]) -> str:
 def rounds(
     rivals: Mapping[str, Rival], folder: Path, skip: int, count: int = ROUNDS
 ) -> dict[str, list[Measured]]:
-    """Let the forms take turns; on a busy machine fewer times."""
+    """Measure all forms in each round; fewer rounds on a busy machine."""
     measured: dict[str, list[Measured]] = {name: [] for name in rivals}
     began = time.monotonic()
     for done in range(count):
@@ -59,7 +59,7 @@ def rounds(
 
 
 def compare(console: Console, title: str, measured: Mapping[str, list[Measured]]) -> None:
-    """Print rates and CPU time, each as a ratio to the first form's in the same round too."""
+    """Print rates and CPU time, also as ratios to those of the first form in the same round."""
     table = Table("form", "records/s", "× first", "CPU s per million", "first's CPU ÷ its", title=title)
     first = next(iter(measured.values()))
     for name, runs in measured.items():
@@ -74,17 +74,17 @@ def compare(console: Console, title: str, measured: Mapping[str, list[Measured]]
 
 
 def shipped(console: Console, folder: Path) -> None:
-    """One forest with nothing set, against Java's: records a second, and what a row waits for at 200 a second."""
+    """One forest with default settings against Java's: records per second, and latency at 200 records per second."""
     rivals: dict[str, Rival] = {
         "Java, AWS's library": (forms.java(partial(forms.price_and_quantity, rows=200_000)), {}),
-        # More, for as long a time; the JVM compiles for the first 100,000 of either.
+        # More rows, so that it runs as long as Java's. The JVM compiles during the first 100,000 of either.
         "ours, as shipped": (forms.ours(partial(forms.price_and_quantity, rows=900_000)), {}),
     }
     measured = rounds(rivals, folder, 100_000)
     compare(console, "One forest, as shipped", measured)
     java, ours = measured.values()
     ratios = [its.rate / its_rival.rate for its, its_rival in zip(ours, java, strict=True)]
-    # What comes while workers start waits for that: on a busy machine for 15 seconds.
+    # Skip half of the rows: those sent while workers start wait for them, on a busy machine up to 15 seconds.
     paced = forms.ours(partial(forms.paced_trades, rows=6_000, rate=200))
     waited = harness.measure(paced, folder, 3_000).latency(0.99)
     console.print(
@@ -94,15 +94,15 @@ def shipped(console: Console, folder: Path) -> None:
 
 
 def throughput(console: Console, folder: Path) -> None:
-    """One forest, parallelism 1, set otherwise; `shipped` has it against Java's."""
+    """One forest of ours with other settings, parallelism 1; `shipped` compares with Java's."""
     source = partial(forms.price_and_quantity, rows=150_000)
-    # More, for as long a time.
+    # More rows, so that these forms run as long.
     more = partial(forms.price_and_quantity, rows=600_000)
     rivals: dict[str, Rival] = {
         "as shipped": (forms.ours(more), {}),
         "bundles as on Managed Flink": (forms.ours(more), MANAGED),
         "thread mode": (forms.ours(source), THREAD),
-        # What each of two subtasks would do that shared one forest's trees: all rows, half the trees.
+        # The work of a subtask if two shared a forest's trees: all rows, half the trees.
         "half the trees": (forms.ours(more, trees=50), {}),
     }
     compare(console, "One forest (100 trees, 256 samples), ours", rounds(rivals, folder, 50_000, 2))
@@ -119,16 +119,16 @@ def tickers(console: Console, folder: Path) -> None:
 
 
 def many_keys(console: Console, folder: Path) -> None:
-    """Small forests: one, ten thousand, and of ours a hundred thousand."""
+    """Small forests: one and ten thousand of either, and a hundred thousand of ours."""
     ours = partial(forms.ours, keyed=True, trees=30, samples=64)
     java = partial(forms.java, keyed=True, trees=30, samples=64)
     rivals: dict[str, Rival] = {}
-    # A number of keys that has no factor in common with the source's step, so that all of them come.
+    # Numbers without a common factor with the source's step between keys, so that all keys occur.
     for keys in (1, 10_007):
         source = partial(forms.price_and_quantity, rows=300_000, keys=keys)
         rivals[f"Java, {keys:,} keys"] = (java(source), {})
         rivals[f"ours, {keys:,} keys"] = (ours(source), {})
-    # Of Java's a hundred thousand would be 14 GB.
+    # A hundred thousand of Java's would need 14 GB.
     source = partial(forms.price_and_quantity, rows=400_000, keys=100_003)
     rivals["ours, 100,003 keys, parallelism 2"] = (ours(source), TWO)
     measured = rounds(rivals, folder, 150_000, 1)
@@ -150,7 +150,7 @@ def many_keys(console: Console, folder: Path) -> None:
 
 
 def latency(console: Console, folder: Path) -> None:
-    """From a record leaving the source to its scored row at the sink."""
+    """Time from a record at the source to its scored row at the sink."""
     source = partial(forms.paced_trades, rows=2_800, rate=200)
     rivals: dict[str, Rival] = {
         "Java": (forms.java(source), SWIFT),
@@ -166,7 +166,7 @@ def latency(console: Console, folder: Path) -> None:
 
 
 def decoding(console: Console, folder: Path) -> None:
-    """What the error stream costs, alone and in front of the forest."""
+    """Cost of our decoder, with its error stream, against Flink's JSON format: alone and in front of the forest."""
     path = folder / "records.json"
     forms.write_records(path, 900_000)
     alone: dict[str, Rival] = {
@@ -182,7 +182,7 @@ def decoding(console: Console, folder: Path) -> None:
 
 
 def labs(console: Console, folder: Path) -> None:
-    """Records in a second of each lab as shipped, its decoder and SQL in front."""
+    """Records per second of each lab as shipped, with its decoder and SQL."""
     table = Table(
         "lab", "records/s", "CPU s per million", "records per CPU s", title="The labs as shipped, from a file"
     )
@@ -192,10 +192,10 @@ def labs(console: Console, folder: Path) -> None:
     actions, clicks, crowd, trades = (folder / name for name in ("actions", "clicks", "crowd", "trades"))
     lab1.write_actions(actions, 600_000, per_ms=20)
     users = lab2.write_clicks(clicks, 300_000)
-    # A minute of event time: its last 5 s, which may be out of order, come out when the file has been read.
+    # A minute of event time: its last 5 s, within the allowed disorder, come out when the file has been read.
     lab2.write_random_clicks(crowd, 1_200_000, 100_000, per_ms=20)
     lab3.write_trades(trades, 600_000, per_ms=20)
-    # Records for each row out: a window's, and a user's.
+    # The numbers are records per output row (a window's, or a user's), and output rows to skip.
     for name, form, records, skip in (
         ("1: clicks and impressions, windows of 20,000", lab1.form(actions), 20_000, 10),
         (f"2: {users:,} users, 200 at a time", lab2.form(clicks), lab2.CLICKS_OF_A_USER, 10_000),
@@ -208,7 +208,7 @@ def labs(console: Console, folder: Path) -> None:
     console.print(table)
 
 
-#: What can be asked for by name; `shipped` last, as its line is what is looked at.
+#: The parts by name; `shipped` is last, as its line is the main result.
 PARTS = (throughput, tickers, many_keys, latency, decoding, labs, shipped)
 
 

@@ -1,8 +1,9 @@
-"""`python -m bench.job.chain`: labs 1 and 2 with all that comes before them, on one machine.
+"""`python -m bench.job.chain`: labs 1 and 2 from generator to sink, on one machine.
 
-The generator (`kda generate`) sends to a Kinesis emulator, Flink's Kinesis source reads, the lab's job follows with
-decoder and SQL; its sinks count. Warm, the job is paused while the stream is filled; then it reads the backlog as fast
-as it can; then the generator sends beside it. What was sent must come through, or the exit code is 1.
+The generator (`kda generate`) sends to a Kinesis emulator, Flink's Kinesis source reads the stream, and the lab's job
+decodes the records and runs its SQL; its sinks count rows. After a warm-up the job is paused while the stream is
+filled; then it reads the backlog as fast as it can; then it runs while the generator sends. All records that were sent
+must come through, or the exit code is 1.
 """
 
 from __future__ import annotations
@@ -28,20 +29,19 @@ from pipeline.catalog import JOBS
 from pipeline.flink_version import stop_with_savepoint
 
 ROLES = ("JVM", "Python worker", "emulator", "generator")
-#: Records sent before anything is measured, as compilers warm up.
+#: Records sent before anything is measured, while compilers warm up.
 WARM_UP = 400_000
-#: A backlog is measured until so many of its number have come through: the newest wait until time has passed them, as
-#: those before them did.
+#: A backlog is measured until this share of it has come through: the newest records wait until the watermark passes.
 READ = 0.9
-#: Seconds by which the event times of a backlog lie behind the present; more than it lasts.
+#: Seconds by which event times of a backlog are behind the clock; more than the backlog lasts.
 EARLIER = 200
-#: Rows that a sink may have counted and not reported yet, until the next one comes.
-UNTOLD = 5_000
-#: Seconds that a step may take, and without a row until all has come.
+#: Rows that a sink may have counted but not reported yet.
+UNREPORTED = 5_000
+#: Seconds that a step may take; seconds without a new row after which all rows are taken to have come.
 LONGEST, SILENCE = 150, 2
 
 
-#: Labs that have a stream to be measured with, `CHAIN` in their own `bench.py`.
+#: The labs that can be measured: those with a `CHAIN` in their `bench.py`.
 LABS: tuple[Lab, ...] = tuple(
     module.CHAIN
     for path in sorted(JOBS.glob("*/bench.py"))
@@ -51,7 +51,7 @@ LABS: tuple[Lab, ...] = tuple(
 
 @dataclass(frozen=True)
 class Sample:
-    """A moment in seconds; the rows counted, and the CPU seconds spent by role, until then."""
+    """A time in seconds, with the rows counted and the CPU seconds spent by role until then."""
 
     moment: float
     rows: dict[str, int]
@@ -60,7 +60,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Step:
-    """So many records between two samples; ``left`` were not taken yet when the generator ended."""
+    """The records between two samples; ``left`` of them were not yet read when the generator ended."""
 
     name: str
     records: int
@@ -71,12 +71,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Probe:
-    """The sink that counts, of `bench/job/java`."""
+    """The counting sink of `bench/job/java`."""
 
     folder: Path
 
     def options(self) -> dict[str, str]:
-        """What its table needs."""
+        """The options of the table connector."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return {"connector": "probe", "path": str(self.folder), "skip": "0"}
 
@@ -84,7 +84,7 @@ class Probe:
 
 
 class Chain:
-    """One lab's stream and job; the folder is for logs, state and counts."""
+    """A lab's stream and job. Logs, state and counts are in the folder."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
@@ -95,13 +95,13 @@ class Chain:
         self._stopped = False
 
     def measure(self) -> tuple[list[Step], dict[str, int]]:
-        """Run all steps; return them, and what went in and came out in all."""
+        """Run all steps; return them, and the total counts of records sent and rows of each sink."""
         lab = self.lab
         with self.stream.running():
             self._start()
-            # Its own time lies before the backlog's, or that would be late.
+            # Event times before the backlog's, or the backlog would be late.
             all_sent = self._send(WARM_UP, lab.pace, 2 * EARLIER)
-            self._wait("all to warm up", lambda s: s.rows["taken"] >= all_sent - UNTOLD)
+            self._wait("all to warm up", lambda s: s.rows["taken"] >= all_sent - UNREPORTED)
 
             with self._paused():
                 first = self.sample()
@@ -113,7 +113,7 @@ class Chain:
             end = begun + READ * sent
             last = self._wait("the backlog's end", lambda s: s.rows["through"] >= end)
             steps.append(Step("stream to job", last.rows["through"] - begun, first, last))
-            self._wait("all of the backlog", lambda s: s.rows["taken"] >= all_sent - UNTOLD)
+            self._wait("all of the backlog", lambda s: s.rows["taken"] >= all_sent - UNREPORTED)
 
             before = self.sample()
             generator = self.stream.generate(lab.templates, lab.live, lab.rate)
@@ -121,14 +121,14 @@ class Chain:
             ended = self._wait("the generator's end", lambda _: generator.poll() is not None)
             sent = stream.sent(generator)
             all_sent += sent
-            last = self._wait("all records taken", lambda s: s.rows["taken"] >= all_sent - UNTOLD)
-            left = max(all_sent - UNTOLD - ended.rows["taken"], 0)
+            last = self._wait("all records taken", lambda s: s.rows["taken"] >= all_sent - UNREPORTED)
+            left = max(all_sent - UNREPORTED - ended.rows["taken"], 0)
             steps.append(Step("all at once", sent, Sample(first.moment, before.rows, before.cpu), last, left))
             return steps, {"sent": all_sent} | self._drain()
 
     def sample(self) -> Sample:
-        """Look now."""
-        # A stopped JVM can't be asked.
+        """Take a sample now."""
+        # A paused JVM does not answer.
         if not self._stopped and self._finished.done():
             self._finished.result()
             raise RuntimeError(f"{self.lab.name}: the job ended by itself")
@@ -166,7 +166,7 @@ class Chain:
         self._jvm = get_gateway().jvm.java.lang.ProcessHandle.current().pid()
 
     def _drain(self) -> dict[str, int]:
-        """End the job when nothing comes any more, as if time was over; return the rows counted in all."""
+        """Drain and stop the job when no more rows come; return the total rows of each sink."""
         before, now = None, self._rows()
         while before != now:
             time.sleep(SILENCE)
@@ -218,7 +218,7 @@ def table(lab: Lab, steps: list[Step]) -> Table:
 def main() -> None:
     """Measure both labs; exit code 1 if a record was lost or came twice."""
     console = Console(width=120)
-    # The emulator's, for the source: the JVM inherits them when it starts.
+    # The emulator's credentials, for the source: the JVM inherits them when it starts.
     os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = clients.LOCAL_CREDENTIALS
     with tempfile.TemporaryDirectory() as folder:
         harness.prepare(Path(folder))

@@ -1,4 +1,4 @@
-"""What is compared: the same source, scored by AWS's forest in a Java function or by ours."""
+"""The forms of a job that are compared: the same source, scored by AWS's forest in a Java function or by ours."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ RECORD = (
     Column("id", "INTEGER", "$.id"),
 )
 SENT = Column("sent_ms", "BIGINT", "$.sent_ms")
-#: Rows a second, more than any job takes.
+#: Rows per second; more than any job can read.
 AT_ONCE = 1_000_000_000
 
 
 def price_and_quantity(
     table_env: StreamTableEnvironment, rows: int, keys: int = 1, per_ms: int = 20
 ) -> Table:
-    """Lab 3's records from memory, as fast as they are taken.
+    """Lab 3's records from memory, as fast as the job reads them.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ def price_and_quantity(
     keys : int
         How many tickers.
     per_ms : int
-        Trades of one millisecond of event time.
+        Trades per millisecond of event time.
     """
-    # Not `datagen`: its sequence lies in each checkpoint, number by number, and would be a fifth of the JVM's work.
+    # Not `datagen`: it writes its sequence into each checkpoint number by number, a fifth of the JVM's work.
     source = f"'connector' = 'paced', 'rate' = '{AT_ONCE}', 'rows' = '{rows}'"
     return _trades(table_env, source, keys, f"TO_TIMESTAMP_LTZ(1700000000000 + id / {per_ms}, 3)", "")
 
 
 def paced_trades(table_env: StreamTableEnvironment, rows: int, rate: int) -> Table:
-    """Lab 3's records at an even pace, a second's ``rate`` of them, with the clock as time and as ``sent_ms``."""
+    """Lab 3's records at an even pace of ``rate`` per second, with the clock as event time and as ``sent_ms``."""
     clock = "EXTRACT(EPOCH FROM rowtime) * 1000 + EXTRACT(MILLISECOND FROM rowtime) AS sent_ms,"
     source = f"'connector' = 'paced', 'rate' = '{rate}', 'rows' = '{rows}'"
     return _trades(table_env, source, 1, "CURRENT_ROW_TIMESTAMP()", clock)
@@ -75,7 +75,7 @@ def _trades(table_env: StreamTableEnvironment, source: str, keys: int, time: str
 
 
 def write_records(path: Path, rows: int) -> None:
-    """Lab 3's records as a file, a JSON document a line."""
+    """Write lab 3's records to a file, one JSON document a line."""
     random = Random(1)
     with path.open("w") as file:
         for k in range(rows):
@@ -87,7 +87,7 @@ def write_records(path: Path, rows: int) -> None:
 
 
 def decoded(path: Path) -> Form:
-    """Records decoded as in our jobs: what does not fit goes to an error stream."""
+    """Records decoded as in our jobs: those that do not fit go to an error stream."""
 
     def form(table_env: StreamTableEnvironment) -> Table:
         _records(table_env, path, "`data` BYTES", "raw")
@@ -97,7 +97,7 @@ def decoded(path: Path) -> Form:
 
 
 def as_records(source: Form) -> Form:
-    """What a paced source gives, as records that our decoder reads."""
+    """The rows of a source as JSON records, decoded again by our decoder."""
 
     def form(table_env: StreamTableEnvironment) -> Table:
         table_env.create_temporary_view("typed", source(table_env))
@@ -109,7 +109,7 @@ def as_records(source: Form) -> Form:
 
 
 def json_format(path: Path) -> Form:
-    """The same records through Flink's own JSON format, which fails or is silent where something does not fit."""
+    """The same records through Flink's JSON format, which fails, or reports nothing, when a value does not fit."""
 
     def form(table_env: StreamTableEnvironment) -> Table:
         columns = "tickerSymbol STRING, tradeType STRING, price DOUBLE, quantity INTEGER, id INTEGER"
@@ -133,7 +133,7 @@ def _records(table_env: StreamTableEnvironment, path: Path, columns: str, format
 
 
 def ours(source: Form, keyed: bool = False, trees: int = 100, samples: int = 256) -> Form:
-    """Our forest."""
+    """A source scored by our forest."""
     options = ForestOptions(
         COLUMNS,
         number_of_trees=trees,
@@ -144,7 +144,7 @@ def ours(source: Form, keyed: bool = False, trees: int = 100, samples: int = 256
 
 
 def java(source: Form, keyed: bool = False, trees: int = 100, samples: int = 256) -> Form:
-    """AWS's forest in a KeyedProcessFunction."""
+    """A source scored by AWS's forest in a KeyedProcessFunction."""
 
     def form(table_env: StreamTableEnvironment) -> Table:
         from pyflink.common import Types

@@ -1,4 +1,4 @@
-"""Runs a job to its end: records a second and CPU time between two marks, of the whole process tree."""
+"""Runs a job to its end, and measures records per second and CPU time of the whole process tree."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
 
 JAVA = Path(__file__).parent / "java"
 JAR = JAVA / "target" / "java-job.jar"
-#: Seconds after which a run is given up.
+#: Seconds after which a run is aborted.
 LONGEST = 300
 _TICKS = os.sysconf("SC_CLK_TCK")
 
-#: Makes the relation that is measured.
+#: Creates the relation that is measured.
 Form = Callable[["StreamTableEnvironment"], "Table"]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One run.
+    """The figures of one run; rate and CPU time are those after the skipped rows.
 
     Attributes
     ----------
     rows : int
-        How many came out, in all.
+        Rows that came out, in all.
     rate : float
-        Rows a second, from the first mark to the end.
+        Rows per second.
     cpu : float
-        CPU seconds per million rows of JVM and Python workers together, from the first mark to the end.
+        CPU seconds per million rows, of JVM and Python workers together.
     latencies : list of int
-        Rows by the milliseconds they took, when the rows have ``sent_ms``.
+        Number of rows by latency in milliseconds, if the rows have ``sent_ms``.
     checkpoint : float
         Seconds that the last checkpoint took; 0 if the run was too short for one.
     state : int
@@ -62,7 +62,7 @@ class Measured:
     state: int
 
     def latency(self, quantile: float) -> int:
-        """Milliseconds that this share of the rows took at most."""
+        """The latency in milliseconds that this share of the rows does not exceed."""
         wanted, seen = quantile * sum(self.latencies), 0
         for milliseconds, count in enumerate(self.latencies):
             seen += count
@@ -73,7 +73,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Restored:
-    """A job's stop and new start: bytes of the savepoint, seconds to write it, seconds from the start to a row out."""
+    """A stop and restart: the savepoint's bytes, seconds to write it, seconds from the restart to the first row."""
 
     state: int
     saved: float
@@ -85,13 +85,13 @@ def prepare(folder: Path) -> None:
     library = Path(site.getsitepackages()[0]) / "pyflink" / "lib"
     sources = max(p.stat().st_mtime for p in [JAVA / "pom.xml", *(JAVA / "src").rglob("*.java")])
     if not JAR.exists() or JAR.stat().st_mtime < sources:
-        # Not among the results.
+        # Maven's output goes to stderr: stdout is for results.
         build = ["mvn", "-q", "-B", "package", f"-Dflink.lib={library}"]
         subprocess.run(build, cwd=JAVA, check=True, stdout=sys.stderr)
     os.environ |= {
-        # The one way to put a class in front of the gateway without shipping it with each job.
+        # The only way to get a class onto the gateway's class path without shipping it with each job.
         "HADOOP_CLASSPATH": str(JAR),
-        # A thread in the JVM finds the packages and this repository by this alone.
+        # In thread mode the JVM finds the packages and this repository by this variable only.
         "PYTHONPATH": os.pathsep.join([str(ROOT), site.getsitepackages()[0]]),
         # As deployed: Python runs in processes of its own, not in this one.
         "_python_worker_execution_mode": "process",
@@ -109,7 +109,7 @@ def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
     folder : Path
         For state and counts.
     skip : int
-        Rows before the first mark: until then workers start and compilers warm up.
+        Rows before the measurement starts: meanwhile workers start and compilers warm up.
     **options : str
         Flink's options with ``__`` for ``.`` and ``_`` for ``-``.
     """
@@ -120,7 +120,7 @@ def measure(form: Form, folder: Path, skip: int, **options: str) -> Measured:
 
 
 def restore(form: Form, folder: Path, rows: int, **options: str) -> Restored:
-    """Stop a job with a savepoint after so many rows, and start it from there; its source must last."""
+    """Stop a job with a savepoint after ``rows`` rows and restart it from there; its source must not end before."""
     with tempfile.TemporaryDirectory(dir=folder) as first, tempfile.TemporaryDirectory(dir=folder) as second:
         port = free_port()
         client = _start(form, folder, Path(first), port, 0, options).get_job_client()
@@ -144,7 +144,7 @@ def _start(form: Form, folder: Path, counts: Path, port: int, skip: int, options
     from pipeline.environment import table_environment
 
     overrides = {k.replace("__", ".").replace("_", "-"): v for k, v in options.items()}
-    # A busy machine may hold up the whole JVM for a minute.
+    # A busy machine may stop the whole JVM for a minute.
     overrides = {"restart-strategy.type": "none", "heartbeat.timeout": "600 s"} | overrides
     table_env = table_environment(flink.cluster("bench", folder=folder, rest_port=port, overrides=overrides))
     table = form(table_env)
@@ -152,7 +152,7 @@ def _start(form: Form, folder: Path, counts: Path, port: int, skip: int, options
         f"`{c.getName()}` {c.getDataType().getLogicalType().copy(True).asSerializableString()}"
         for c in table._j_table.getResolvedSchema().getColumns()
     )
-    # A rowtime attribute is an ordinary time in a sink.
+    # In a sink, a rowtime attribute is an ordinary timestamp.
     declared = declared.replace(" *ROWTIME*", "")
     table_env.execute_sql(
         f"CREATE TEMPORARY TABLE measured ({declared})"
@@ -186,13 +186,13 @@ def _follow(result: Any, counts: Path, skip: int, port: int) -> Measured:
     while not finished.done():
         _check_time(client, end)
         rows, moment, _ = counted(counts)
-        # Workers end before the job does: what they spent is kept by process.
+        # Workers end before the job does, so keep each process's CPU time.
         spent |= cpu_seconds()
         if rows >= skip:
             sample = (rows, moment, sum(spent.values()))
             first = first or sample
             last = sample
-            # Not each time: to answer costs the JVM a millisecond.
+            # Not each time: the answer costs the JVM a millisecond.
             if time.monotonic() > asked + 0.5:
                 checkpoint, asked = _last_checkpoint(address) or checkpoint, time.monotonic()
         time.sleep(0.05)
@@ -212,7 +212,7 @@ def _follow(result: Any, counts: Path, skip: int, port: int) -> Measured:
 
 
 def _last_checkpoint(address: str) -> tuple[float, int] | None:
-    """Seconds and bytes of the last complete checkpoint, if there is one and the cluster still answers."""
+    """Duration in seconds and bytes of the last complete checkpoint; None if there is none, or no answer."""
     with contextlib.suppress(OSError, ValueError):
         with urllib.request.urlopen(address, timeout=2) as answer:
             found = json.load(answer)["latest"]["completed"]
@@ -221,7 +221,7 @@ def _last_checkpoint(address: str) -> tuple[float, int] | None:
 
 
 def counted(folder: Path) -> tuple[int, int, list[int]]:
-    """Rows, the clock in milliseconds at the newest of them, latencies: over all subtasks."""
+    """Rows, time of the newest in epoch milliseconds, and rows by latency; over all subtasks."""
     total, newest, latencies = 0, 0, [0] * 10_000
     for path in folder.glob("*.count"):
         head, _, rest = path.read_text().partition("\n")
@@ -233,7 +233,7 @@ def counted(folder: Path) -> tuple[int, int, list[int]]:
 
 
 def cpu_seconds() -> dict[int, float]:
-    """CPU seconds of each process that descends from this one."""
+    """CPU seconds of each descendant of this process, by process id."""
     children: dict[int, list[int]] = {}
     spent: dict[int, float] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

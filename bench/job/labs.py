@@ -1,4 +1,4 @@
-"""Applications as they are shipped, decoder and all, over records from a file: what a Kinesis source is not part of."""
+"""Applications as shipped, with decoder and SQL, over records from a file or any other source."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ START = 1_700_006_400_000
 
 @dataclass(frozen=True)
 class Files:
-    """Lines ``arrival in epoch milliseconds, tab, record``; read once."""
+    """A source: a file of lines ``arrival in epoch milliseconds, tab, record``, read once."""
 
     path: Path
 
     def check(self) -> None: ...
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
-        """As every source gives them."""
+        """The records in the form of every source: ``data BYTES`` and ``rowtime``."""
         from pyflink.table import Schema
 
         table_env.execute_sql(
@@ -56,12 +56,12 @@ class Lab:
     Attributes
     ----------
     backlog, live : int
-        Records to fill the stream with, and to send beside the job.
+        Records to fill the stream with, and records to send while the job runs.
     pace, rate : int
-        Records of a second of their own time in the backlog, and of a second beside the job.
+        Records per second of event time in the backlog, and per second while the job runs.
     through : str
-        Query with a row for each record that came through; of the columns that the result is made of, so that Flink
-        computes both at once.
+        Query with a row for each record that came through. It uses the columns that the result is made of, so that
+        Flink computes both in one pass.
     result : str
         What the lab delivers.
     """
@@ -80,7 +80,7 @@ class Lab:
 
 
 def form_of(name: str, path: Path, relation: str, given: dict[str, dict[str, str]]) -> Form:
-    """An application over records from a file, up to one of its relations."""
+    """One relation of an application, over records from a file."""
 
     def form(table_env: StreamTableEnvironment) -> Table:
         compose(table_env, name, Files(path), given)
@@ -92,6 +92,6 @@ def form_of(name: str, path: Path, relation: str, given: dict[str, dict[str, str
 def compose(
     table_env: StreamTableEnvironment, name: str, source: RecordSource, given: dict[str, dict[str, str]]
 ) -> Pipeline:
-    """Make a lab's relations over any source; nothing is delivered yet."""
+    """Create a lab's relations over any source; without its sinks."""
     application = find(name)
     return Pipeline(table_env, application, settings(application, given), {"source_sql_stream": source})

@@ -1,4 +1,4 @@
-"""A Kinesis stream on this machine, and the generator that fills it, each a process of its own."""
+"""A Kinesis stream on this machine, and the generator that fills it, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from infra.paths import ROOT
 NAME = "chain"
 #: Seconds until the emulator answers.
 _START_SECONDS = 60
-#: ministack without what it repeats at each call: to look through all records and all iterators for expired ones
-#: (none is, here), and for each record through all shards. It does not throttle: that is left to who measures.
+#: ministack without work that it repeats at each call: it searches all records and iterators for expired ones (there
+#: are none here), and all shards for each record's. It does not throttle.
 _EMULATOR = """
 import gc, runpy
 from ministack.services import kinesis
@@ -39,12 +39,12 @@ runpy.run_module("ministack", run_name="__main__")
 
 
 class Stream:
-    """A stream of so many shards, in an emulator.
+    """A stream in an emulator.
 
     Parameters
     ----------
     shards : int
-        Each of AWS's takes 1,000 records/s.
+        Number of shards. On AWS each takes 1,000 records/s.
     folder : Path
         For logs and scenarios.
 
@@ -63,7 +63,7 @@ class Stream:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Run it for as long as the block lasts."""
+        """Run the emulator with the stream until the block ends."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PY"))} | {
             "GATEWAY_PORT": str(self._port),
             "BIND_HOST": "127.0.0.1",
@@ -106,11 +106,12 @@ class Stream:
         Parameters
         ----------
         templates : tuple of str
-            Names or texts; each is a like part of the records.
+            Names or texts; each makes an equal share of the records.
         count, rate : int
-            Records in all, and of a second.
+            Records in all, and per second.
         earlier : int or None
-            Send as fast as possible; the records' own time begins so many seconds ago.
+            Send as fast as possible, with event times that begin this many seconds ago. None: send at ``rate``, with
+            the clock as event time.
         """
         senders = []
         for number, template in enumerate(templates):
@@ -134,11 +135,11 @@ class Stream:
 
 
 def sent(generator: subprocess.Popen[str]) -> int:
-    """How many records a generator sent that has ended: all of them, each once, or this fails."""
+    """Records that an ended generator sent; RuntimeError unless it sent each exactly once."""
     reported = generator.communicate()[0].strip()
     found = re.fullmatch(r"([\d,]+) sent \(.*\), 0 sent again, 0 failed", reported)
     if generator.returncode or not found:
-        raise RuntimeError(f"the generator was to send each record once, it ended with {reported!r}")
+        raise RuntimeError(f"the generator must send each record once, got {reported!r}")
     return int(found[1].replace(",", ""))
 
 

@@ -1,1 +1,1 @@
-"""Rows to a Lambda function by the contract of KDA's Lambda destination."""
+"""Sends rows to a Lambda function by the contract of KDA's Lambda destination."""

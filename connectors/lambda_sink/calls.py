@@ -1,4 +1,4 @@
-"""One call of a Lambda function, and what each way of going wrong means for the rows it carried."""
+"""One call of a Lambda function, and what each kind of failure means for the rows in it."""
 
 from __future__ import annotations
 
@@ -31,50 +31,54 @@ class CallFailed(Exception):
 
 
 class CallRefused(Exception):
-    """Lambda did not take the call: throttled, out of order, out of reach. The rows are not to blame."""
+    """Lambda did not accept the call (throttling, 5xx, no connection). The rows are not the cause."""
 
 
-#: Seconds that Lambda lets a function run at most.
+#: Longest run of a function that Lambda allows.
 LONGEST_RUN_SECONDS = 900
-#: Waited on top of a function's own time-out: for a cold start, which does not count there, and the way there and back.
+#: Added to a function's own time-out: for a cold start, which is not part of it, and for the network.
 MARGIN_SECONDS = 15
 
 
 class LambdaFunction:
-    """A function to call. A call has as long as the function itself may run, and a little more.
+    """A function to call. A call may take as long as the function may run, and :data:`MARGIN_SECONDS` more.
 
     Parameters
     ----------
     name, region : str
-        Name or ARN, and where.
+        Name or ARN, and the AWS region.
     endpoint : str or None
         Another address for Lambda.
     connections : int
-        Calls at once.
+        Concurrent calls, at most.
 
     Notes
     -----
-    The function's time-out is read before the first call, and again after a call without an answer: it may have been
-    raised meanwhile. Where it can't be read it counts as the longest that Lambda knows, 900 s.
+    The function's time-out is read before the first call, and again after a call without an answer, as it may have
+    been raised meanwhile. If it can't be read, the longest that Lambda allows is taken, 900 s.
     """
 
     def __init__(self, name: str, region: str, endpoint: str | None, connections: int = 1) -> None:
         self.name, self.region, self.endpoint = name, region, endpoint
         self._connections = connections
         self._client: Any = None
-        self._lock = threading.Lock()  # boto3 makes one client at a time
+        self._lock = threading.Lock()  # creating a boto3 client is not thread-safe
 
     def check(self) -> None:
-        """Raise :class:`~connectors.check.ConnectorError` unless the function is there and may be looked at."""
+        """Raise :class:`~connectors.check.ConnectorError` unless the function's configuration can be read."""
         self._configuration()
 
     def invoke(self, payload: bytes) -> bytes:
-        """Call the function and give its answer.
+        """Call the function and return its answer.
 
         Raises
         ------
-        CallFailed, CallRefused, ConnectorError
-            See there.
+        CallFailed
+            When the call failed as a whole, and may succeed with fewer rows.
+        CallRefused
+            When Lambda did not accept the call.
+        ConnectorError
+            When the function can't be used, however long one waits.
         """
         with self._lock:
             client = self._client = self._client or self.client()
@@ -87,7 +91,7 @@ class LambdaFunction:
             raise CallFailed(Failure("Timeout", f"no answer within {waited:g} s")) from None
         except (ConnectionError, HTTPClientError, IncompleteReadError) as e:
             raise CallRefused(str(e)) from None
-        except BotoCoreError as e:  # no credentials, a function name that can't be one
+        except BotoCoreError as e:  # no credentials, an invalid function name
             raise self._unusable(e) from None
         except ClientError as e:
             status = e.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -95,8 +99,8 @@ class LambdaFunction:
                 raise CallFailed(
                     Failure("RecordTooLarge", "Lambda refused the call as too large", final=True)
                 ) from None
-            # Not there, not allowed, not possible: waiting won't help. The rest passes: throttling, 5xx, an
-            # update going on.
+            # Missing, denied or invalid: waiting won't help. It does for the rest: throttling, 5xx, an update in
+            # progress.
             if status in (400, 403, 404) and "Throttl" not in e.response.get("Error", {}).get("Code", ""):
                 raise self._unusable(e) from None
             raise CallRefused(str(e)) from None
@@ -106,10 +110,10 @@ class LambdaFunction:
         return body
 
     def client(self) -> Any:
-        """A client that tries once: the caller does the rest. Credentials come from the default chain."""
+        """A client that tries once: the caller does the retries. Credentials come from the default chain."""
         try:
             longest = int(self._configuration()["Timeout"])
-        except ConnectorError:  # what is wrong, the call will tell
+        except ConnectorError:  # the call itself will report what is wrong
             longest = LONGEST_RUN_SECONDS
         config = Config(
             connect_timeout=10.0,
@@ -137,12 +141,12 @@ class LambdaFunction:
 
 
 def deliver(function: LambdaFunction, application_arn: str, batch: Sequence[Delivery]) -> dict[str, Refusal]:
-    """Hand a batch to the function; give the records it did not take, with the reason.
+    """Send a batch to the function; return the records that it did not accept, with the reason.
 
     Raises
     ------
     CallFailed, CallRefused, ConnectorError
-        See there.
+        See :meth:`LambdaFunction.invoke`.
     """
     try:
         return refusals(function.invoke(event(application_arn, batch)), batch)

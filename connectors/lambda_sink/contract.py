@@ -1,5 +1,7 @@
-"""KDA's contract with a Lambda destination: the event it sends, the answer it expects. Pure: no AWS, no
-Flink."""
+"""KDA's contract with a Lambda destination: the event that is sent and the answer that is expected.
+
+Pure Python: no AWS, no Flink.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-#: What Lambda takes in one synchronous call, in bytes.
+#: Largest event of a synchronous call that Lambda accepts, in bytes.
 PAYLOAD_LIMIT = 6 * 1024 * 1024
 _ENVELOPE = '{{"invocationId":"{}","applicationArn":{},"records":[{}]}}'
 _RECORD = '{{"recordId":"{}","lambdaDeliveryRecordMetadata":{{"retryHint":{}}},"data":"{}"}}'
-# A comma and the longest retryHint that will ever be written come on top of the empty form.
+# The empty record, and on top a comma and the longest retryHint, 19 digits.
 _RECORD_OVERHEAD = len(_RECORD.format("", "", "")) + 1 + 19
 
 
@@ -25,21 +27,20 @@ class Delivery:
     Parameters
     ----------
     sequence : int
-        Its place among the rows of its bucket; grows.
+        Orders the rows of a bucket: a later row has a larger one.
     record_id : str
-        The same in every call that carries this row.
+        The same in every call with this row.
     data : bytes
         The row as one JSON object, or one line of CSV.
     rowtime : int or None
         Epoch milliseconds.
     retries : int
-        How often it has been sent before: the contract's ``retryHint``.
+        How often the row has been sent before: the contract's ``retryHint``.
     own_failures : int
-        Failures that are this row's own: the function refused it by name beside others that it took, or when it was
-        alone in the call.
+        Failures that this row itself caused: the function refused it by name and accepted others of the call, or it
+        was alone in the call.
     batch_limit : int or None
-        How many rows a call may carry when it carries this one; falls when a call fails as a whole. None: any
-        number.
+        How many rows a call with this one may have; falls when a call fails as a whole. None: any number.
     """
 
     sequence: int
@@ -52,7 +53,7 @@ class Delivery:
 
     @property
     def size(self) -> int:
-        """Bytes it takes in an event, rounded up."""
+        """Bytes of the row in an event, rounded up."""
         return _RECORD_OVERHEAD + len(self.record_id) + 4 * ((len(self.data) + 2) // 3)
 
 
@@ -62,7 +63,7 @@ def room_for_records(application_arn: str) -> int:
 
 
 def event(application_arn: str, batch: Sequence[Delivery]) -> bytes:
-    """The event that carries a batch; every call has an invocationId of its own."""
+    """The event of a batch; every call has an invocationId of its own."""
     records = ",".join(
         _RECORD.format(d.record_id, d.retries, base64.b64encode(d.data).decode("ascii")) for d in batch
     )
@@ -70,18 +71,18 @@ def event(application_arn: str, batch: Sequence[Delivery]) -> bytes:
 
 
 class AnswerError(ValueError):
-    """The answer as a whole has another form than the contract's: it says nothing of any record."""
+    """The answer does not have the contract's form, so it says nothing about any record."""
 
 
 def entries(answer: bytes) -> dict[str, list[dict[str, Any]]]:
-    """What an answer says of each record that it names: recordId -> its entries, nearly always one.
+    """The entries of an answer by recordId; a record nearly always has one.
 
-    Entries are read one by one: what is no object, or names no record, is left out and spoils no other.
+    An entry that is not an object, or has no recordId, is left out; the others still count.
 
     Raises
     ------
     AnswerError
-        When the answer is no object with a list ``records``.
+        When the answer is not an object with a list ``records``.
     """
     try:
         found = json.loads(answer)["records"]
@@ -100,21 +101,21 @@ def entries(answer: bytes) -> dict[str, list[dict[str, Any]]]:
 
 
 class Refusal(NamedTuple):
-    """Why a record was not taken. ``named``: the answer says so of this record; else it says nothing of it."""
+    """Why a record was not accepted. ``named``: whether the answer has an entry for the record."""
 
     reason: str
     named: bool = True
 
 
 def refusals(answer: bytes, batch: Sequence[Delivery]) -> dict[str, Refusal]:
-    """The records that the function did not take: recordId -> why.
+    """The records that the function did not accept, by recordId, with the reason.
 
-    A record is taken only when the answer says ``Ok`` for it and nothing else.
+    A record is accepted only when the answer says ``Ok`` for it and nothing else.
 
     Raises
     ------
     AnswerError
-        For an answer of another form.
+        When the answer does not have the contract's form.
 
     Examples
     --------
@@ -126,7 +127,7 @@ def refusals(answer: bytes, batch: Sequence[Delivery]) -> dict[str, Refusal]:
     refused = {}
     for d in batch:
         results = [entry.get("result") for entry in said.get(d.record_id, ())]
-        # Said twice: the worse word counts.
+        # If a record has several entries, the worst one counts.
         bad = [result for result in results if result != "Ok"]
         if not results:
             refused[d.record_id] = Refusal(f"the answer has no recordId {d.record_id}", named=False)

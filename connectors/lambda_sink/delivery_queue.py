@@ -1,15 +1,15 @@
-"""One queue of the Lambda sink: what is sent next, and what becomes of it. No clock, no threads.
+"""One queue of the Lambda sink decides which rows are sent next, and which are given up. No clock, no threads.
 
-A queue has one call in flight at a time, so rows arrive in order as long as nothing fails. Rows that failed
-wait apart, each call's with a back-off of their own, and never share a call with fresh rows: a poison record
-holds up nobody.
+A queue has one call in flight at a time, so rows arrive in order as long as nothing fails. Rows that failed wait in a
+heap of their own, with a back-off for each failed call, and never share a call with fresh rows: a poison record holds
+up no other row.
 
-A call that fails as a whole doesn't say which row is to blame; nor does an answer that takes none of several
-rows, nor one that does not mention a row. Such rows are sent again in quarters until the culprit is alone, and only
-then it is the row's own failure, with growing back-off; it stays alone from then on. A row that is refused by name
-beside others that are taken has failed by itself, but the last try that it has is made alone all the same: no row is
-given up for another's sake, whatever the function is like. Too many failed calls in a row are an outage, and nobody's
-fault: the queue pauses between calls, and when one succeeds the rows that wait travel together again.
+A call that fails as a whole does not say which row caused it. Neither does an answer that accepts none of several
+rows, or one that does not mention a row. Such rows are sent again in quarters until the bad row is alone. Only then
+does the failure count as the row's own, with growing back-off, and the row stays alone from then on. A row that is
+refused by name while others are accepted has failed by itself, but its last try is still made alone: no row is given up
+because of another one, whatever the function does. Too many failed calls in a row are an outage, not the fault of a
+row: the queue pauses between calls, and after the first success the waiting rows share calls again.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from connectors.lambda_sink.contract import Delivery, Refusal
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
-#: Failed calls in a row that one bad row can't explain: to be alone it takes 8, in the largest batch.
+#: Failed calls in a row that one bad row can't explain: in the largest batch it is alone after 8.
 OUTAGE_CALLS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a row was not delivered: a short name and a sentence. ``final``: sending it again can't help."""
+    """Why a row was not delivered: a short name and a sentence. ``final``: sending the row again can't help."""
 
     name: str
     message: str
@@ -38,8 +38,7 @@ class Failure:
 
 
 def backoff(failures: int, jitter: Callable[[], float] = random.random) -> float:
-    """Seconds to wait after so many failures in a row: doubles from 0.5 to 30 s, and up to half of it is
-    taken off.
+    """Seconds to wait after this many failures in a row: doubles from 0.5 to 30 s, less up to half as jitter.
 
     Examples
     --------
@@ -51,21 +50,21 @@ def backoff(failures: int, jitter: Callable[[], float] = random.random) -> float
 
 
 class DeliveryQueue:
-    """Rows of one bucket on their way.
+    """The rows of one bucket that are not yet delivered.
 
     Parameters
     ----------
     batch_seconds, batch_records, max_retries
         As in :class:`connectors.lambda_sink.options.LambdaSinkOptions`.
     batch_bytes : int
-        What the rows of one call may take together (:attr:`Delivery.size`).
+        Largest sum of :attr:`Delivery.size` in one call.
     jitter : callable
-        Gives a number in 0-1; for tests.
+        Returns a number in 0-1; for tests.
 
     Notes
     -----
-    Times are seconds of any clock that doesn't go back. Each row that is put in comes out of :attr:`settled`
-    once, with None when it was delivered.
+    Times are seconds of any monotonic clock. Each row that is put in appears in :attr:`settled` once, with None when it
+    was delivered.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class DeliveryQueue:
         self._last_was_fresh = False
 
     def put(self, delivery: Delivery, now: float) -> None:
-        """Take in a row. One that was on its way before (a restored one) goes out at once."""
+        """Add a row. One that may have been sent before (a restored one) is due at once."""
         self.held += 1
         self.held_bytes += delivery.size
         if delivery.retries:
@@ -113,13 +112,13 @@ class DeliveryQueue:
         return max(0.0, self._paused_until - now, min(due) - now) if due else None
 
     def take(self, now: float, flush: bool = False) -> list[Delivery]:
-        """The rows of the next call; empty when none is due. ``flush``: fresh rows do not wait for a batch."""
+        """The rows of the next call; empty when none is due. ``flush``: fresh rows do not wait for a full batch."""
         if now < self._paused_until:
             return []
         fresh_due = self._fresh_due(flush)
         fresh = fresh_due is not None and fresh_due <= now
         again = bool(self._again) and self._again[0][0] <= now
-        # In turns, so that neither a flood of failures nor a flood of fresh rows starves the other.
+        # Alternate, so that neither many failures nor many fresh rows starve the other.
         self._last_was_fresh = fresh and not (again and self._last_was_fresh)
         if self._last_was_fresh:
             return self._take_fresh()
@@ -160,7 +159,7 @@ class DeliveryQueue:
         return batch
 
     def answered(self, batch: Sequence[Delivery], refused: Mapping[str, Refusal], now: float) -> None:
-        """The function answered; ``refused``: the records it did not take, with the reason."""
+        """The function answered; ``refused``: the records that it did not accept, with the reason."""
         self._refusals_in_a_row = 0
         refusals = [
             (delivery, refused[delivery.record_id]) for delivery in batch if delivery.record_id in refused
@@ -189,7 +188,7 @@ class DeliveryQueue:
         """The call failed as a whole: an error in the function, a time-out."""
         self._refusals_in_a_row = 0
         self._failed_in_a_row += 1
-        # Rows that may be given up need each its own verdict, however long that takes; others can wait.
+        # With max_retries each row must be tried alone before it is given up, so the queue does not pause.
         if self._failed_in_a_row >= OUTAGE_CALLS and self.max_retries is None:
             self._paused_until = now + backoff(self._failed_in_a_row - OUTAGE_CALLS + 1, self.jitter)
         if len(batch) == 1:
@@ -199,7 +198,7 @@ class DeliveryQueue:
             self._send_split(batch, len(batch), now)
 
     def busy(self, batch: Sequence[Delivery], now: float) -> None:
-        """Lambda did not take the call, which is no row's fault: the queue pauses, all rows go again."""
+        """Lambda did not accept the call, which no row caused: the queue pauses, then sends all rows again."""
         self._refusals_in_a_row += 1
         self._paused_until = now + backoff(self._refusals_in_a_row, self.jitter)
         for delivery in batch:
@@ -207,8 +206,8 @@ class DeliveryQueue:
         self._last_was_fresh = True  # so that they go first and stay in order
 
     def _send_split(self, deliveries: Sequence[Delivery], called: int, now: float) -> None:
-        """Send again, in quarters, rows of a call of so many that did not tell them apart."""
-        # All with one due time: jitter must not tear a batch apart that may be fine.
+        """Send rows again in quarters, after a call of ``called`` rows that did not say which of them is bad."""
+        # All get the same due time: jitter must not split a batch that may be fine.
         due = now + backoff(1, self.jitter)
         for delivery in deliveries:
             delivery.batch_limit = max(1, called // 4)

@@ -13,7 +13,7 @@ LOCAL_APPLICATION_ARN = "arn:aws:kinesisanalytics:us-east-1:000000000000:applica
 
 @dataclass(frozen=True)
 class LambdaSinkOptions:
-    """Which function takes the rows, and how they are handed over; :func:`connectors.option.options_of` lists it.
+    """Which function gets the rows, and how they are sent; :func:`connectors.option.options_of` lists the options.
 
     Parameters
     ----------
@@ -24,26 +24,26 @@ class LambdaSinkOptions:
     endpoint : str or None
         Another address for Lambda; the only difference between a local AWS and the real one.
     key_column : str or None
-        Rows with the same value here are delivered one call after the other, in order. None: rows go to
+        Rows with the same value in this column are delivered in order, one call after the other. None: rows go into
         whichever call is next.
     concurrency : int
-        Calls in flight at once over the whole job, 1-128. With 1 all rows are delivered in order.
+        Calls in flight at once in the whole job, 1-128. With 1 all rows are delivered in order.
     batch_seconds : float
         A row waits at most this long for a full batch, 0-60 s.
     batch_records : int
         Rows in one call at most, 1-10,000. Calls also stay under Lambda's 6 MB.
     max_retries : int or None
         Failures after the first that a row may have before it goes to the error rows, 0 or more. None: it is
-        sent until it is taken, as KDA did.
+        sent until it is accepted, as KDA did.
     max_buffered : int
-        Rows that one subtask holds without acknowledgement before it holds back its input, 1-1,000,000.
+        Unacknowledged rows that one subtask holds before it slows its input, 1-1,000,000.
     format : str
         ``json`` or ``csv``.
     application_arn : str
-        What the function sees as ``applicationArn``: the deployed application's.
+        What the function gets as ``applicationArn``: the deployed application's.
     name : str or None
-        Of the destination: its property group, and what its operator and state are called. None: ``sink``, called by
-        its function; two sinks to one function need a name each.
+        The destination's name, which is its property group, and names its operator and state. None: the group is
+        ``sink``, and the function's name is used for operator and state; so two sinks to one function need names.
 
     Raises
     ------
@@ -109,5 +109,5 @@ class LambdaSinkOptions:
 
     @property
     def operator_name(self) -> str:
-        """What tells the operator and its state from another sink's."""
+        """Identifies the operator and its state among those of other sinks."""
         return self.name or self.function

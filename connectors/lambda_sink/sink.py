@@ -1,16 +1,18 @@
-"""Rows to a Lambda function by KDA's destination contract, so that a handler written for KDA runs unchanged.
+"""Sends rows to a Lambda function by KDA's destination contract, so that a handler written for KDA runs unchanged.
 
-Delivery: at least once. A row stays in keyed state until the function has answered ``Ok`` for it; a crash
-between call and acknowledgement repeats it and never loses it. At the end of a bounded input the job ends
-when every row is settled. Order: within a value of ``key_column`` (``concurrency=1``: altogether) as long as
-nothing fails; a row that is sent again may be overtaken. Batches: once in ``batch_seconds`` or
-``batch_records`` rows, under 6 MB. A row that the function does not take is sent again with growing
-``retryHint`` and back-off for ever, or after ``max_retries`` goes to the error rows; so does at once a row
-that is too large for a call. Calls that Lambda does not take (throttling, 5xx, no connection) wait and don't
-count. A missing function or permission fails the job with one line.
+Delivery: at least once. A row stays in keyed state until the function has answered ``Ok`` for it; a crash between call
+and acknowledgement repeats it and never loses it. At the end of a bounded input the job ends when every row is
+delivered or given up. Order: within a value of ``key_column`` (all rows with ``concurrency=1``), as long as nothing
+fails; a row that is sent again may be overtaken. Batches: sent after ``batch_seconds``, or at ``batch_records`` rows or
+6 MB.
 
-Back-pressure: a subtask that holds ``max_buffered`` rows lets in the fewer the more it holds, but never none,
-so that checkpoint barriers still pass.
+A row that the function does not accept is sent again, with growing ``retryHint`` and back-off, without end or until
+``max_retries``; then it goes to the error rows. A row that is too large for a call goes there at once. Calls that
+Lambda does not accept (throttling, 5xx, no connection) are repeated and don't count. A missing function or permission
+fails the job with one line.
+
+Back-pressure: from ``max_buffered`` rows on, a subtask slows its input the more rows it holds. It never stops it, so
+checkpoint barriers still pass.
 """
 
 from __future__ import annotations
@@ -39,24 +41,24 @@ from connectors.row_json import object_json, value_json
 
 __all__ = ["LambdaSinkOptions", "check_function", "lambda_sink"]
 
-#: How long each row waits once ``max_buffered`` is reached; twice as long at twice that many, and so on. Holding the
-#: input back altogether would hold back checkpoint barriers with it, for as long as the function fails.
+#: How long each row waits once ``max_buffered`` is reached; twice as long at twice that many, and so on. Stopping the
+#: input would also stop checkpoint barriers, for as long as the function fails.
 FULL_WAIT_SECONDS = 0.01
-#: How long the end of a bounded input waits for a function that takes nothing. No checkpoint passes meanwhile, and
-#: this is when Flink would give up on one.
+#: How long the end of a bounded input waits for a function that accepts nothing. No checkpoint passes meanwhile, and
+#: after this time Flink would give up on one.
 END_WAIT_SECONDS = 600
-#: Bytes of rows without acknowledgement that count as full, too.
+#: Bytes of unacknowledged rows that count as a full buffer, too.
 FULL_BYTES = 64 * 1024 * 1024
 #: Acknowledged rows leave the state at least this often.
 TICK_MILLISECONDS = 1000
 #: Event time of the end of a bounded input.
 END_OF_INPUT = 2**63 - 1
-#: What Flink says for the event time of a row that has none.
+#: Flink's event time of a row that has none.
 NO_TIMESTAMP = -(2**63)
 # error_stream's columns are VARCHAR(4096) and VARCHAR(49152).
 MESSAGE_LENGTH = 4096
 DATA_ROW_LENGTH = 49152
-# PyFlink 1.20 can't turn these into a stream of its rows.
+# PyFlink 1.20 can't convert these types to a DataStream.
 UNSUPPORTED = (BinaryType, VarBinaryType, DayTimeIntervalType, YearMonthIntervalType)
 
 ROW_WITH_BUCKET = Types.ROW_NAMED(["bucket", "data"], [Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE())])
@@ -68,7 +70,7 @@ ERROR_ROW = Types.ROW_NAMED(
 
 
 def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: LambdaSinkOptions) -> Table:
-    """Hand every row of a table to a Lambda function; give the rows that could not be delivered.
+    """Send every row of a table to a Lambda function; return the rows that could not be delivered.
 
     Parameters
     ----------
@@ -78,18 +80,18 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
         Append-only. Each row becomes one JSON object with the column names as keys
         (:mod:`connectors.row_json`), or one line of CSV (:mod:`connectors.row_csv`).
     options : LambdaSinkOptions
-        Which function, and how.
+        Which function, and how to send.
 
     Returns
     -------
     Table
         ``error_name STRING, message STRING, data_rowtime TIMESTAMP_LTZ(3), data_row STRING`` (the row as it was sent,
-        hex), one for each row given up. It must be inserted somewhere: that is what makes the sink run.
+        in hex), one for each row that was given up. Insert it somewhere: only then does the sink run.
 
     Raises
     ------
     ValueError
-        When ``key_column`` is no column of the table, or a column has a type that can't be handed to Python.
+        When ``key_column`` is not a column of the table, or a column has a type that PyFlink can't give to Python.
     """
     schema = table.get_schema()
     names = tuple(schema.get_field_names())
@@ -116,7 +118,7 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
         .column("data_row", "STRING")
         .build()
     )
-    # A time is no value that Python can give in thread mode.
+    # In thread mode Python can't return a timestamp.
     return table_env.from_data_stream(undelivered, error_schema).select(
         col("error_name"),
         col("message"),
@@ -130,7 +132,7 @@ def _bucket(row: Row) -> int:
 
 
 def check_function(options: LambdaSinkOptions) -> None:
-    """Ask before the job starts whether the function is there; ConnectorError when it isn't, or may not be seen."""
+    """Check before the job starts that the function exists; ConnectorError if not, or if access is denied."""
     _function(options).check()
 
 
@@ -139,10 +141,10 @@ def _function(options: LambdaSinkOptions) -> LambdaFunction:
 
 
 class RowToData(MapFunction):  # type: ignore[misc]
-    """A row as JSON or CSV, with the bucket that it is delivered through.
+    """A row as JSON or CSV, with the bucket that delivers it.
 
-    Without a key the bucket changes each ``batch_seconds`` or ``batch_records``: one after the other fills
-    up, rather than all a little.
+    Without a key column, the bucket changes after ``batch_seconds`` or ``batch_records`` rows: so buckets fill one
+    after the other, instead of all of them slowly.
     """
 
     def __init__(self, names: tuple[str, ...], options: LambdaSinkOptions) -> None:
@@ -167,11 +169,10 @@ class RowToData(MapFunction):  # type: ignore[misc]
 
 
 class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
-    """The operator: keyed state is the truth about what is not yet acknowledged, workers work on a copy of
-    it.
+    """The operator, keyed by bucket: keyed state holds the unacknowledged rows, and workers send copies of them.
 
-    Keyed by bucket. Flink calls it from one thread; workers run beside it and never touch Flink. A restored
-    bucket sends all its rows again, with a retryHint of 1 as they may have been sent before.
+    Flink calls it from one thread; workers run in threads of their own and never touch Flink. A restored bucket sends
+    all its rows again, with a retryHint of 1, as they may have been sent before.
     """
 
     def __init__(
@@ -204,13 +205,14 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         bucket, data = value[0], bytes(value[1])
         worker = self._worker(bucket)
         yield from self._collect(worker)
-        # Growing also after a restart, as restored rows keep theirs.
+        # Must also grow after a restart, as restored rows keep their numbers.
         self._last_sequence = max(self._last_sequence + 1, time.time_ns())
         rowtime = None if ctx.timestamp() == NO_TIMESTAMP else ctx.timestamp()
         delivery = Delivery(self._last_sequence, f"{bucket}-{self._last_sequence}", data, rowtime)
         if delivery.size > self._room:
             failure = Failure(
-                "RecordTooLarge", f"a call takes {self._room} bytes in base64, the row has {delivery.size}"
+                "RecordTooLarge",
+                f"a row must have at most {self._room} bytes in base64 to fit a call, got {delivery.size}",
             )
             yield self._given_up(delivery, failure)
             return
@@ -229,7 +231,7 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
             self._tick(bucket, ctx)
 
     def _drain(self, worker: Worker) -> None:
-        """Wait until all is settled, for no timer comes after the end of the input."""
+        """Wait until all rows are settled: after the end of the input there are no timers."""
         held, last_progress = worker.queue.held, time.monotonic()
         while not worker.drain(seconds=1.0):
             self._raise_error()
@@ -237,12 +239,12 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
                 held, last_progress = worker.queue.held, time.monotonic()
             elif time.monotonic() - last_progress > END_WAIT_SECONDS:
                 raise ConnectorError(
-                    f"Lambda function {self._options.function} took none of the last {held} rows for "
-                    f"{END_WAIT_SECONDS} s; they are in the checkpoint that the job goes back to"
+                    f"Lambda function {self._options.function} accepted none of the last {held} rows for "
+                    f"{END_WAIT_SECONDS} s; the job sends them again from its last checkpoint"
                 )
 
     def _tick(self, bucket: int, ctx: KeyedProcessFunction.Context) -> None:
-        """Come back at the next full second. Setting a timer twice is setting it once."""
+        """Set a timer for the next full second. Flink keeps one timer for a time, however often it is set."""
         timers = ctx.timer_service()
         tick = (timers.current_processing_time() // TICK_MILLISECONDS + 1) * TICK_MILLISECONDS
         if self._last_tick.get(bucket) != tick:
@@ -265,7 +267,7 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         return worker
 
     def _collect(self, worker: Worker) -> Iterator[Row]:
-        """Take what is settled out of the state of the current bucket; give what was given up."""
+        """Remove settled rows from the current bucket's state; yield an error row for each one given up."""
         self._raise_error()
         settled = worker.queue.settled
         while settled:
@@ -285,7 +287,7 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         message = f"{self._options.function}: {failure.message}"
         if delivery.retries:
             message = f"{self._options.function}, sent {delivery.retries + 1} times: {failure.message}"
-        # Cut before it becomes hex: a row may have megabytes.
+        # Cut before the conversion to hex: a row may have megabytes.
         kept = delivery.data[: DATA_ROW_LENGTH // 2]
         if len(kept) < len(delivery.data):
             cut = f" (row of {len(delivery.data)} bytes, cut to {len(kept)})"
@@ -299,7 +301,7 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
             time.sleep(0.002)
 
     def _fullness(self) -> float:
-        """What is held, as a share of what may be held before the input slows down."""
+        """Rows or bytes held, as a share of what may be held before the input slows down."""
         queues = [worker.queue for worker in self._workers.values()]
         return max(
             sum(queue.held for queue in queues) / self._options.max_buffered,

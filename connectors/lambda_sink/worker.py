@@ -1,5 +1,4 @@
-"""The thread that serves a queue of the Lambda sink: it takes what is due, makes the call, reports what came
-of it."""
+"""The thread of a queue of the Lambda sink: it takes the rows that are due, makes the call, and reports its result."""
 
 from __future__ import annotations
 
@@ -13,12 +12,12 @@ from connectors.lambda_sink.delivery_queue import DeliveryQueue
 
 
 class Worker:
-    """A queue and the thread that empties it. Started with the first row, ends with :meth:`close`.
+    """A queue and the thread that empties it, which starts with the worker and ends with :meth:`close`.
 
     Parameters
     ----------
     queue : DeliveryQueue
-        What is sent next.
+        Decides what is sent next.
     deliver : callable
         Makes the call: see :func:`connectors.lambda_sink.calls.deliver`.
     """
@@ -31,7 +30,7 @@ class Worker:
         self._sleeps_until: float | None = 0.0
         self._flush = False
         self._closed = False
-        # A daemon: a call in flight must not hold up the end of the worker.
+        # A daemon: a call in flight must not delay the end of the process.
         self._thread = threading.Thread(target=self._run, name="lambda_sink", daemon=True)
         self._thread.start()
 
@@ -44,7 +43,7 @@ class Worker:
                 self._changed.notify_all()
 
     def drain(self, seconds: float) -> bool:
-        """Send without waiting for a full batch; whether all is settled after at most so many seconds."""
+        """Send without waiting for full batches, from now on; return whether all rows settle within ``seconds``."""
         with self._changed:
             self._flush = True
             self._changed.notify_all()
@@ -62,7 +61,7 @@ class Worker:
                 batch = self._next_batch()
                 if batch:
                     self._send(batch)
-        except Exception as e:  # whatever it is, the job must hear of it
+        except Exception as e:  # any error must fail the job, which raises it
             self.error = e
             with self._changed:
                 self._changed.notify_all()

@@ -16,7 +16,7 @@ from tests.conftest import LocalAws
 SINK = DynamoDbSink("Sessions", "session_id", "us-east-1")
 
 
-def test_the_endpoint_is_the_only_difference_between_here_and_there() -> None:
+def test_the_endpoint_is_the_only_difference_between_local_and_aws() -> None:
     local = DynamoDbSink("Sessions", "session_id", "us-east-1", "http://127.0.0.1:1").options()
     assert local.pop("aws.endpoint") == "http://127.0.0.1:1"
     assert local == SINK.options()
@@ -45,7 +45,7 @@ def test_a_missing_table_and_another_key_are_reported_before_the_start(
         monkeypatch.setenv(name, "test")
     endpoint = local_aws.endpoint
     DynamoDbSink("Sessions", "session_id", "us-east-1", endpoint).check()
-    with pytest.raises(ConnectorError, match="DynamoDB table Nobody: none of that name"):
+    with pytest.raises(ConnectorError, match="DynamoDB table Nobody: not found"):
         DynamoDbSink("Nobody", "session_id", "us-east-1", endpoint).check()
     with pytest.raises(ConnectorError, match="its key must be user_id alone, got session_id"):
         DynamoDbSink("Sessions", "user_id", "us-east-1", endpoint).check()

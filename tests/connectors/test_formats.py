@@ -1,4 +1,4 @@
-"""Rows as JSON and CSV in each sink that Flink writes; and two sources of one stream in one job."""
+"""Rows as JSON and CSV in each sink that Flink writes; and one job with two sources that read the same stream."""
 
 from pathlib import Path
 from typing import Any

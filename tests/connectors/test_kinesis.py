@@ -1,4 +1,4 @@
-"""Several shards behind one subtask: every record in its own second, whatever the shards and the service do."""
+"""Several shards in one subtask: every record counts in its own second, whatever the shards and the service do."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -64,7 +64,7 @@ def test_any_other_position_is_refused(position: str) -> None:
 def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_second(
     kinesis: Proxy, mini_flink: Flink, tmp_path: Path
 ) -> None:
-    """The first shard that is asked answers after 3.5 s; then reads fail in every known way."""
+    """The first shard that is read answers after 3.5 s; then reads fail in every known way."""
     name = "backlog"
     client = stream(kinesis, name, 4)
     Producer(client, name).put(1500, 5.0)
@@ -106,7 +106,7 @@ def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_seco
 def test_splits_merges_and_a_restore_while_records_come(
     kinesis: Proxy, mini_flink: Flink, tmp_path: Path
 ) -> None:
-    """1 → 2 → 4 → 3 shards under load, a cut and a rescaling in between: all counted once, in their second."""
+    """1 → 2 → 4 → 3 shards under load, and a restore at another parallelism: each record counts once, in its second."""
     name = "resharded"
     client = stream(kinesis, name, 1)
     producer = Producer(client, name)

@@ -1,4 +1,4 @@
-"""What can be set of a connector is one table: complete and right."""
+"""The table of a connector's options is complete and right."""
 
 import dataclasses
 
@@ -7,11 +7,11 @@ import pytest
 from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.option import options_of
 
-#: Of the place and the application, not of the destination.
+#: Fields that the deployment and the application set, not the destination's property group.
 NOT_OPTIONS = {"region", "endpoint", "application_arn", "name"}
 
 
-def test_every_field_of_the_lambda_sink_can_be_set_and_is_explained() -> None:
+def test_every_field_of_the_lambda_sink_is_an_option_with_help() -> None:
     options = {o.name: o for o in options_of(LambdaSinkOptions)}
     assert set(options) | NOT_OPTIONS == {f.name for f in dataclasses.fields(LambdaSinkOptions)}
     assert all(o.help for o in options.values())

@@ -1,6 +1,6 @@
-"""Least privilege: what the connectors were seen to ask of AWS is what they say they require, and no more.
+"""Least privilege: the connectors call exactly the AWS actions that they require.
 
-Kinesis is held to the same in ``tests/torture``.
+``tests/torture`` checks the same for Kinesis.
 """
 
 import collections
@@ -50,7 +50,7 @@ def s3_action(call: Call) -> str:
 
 
 def action(call: Call) -> str:
-    """What a policy must allow for a call."""
+    """The action that a policy must allow for a call."""
     if call.operation == "Invoke":
         return "lambda:InvokeFunction"
     if call.path.startswith("/2015-03-31/functions/"):
@@ -65,7 +65,7 @@ def action(call: Call) -> str:
 @pytest.mark.kinesis
 def test_connectors_ask_for_what_they_require_and_nothing_else(local_aws: LocalAws, tmp_path: Path) -> None:
     bucket, region = local_aws.outputs["ctr"]["ProcessedBucketName"], clients.LOCAL_REGION
-    # All of its own: other tests read what arrives through the labs'.
+    # Resources of its own: other tests read what arrives in the labs'.
     local_aws.client("dynamodb").create_table(
         TableName="policies",
         KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
@@ -121,17 +121,17 @@ def test_connectors_ask_for_what_they_require_and_nothing_else(local_aws: LocalA
         statements.execute().wait()
         asked = collections.Counter(action(call) for call in proxy.calls)
 
-        # The landing is read for ever: a job of its own.
+        # The landing is read without end, so it needs a job of its own.
         local_aws.client("s3").put_object(Bucket=bucket, Key="landing/one", Body=b'{"a": 1}\n')
         env.create_temporary_view("lines", landing.records(env, "landing"))
         with env.sql_query("SELECT `data` FROM lines").execute().collect() as found:
             assert next(found) is not None
         asked.update(action(call) for call in proxy.calls[sum(asked.values()) :])
-    # Of these a deployed job's role is added up (pipeline/requirements.py).
+    # A deployed job's role is composed of these (pipeline/requirements.py).
     required = together(each.requires() for each in (landing, files, table, delivery, function)).statements
     for service in ("firehose", "lambda", "dynamodb"):
         assert {a for a in asked if a.startswith(service)} == allowed(required, service)
-    # Seldom asked, so that a run may be without: an upload that a crash left is finished or given up.
+    # Rarely called, so a run may be without them: after a crash, an unfinished upload is completed or aborted.
     seldom = {"s3:AbortMultipartUpload"}
     found_s3 = {a for a in asked if a.startswith("s3:")}
     assert found_s3 | seldom == allowed(required, "s3")

@@ -1,4 +1,4 @@
-"""Records through a real handler before they are decoded, on a mini-cluster: order, heartbeats, time, errors."""
+"""A real handler pre-processes records on a mini-cluster: order, heartbeats, time and errors are right."""
 
 import io
 import json
@@ -22,7 +22,7 @@ from udfs.decoding.function import decode_records
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
-#: As one would write it for KDA: hex text becomes JSON; what a record says is what happens to it.
+#: A handler as written for KDA, which turns hex text into JSON; a record says what the handler does with it.
 HANDLER = textwrap.dedent(
     """
     import base64, json
@@ -94,7 +94,7 @@ def test_records_keep_order_and_time_and_what_fails_is_reported(
     ]
     assert failed[0][1] == "preprocess: the function answered ProcessingFailed"
     assert "poison" in failed[1][1]
-    # Time is there for windows, and the decoder takes the records as it takes a source's.
+    # Rowtime works for windows, and the decoder takes the records like those of a source.
     decoded, _, idle = decode_records(table_env, records, [Column("text", "STRING", "$.text")], name="texts")
     table_env.create_temporary_view("decoded", decoded)
     table_env.create_temporary_view("idle", idle)
@@ -143,13 +143,13 @@ def test_records_of_shards_keep_what_the_decoder_needs(mini_flink: Flink, option
 
 
 def test_a_missing_function_is_one_line_before_the_start(local_aws: LocalAws) -> None:
-    with pytest.raises(ConnectorError, match="Lambda function nobody: none of that name"):
+    with pytest.raises(ConnectorError, match="Lambda function nobody: not found"):
         PreprocessOptions("nobody", "us-east-1", local_aws.endpoint).check()
 
 
 @pytest.mark.kinesis
-def test_records_and_times_own_rows_pass_one_operator_so_that_none_overtakes(mini_flink: Flink) -> None:
-    """The planner would push a function into each branch of a union: the records and heartbeats beside them."""
+def test_records_and_heartbeats_pass_one_operator_in_order(mini_flink: Flink) -> None:
+    """The planner would push a function into each branch of a union, so of the records and of the heartbeats."""
     table_env = mini_flink.environment()
     source = KinesisSource("numbers", "us-east-1", "http://127.0.0.1:1")
     records = source.records(table_env, "numbers", sequence_number=True)

@@ -1,4 +1,4 @@
-"""Records through a function by KDA's pre-processing contract: what is sent, what comes of it, in what order."""
+"""KDA's pre-processing contract: the calls, the result for each record, and their order."""
 
 import base64
 import doctest
@@ -38,7 +38,7 @@ def record(n: int, data: bytes = b"{}", name: str = "") -> SourceRecord:
 
 
 class Clock:
-    """Time that goes on by sleeping, and by so much with each look."""
+    """A clock that advances by sleeping, and by a step with each reading."""
 
     def __init__(self, look: float = 0.0) -> None:
         self.now, self.look = 0.0, look
@@ -52,7 +52,7 @@ class Clock:
 
 
 class Function:
-    """A handler in a Lambda function; remembers the data of each call."""
+    """A Lambda function with a handler, which remembers the data of each call."""
 
     name = "f"
 
@@ -135,7 +135,7 @@ def test_the_size_of_an_event_is_never_more_than_its_records_were_counted(rows: 
         ({"result": "ok"}, Refusal("the result must be 'Ok', 'Dropped' or 'ProcessingFailed', got 'ok'")),
     ],
 )
-def test_each_word_of_the_answer(said: dict[str, Any], outcome: Outcome | Refusal) -> None:
+def test_each_result_of_an_answer(said: dict[str, Any], outcome: Outcome | Refusal) -> None:
     answer = json.dumps({"records": [{"recordId": "1"} | said]}).encode()
     outcomes, refused = read_answer(answer, [record(1)])
     assert (outcomes | refused) == {"1": outcome}
@@ -170,8 +170,8 @@ def test_order_is_kept_whatever_is_dropped_fails_or_comes_in_another_order() -> 
 
 
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
-def test_no_record_fails_for_anothers_sake_whatever_the_handler_does(handler: Callable[..., Any]) -> None:
-    """The sink's misbehaving handlers; their Ok has no data here, so each gets some."""
+def test_no_record_fails_because_of_another_one(handler: Callable[..., Any]) -> None:
+    """The sink's misbehaving handlers. Their Ok has no data, which this contract needs, so it is added."""
 
     def with_data(records: list[dict[str, Any]]) -> Any:
         answer = handler(records)
@@ -180,7 +180,7 @@ def test_no_record_fails_for_anothers_sake_whatever_the_handler_does(handler: Ca
                 said["data"] = "eA=="
         return answer
 
-    # Dropping is no failure here.
+    # In this contract a dropped record is not a failure.
     if handler is HANDLERS["another word"]:
         return
     records = [record(n, name=f"{n}-bad" if n % 20 == 7 else str(n)) for n in range(100)]
@@ -227,7 +227,7 @@ def test_a_function_that_takes_nothing_fails_the_job_before_flink_gives_up_on_it
             raise error
 
     with pytest.raises(
-        ConnectorError, match=r"Lambda function f took none of 2 records for 5\d\d s; .*: throttled"
+        ConnectorError, match=r"Lambda function f accepted none of 2 records for 5\d\d s; .*: throttled"
     ):
         process(Down(lambda records: None), [record(1), record(2)], max_retries=None)
 

@@ -1,4 +1,4 @@
-"""Reference files: read whole, once for each version, from S3 and from the machine."""
+"""Reference files: read as a whole, once for each version, from S3 and from the local disk."""
 
 from pathlib import Path
 
@@ -58,6 +58,6 @@ def test_a_path_names_one_file(path: str) -> None:
         ReferenceFile(path, "us-east-1")
 
 
-def test_it_may_read_its_bucket() -> None:
+def test_a_reference_file_requires_reading_its_bucket() -> None:
     needs = ReferenceFile("s3://b/k", "us-east-1").requires()
     assert [s["Action"] for s in needs.statements] == [["s3:ListBucket"], ["s3:GetObject"]]

@@ -1,4 +1,4 @@
-"""Sinks before services that refuse, fail and cut: every row arrives, and the job goes on."""
+"""Sinks whose services refuse, fail and drop connections: every row arrives, and the job goes on."""
 
 import collections
 import json
@@ -20,13 +20,13 @@ from tests.torture.proxy import Call, Fault, running_proxy
 pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
 ROWS = 1200
-#: A sink that no longer does anything must fail the test, not hold it up.
+#: A sink that hangs must fail the test, not hang it.
 LONGEST_MILLISECONDS = 180_000
-#: What each service's sink asks: all that the deployed job's role allows, but for the check before the start.
+#: The calls of each sink: all that the deployed job's role allows, except those of the check before the start.
 OPERATIONS = {"Firehose": "PutRecordBatch", "Kinesis": "PutRecords", "DynamoDB": "BatchWriteItem"}
-#: More refusals in a row than AWS's SDK bears by itself, DynamoDB's the most with 9: the sink sees whole calls fail.
+#: More refusals in a row than AWS's SDK retries itself (at most 9, for DynamoDB), so the sink sees whole calls fail.
 OUTAGE = 12
-#: What happens to a sink's calls, one after the other; then all goes well.
+#: Faults of a sink's calls, one after the other; then all calls succeed.
 COURSE = (
     Fault(fail_records=1),
     Fault(status=500),
@@ -82,12 +82,12 @@ def test_every_row_arrives_after_refusals(local_aws: LocalAws, mini_flink: Flink
 
 
 def _unprocessed(call: Call) -> Fault:
-    """A batch of which DynamoDB takes nothing, and says so in its answer."""
+    """DynamoDB's answer to a batch of which it leaves all items unprocessed."""
     return Fault(status=200, answer=json.dumps({"UnprocessedItems": call.body["RequestItems"]}))
 
 
 def _write(mini_flink: Flink, service: str, name: str, endpoint: str) -> None:
-    # Nothing restarts in this environment: what fails the sink, fails the test.
+    # The job does not restart in this environment: a failure of the sink fails the test.
     table_env = mini_flink.environment()
     table_env.execute_sql(
         "CREATE TEMPORARY TABLE numbers (id INT) WITH ('connector' = 'datagen', 'fields.id.kind' = 'sequence',"
@@ -117,7 +117,7 @@ def _landed(local_aws: LocalAws, bucket: str) -> collections.Counter[int]:
         for page in pages
         for item in page.get("Contents", [])
     ]
-    # Without the appended newline, which the local AWS does not do, objects stand side by side.
+    # The local AWS does not append newlines to records, so the JSON objects follow each other without separator.
     return collections.Counter(row["id"] for body in bodies for row in _objects(body))
 
 

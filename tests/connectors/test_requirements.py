@@ -1,4 +1,4 @@
-"""What connectors say they need, each resource once; tests/connectors/test_policies.py holds it to what is asked."""
+"""The requirements of connectors, each resource once; tests/connectors/test_policies.py compares with real calls."""
 
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
@@ -44,7 +44,7 @@ def test_a_stream_that_is_read_and_written_is_one_statement() -> None:
     assert needs.resources == [Resource("AWS::Kinesis::Stream", "s")]
 
 
-def test_a_function_by_each_of_its_names() -> None:
+def test_a_function_by_name_alias_or_arn() -> None:
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
     for given, resource in {
         "f": f"arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:f",
@@ -61,7 +61,7 @@ def test_files_that_are_not_in_s3_need_nothing() -> None:
     assert Recording("file:///tmp/recorded", REGION).requires() == ([], [])
 
 
-def test_a_landing_may_mark_its_empty_folder() -> None:
+def test_a_landing_requires_putting_its_empty_object() -> None:
     for path, key in (("s3://b/p/", "p/_landing"), ("s3://b", "_landing")):
         (_, objects, mark) = FirehoseLanding(path, REGION).requires().statements
         assert objects["Action"] == ["s3:GetObject"]

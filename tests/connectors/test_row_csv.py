@@ -1,4 +1,4 @@
-"""Rows as CSV: what any reader of CSV gets back."""
+"""Rows as CSV: any CSV reader gets the values back."""
 
 import csv
 import io

@@ -60,7 +60,7 @@ _values = st.recursive(
 
 
 @given(st.dictionaries(st.text(), _values))
-def test_what_is_written_reads_back(row: dict[str, Any]) -> None:
+def test_json_reads_back_as_the_same_values(row: dict[str, Any]) -> None:
     def strip(value: Any) -> Any:  # surrogates can't be carried
         return json.loads(json.dumps(value).encode("ascii"), object_pairs_hook=_replaced)
 

@@ -1,4 +1,4 @@
-"""Credentials that a process has stay in it: not in messages, representations or pickles of what is sent to workers."""
+"""Credentials stay in their process: they are not in messages, nor in reprs or pickles of what is sent to workers."""
 
 import logging
 import pickle
@@ -39,15 +39,15 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reported(function: Callable[[], Any]) -> str:
-    """Everything an exception says, with the causes that it hides."""
+    """The messages of an exception and of its causes, suppressed ones too."""
     try:
         function()
     except Exception as error:
-        return told_of(error)
+        return messages_of(error)
     raise AssertionError("it must fail: nobody listens there")
 
 
-def told_of(error: BaseException) -> str:
+def messages_of(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
 
 
@@ -69,7 +69,7 @@ def told_of(error: BaseException) -> str:
 def test_a_service_that_cant_be_reached_is_reported_without_credentials(
     fails: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    # What a user sees. (At DEBUG botocore itself logs what it signs; nothing here sets that.)
+    # The log levels that users get. (At DEBUG botocore logs what it signs; nothing in this project sets that.)
     caplog.set_level(logging.INFO)
     text = reported(fails) + caplog.text
     assert [canary for canary in CREDENTIALS.values() if canary in text] == []
@@ -88,7 +88,7 @@ def test_what_is_sent_to_workers_and_into_savepoints_has_no_credentials() -> Non
 def test_a_property_that_no_job_has_is_named_without_its_value(application: Application) -> None:
     with pytest.raises(SettingsError, match=r"sink\.password is not a property of this application") as error:
         settings(application, override({}, [f"sink.password={PROPERTY}"]))
-    assert PROPERTY not in told_of(error.value)
+    assert PROPERTY not in messages_of(error.value)
 
 
 ENDPOINT = f"http://user:{PROPERTY}@127.0.0.1:9"
@@ -99,7 +99,7 @@ def test_an_endpoint_with_a_password_is_refused_without_repeating_it(application
     with pytest.raises(SettingsError) as error:
         settings(application, override({}, [f"aws.endpoint={ENDPOINT}"]))
     assert str(error.value).startswith("aws.endpoint must be an address without user and password")
-    assert PROPERTY not in told_of(error.value)
+    assert PROPERTY not in messages_of(error.value)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_endpoint_with_a_password_is_refused_without_repeating_it(application
         ["deploy", "status", "trades", "--endpoint", ENDPOINT],
         ["deploy", "template", "trades", "-p", f"aws.endpoint={ENDPOINT}"],
         ["console", "--endpoint", ENDPOINT],
-        # Mistyped, it is no property, and could still be shown.
+        # A misspelt property is unknown, but its value could still be shown.
         ["run", "trades", "--endpoint", NOBODY, "-p", f"aws-endpoint={ENDPOINT}"],
         ["console", "--endpoint", NOBODY, "-p", f"aws.endpoint={ENDPOINT}"],
     ],

@@ -1,4 +1,4 @@
-"""A workbench without a browser: its interface asked in this process, and jobs that stand still."""
+"""A workbench for tests without a browser: requests are made in this process, and its jobs never run."""
 
 import asyncio
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def bench(
 
 
 def asked(workbench: Workbench) -> Ask:
-    """Ask its interface as its own page does."""
+    """Return a function that sends requests to the workbench as its own page does."""
     app = page_of(workbench, "127.0.0.1")
 
     def ask(method: str, path: str, **arguments: Any) -> httpx.Response:

@@ -47,7 +47,7 @@ class Console:
         return int(json.loads((self.state / "flink" / "running" / f"{name}.json").read_text())["pid"])
 
     def kda(self, *arguments: str) -> str:
-        """What a command prints."""
+        """Run a command; return its output."""
         command = [sys.executable, "-m", "cli.main", *arguments, "--endpoint", self.endpoint]
         done = subprocess.run(
             command, capture_output=True, text=True, cwd=ROOT, env=self.environment, timeout=120
@@ -57,7 +57,7 @@ class Console:
 
 
 class Page:
-    """A page of the browser, in the words of the console's; what it lacks is Playwright's own."""
+    """A page in the browser, with methods for the console's elements; all others are those of Playwright's page."""
 
     def __init__(self, opened: Any) -> None:
         self._page = opened
@@ -87,7 +87,7 @@ class Page:
         self._page.get_by_role("tab", name=name).click()
 
     def tab_of(self, relation: str) -> None:
-        """The rows of a relation."""
+        """Select the tab with the rows of a relation."""
         self._page.locator(f'.rows [data-tab="{relation}"]').click()
 
     def step(self, name: str) -> None:
@@ -97,10 +97,10 @@ class Page:
         return self._page.locator(".cm-content")
 
     def write(self, text: str) -> None:
-        """Another text in the editor, as if it were pasted."""
+        """Replace the text in the editor, as if by pasting."""
         self.editor().click()
         self._page.keyboard.press("Control+a")
-        # What is typed over coloured words the browser colours by itself, and the page's policy forbids it aloud.
+        # Delete first: the browser styles text typed over coloured words, which the page's policy reports as an error.
         self._page.keyboard.press("Delete")
         self._page.keyboard.insert_text(text)
 
@@ -115,7 +115,7 @@ def _find() -> str | None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The browser's path; installed from Debian's packages where that can be done."""
+    """The browser's path; installed from Debian's packages if possible."""
     if (path := _find()) is not None:
         return path
     if os.geteuid() == 0 and shutil.which("apt-get"):
@@ -131,7 +131,7 @@ def chromium() -> str:
     pytest.skip(_missing[-1])
 
 
-# Not for the session: while it is open, its event loop runs, and no other test could start one.
+# Not session-scoped: while the browser is open its event loop runs, and no other test could start one.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright

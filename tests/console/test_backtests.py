@@ -1,4 +1,4 @@
-"""Backtests asked of the page's interface: settings tried on a recording, in a process of its own."""
+"""Backtests over the page's interface: settings are tried on a recording, in a process of its own."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def ask(workbench: Workbench) -> Ask:
 
 
 def ended(ask: Ask) -> dict[str, Any]:
-    """How a run ended."""
+    """Wait for the end of a run, and return its result."""
     until(lambda: not ask("GET", PATH).json()["running"], "the backtest's end")
     state: dict[str, Any] = ask("GET", PATH).json()
     return state
@@ -86,7 +86,7 @@ def test_settings_are_tried_on_a_recording_and_on_its_rows_again(ask: Ask) -> No
     )
     assert {s["of"] for s in found["suggestions"]} == {"window", "sub_sample_size", "threshold"}
 
-    # The rows are kept: another setting needs no Flink. A run is ended when it is asked to.
+    # The rows are kept, so another setting needs no Flink. A run can be stopped.
     assert ask("POST", PATH, json={"from": "same", "settings": ["quiet_rows=5"]}).status_code == 202
     assert ended(ask)["number"] == 2
     assert [s["name"] for s in ask("GET", f"{PATH}/result").json()["settings"]] == [
@@ -115,13 +115,15 @@ def test_settings_are_tried_on_a_recording_and_on_its_rows_again(ask: Ask) -> No
         ({"from": "tap", "labels": "x" * 200_000}, "labels must be text of at most"),
     ],
 )
-def test_what_can_not_be_is_refused_before_anything_is_read(ask: Ask, question: Any, reason: str) -> None:
+def test_impossible_backtests_are_refused_before_anything_is_read(
+    ask: Ask, question: Any, reason: str
+) -> None:
     answer = ask("POST", PATH, json=question)
     assert answer.status_code == 400
     assert reason in answer.json()["error"]
 
 
-def test_a_recording_is_bounded_and_what_has_no_forest_has_no_backtest(ask: Ask) -> None:
+def test_a_recording_is_bounded_and_a_backtest_needs_a_forest(ask: Ask) -> None:
     assert "empty" in ask("PUT", f"{PATH}/recording", content=b"").json()["error"]
     assert "at most" in ask("PUT", f"{PATH}/recording", content=b"x" * (MOST_BYTES + 1)).json()["error"]
     assert "choose a recording" in ask("POST", PATH, json={"from": "recording"}).json()["error"]

@@ -23,10 +23,10 @@ from tests.console.conftest import HOSTILE, Console, Page
 pytestmark = [pytest.mark.aws, pytest.mark.flink]
 
 LAB = Path(__file__).parents[1] / "kda_sql" / "cases" / "lab-click-through-rate.yaml"
-#: The lab's own program, with windows of a second: the forest has learnt after a dozen.
+#: The lab's own program with windows of a second: the forest has learned after a dozen of them.
 SQL = yaml.safe_load(LAB.read_text())["sql"].replace("SECOND / 10 TO SECOND", "SECOND / 1 TO SECOND")
 FUNCTION = "CSEBeconAnomalyResponse"
-#: The page's steps, each with what is there when it has loaded.
+#: The page's steps, each with an element that is there when it has loaded.
 STEPS = {
     "Overview": ".plot .point",
     "Source": ".columns input",
@@ -98,7 +98,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.field("Type of column 1").fill("VARCHAR(32)")
     page.see(".sample", "No errors: every record becomes a row.")
 
-    # SQL with a mistake: marked where it stands, and fixed. A reload loses nothing that was typed.
+    # A mistake in SQL is marked at its place, then fixed. A reload loses nothing that was typed.
     page.step("SQL")
     page.write(SQL.replace('"CLICKCOUNT" /', '"CLICKCONT" /'))
     page.see(".problems li", "CLICKCONT")
@@ -112,7 +112,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     assert "CLICKCONT" not in page.editor().inner_text()
     page.see(".kept", "Draft kept")
 
-    # A second tab says so, and shows what is typed in the first.
+    # A second tab says that there is another one, and shows what is typed in the first.
     other = Page(page.context.new_page())
     other.goto(page.url)
     page.see("#notices", "open in another tab too")
@@ -127,7 +127,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.see(".grid td", "100")
     page.see("#job-facts", "s ago")  # a checkpoint, which the killed job goes on from
 
-    # What records hold is text, wherever it is shown.
+    # Values of records are shown as text everywhere, never as HTML.
     kinesis = client("kinesis", console.endpoint)
     hostile = f'{{"browseraction": "Other", "site": "{HOSTILE}"}}'
     for data in (hostile, f"no json {HOSTILE}"):
@@ -177,7 +177,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     burst.fill("20")
     burst.press("Enter")
     page.see("#results h4", "Messages sent: ")
-    # Settings tried on the rows that were scored; another threshold takes no other run.
+    # Settings are tried on the rows that were scored; another threshold needs no new run.
     page.step("Backtest")
     page.field("Settings to try, one per line: the detector’s properties that differ").fill("side=below")
     page.press("Run the backtest")
@@ -218,7 +218,7 @@ def test_the_labs_are_examples_to_run_and_to_copy(page: Page) -> None:
     for name in ("Sessions", "Trades"):
         page.get_by_role("link", name=name).click()
         page.see("#title", name)
-        # Their stacks are not deployed here: said, not blank.
+        # Their stacks are not deployed here, which the page must say instead of staying blank.
         page.see("#lost", "The streams can't be read")
         page.get_by_role("button", name="Start", exact=True).wait_for()
     page.step("SQL")
@@ -236,7 +236,7 @@ def test_the_labs_are_examples_to_run_and_to_copy(page: Page) -> None:
 
 @pytest.fixture
 def other_page() -> Iterator[str]:
-    """A page of another program on this machine, so that no rule of the browser's own keeps it from the console."""
+    """A page of another program on this machine, so that the browser itself does not keep it from the console."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

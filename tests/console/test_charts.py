@@ -1,4 +1,4 @@
-"""Charts: what is drawn from which rows, and that no row can break them."""
+"""Charts: which rows are drawn how, and that no row can break a chart."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def score(second: int, ctr: float, anomaly_score: float) -> dict[str, Any]:
 
 
 def described(**parts: Any) -> Application:
-    """An application of one source, with what a test adds."""
+    """An application with one source, and what a test adds."""
     queries = parts.pop("queries", {})
     source = {"stream": "in", "columns": {"name": "VARCHAR(9)", "size": "DOUBLE"}}
     tree = {"title": "T", "sources": {"rows_in": source}, **parts}
@@ -50,7 +50,7 @@ def test_marked_rows_are_found_by_their_x_whatever_the_names_case() -> None:
     rows |= {"alerts": [gone, found], "anomalies": [gone, found]}
     rate, scores = drawn(CTR, rows)
     assert trace(rate, "ctr")["y"] == [100.0, 400.0]
-    # Its own relation has no column of that name: the height is that of the drawn row.
+    # The marked relation has no column of that name: the height is that of the drawn row.
     assert (trace(rate, "anomaly")["x"], trace(rate, "anomaly")["y"]) == (["2024-01-31T12:00:20"], [400.0])
     assert trace(scores, "anomaly")["y"] == [3.1]
     assert trace(scores, "threshold")["y"] == [2.5, 2.5]

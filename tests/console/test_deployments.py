@@ -1,4 +1,4 @@
-"""Deploying from the page: the cost is said first, and a local console deploys nothing."""
+"""Deploying from the page: the cost is shown first, and a local console deploys nothing."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.waiting import until
 from workbench.store import StoreError
 
 
-def test_what_it_makes_and_costs_is_said_before(tmp_path: Path) -> None:
+def test_resources_and_cost_are_shown_before_deploying(tmp_path: Path) -> None:
     trades = read(JOBS / "trades")
     ask = asked(bench(tmp_path, {"trades": Controller(trades, unreachable, Idle())}))
     found = ask("GET", "/api/applications/trades/deploy").json()
@@ -27,12 +27,12 @@ def test_what_it_makes_and_costs_is_said_before(tmp_path: Path) -> None:
     assert command(trades)[2:5] == ["cli.main", "deploy", "up"]
 
 
-def test_a_deployment_s_words_and_end_are_shown(tmp_path: Path) -> None:
+def test_a_deployments_output_and_end_are_shown(tmp_path: Path) -> None:
     script = "import sys; print('made 3 resources'); input(); sys.exit(0)"
     deployments = Deployments(tmp_path, lambda application: [sys.executable, "-c", script])
     trades = read(JOBS / "trades")
     deployments.start(trades)
-    # It is asked nothing: who would ask, ends.
+    # It has no stdin: a program that asks a question ends.
     until(lambda: deployments.state("trades")["failed"], "the end")
     assert deployments.state("trades")["lines"][0] == "made 3 resources"
     waiting = Deployments(tmp_path, lambda application: [sys.executable, "-c", "import time; time.sleep(60)"])

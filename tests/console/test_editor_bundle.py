@@ -1,4 +1,4 @@
-"""The editor that is committed is the one that was built, of the packages that the lock file names."""
+"""The committed editor is the one that was built, from the packages in the lock file."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ def test_the_bundle_is_the_one_that_was_built() -> None:
 
 
 @pytest.mark.parametrize("name", [p for p, each in LOCKED.items() if p and not each.get("dev")])
-def test_it_was_built_of_the_locked_packages(name: str) -> None:
+def test_the_bundle_was_built_from_the_locked_packages(name: str) -> None:
     banner = BUNDLE.open(encoding="utf-8").readline()
     package = name.removeprefix("node_modules/")
     assert f" {package}@{LOCKED[name]['version']} " in banner, "the lock file is newer: make editor"

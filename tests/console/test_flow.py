@@ -1,4 +1,4 @@
-"""What an application reads and writes by its settings, and its flow as a picture."""
+"""The streams and destinations of an application by its settings, and the picture of its flow."""
 
 from pathlib import Path
 
@@ -48,14 +48,14 @@ def test_the_flow_leads_from_sources_to_destinations() -> None:
 
 
 @pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
-def test_every_relation_is_led_to(application: Application) -> None:
+def test_every_relation_is_reached_by_an_arrow(application: Application) -> None:
     picture = flow(application, resources(application))
     ids = {node.id for stage in picture.stages for node in stage}
     assert {end for _, end in picture.edges} == ids - {node.id for node in picture.stages[0]}
     assert {begin for begin, _ in picture.edges} <= ids
 
 
-def test_reference_tables_and_idle_sources_are_led_from() -> None:
+def test_arrows_start_at_reference_tables_and_sources_with_heartbeats() -> None:
     tree = {
         "title": "T",
         "sources": {"s": {"stream": "in", "columns": {"vehicle": "VARCHAR(9)"}}},

@@ -1,4 +1,4 @@
-"""Who may call: the console's own pages, nobody else's; with a token when it is bound elsewhere."""
+"""Who may call the console: its own pages only; with a token if it is bound to another address than loopback."""
 
 import asyncio
 from typing import Any
@@ -42,7 +42,7 @@ class Browser:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8900", "localhost:8900", "[::1]:8900", "LOCALHOST"])
-def test_its_own_page_may(host: str) -> None:
+def test_the_consoles_own_page_is_allowed(host: str) -> None:
     headers = {"host": host, "origin": f"http://{host}", "sec-fetch-site": "same-origin"}
     assert Browser().ask("GET", "/api/labs", **headers).text == "secret"
     assert Browser().ask("POST", "/api/do", **headers).text == "secret"
@@ -64,7 +64,7 @@ def test_its_own_page_may(host: str) -> None:
         ("POST", "/api/do", {"origin": "https://127.0.0.1:8900"}, 403),
     ],
 )
-def test_others_may_not(method: str, path: str, headers: dict[str, str], status: int) -> None:
+def test_other_pages_are_refused(method: str, path: str, headers: dict[str, str], status: int) -> None:
     refused = Browser().ask(method, path, **headers)
     assert refused.status_code == status
     assert "secret" not in refused.text
@@ -74,7 +74,7 @@ def test_a_console_bound_elsewhere_needs_a_token() -> None:
     with pytest.raises(ValueError, match="must have a token"):
         Browser("0.0.0.0")
     elsewhere = Browser("0.0.0.0", TOKEN, "http://192.0.2.1:8900")
-    # The token in another place than the page's address is no key.
+    # In a URL the token counts only for the page itself.
     for path in ("/", "/api/labs", "/?token=wrong", "/?token=", f"/api/labs?token={TOKEN}"):
         assert elsewhere.ask("GET", path).status_code == 401
     assert elsewhere.ask("GET", "/", cookie=f"{COOKIE}=wrong").status_code == 401

@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, stop)
 signal.signal(signal.SIGTERM, stop)
 if "--lost" in sys.argv:
     print("  no longer in ctr: GroupWindow(a)\\n  no longer in ctr: forest x\\nkda: agree with --yes"); sys.exit(2)
-if "--fail" in sys.argv: print("kda: Kinesis stream x: none of that name"); sys.exit(2)
+if "--fail" in sys.argv: print("kda: Kinesis stream x: not found"); sys.exit(2)
 marker = pathlib.Path(sys.argv[1]); marker.write_text("resumed" if "--resume" in sys.argv else "fresh")
 time.sleep(60)
 """
@@ -53,7 +53,7 @@ def until(job: LocalJob, state: str) -> None:
 def test_start_stop_resume(make: Callable[..., LocalJob], tmp_path: Path) -> None:
     job = make()
     until(job, "stopped")
-    # As a server's pool does: the thread that asks is soon gone, and must not take the job with it.
+    # As in a server's thread pool: the thread of a request soon ends, and must not end the job.
     asking = threading.Thread(target=job.start, args=(False,))
     asking.start()
     asking.join()
@@ -105,7 +105,7 @@ def test_a_killed_job_shows_as_such(make: Callable[..., LocalJob], tmp_path: Pat
     (tmp_path / "runs").unlink()
     until(job, "killed")
     assert "signal 9" in job.view.trouble
-    time.sleep(1.2)  # a second look says the same
+    time.sleep(1.2)  # asking again gives the same answer
     assert job.view.health.state == "killed"
 
 
@@ -113,7 +113,7 @@ def test_a_job_that_cannot_start_says_why(make: Callable[..., LocalJob]) -> None
     job = make("--fail")
     job.start(resume=False)
     until(job, "failed")
-    assert "none of that name" in job.view.trouble
+    assert "not found" in job.view.trouble
 
 
 def test_closing_the_console_stops_its_job(make: Callable[..., LocalJob], tmp_path: Path) -> None:

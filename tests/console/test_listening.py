@@ -1,4 +1,4 @@
-"""A running `kda console`: whom its socket is open to, and where its token goes."""
+"""A running `kda console`: which address it listens on, and where its token appears."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ from tests.waiting import until
 
 Found = TypeVar("Found")
 TOKEN = "canary-console-token-5"
-#: The same command as bound to an address that others reach, with a token that is known; it stays on loopback here.
+#: The command as if bound to an address that others can reach, with a known token; here it stays on loopback.
 OPEN = f"""
 import secrets
 from cli import console, main
@@ -34,9 +34,9 @@ main.app()
 
 @contextlib.contextmanager
 def running_console(folder: Path, *python: str) -> Iterator[tuple[int, int, Path]]:
-    """Its process, its port, and where everything it says goes."""
+    """The console's process, its port, and the file with its output."""
     command = [sys.executable, *python, "console", "--port", "0", "--endpoint", "http://127.0.0.1:1"]
-    # Refused at once: this job writes its log and ends.
+    # The job's properties are refused, so it writes its log and ends at once.
     command += ["-p", "ctr.source.position=yesterday"]
     said = folder / "console.out"
     with said.open("wb") as out:
@@ -64,7 +64,7 @@ def answers(port: int) -> bool:
 
 
 def ask(port: int, path: str, **headers: str) -> int:
-    """The status of an answer; with a body, as a browser's script would: of the console's own page."""
+    """The status of a response; a request with a body is sent as by a script of the console's own page."""
     url = f"http://127.0.0.1:{port}"
     request = urllib.request.Request(url + path, headers=headers)
     if path.startswith("/api/applications/"):
@@ -81,12 +81,12 @@ def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
         found = listening(set(descendants(pid)))
         assert f"{LOOPBACK[0]}:{port:04X}" in found
         assert sorted(a for a in found if a.rpartition(":")[0] not in LOOPBACK) == []
-        # Whoever listens on every address listens on this one too.
+        # A process that listens on every address listens on this one too.
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port), timeout=5)
 
 
-def test_the_token_is_shown_to_who_started_it_and_written_nowhere(tmp_path: Path) -> None:
+def test_the_token_is_shown_on_the_terminal_and_written_nowhere(tmp_path: Path) -> None:
     with running_console(tmp_path, "-c", OPEN) as (_, port, said):
         assert ask(port, "/api/applications") == 401
         assert ask(port, f"/?token={TOKEN}x") == 401

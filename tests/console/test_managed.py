@@ -15,7 +15,7 @@ from tests.waiting import until
 
 
 class Service:
-    """One application; starting it waits until it may go on."""
+    """A service with one application, whose start waits until the test lets it go on."""
 
     def __init__(self, status: str | None = "READY") -> None:
         self.now, self.asked, self.may = status, [], threading.Event()
@@ -60,7 +60,7 @@ def test_start_takes_its_time_and_a_failure_is_reported() -> None:
     until(lambda: job.view.health.url == "https://flink")
     assert service.asked == [("start", True)]
     shown = job.view.as_json()
-    # What is not known is not shown: late records are none of these.
+    # Unknown figures are not shown: here the number of late records.
     assert (shown["measured"], shown["behind_seconds"]) == (("failed", "behind"), 2.5)
     assert asked == [(None, "kda-ctr", "clicks")], "once a minute, and not while it does not run"
     until(lambda: not job._asking.is_alive())
@@ -75,7 +75,7 @@ def test_an_application_that_is_not_there_says_what_to_do() -> None:
     job.close()
 
 
-def test_a_job_that_may_not_be_measured_runs_all_the_same() -> None:
+def test_a_job_whose_metrics_are_denied_still_runs() -> None:
     def refused(*_: Any) -> Metrics:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetMetricData")
 

@@ -41,7 +41,7 @@ def found(answer: Any, group: str, key: str) -> dict[str, Any]:
 
 
 class Started(Idle):
-    """A job that runs, and can be started all the same."""
+    """A job that is shown as running, and can still be started."""
 
     view = JobView(Health("running", url="http://x"))
 
@@ -60,13 +60,13 @@ def test_properties_are_shown_and_kept_for_the_next_start(ask: Ask, ctr: Control
     assert found(answer.json(), "anomalies", "threshold") | threshold == threshold
     assert found(ask("GET", PATH).json(), "anomalies", "threshold")["value"] == "3.5"
     assert Store(tmp_path / "workbench", tmp_path).properties("ctr") == {"anomalies.threshold": "3.5"}
-    # A job that starts is shown with what it was started with.
+    # A starting job is shown with the properties that it was started with.
     ctr.job = Started()
     assert ask("PUT", PATH, json={"assignments": {"source.stream": "other"}}).status_code == 200
     assert ctr.found.stream_of(None) == "ctr-clickstream"
     assert ask("POST", "/api/applications/ctr/job/start").status_code == 200
     assert ctr.found.stream_of(None) == "other"
-    # Senders go on unless what they send, or where to, is another.
+    # Senders go on unless their template or their stream changes.
     senders = ctr.senders
     ctr.take(ctr.application, {"source": {"stream": "other"}, "anomalies": {"threshold": "3"}})
     assert ctr.senders is senders

@@ -1,4 +1,4 @@
-"""A draft on a real console: planned by Flink, previewed on the live stream, and nothing of it left."""
+"""A draft on a real console: planned by Flink, previewed on the live stream, and nothing of it is left."""
 
 import os
 import re

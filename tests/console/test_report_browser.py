@@ -1,4 +1,4 @@
-"""The report in a real browser: drawn from its one file, whatever its records hold, without a network."""
+"""The report in a real browser: it is drawn from its one file, for any records, without a network."""
 
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("lab", ROWS)
-def test_it_draws_its_charts_alone(lab: str, browser: Any, tmp_path: Path) -> None:
+def test_the_report_draws_its_charts_without_a_network(lab: str, browser: Any, tmp_path: Path) -> None:
     path = report.write(tmp_path / "report.html", report.Report(lab, ROWS[lab]))
     context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
     page, complaints, asked = context.new_page(), [], []

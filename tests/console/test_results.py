@@ -1,4 +1,4 @@
-"""Results: what is looked at for each type of destination, against a local AWS's answers and against refusals."""
+"""Results: what is shown for each type of destination, with a local AWS's answers and with refusals."""
 
 import io
 import json
@@ -25,7 +25,7 @@ def refused(code: str) -> ClientError:
 
 
 class Lambda:
-    """Says how a function is set up."""
+    """A Lambda client that returns a function's configuration."""
 
     def __init__(self, **variables: str) -> None:
         self.variables = variables

@@ -1,4 +1,4 @@
-"""Row buffers: bounded, hostile records counted and not shown as rows, rates by the time of arrival."""
+"""Row buffers: memory is bounded, hostile records are counted but not shown as rows, rates are by time of arrival."""
 
 import json
 from datetime import UTC, datetime, timedelta

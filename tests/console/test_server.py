@@ -1,4 +1,4 @@
-"""The page's interface: what it answers to right and wrong questions, and its stream of events."""
+"""The page's interface: its answers to valid and invalid requests, and its stream of events."""
 
 import asyncio
 import contextlib
@@ -90,7 +90,7 @@ def test_the_page_learns_which_application_runs(ask: Ask, controllers: dict[str,
         ("/api/applications/ctr/job/explode", b"", 404),
     ],
 )
-def test_wrong_questions(
+def test_invalid_requests(
     ask: Ask, controllers: dict[str, Controller], path: str, body: bytes, status: int
 ) -> None:
     answer = ask("POST", path, content=body, headers=ORIGIN)

@@ -59,7 +59,7 @@ def test_a_demo_stream_is_made_filled_and_discovered(ask: Ask, endpoint: str) ->
     assert len(found["raw"]) == 100
     assert found["formatted"][0]["SECTOR"] in ("TECHNOLOGY", "RETAIL", "FINANCIAL", "ENERGY")
     assert found["errors"] == []
-    # What a wrong type does shows at once, without another look at the stream.
+    # The effect of a wrong type shows at once, without reading the stream again.
     found["schema"]["RecordColumns"][1]["SqlType"] = "INTEGER"
     again = ask("POST", "/api/decode", json={"sample": found["sample"], "schema": found["schema"]}).json()
     assert again["formatted"] == []
@@ -90,7 +90,7 @@ def test_a_demo_stream_is_made_filled_and_discovered(ask: Ask, endpoint: str) ->
     assert ask("GET", "/api/targets").json()["lambda"] == ["fix"]
 
 
-def test_senders_of_other_templates_and_those_that_are_none(ask: Ask) -> None:
+def test_senders_of_other_templates_and_invalid_ones(ask: Ask) -> None:
     assert ask("POST", "/api/streams", json={"name": "clicks", "template": None}).status_code == 201
     for template in ("../../pyproject.toml", "/etc/passwd", "", 7):
         answer = ask("POST", "/api/streams/clicks/send", json={"template": template, "rate": 5})
@@ -136,7 +136,7 @@ def test_what_a_delivery_stream_landed_is_discovered(ask: Ask, endpoint: str) ->
     found = discovered(ask, stream="landing", kind="firehose")
     assert (found["path"], found["formatted"]) == ("s3://lake/in/", [{"a": 1.0}, {"a": 2.0}])
     assert {"name": "landing", "kind": "firehose", "senders": []} in ask("GET", "/api/streams").json()
-    # Imported, an application that reads it knows where.
+    # An imported application that reads the delivery stream knows where its objects are.
     described = {
         "ApplicationName": "lands",
         "ApplicationCode": "CREATE STREAM X (A INTEGER);",

@@ -1,4 +1,4 @@
-"""Flink's planner, asked by the page: errors with their places, columns, and what becomes of saved state."""
+"""Flink's planner as the page uses it: errors with their places, columns, and whether saved state still fits."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_a_process_that_does_not_answer_is_ended() -> None:
 
 def test_state_that_no_longer_fits_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Known:
-        """A process whose answer is known: two steps have saved state, and one of them is still there."""
+        """A process with a fixed answer: two steps have saved state, and one of them still exists."""
 
         def plan(self, *_: object) -> dict[str, object]:
             return {"relations": {}, "operators": {"a": "forest scores"}, "saved": ["a", "b"]}

@@ -1,4 +1,4 @@
-"""Shares of a chain's time between two looks."""
+"""How the time of a chain of operators is shared by its steps, between two measurements."""
 
 import math
 

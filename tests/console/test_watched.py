@@ -1,4 +1,4 @@
-"""Nobody looks: nothing is asked for."""
+"""While no page is open, nothing is polled."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from console import watched
 from tests.waiting import until
 
 
-def test_it_looks_only_while_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polling_runs_only_while_a_page_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watched, "PATIENCE_SECONDS", 0.2)
     looks: list[float] = []
 

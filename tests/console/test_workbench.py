@@ -1,4 +1,4 @@
-"""The workbench's interface: applications made, changed, checked and saved; what may not be made is refused."""
+"""The workbench's interface: applications are created, changed, checked and saved; invalid ones are refused."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_from_sql_to_a_folder_that_every_command_finds(
     (described,) = [a for a in ask("GET", "/api/applications").json() if a["name"] == "mine"]
     assert (described["origin"], described["form"], described["draft"]) == ("own", "kda", False)
     assert "OUT" in [node["relation"] for stage in described["flow"]["stages"] for node in stage]
-    # Started from it, the job goes where the link leads; each version has a folder of its own.
+    # A job started from it reads the folder that the link points to; each version has a folder of its own.
     first = (tmp_path / "applications" / "mine").resolve()
     again = ask("GET", "/api/applications/mine/document").json()
     again["files"]["kda.sql"] = SQL.replace("10", "20")
@@ -144,14 +144,14 @@ def test_a_save_that_is_killed_midway_leaves_what_was(tmp_path: Path, ask: Ask) 
 
     with pytest.raises(KeyboardInterrupt):
         store.save("mine", {"kda.sql": "x"}, store.draft("mine").revision, "", killed)
-    # What a killed process leaves has a name that nobody reads.
+    # A killed process leaves files under names that are never read.
     (tmp_path / "workbench" / "mine" / "versions" / ".new-x").mkdir()
     (tmp_path / "workbench" / ".new-y" / "versions").mkdir(parents=True)
     (tmp_path / "applications" / "mine").unlink()
     assert store.newest("mine").number == 1  # type: ignore[union-attr]
     assert read(store.running_folder("mine")).title == "Mine"  # type: ignore[arg-type]
     assert store.names() == ["mine"]
-    # An hour later nobody is at work on it any more.
+    # After an hour no process can still be writing them.
     for left in (tmp_path / "workbench" / "mine" / "versions" / ".new-x", tmp_path / "workbench" / ".new-y"):
         os.utime(left, (0, 0))
     Store(tmp_path / "workbench", tmp_path / "applications")
@@ -243,7 +243,7 @@ def test_what_is_made_on_the_page_reaches_no_file_of_this_machine(ask: Ask, what
 def test_no_hint_gives_a_connector_other_options(ask: Ask) -> None:
     document = made(ask)
     hint = "/*+ OPTIONS('path'='/') */"
-    # Also behind what looks like the begin of a string, or like a comment that goes on.
+    # Also after text that looks like the start of a string, or like an open comment.
     for before in ("", "/* ' */ ", "// '\n", "-- x\r", "/* -- */ "):
         document["files"]["kda.sql"] = SQL.replace("GROUP", f"{before}{hint} GROUP")
         assert "hint" in saved(ask, document).json()["problems"][0]["message"]
@@ -268,7 +268,7 @@ def test_no_hint_gives_a_connector_other_options(ask: Ask) -> None:
         ("ok", [FROM_SQL]),
     ],
 )
-def test_names_and_origins_that_are_none(ask: Ask, name: Any, origin: Any, tmp_path: Path) -> None:
+def test_invalid_names_and_origins(ask: Ask, name: Any, origin: Any, tmp_path: Path) -> None:
     answer = ask("POST", "/api/applications", json={"name": name, "from": origin})
     assert answer.status_code == 400
     assert answer.json()["error"]
@@ -288,7 +288,7 @@ def test_names_and_origins_that_are_none(ask: Ask, name: Any, origin: Any, tmp_p
         {"a.sql": "x" * 1_500_000},
     ],
 )
-def test_files_that_are_none(ask: Ask, files: Any) -> None:
+def test_invalid_files(ask: Ask, files: Any) -> None:
     document = made(ask)
     text = json.dumps({"files": files, "revision": document["revision"]})
     assert ask("PUT", "/api/applications/mine/draft", content=text).status_code == 400
@@ -311,7 +311,7 @@ def test_an_application_that_can_no_longer_be_read_spoils_nothing_else(ask: Ask,
 
 
 @pytest.mark.parametrize("name", ["..", "%2e%2e", ".previews", "%00", "a%2Fb"])
-def test_an_address_is_no_path(ask: Ask, name: str) -> None:
+def test_a_url_can_not_name_a_path(ask: Ask, name: str) -> None:
     for method, what in (("GET", "document"), ("POST", "save"), ("GET", "bundle"), ("DELETE", "")):
         assert ask(method, f"/api/applications/{name}/{what}".rstrip("/")).status_code in (404, 405)
 

@@ -1,4 +1,4 @@
-"""A standalone Flink cluster of real processes, from the pyflink wheel, that knows nothing of this repository."""
+"""A standalone Flink cluster of real processes, from the pyflink wheel, without access to this repository."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ Found = TypeVar("Found")
 
 
 def closure(*names: str) -> set[str]:
-    """The installed distributions that these need, themselves included, by normalized name."""
+    """These installed distributions and their dependencies, by normalized name."""
     seen: set[str] = set()
     todo = list(names)
     while todo:
@@ -46,10 +46,9 @@ def closure(*names: str) -> set[str]:
 
 
 def managed_runtime(folder: Path) -> Path:
-    """Make a virtual environment that has only what the managed service has; return its Python.
+    """Make a virtual environment with only the packages of the managed service; return its Python.
 
-    Its packages are the locked ones of this project's environment, as hard links: the same bytes as from a download
-    of a gigabyte.
+    Its packages are those of this project's locked environment, as hard links, instead of a download of a gigabyte.
     """
     venv.create(folder, with_pip=False, symlinks=True)
     site = _site_packages(folder)
@@ -77,7 +76,7 @@ def unpacked(application: Application, folder: Path) -> Path:
 
 def _link(installed: Distribution, site: Path) -> None:
     for file in installed.files or []:
-        # Scripts would start the other environment's Python; caches belong to the other environment's paths.
+        # Not scripts, which start the other environment's Python, nor caches, which belong to its paths.
         if ".." in file.parts or file.suffix == ".pyc":
             continue
         source, target = Path(str(installed.locate_file(file))), site / file
@@ -132,7 +131,7 @@ class Cluster:
     def run(
         self, code: Path, groups: Mapping[str, Mapping[str, str]], properties: Path, *more: str
     ) -> subprocess.CompletedProcess[str]:
-        """Start what is in a package with a file of property groups, as the documentation says; and more options."""
+        """Start a package's job with a file of property groups, as the documentation says, and more options."""
         each = [{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()]
         properties.write_text(json.dumps(each))
         options = [word for key, value in package.RUN_OPTIONS.items() for word in (f"--{key}", value)]
@@ -159,7 +158,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
         (folder / name).mkdir(parents=True)
     for path in (home / "conf").iterdir():
         (folder / "conf" / path.name).write_bytes(path.read_bytes())
-    # As docs/deploy.md asks of a cluster.
+    # Required of a cluster by docs/deploy.md.
     ours = (flink.CONFIGURATION / "log4j-cli.properties").read_text().splitlines()
     for name in ("log4j-cli.properties", "log4j-console.properties"):
         with (folder / "conf" / name).open("a") as conf:
@@ -171,20 +170,20 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
     configuration["env"]["java"]["opts"]["all"] += f" -Djava.io.tmpdir={folder / 'tmp'}"
     configuration["jobmanager"]["rpc"]["port"] = rpc
     configuration |= {
-        # What the managed service sets itself.
+        # Set by the managed service itself.
         "rest.port": rest,
         "rest.bind-port": rest,
         "io.tmp.dirs": str(folder / "tmp"),
         "parallelism.default": task_managers,
         "execution.checkpointing.interval": "5 s",
         "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
-        # There it would restart for ever; here a failure must show.
+        # The service would restart without end; here a failure must show.
         "restart-strategy.type": "none",
     }
     (folder / "conf" / "config.yaml").write_text(yaml.safe_dump(configuration))
     java = flink.java_home()
     environment = {
-        # `python` is the runtime's, for the client as for the workers.
+        # `python` is the runtime's, for the client and for the workers.
         "PATH": f"{python.parent}:{java / 'bin'}:/usr/bin:/bin",
         "JAVA_HOME": str(java),
         "HOME": "/nonexistent",
@@ -194,7 +193,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
         "FLINK_CONF_DIR": str(folder / "conf"),
         "FLINK_LOG_DIR": str(folder / "log"),
         "FLINK_PID_DIR": str(folder / "pid"),
-        # The local AWS takes any; on the service there are none of these. Nothing may write them anywhere.
+        # The local AWS accepts any credentials. The service has no such variables. No process may write them anywhere.
         **CREDENTIALS,
         "AWS_CBOR_DISABLE": "1",
         "CBOR_ENABLED": "false",
@@ -229,7 +228,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
 
 
 def wait_for(look: Callable[[], Found], seconds: float, what: str) -> Found:
-    """What `look` returns as soon as it is true."""
+    """Wait until `look` returns a true value, and return that."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := look():
@@ -246,7 +245,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that are free, all different."""
+    """Different free ports."""
     with contextlib.ExitStack() as sockets:
         taken = [sockets.enter_context(socket.socket()) for _ in range(count)]
         for s in taken:

@@ -1,4 +1,4 @@
-"""No job sets, where it is deployed, what the managed service refuses."""
+"""A deployed job sets no Flink option that the managed service refuses."""
 
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from pipeline.settings import settings
 
 pytestmark = pytest.mark.flink
 
-#: Keys that an application's code may set, out of the service's documentation ("Programmatic Flink configuration
-#: properties"). The service enforces them from its Flink 2.2 on; a job that keeps to them runs on either.
+#: Keys that an application's code may set, from the service's documentation ("Programmatic Flink configuration
+#: properties"). The service enforces the list from Flink 2.2 on; a job that keeps to it runs on 1.20 and 2.2.
 ALLOWED = set(Path(__file__).with_name("allowed_keys.txt").read_text().split())
-#: Set by the planner for each query, and by PyFlink where it runs without a cluster.
+#: Set by the planner for each query, and by PyFlink when it runs without a cluster.
 NOT_OURS = {
     "__table.query-start.current-database__",
     "__table.query-start.epoch-time__",
@@ -32,7 +32,7 @@ def _gateway(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def configured(table_env: Any) -> dict[str, str]:
-    """Everything that is set in an environment, by key."""
+    """The options that are set in an environment, by key."""
     stream_env = table_env._j_tenv.execEnv()
     found = dict(table_env.get_config().get_configuration().to_dict())
     found.update(dict(stream_env.getConfiguration().toMap()))
@@ -49,10 +49,10 @@ def pristine() -> dict[str, str]:
 @pytest.mark.parametrize("application", all_applications(), ids=lambda a: a.name)
 def test_a_deployed_job_sets_only_what_the_service_allows(application: Application) -> None:
     before = pristine()
-    # The jar is what the service itself adds.
+    # The service itself adds the jar.
     table_env = table_environment({"pipeline.jars": flink.CONNECTORS.as_uri()})
     Pipeline(table_env, application, settings(application, {})).deliver()
     set_here = {key for key, value in configured(table_env).items() if before.get(key) != value}
-    # Not none, or this test would look in the wrong place.
+    # If there were none, this test would look in the wrong place.
     assert {"table.local-time-zone", "pipeline.object-reuse"} <= set_here
     assert set_here - ALLOWED - NOT_OURS == set()

@@ -28,7 +28,7 @@ _TYPES = {
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    """The schema of a FlinkDeployment, out of the operator's jar; downloaded once."""
+    """The schema of a FlinkDeployment, from the operator's jar, which is downloaded once."""
     jar = BUILD / "kubernetes" / f"flink-kubernetes-operator-api-{OPERATOR}.jar"
     if not jar.exists():
         artifact = f"org.apache.flink:flink-kubernetes-operator-api:{OPERATOR}"
@@ -49,7 +49,7 @@ def schema() -> dict[str, Any]:
 
 
 def violations(value: Any, schema: dict[str, Any], where: str = "") -> Iterator[str]:
-    """What Kubernetes would refuse, and what it would drop without a word: fields that the schema does not know."""
+    """What Kubernetes would refuse, and what it would silently drop: fields that are not in the schema."""
     if schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields"):
         return
     kind = schema.get("type")
@@ -77,11 +77,11 @@ def documents() -> dict[str, dict[str, Any]]:
 
 def deployment() -> dict[str, Any]:
     found = documents()["FlinkDeployment"]
-    # Part of every Kubernetes object, and not of the operator's schema.
+    # Every Kubernetes object has these; they are not in the operator's schema.
     return {key: value for key, value in found.items() if key not in ("apiVersion", "kind", "metadata")}
 
 
-def test_the_operator_takes_the_manifest(schema: dict[str, Any]) -> None:
+def test_the_manifest_fits_the_operators_schema(schema: dict[str, Any]) -> None:
     assert documents()["FlinkDeployment"]["apiVersion"] == "flink.apache.org/v1beta1"
     assert list(violations(deployment(), schema)) == []
 
@@ -107,7 +107,7 @@ def test_mistakes_in_it_would_be_found(
     assert found.startswith(violation)
 
 
-def test_its_properties_are_a_job_s_and_its_paths_the_package_s() -> None:
+def test_the_manifest_has_properties_of_a_job_and_paths_of_the_package() -> None:
     text = documents()["ConfigMap"]["data"]["application_properties.json"]
     groups = {group["PropertyGroupId"]: group["PropertyMap"] for group in json.loads(text)}
     assert settings(find(groups["job"]["name"]), groups)

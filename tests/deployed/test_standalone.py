@@ -1,4 +1,4 @@
-"""The package itself, outside the repository, on a cluster of real processes that has only what the service has."""
+"""The package, outside the repository, on a cluster of real processes with only the managed service's packages."""
 
 import io
 import json
@@ -20,7 +20,7 @@ from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, un
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
 
-#: An application that is no lab: its columns are by nature nested, as telemetry's are.
+#: An application that is not a lab, with nested columns, as telemetry has.
 TRUCKS = """\
 title: Trucks whose cargo is too warm
 properties: {cargo: {limit: {default: 8.0, help: degrees Celsius above which it is reported}}}
@@ -31,7 +31,7 @@ sources:
 relations: [warm]
 destinations: [{of: warm, type: kinesis, stream: trucks-warm, key: truck}]
 """
-#: A function that keeps each row it is given.
+#: A function that stores each row that it gets.
 KEEP = """
 import base64, os
 
@@ -111,13 +111,13 @@ def test_lab_3_finds_its_anomalies(code: Path, cluster: Cluster, local_aws: Loca
 
     wait_for(found, 300, "anomalies")
     scores = anomalies(local_aws)
-    # The worker compiled the package's own forest, and kept it where it may.
+    # The worker compiled the package's forest, and cached it in a folder that it may write to.
     assert list((cluster.folder / "tmp").glob("kda-numba-*/**/*.nbc"))
     assert all(score > 1 for score in scores.values())
-    # Few of the ordinary trades score above the threshold as well.
+    # Few ordinary trades score above the threshold, too.
     assert len(set(scores) - injected) < 30
 
-    # The credentials of every call are nowhere: not in the package, logs of JVMs and workers, state, what Flink shows.
+    # No credentials in the package, in logs of JVMs and workers, in state, or in what Flink shows.
     (job,) = cluster.get("/jobs/overview")["jobs"]
     pages = [
         "/jobmanager/config",
@@ -135,7 +135,7 @@ def test_lab_3_finds_its_anomalies(code: Path, cluster: Cluster, local_aws: Loca
 
 @pytest.fixture
 def kept(local_aws: LocalAws, tmp_path: Path) -> Iterator[Path]:
-    """What the function `trucks-warm` was given, a row a line."""
+    """The rows that the function `trucks-warm` got, one a line."""
     archive, rows = io.BytesIO(), tmp_path / "kept"
     rows.touch()
     with zipfile.ZipFile(archive, "w") as code:
@@ -153,7 +153,7 @@ def kept(local_aws: LocalAws, tmp_path: Path) -> Iterator[Path]:
     client.delete_function(FunctionName="trucks-warm")
 
 
-def test_an_application_that_is_no_lab_runs_from_its_package_on_its_derived_stack_in_thread_mode(
+def test_a_users_application_runs_in_thread_mode_from_its_package_on_its_derived_stack(
     code: Path, cluster: Cluster, local_aws: LocalAws, trucks: Application, kept: Path, tmp_path: Path
 ) -> None:
     outputs = stacks.deploy(local_aws.endpoint, trucks)

@@ -9,7 +9,7 @@ import pytest
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
 
 START = int(EPOCH.timestamp() * 1000)
-#: Every relation that something is delivered from, as one text a row: what one run of the job gives.
+#: Every relation with a destination, each row as one text: the output of a run.
 RELATIONS = {
     "intermediate": "SELECT user_id, device_type, CAST(event_timestamp AS STRING), CAST(session_timestamp AS STRING)"
     " FROM intermediate_sql_stream",
@@ -26,7 +26,7 @@ Run = Callable[..., Rows]
 
 
 def click(user: str, ms: int, device: str = "desktop", name: str = "search", digits: bool = True) -> bytes:
-    """A record of the simulator's form; its time as a string of digits, or as a number."""
+    """A record as the simulator sends it; its time is a string of digits, or a number."""
     time = START + ms
     return json.dumps(
         {
@@ -40,18 +40,18 @@ def click(user: str, ms: int, device: str = "desktop", name: str = "search", dig
 
 
 def in_time(*clicks: tuple[Any, ...]) -> list[tuple[float, bytes]]:
-    """Clicks that arrive when they happen."""
+    """Clicks that arrive at their event time."""
     return [(c[1] / 1000, click(*c)) for c in clicks]
 
 
 def arriving(*clicks: tuple[Any, ...], every: float = 0.001) -> list[tuple[float, bytes]]:
-    """Clicks that arrive in the order given, at one time nearly, a day after they happened."""
+    """Clicks that arrive in the given order, at nearly the same time, a day after their event time."""
     return [(86_400 + n * every, click(*c)) for n, c in enumerate(clicks)]
 
 
 @pytest.fixture
 def run(mini_flink: Flink) -> Run:
-    """Rows of the relations for given records and property groups; destination with every click."""
+    """The rows of the relations for these records and property groups; a destination gets every click."""
 
     def relations(
         records: Sequence[tuple[float, bytes | None]], parallelism: int = 1, **groups: dict[str, Any]

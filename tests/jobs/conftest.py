@@ -1,4 +1,4 @@
-"""Flink for tests: one JVM a session, a table environment a test, records from memory."""
+"""Flink for tests: one JVM per session, a table environment per test, records from memory."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class Flink:
         from pipeline.environment import table_environment
 
         options = {k.replace("__", ".").replace("_", "-"): v for k, v in overrides.items()}
-        # A failure must fail the test, not restart for ever.
+        # A failure must fail the test, not restart the job without end.
         return table_environment(
             flink.cluster("test", folder=self.folder, overrides={"restart-strategy.type": "none"} | options)
         )
@@ -47,7 +47,7 @@ class Flink:
         sources: Mapping[str, Any] | None = None,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Pipeline:
-        """The relations of an application, by name, folder or itself, over other sources; nothing is delivered yet."""
+        """The relations of an application (or its name or folder) over other sources; without its sinks."""
         chosen = application if isinstance(application, Application) else find(str(application))
         return Pipeline(table_env, chosen, settings(chosen, groups or {}), sources)
 

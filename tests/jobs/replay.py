@@ -1,6 +1,6 @@
-"""A lab's whole job over a recorded stream: every service it talks to answers from memory, at times of its own.
+"""A lab's whole job over a stream with fixed arrival times; every AWS service that it calls answers from memory.
 
-What must come out is reported by the forest itself and a few lines of Python, not by Flink.
+The expected rows are computed by the forest itself and a few lines of Python, without Flink.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _APART = 40
 
 @dataclass(frozen=True)
 class Replay:
-    """A lab's job with properties by which everything is delivered.
+    """A lab's job, with properties that deliver all of its rows.
 
     Parameters
     ----------
     name : str
-        Of the job.
+        The job's.
     properties : tuple of str
-        Laid over the job's own, as ``group.key=value``.
+        Override the job's own, as ``group.key=value``.
     record : callable
-        A record's fields, of a random generator, its number and its time of arrival (epoch milliseconds).
+        Takes a random generator, a number and the time of arrival (epoch milliseconds); returns a record's fields.
     key : callable
-        A delivered row in the form of the expected ones.
+        Converts a delivered row to the form of the expected ones.
     expected : callable
-        From all records' fields, with ``arrival``, to the rows of an unbroken run.
+        Takes the fields of all records, with ``arrival``; returns the rows of a run without interruption.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Replay:
 
     def groups(self, endpoint: str) -> dict[str, dict[str, str]]:
         """Its property groups, with all services at one address."""
-        # On a slow machine, silence must not close sessions: only the records' own times count.
+        # On a slow machine, pauses must not close sessions: only event times count.
         given = (f"aws.endpoint={endpoint}", "source.position=TRIM_HORIZON", "source.idle_timeout=900")
         return override({}, [*given, *self.properties])
 
     def records(self, number: int) -> list[dict[str, Any]]:
-        """The same each time."""
+        """Records that are the same each time."""
         rng, begin = random.Random(11), int(EPOCH.timestamp() * 1000)
         moments = [begin + n * _APART for n in range(number)]
         return [self.record(rng, n, moment) | {"arrival": moment} for n, moment in enumerate(moments)]
@@ -157,11 +157,11 @@ class Services:
     Attributes
     ----------
     visible : int
-        How many records the stream has by now.
+        Records that the job can read from the stream so far.
     read : int
-        How many of them were read.
+        Records that the job has read.
     rows : list of dict
-        What the job delivered, in the order of its coming; errors apart.
+        Rows that the job delivered, in order of arrival; without errors.
     """
 
     records: Sequence[dict[str, Any]]
@@ -214,7 +214,7 @@ class Services:
             }
             for n, r in enumerate(self.records[first:last], first)
         ]
-        self.read = max(self.read, first)  # who asks for these has taken those before
+        self.read = max(self.read, first)  # a reader that asks for these has received those before
         return {"Records": found, "NextShardIterator": str(last), "MillisBehindLatest": 0}
 
     def _PutRecords(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -238,13 +238,13 @@ class Services:
 
 @dataclass
 class Run:
-    """A job that runs: what it is given and gives, and its client."""
+    """A running job: the services that it reads and writes, and its client."""
 
     services: Services
     client: Any
 
     def wait(self, rows: int, seconds: float = 300) -> None:
-        """Return when all that is on the stream was read, and so many rows have come."""
+        """Return when all visible records are read, and this many rows have come."""
         end = time.monotonic() + seconds
         while self.services.read < self.services.visible or len(self.services.rows) < rows:
             came = f"{self.services.read} of {self.services.visible} records, {len(self.services.rows)} of {rows} rows"
@@ -271,7 +271,7 @@ def running(
     mini_flink: Flink, replay: Replay, services: Services, savepoint: Path | None = None
 ) -> Iterator[Run]:
     """The job, from its beginning or a savepoint."""
-    # Parts within the savepoint's own file would remember where they were written; those beside it are relative to it.
+    # State in files beside the savepoint's own has relative paths, so the folder can be moved; hence no inline state.
     options = {"execution.checkpointing.data-inline-threshold": "0 b"}
     options |= {"execution.state-recovery.path": savepoint.as_uri()} if savepoint else {}
     table_env = mini_flink.environment(**options)

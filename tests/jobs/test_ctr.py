@@ -41,7 +41,7 @@ def run(
     groups: dict[str, dict[str, Any]] | None = None,
     **options: str,
 ) -> dict[str, list[dict[str, Any]]]:
-    """The rows of some relations of the job, which runs without its sinks."""
+    """The rows of some relations of the job, run without its sinks."""
     table_env = mini_flink.environment(**options)
     mini_flink.pipeline("ctr", table_env, {"source_sql_stream": source}, groups)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -51,7 +51,7 @@ def run(
 
 
 def number(row: dict[str, Any], size: float = 10) -> int:
-    """Which window a row is of."""
+    """The number of a row's window."""
     start = datetime.fromisoformat(row.get("window_start") or row["WINDOW_START"]).replace(
         tzinfo=EPOCH.tzinfo
     )
@@ -63,7 +63,7 @@ BAD = [b"no json", b"\xff\xfe", b"", b"{}", b"[1]", b'{"browseraction": null, "s
 
 @pytest.fixture(scope="module")
 def counted(mini_flink: Flink) -> dict[str, list[dict[str, Any]]]:
-    """A day of trouble, each kind in a window of its own."""
+    """The counts of records with every kind of problem, each in a window of its own."""
     records = [
         *window(0, 3, 4),
         # Exactly on the boundaries: the first and the last millisecond.
@@ -87,7 +87,7 @@ def counted(mini_flink: Flink) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def skewed(mini_flink: Flink) -> dict[str, list[dict[str, Any]]]:
-    """A clock that goes back within the open window, then behind a closed one."""
+    """The counts for arrival times that go back within the open window, then into a closed one."""
     records = [
         (8.0, action("Click")),
         (1.0, action("Impression")),
@@ -97,7 +97,7 @@ def skewed(mini_flink: Flink) -> dict[str, list[dict[str, Any]]]:
         (0.0, action("Click", "late.example.com")),
         (19.0, action("Impression")),
     ]
-    # Bundles of one record: time moves on with each.
+    # Bundles of one record, so that the watermark advances with each.
     return run(mini_flink, MemorySource(records), COUNTS + ERRORS, python__fn_execution__bundle__size="1")
 
 
@@ -183,7 +183,7 @@ STEADY, BURST, QUIET = range(18), range(18, 20), range(21, 27)
 
 
 def lab(size: float = 10, site: str = SITE) -> Records:
-    """The lab's course: steady, three more senders of clicks for 25 s, steady again."""
+    """The lab's records: a steady rate, three more senders of clicks for 25 s, and steady again."""
     return [
         record
         for n in range(27)
@@ -222,7 +222,7 @@ def test_the_burst_is_reported_once_and_kdas_rule_has_each_window(mini_flink: Fl
 
 
 def test_one_record_on_the_wrong_side_of_a_window_is_an_anomaly_only_by_kdas_rule(mini_flink: Flink) -> None:
-    # After nothing but 100 %, the forest has never seen another rate: any scores as high as can be.
+    # The forest has seen only 100 % so far, so any other rate gets the highest score.
     records = [r for n in range(20) for r in window(n, {15: 9, 16: 11}.get(n, 10), 10)] + window(20, 12, 10)
     wanted = ("scores", "anomalies", "destination_sql_stream")
     found = run(mini_flink, MemorySource(records), wanted, {"anomalies": {"threshold": "2.5"}})

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 @pytest.fixture(scope="module")
 def course(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> ctr_course.Course:
     flink.prepare(local_aws.endpoint, tmp_path_factory.mktemp("prepare"))
-    # Where a machine that is busy with other tests stood still, windows have no records: once more.
+    # If a busy machine stood still, windows have no records: then try once more.
     for _ in range(3):
         course = ctr_course.run(local_aws.endpoint, tmp_path_factory.mktemp("ctr"), lambda course, job: None)
         if _is_whole(course):
@@ -30,7 +30,7 @@ def course(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> ctr
 
 
 def _is_whole(course: ctr_course.Course) -> bool:
-    """Whether each window up to the burst has its score: the detector tells of nothing before its 18th row."""
+    """Whether each window up to the burst has its score: the detector reports nothing before its 18th row."""
     return set(range(18)) <= {course.number(start) for start in course.scores}
 
 
@@ -38,7 +38,7 @@ def _is_whole(course: ctr_course.Course) -> bool:
 def recorded(
     course: ctr_course.Course, local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The course's records."""
+    """The records of the lab's scenario."""
     everything = tmp_path_factory.mktemp("recorded") / "everything"
     assert record(local_aws.client("kinesis"), local_aws.outputs["ctr"]["ClickStreamName"], everything) > 500
     # Other tests may have sent to the same stream before.
@@ -61,13 +61,13 @@ def test_a_message_for_the_burst_and_for_nothing_else(course: ctr_course.Course,
     reported = {course.number(n.window_start) for n in course.notifications}
     assert len(course.notifications) == 1
     assert reported <= ({18, 19} if _is_whole(course) else set(ctr_course.BURST))
-    # KDA's rule would have reported each window of it.
+    # KDA's rule would have reported each window of the burst.
     assert {18, 19} <= set(course.by_score)
     burst = min(n.window_start for n in course.notifications)
     assert all(n.sent > burst for n in course.notifications)
     late = set() if _is_whole(course) else {"one message for the burst, by its second window"}
     assert {what for what, held in course.expectations.items() if not held} <= late
-    # What a person reads: the rate, the expected one and by how much it is off it, the score, the window, the site.
+    # The message for people: the rate, the expected rate, the difference, the score, the window, the site.
     message = course.notifications[0].message
     for part in ("yourwebsiteurl.domain.com", "% was expected: it is ", "Anomaly score:", "Window: 20"):
         assert part in message

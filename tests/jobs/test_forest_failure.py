@@ -1,4 +1,4 @@
-"""The worker process of a forest and a detector is killed: their scores are those of an unbroken run."""
+"""The worker process of a forest and a detector is killed: their scores are those of a run without failure."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.flink
 
 FOREST = {"number_of_trees": 10, "sub_sample_size": 32, "time_decay": 500, "shingle_size": 2, "seed": 4}
 DETECTOR = {"number_of_trees": 10, "sub_sample_size": 32, "seed": 4}
-#: Behind this row the forest was written down whole, and records learned since beside it: both must come back.
+#: By this row the state has the whole forest and, separately, the records learned since: both must be restored.
 ENOUGH = LONGEST_LOG + 1_000
 
 # Numbered rows that go on where they were after a restore, a millisecond apart.
@@ -45,10 +45,10 @@ _SOURCE = """
 """
 
 
-def test_scores_after_a_killed_worker_are_those_of_an_unbroken_run(
+def test_scores_after_a_killed_worker_equal_those_without_failure(
     mini_flink: Flink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A mini-cluster's Python functions would otherwise run in threads of this process.
+    # Otherwise a mini-cluster's Python functions run in threads of this process.
     monkeypatch.setenv("_python_worker_execution_mode", "process")
     port = free_port()
     table_env = mini_flink.environment(

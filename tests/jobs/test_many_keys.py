@@ -1,4 +1,4 @@
-"""Many keys in a real job: Flink spreads their buckets as we compute."""
+"""Many keys in a real job: Flink assigns key groups and buckets as we compute them."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def test_flink_has_the_same_groups_and_the_same_buckets(mini_flink: Flink) -> No
     keys = ["", "a", "0", "sensor-9", "Größe", "日本", "\U0001f600", "x" * 300, *map(str, range(200))]
     values = ", ".join(f"('{key}')" for key in keys)
     found = rows_of(table_env, f"SELECT k, {bucket_sql('k', 512)} FROM (VALUES {values}) AS t (k)")
-    # A row of VALUES is as long as the longest of them.
+    # VALUES pads its texts to the longest of them.
     assert [name for _, name in found] == [bucket_of(key, 512) for key, _ in found]
     jvm = get_gateway().jvm
     for _, name in found[:50]:

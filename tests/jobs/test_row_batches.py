@@ -1,4 +1,4 @@
-"""Rows of a real job reach a function in batches, and come out as they went in."""
+"""Rows of a real job reach a function in batches, and come out unchanged and in order."""
 
 import sys
 from typing import Any
@@ -38,7 +38,7 @@ class Sized(KeyedProcessFunction):  # type: ignore[misc]
 
 
 class Doubled(Sized):
-    """Of rows in columns twice their number, of others -1."""
+    """Returns twice the number for rows in columns, and -1 for other rows."""
 
     numbers, value, nulls = [2], 1, 1
 
@@ -56,7 +56,7 @@ class Doubled(Sized):
 
 
 def test_rows_of_a_real_job_come_in_columns(mini_flink: Flink, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What :mod:`udfs.row_bytes` knows of PyFlink's messages and steps is still so."""
+    """PyFlink's messages and steps are still as :mod:`udfs.row_bytes` expects them."""
     monkeypatch.setenv("_python_worker_execution_mode", "process")
     table_env = mini_flink.environment(python__executable=sys.executable)
     table_env.execute_sql(NUMBERS)

@@ -1,11 +1,11 @@
-"""Savepoints of released versions, restored into today's jobs, which go on as if never stopped.
+"""Savepoints of released versions restore into today's jobs, which go on as if they had never stopped.
 
-They lie in ``savepoints/<version>/<job>/`` with the rows that had been delivered by then, taken in the middle of
-windows, sessions and forests, by a clock 60 days behind: what a job goes on with depends on the stream alone, not on
-how long it was stopped. After a release: ``python -m tests.jobs.test_savepoints`` takes those of this version (or of
-the jobs that are named); it needs a C compiler, for the clock.
-When a test here fails, the next version loses what users have: change the job, or mark the change **state** in
-CHANGELOG.md, say there what is lost, and take them anew.
+They are in ``savepoints/<version>/<job>/`` with the rows that had been delivered by then. They were taken in the middle
+of windows, sessions and forests, with a clock 60 days behind: a restored job must depend on the stream only, not on how
+long it was stopped. After a release, ``python -m tests.jobs.test_savepoints`` takes those of this version (or of the
+jobs that are named); it needs a C compiler, for the clock.
+If a test here fails, users would lose state with the next version. Change the job; or mark the change **state** in
+CHANGELOG.md, say there what is lost, and take new savepoints.
 """
 
 import json
@@ -29,8 +29,8 @@ from tests.jobs.replay import REPLAYS, Replay, Services, running
 pytestmark = [pytest.mark.flink, pytest.mark.kinesis]
 
 FOLDER = Path(__file__).with_name("savepoints")
-#: Of each job: how many records there are, after how many the savepoint is taken, and how many rows have been delivered
-#: by then: all that can be, as what is on its way to a function in a savepoint comes twice.
+#: For each job: the number of records, after how many of them the savepoint is taken, and how many rows are delivered
+#: by then. These are all rows so far, as a row on its way to a function would be delivered again after the restore.
 COURSE = {
     "trades": (400, 201, 143),
     "ctr": (1100, 701, 15),
@@ -44,7 +44,7 @@ def test_every_job_has_one_of_this_version() -> None:
 
 
 @pytest.mark.parametrize("delivered", TAKEN, ids=lambda path: "-".join(path.parts[-3:-1]))
-def test_todays_job_goes_on_where_a_released_one_stopped(
+def test_todays_job_continues_from_a_released_savepoint(
     mini_flink: Flink, tmp_path: Path, delivered: Path
 ) -> None:
     [replay] = [r for r in REPLAYS if r.name == delivered.parent.name]
@@ -59,7 +59,7 @@ def test_todays_job_goes_on_where_a_released_one_stopped(
     before = {tuple(key) if isinstance(key, list) else key for key in taken["rows"]}
     after = {replay.key(row) for row in services.rows}
     assert before | after == replay.expected(records)
-    # What had been delivered does not come again: it is no start from the beginning.
+    # Rows that had been delivered do not come again, so the job did not start from the beginning.
     assert not before & after
     assert len(after) >= 5
     assert not services.errors
@@ -73,13 +73,13 @@ def take(replay: Replay, mini_flink: Flink, folder: Path) -> None:
     services = Services(replay.records(number), visible=stop)
     with tempfile.TemporaryDirectory() as temporary, running(mini_flink, replay, services) as run:
         run.wait(rows)
-        # The function's sink looks once a second what was taken, and takes it out of its state.
+        # The Lambda sink removes acknowledged rows from its state once a second.
         time.sleep(5)
         state = run.stop(Path(temporary), drain=False)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(state, folder / "state")
     delivered = sorted({replay.key(row) for row in services.rows})
-    # Java's own time, not this process's: it is what state would expire by.
+    # Java's clock, not this process's: state expires by it.
     now = get_gateway().jvm.System.currentTimeMillis() / 1000
     at = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
     (folder / "delivered.json").write_text(json.dumps({"at": at, "rows": delivered}) + "\n")
@@ -88,7 +88,7 @@ def take(replay: Replay, mini_flink: Flink, folder: Path) -> None:
 
 
 def put_clocks_back(folder: Path) -> None:
-    """Let the JVM that is started next, and the Python workers in this process, have a clock 60 days behind."""
+    """Set the clock of the next JVM, and of the Python workers in this process, 60 days back."""
     library = folder / "clock_behind.so"
     source = Path(__file__).with_name("clock_behind.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)

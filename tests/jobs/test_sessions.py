@@ -18,7 +18,7 @@ def test_a_session_is_what_the_lab_says(run: Run) -> None:
         in_time(
             ("first", 0),
             ("devices", 0, "desktop", "search"),
-            # At, under and over the gap, each from the click before it.
+            # Clicks exactly at, under and over the gap after the click before.
             ("gap", 1),
             ("devices", 5_000, "tablet", "detail"),
             ("gap", 10_000),
@@ -87,7 +87,7 @@ def test_one_user_time_zone_look_back_and_an_id_that_never_repeats(run: Run) -> 
     assert rows["destination"] == [
         ("a", "a_smart-tv_2024-01-31T12:00:00.000Z", "21:00:00", "21:00:00"),
         ("a", "a_desktop_2024-01-31T12:00:00.000Z", None, "21:00:04"),
-        # Beyond the look-back there is no start to take an id from, as in the lab.
+        # Beyond the look-back there is no session start to take the id from, as in the lab.
         ("a", None, None, "21:00:08"),
         ("a", "a_smart-tv_2024-02-01T12:00:00.000Z", "21:00:00", "21:00:00"),
     ]
@@ -147,9 +147,9 @@ def test_disorder_within_the_bound_changes_nothing_and_what_is_later_is_reported
 
 
 @pytest.mark.flink
-def test_a_quiet_stream_closes_its_sessions_and_no_more(run: Run) -> None:
+def test_an_idle_stream_closes_its_sessions_and_no_more(run: Run) -> None:
     clicks = [*in_time(("a", 0), ("b", 1_000)), (5.0, None), (2_000.0, None)]
-    # However long the silence was, what comes after it is late only if a closed session would have to take it in.
+    # After any idle time, a click is late only if it belongs to a closed session.
     clicks += [(2_001.0, click("a", 11_000)), (2_001.1, click("b", 11_001)), (2_001.2, click("b", 11_000))]
     rows = run(clicks)
     assert sorted(row[3][11:] for row in rows["closed"]) == [

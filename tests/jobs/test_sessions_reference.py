@@ -1,4 +1,4 @@
-"""Lab 2's sessions of any stream of clicks are those of a few lines of Python."""
+"""Lab 2's sessions of any stream of clicks equal those of a short reference implementation in Python."""
 
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -13,13 +13,13 @@ from tests.jobs.clicks import run as run  # a fixture
 from tests.jobs.conftest import EPOCH
 
 GAP, DISORDER = 10_000, 5_000
-#: A stream of one to three users, in order of arrival: steps around the gap and the disorder, some of them back.
+#: Clicks of one to three users in order of arrival: time steps around the gap and the disorder, some backwards.
 step = st.sampled_from([0, 1, 700, 9_999, 10_000, 10_001, 30_000, -1, -2_500, -5_000, -5_001, -20_000])
 stream = st.lists(st.tuples(st.sampled_from("abc"), step), min_size=1, max_size=14)
 
 
 def reference(clicks: list[tuple[str, int]]) -> tuple[list[tuple[str, int, int, int]], int]:
-    """Sessions as (user, start, end, number of events), and how many clicks are late, in plain Python."""
+    """Compute sessions as (user, start, end, number of events), and the number of late clicks, in plain Python."""
     on_time, newest = [], 0
     for user, ms in clicks:
         newest = max(newest, ms)
@@ -41,7 +41,7 @@ def test_sessions_of_any_stream_are_those_of_the_reference(run: Run) -> None:
     @given(stream)
     @hypothesis_settings(max_examples=300, derandomize=True, database=None)
     def collect(steps: list[tuple[str, int]]) -> None:
-        # Each stream has days and users of its own, so one run of the job takes them all.
+        # Each stream has days and users of its own, so one run of the job processes all streams.
         ms, clicks = len(streams) * 86_400_000 + 100_000, []
         for user, forward in steps:
             ms += forward

@@ -1,4 +1,4 @@
-"""Lab 2's job stopped with a savepoint in the middle of sessions: what it gives is what an unbroken run gives."""
+"""Lab 2's job, stopped with a savepoint in the middle of sessions, gives the rows of a run without a stop."""
 
 import json
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ BEFORE = [
     ("a", 8_000),
     ("b", 9_000),
     ("c", 14_000),
-    # In state when the job stops: not yet sure of their order.
+    # In state when the job stops, as earlier clicks may still come.
     ("a", 17_000),
     ("b", 16_000),
 ]
 AFTER = [
-    # Late by what came before the stop, although it is the first click after it.
+    # Late because of clicks before the stop, although it is the first click after it.
     ("a", 11_999),
     # In order with what waits in state; then exactly a gap behind it, and a millisecond more.
     ("c", 15_500),
@@ -42,7 +42,7 @@ AFTER = [
 
 @dataclass(frozen=True)
 class FolderSource:
-    """Files of lines ``milliseconds after EPOCH, tab, record``, read as they come; it never ends."""
+    """An unbounded source: files of lines ``milliseconds after EPOCH, tab, record``, read as they appear."""
 
     folder: Path
 
@@ -72,7 +72,7 @@ class FolderSource:
 
 
 def put(folder: Path, name: str, clicks: list[tuple[str, int]], first: int) -> None:
-    """A file of clicks, which appears at once; they arrive a second apart."""
+    """Write a file of clicks that arrive a second apart; the file appears atomically."""
     lines = [f"{1000 * (100 + first + n)}\t{click(*c).decode()}\n" for n, c in enumerate(clicks)]
     part = folder.parent / name
     part.write_text("".join(lines))
@@ -80,7 +80,7 @@ def put(folder: Path, name: str, clicks: list[tuple[str, int]], first: int) -> N
 
 
 def found(folder: Path) -> list[list[Any]]:
-    """The rows that were written for good."""
+    """The rows in committed files."""
     return sorted(
         (
             list(json.loads(line).values())
@@ -92,7 +92,7 @@ def found(folder: Path) -> list[list[Any]]:
 
 
 def compose(table_env: Any, mini_flink: Flink, source: Any, **sessions: str) -> str:
-    """The job up to a query of its relations, in texts."""
+    """A query of the job's relations, with all columns as text."""
     groups = {"sessions": {"rows": "events"} | sessions}
     mini_flink.pipeline("sessions", table_env, {"source_sql_stream": source}, groups)
     return " UNION ALL ".join(

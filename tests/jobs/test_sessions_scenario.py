@@ -26,7 +26,7 @@ from tests.jobs.conftest import MemorySource
 pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
 TABLE, HANDLED = "SinkSessions", "HandlerSessions"
-#: As one would write it from KDA's contract alone.
+#: A handler written from KDA's contract alone.
 HANDLER = textwrap.dedent(
     """
     import base64, json, os
@@ -47,7 +47,7 @@ HANDLER = textwrap.dedent(
         return {"records": output}
     """
 )
-#: Takes no session of user b.
+#: A handler that refuses the sessions of user b.
 REFUSING = textwrap.dedent(
     """
     import base64, json
@@ -76,7 +76,7 @@ def test_the_simulators_sessions_are_in_the_table(local_aws: LocalAws, tmp_path:
 
 @pytest.fixture
 def items(local_aws: LocalAws) -> Iterator[Any]:
-    """What is in one of two empty tables of the test's own."""
+    """The items in one of the test's own two tables."""
     dynamodb = local_aws.client("dynamodb")
     for table in (TABLE, HANDLED):
         dynamodb.create_table(
@@ -116,7 +116,7 @@ def run_to_its_end(local_aws: LocalAws, tmp_path: Path) -> Any:
 
 @contextlib.contextmanager
 def deployed(aws: LocalAws, code: str) -> Iterator[str]:
-    """A function of this code; its name."""
+    """Deploy a function with this code; return its name."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("code.py", code)
@@ -167,7 +167,7 @@ def test_each_sink_takes_its_rows_and_what_is_written_twice_is_one_item(
         run_to_its_end(
             sink={"function": function, "max_retries": "1"}, closed={"type": "dynamodb", "table": TABLE}
         )
-    # The same keys, now with what is known when the sessions are over.
+    # The same keys, now with the values at the end of the sessions.
     assert items(TABLE).keys() == once.keys()
     assert items(TABLE)["a_desktop_12:00:00"] == {
         "user_id": {"S": "a"},
@@ -178,7 +178,7 @@ def test_each_sink_takes_its_rows_and_what_is_written_twice_is_one_item(
         "duration_ms": {"N": "2000"},
         "pages": {"L": [{"S": "search"}, {"S": "detail"}, {"S": "search"}]},
     }
-    # What the function refuses to the last is reported.
+    # Rows that the function still refuses after all retries are reported.
     kinesis, stream = local_aws.client("kinesis"), local_aws.outputs["sessions"]["ErrorStreamName"]
     reported = [json.loads(record.data) for record in StreamReader(kinesis, stream, since).read()]
     (error,) = [error for error in reported if error["error_name"] == "DeliveryFailed"]

@@ -1,9 +1,9 @@
-"""A savepoint of one version restores in the next: what state is called, and what a changed job takes over.
+"""A savepoint of one version restores in the next: the names of state, and the state that a changed job keeps.
 
-What matters most has names of its own, which survive a change of the job's SQL: the positions in the stream, the
-forests, the rows on their way to a function. Windows, joins and sinks are named by their place in the job: they restore
-as long as its relations stay as they are. When a change here is meant, say so in CHANGELOG.md and write the list anew:
-``python -m tests.jobs.test_state_upgrade``.
+The most important state has explicit uids, which survive a change of the job's SQL: positions in the stream, forests,
+rows on their way to a function. Windows, joins and sinks have ids that depend on their place in the job: they restore
+only while its relations stay the same. If a change here is intended, say so in CHANGELOG.md and write the list again
+with ``python -m tests.jobs.test_state_upgrade``.
 """
 
 import json
@@ -44,7 +44,7 @@ NAMED = {
 
 
 def operators(name: str, table_env: Any, *properties: str) -> tuple[set[str], list[str]]:
-    """The uids that were given in a job, and its operators' ids, sorted; properties are ``group.key=value``."""
+    """A job's explicit uids, and the ids of its operators, sorted; properties are ``group.key=value``."""
     application = find(name)
     groups = override({}, ["aws.endpoint=http://127.0.0.1:1", *properties])
     pipeline = Pipeline(table_env, application, settings(application, groups))
@@ -75,7 +75,7 @@ def test_names_of_state_are_those_of_the_last_version(mini_flink: Flink, name: s
 def test_names_of_state_are_those_of_any_parallelism(
     mini_flink: Flink, name: str, properties: list[str]
 ) -> None:
-    # What is chained together at one parallelism and not at another gets another name: its state would not be found.
+    # Operators that are chained at one parallelism only get other ids at another, so their state would not be found.
     one, two = (
         operators(name, mini_flink.environment(parallelism__default=p), *properties) for p in ("1", "2")
     )
@@ -114,7 +114,7 @@ _OPTIONS = {"execution__checkpointing__interval": "1 s"}
 
 
 def _copy(table_env: Any, folder: Path, source: KinesisSource, query: str) -> Any:
-    """Start a job that writes a query's rows, exactly once, below the folder."""
+    """Start a job that writes a query's rows, exactly once, to the folder."""
     (folder / "rows").mkdir(exist_ok=True)
     tree = {"title": "Numbers", "sources": {"numbers": {"stream": "numbers", "columns": {"id": "BIGINT"}}}}
     application = parse(tree, name="numbers", folder=folder, queries={})

@@ -29,7 +29,7 @@ def ordinary(count: int, tickers: tuple[str, ...] = ("AMZN",)) -> list[tuple[flo
 
 
 def compose(mini_flink: Flink, rows: list[tuple[float, bytes]], **forest: Any) -> Any:
-    """The job's relations, without its sinks."""
+    """The job's relations over these records, without its sinks."""
     table_env = mini_flink.environment()
     groups = {"random_cut_forest": FOREST | forest}
     mini_flink.pipeline("trades", table_env, {"source_sql_stream": MemorySource(rows)}, groups)
@@ -37,7 +37,7 @@ def compose(mini_flink: Flink, rows: list[tuple[float, bytes]], **forest: Any) -
 
 
 def scores(rows: list[tuple[float, bytes]]) -> list[float]:
-    """What the forest alone says of the same trades in the same order."""
+    """The scores of a forest outside Flink for the same trades in the same order."""
     trades = [json.loads(data) for _, data in rows]
     points = np.array([[t["price"], t["quantity"]] for t in trades])
     found: list[float] = RandomCutForest(2, **FOREST).score_many(points).tolist()
@@ -45,7 +45,7 @@ def scores(rows: list[tuple[float, bytes]]) -> list[float]:
 
 
 def expected_scores(rows: list[tuple[float, bytes]]) -> dict[int, float]:
-    """The same by the trades' ids."""
+    """The same scores by the trades' ids."""
     return dict(zip((json.loads(data)["id"] for _, data in rows), scores(rows), strict=True))
 
 
@@ -78,7 +78,7 @@ def test_a_forest_for_each_ticker(mini_flink: Flink, buckets: int) -> None:
 
 def test_an_idle_forest_is_forgotten_by_the_streams_time(mini_flink: Flink) -> None:
     first = ordinary(100)
-    # A minute and a second after the last of them by their arrival, at once by the clock.
+    # A minute and a second after the last trade by arrival time, but immediately after it by the clock.
     second = [(seconds + 0.99 + 61, data) for seconds, data in ordinary(100)]
     for idle_expiry, expected in (60, [first, second]), (70, [first + second]):
         table_env = compose(mini_flink, first + second, idle_expiry=str(idle_expiry))

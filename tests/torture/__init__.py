@@ -1,1 +1,1 @@
-"""The jobs under failure, load and abuse: short forms for pytest, the long one as `python -m tests.torture`."""
+"""The jobs under failures and load: short runs for pytest, long ones with `python -m tests.torture`."""

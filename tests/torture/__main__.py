@@ -1,4 +1,4 @@
-"""`make torture`: each lab's job under load, its processes killed again and again; prints the account.
+"""`make torture`: runs each lab's job under load while its processes are killed; prints the account.
 
 Example: python -m tests.torture --lab trades --kills 20 --seed 3 --minutes 30
 """
@@ -23,7 +23,7 @@ BACKENDS = ("hashmap", "rocksdb")
 
 
 def main() -> int:
-    """Run the labs that were asked for; 1 when one of them was not exact."""
+    """Run the given labs; return 1 if one of them was not exact."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--lab", choices=(*LABS, "all"), default="all")
     parser.add_argument("--kills", type=int, default=20, help="of each lab")

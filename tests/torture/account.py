@@ -1,4 +1,4 @@
-"""What a trial comes to: records in, rows out, what is missing or wrong."""
+"""The result of a trial: records in, rows out, and which rows are missing or wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.torture.labs import Outcome
 
 @dataclass
 class Account:
-    """What went in, what was done to the job, and what came out.
+    """Records in, failures caused, and rows out.
 
     Attributes
     ----------
@@ -19,17 +19,17 @@ class Account:
     records : int
         On the stream.
     lost : int
-        Records that the killed stream had acknowledged and has no more; nothing is proven with any.
+        Acknowledged records that the killed stream has lost; if there are any, the trial proves nothing.
     kills : Counter
     rows, rows_expected : int
     missing, wrong, repeated : int
-        Rows that never came, that came with other values, that came again where each may come once only.
+        Rows that never came, that came with other values, and that came again although each may come only once.
     again : int
-        Rows that a function was given again, with the same key.
+        Rows that a function got again, with the same key.
     errors_expected, errors_missing, errors_repeated, errors_other : int
-        The same of the error stream, which tells of a record once or several times; other: of one that was good.
+        The same for the error stream, which may report a record several times; other: errors for good records.
     calls : set of str
-        What the job asked of AWS, as policies name it.
+        The job's calls of AWS, as the actions of a policy.
     seconds : float
     """
 
@@ -68,7 +68,7 @@ class Account:
         ]
 
     def compare(self, records: int, expected: Outcome, found: Outcome) -> None:
-        """Fill in what came of so many records."""
+        """Compare the rows that came with the expected ones, and fill in the account."""
         self.records = records
         self.rows, self.rows_expected = sum(found.rows.values()), sum(expected.rows.values())
         self.missing = sum((expected.rows - found.rows).values())

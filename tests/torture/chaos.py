@@ -27,9 +27,9 @@ from tests.torture.proxy import Fault, Proxy, running_proxy
 from tests.torture.shards import put_on_each, records_of, reshard
 from tests.waiting import until
 
-#: What can be done to a job; the JobManager forgets its jobs, so its death costs most.
+#: What can be done to a job. A killed JobManager forgets its jobs, so recovery takes longest.
 KINDS = ("python worker", "task manager", "job manager", "service", "connections", "rescaling")
-#: What can be done to a stream of several shards besides.
+#: What can also be done to a stream of several shards.
 OF_SHARDS = ("split", "merge", "slow reads")
 
 _LAST = b"the last record of "
@@ -37,7 +37,7 @@ _LAST = b"the last record of "
 
 @dataclass
 class ChaosRun:
-    """A lab's running job, and everything around it that can be hurt."""
+    """A lab's running job, and the services around it that can be killed."""
 
     lab: Lab
     folder: Path
@@ -57,16 +57,16 @@ class ChaosRun:
         self.rng = random.Random(self.seed)
 
     def client(self, service: str) -> Any:
-        """A client past the proxy, which so sees the job's calls alone."""
+        """A client that bypasses the proxy, so that the proxy sees the job's calls only."""
         return clients.client(service, self.proxy.routes.get(service, self.proxy.upstream))
 
     def make_services(self) -> None:
-        """Make the streams, and what the sink writes to."""
+        """Create the streams, and what the sink writes to."""
         kinesis = self.client("kinesis")
         for stream, shards in ((self.lab.stream, self.lab.shards), (self.lab.errors, 1)):
             kinesis.create_stream(StreamName=stream, ShardCount=shards)
             kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
-        # kinesalite can lose a stream's first record when a read comes in the same moment: there is one before the job.
+        # kinesalite can lose a stream's first record if it is read at the same moment: so put one before the job.
         put_on_each(kinesis, self.lab.stream, b"the first record of ")
         if self.lab.sink == "s3":
             self.client("s3").create_bucket(Bucket=BUCKET)
@@ -98,7 +98,7 @@ class ChaosRun:
 
     @contextlib.contextmanager
     def load(self, rate: float) -> Iterator[None]:
-        """Send so many records a second for as long as the block lasts."""
+        """Send ``rate`` records per second until the block ends."""
         thread = threading.Thread(target=self._send, args=(rate,), daemon=True)
         self._sending.set()
         thread.start()
@@ -109,7 +109,7 @@ class ChaosRun:
             thread.join()
 
     def kill(self, kind: str) -> None:
-        """Kill something, and return when the job has gone on and checkpointed."""
+        """Cause a failure of this kind; return when the job runs again and has completed a checkpoint."""
         self.account.kills[kind] += 1
         before = self.cluster.restarts(self.job)
         if kind in ("split", "merge"):
@@ -117,7 +117,7 @@ class ChaosRun:
         elif kind == "slow reads":
             self._slow_down()
         elif kind == "python worker":
-            # All of them: one by itself may be between two jobs, and its end go unnoticed.
+            # Kill all of them: a single one may be between two jobs, so its end would not be noticed.
             workers = self.cluster.python_workers()
             if not workers:
                 raise RuntimeError(f"no Python worker runs in a process of its own: see {self.folder}")
@@ -139,7 +139,7 @@ class ChaosRun:
 
     def _kill_task_manager(self) -> None:
         workers = self.cluster.python_workers()
-        # The one that runs the forest: it is the one with the Python worker.
+        # The TaskManager that runs the forest is the one with the Python worker.
         victims = [w for w in self.cluster.workers if w.poll() is None and self.cluster.owns(w.pid, workers)]
         victim = self.rng.choice(victims)
         victim.kill()
@@ -163,7 +163,7 @@ class ChaosRun:
         self.submit(self.parallelism, state)
 
     def _kill_service(self) -> None:
-        """One of the services, which keeps its data and comes back at its address seconds later."""
+        """Kill one of the services, which keeps its data, and start it at the same address seconds later."""
         victim = self.rng.choice(self.services)
         victim.kill()
         time.sleep(self.rng.uniform(1, 5))
@@ -172,7 +172,7 @@ class ChaosRun:
         self.cluster.wait_for_checkpoint(self.job, done)
 
     def _cut_connections(self) -> None:
-        """As a network that is away for seconds: every connection is cut."""
+        """Cut every connection for some seconds, as a network failure does."""
         self.proxy.rule = lambda call: Fault(reset=True)
         time.sleep(self.rng.uniform(2, 6))
         self.proxy.rule = lambda call: None
@@ -180,7 +180,7 @@ class ChaosRun:
         self.cluster.wait_for_checkpoint(self.job, done)
 
     def _reshard(self, kind: str) -> None:
-        """Split a shard or merge two, and return when the job reads what has come of them."""
+        """Split a shard or merge two; return when the job reads the new shards."""
         # None where there is but one shard to be merged.
         new = reshard(self.client("kinesis"), self.lab.stream, **{f"{kind}s": 1})
 
@@ -191,7 +191,7 @@ class ChaosRun:
         until(read, f"{kind}: the new shards to be read", 120)
 
     def _slow_down(self) -> None:
-        """Half of the reads take seconds, as those of a throttled shard; none for as long as an idle shard."""
+        """Delay half of the reads by seconds, as for a throttled shard, but not so long that a shard counts as idle."""
         rng = random.Random(self.rng.random())
         self.proxy.rule = lambda call: (
             Fault(delay=rng.uniform(1, 4)) if call.operation == "GetRecords" and rng.random() < 0.5 else None
@@ -200,8 +200,8 @@ class ChaosRun:
         self.proxy.rule = lambda call: None
 
     def settle(self) -> None:
-        """Let the job finish all that is on the stream, and fill in the account."""
-        # In order, so when a shard's last record is reported in the error stream, all before it have been read.
+        """Let the job process all records of the stream, and fill in the account."""
+        # Shards are read in order: when a shard's last record is in the error stream, all before it have been read.
         last = put_on_each(self.client("kinesis"), self.lab.stream, _LAST)
         deadline = time.monotonic() + 300
         while not last <= self.errors().keys():
@@ -220,19 +220,19 @@ class ChaosRun:
         self.account.compare(len(records), self.lab.expected(records), found)
 
     def records(self) -> list[Record]:
-        """Everything on the stream, a shard's in order."""
+        """All records of the stream, a shard's in order."""
         return [
             Record(r["Data"], r["SequenceNumber"], round(r["ApproximateArrivalTimestamp"].timestamp() * 1000))
             for r in records_of(self.client("kinesis"), self.lab.stream)
         ]
 
     def errors(self) -> collections.Counter[str]:
-        """The raw records that the error stream tells of."""
+        """The raw records in the rows of the error stream."""
         reported = records_of(self.client("kinesis"), self.lab.errors)
         return collections.Counter(json.loads(r["Data"])["data_row"] for r in reported)
 
     def _send(self, rate: float) -> None:
-        # Not the generator that says what is killed: the two are drawn from by different threads.
+        # Not the random generator that chooses what is killed: another thread draws from that one.
         kinesis, number, rng = self.client("kinesis"), 0, random.Random(self.seed)
         while self._sending.is_set():
             batch = [self.lab.data(number + i, rng) for i in range(max(1, round(rate / 10)))]
@@ -241,7 +241,7 @@ class ChaosRun:
             time.sleep(0.1)
 
     def _put(self, kinesis: Any, batch: list[bytes]) -> None:
-        """Send until it is acknowledged: the stream may be away, and may have taken what it did not acknowledge."""
+        """Send until acknowledged: the stream may be down, and may have stored a record without acknowledging it."""
         records = [{"Data": data, "PartitionKey": str(number)} for number, data in enumerate(batch)]
         while True:
             try:
@@ -254,7 +254,7 @@ class ChaosRun:
 
 @contextlib.contextmanager
 def chaos_run(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[ChaosRun]:
-    """A lab's job on a cluster of its own, between services that are killed at will; nothing is left of it after."""
+    """A lab's job on a cluster of its own, with services that can be killed; all processes end with the block."""
     with contextlib.ExitStack() as stack:
         kinesis = stack.enter_context(running_durable("kinesis", folder / "kinesis"))
         services = [kinesis]
@@ -264,7 +264,7 @@ def chaos_run(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[Chaos
             services.append(stack.enter_context(running_durable("dynamodb", folder / "dynamodb")))
             proxy.routes["dynamodb"] = services[-1].endpoint
         elif lab.sink == "s3":
-            # Not one of those to be killed: it forgets uploads that are not finished.
+            # This one is not killed: it would forget unfinished uploads.
             proxy.routes["s3"] = stack.enter_context(local.running_local_aws(folder / "aws"))
             key, secret = clients.LOCAL_CREDENTIALS
             options |= {"s3.endpoint": proxy.endpoint, "s3.path.style.access": "true"}
@@ -286,7 +286,7 @@ def run(
     rate: float = 100.0,
     backend: str = "rocksdb",
 ) -> Account:
-    """Run a lab's job, kill what ``kinds`` says one after the other, and give the account."""
+    """Run a lab's job, cause the failures in ``kinds`` one after the other, and return the account."""
     begin = time.monotonic()
     with chaos_run(lab, folder, seed, backend) as trial:
         trial.submit()

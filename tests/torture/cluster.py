@@ -1,4 +1,4 @@
-"""A real standalone cluster from the pyflink wheel: JobManager, TaskManagers, Python workers, all to be killed."""
+"""A real standalone cluster from the pyflink wheel, whose JobManager, TaskManagers and Python workers can be killed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Cluster:
         self._conf = folder / "conf"
         self._conf.mkdir(parents=True)
         self._write_configuration(options or {})
-        # Little is inherited: a worker that ran inside this process leaves marks that would draw all others in.
+        # Few variables are inherited: a Python worker that ran inside this process sets some that break other workers.
         self._environment = {
             "HOME": str(Path.home()),
             "LANG": "C.UTF-8",
@@ -60,11 +60,11 @@ class Cluster:
         }
         self.manager: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
-        # Python workers outlive a killed TaskManager: nobody tells them.
+        # Python workers outlive a killed TaskManager, as nothing ends them.
         self._python: set[int] = set()
 
     def start_manager(self) -> None:
-        """Start the JobManager; it knows no job."""
+        """Start the JobManager, without a job."""
         self.manager = self._start("jobmanager.sh")
 
     def start_worker(self) -> None:
@@ -96,7 +96,7 @@ class Cluster:
         return found[1]
 
     def wait_until_running(self, job: str, checkpoints: int = 1) -> None:
-        """Return when all tasks run, and so many checkpoints completed since the last failure or start."""
+        """Return when all tasks run, and this many checkpoints completed since the last failure or start."""
 
         def running() -> bool:
             found = self.get(f"/jobs/{job}")
@@ -115,7 +115,7 @@ class Cluster:
             raise TimeoutError(f"{e}; {flink.root_cause(self.rest, job)}") from None
 
     def python_workers(self) -> list[int]:
-        """Process ids of all Python workers of the TaskManagers that live."""
+        """Process ids of all Python workers of the running TaskManagers."""
         children: dict[int, list[int]] = {}
         commands: dict[int, bytes] = {}
         for process in Path("/proc").iterdir():
@@ -188,7 +188,7 @@ class Cluster:
             return json.load(answer)
 
     def end(self) -> None:
-        """Kill what is left, Python workers included."""
+        """Kill all remaining processes, Python workers included."""
         self.python_workers()
         for process in [*self.workers, *([self.manager] if self.manager else [])]:
             process.kill()
@@ -223,7 +223,7 @@ class Cluster:
                 "taskmanager.bind-host": "127.0.0.1",
                 "taskmanager.host": "127.0.0.1",
                 "taskmanager.memory.process.size": "1500m",
-                # Each submission of a job loads its classes anew; the last one's go when its threads have ended.
+                # Each submission loads the job's classes again; those of the last one go when its threads have ended.
                 "taskmanager.memory.jvm-metaspace.size": "512m",
                 "taskmanager.memory.managed.size": "128m",
                 "taskmanager.numberOfTaskSlots": "2",
@@ -263,7 +263,7 @@ class Cluster:
 def running_cluster(
     folder: Path, workers: int = 2, options: Mapping[str, str] | None = None
 ) -> Iterator[Cluster]:
-    """Run a cluster for as long as the block lasts."""
+    """Run a cluster until the block ends."""
     cluster = Cluster(folder, options)
     try:
         cluster.start_manager()

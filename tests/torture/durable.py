@@ -1,7 +1,7 @@
-"""AWS services that bear kill -9: npm's kinesalite and dynalite write to LevelDB before they answer.
+"""AWS services that survive kill -9: npm's kinesalite and dynalite write to LevelDB before they answer.
 
-The other emulators lose by themselves what they had acknowledged: ministack keeps all but S3's objects in memory until
-it is asked to end (and S3's unfinished uploads too), kinesis-local writes its whole memory to a file now and then.
+The other emulators would lose data that they had acknowledged: ministack keeps everything but S3's finished objects in
+memory until it is stopped, and kinesis-local writes its whole memory to a file now and then.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ require(name)({path, createStreamMs: 50, createTableMs: 50}).listen(+port, '127.
 
 
 class Durable:
-    """A service with its data in a folder, to be killed and started again at the same address.
+    """A service with its data in a folder, which can be killed and started again at the same address.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Durable:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Return when it answers."""
+        """Start the service; return when it answers."""
         package, version = PACKAGES[self.service]
         if reason := npm.install(package, version):
             pytest.skip(reason)
@@ -72,7 +72,7 @@ class Durable:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill the service with SIGKILL."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -80,7 +80,7 @@ class Durable:
 
 @contextlib.contextmanager
 def running_durable(service: str, folder: Path) -> Iterator[Durable]:
-    """Run it for as long as the block lasts."""
+    """Run a durable service until the block ends."""
     durable = Durable(service, folder)
     try:
         durable.start()

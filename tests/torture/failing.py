@@ -1,4 +1,4 @@
-"""A Lambda function, a table or a delivery stream that fails: answers the proxy's calls, counts what was taken."""
+"""A Lambda function, a table or a delivery stream that fails: answers the proxy's calls, counts accepted rows."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ _REFUSALS = {
     "PutItem": Fault(status=400, error="ProvisionedThroughputExceededException"),
     "PutRecordBatch": Fault(status=503, error="ServiceUnavailableException"),
 }
-#: What is asked before the start.
+#: The calls of the check before a job starts.
 _DESCRIPTIONS: dict[str, dict[str, Any]] = {
     "": {"Timeout": 3},  # of a function: the one call without an operation's name
     "DescribeTable": {"Table": {"KeySchema": [{"AttributeName": "session_id", "KeyType": "HASH"}]}},
     "DescribeDeliveryStream": {},
 }
-#: How a destination fails: it refuses all, takes half of a call, takes 3 s for a call, fails (functions only).
+#: How a destination fails: it refuses all rows, accepts half of a call, takes 3 s a call, or fails (functions only).
 FAILURES = ("refusing", "half", "slow", "failing")
 _SLOW_SECONDS = 3.0
-#: The time that the writer of sessions has for a call, as it is deployed.
+#: The deployed session writer's time-out for a call.
 _WRITER_SECONDS = 60.0
 
 
 @dataclass
 class Destination:
-    """A Lambda function, a table, a delivery stream: whatever is asked of it.
+    """Answers as a Lambda function, a table or a delivery stream, by the call.
 
     Attributes
     ----------
     failure_kind : str
-        One of ``FAILURES``, or empty: it takes every row. May change at any time.
+        One of ``FAILURES``, or empty: it accepts every row. May change at any time.
     offered : set of str
-        Keys of all rows that came, whatever became of them.
+        Keys of all rows that came, accepted or not.
     taken : Counter
-        How often a row was taken, by key.
+        How often a row was accepted, by key.
     """
 
     failure_kind: str = ""
@@ -79,7 +79,7 @@ class Destination:
 
 @contextlib.contextmanager
 def writer(proxy: Proxy, table: Destination) -> Iterator[None]:
-    """Let lab 2's function answer the proxy's invocations; the table that it writes to is the one that fails."""
+    """Let lab 2's function answer the proxy's invocations; ``table``, which it writes to, may fail."""
 
     def rule(call: Call) -> Fault | None:
         if call.operation != "Invoke":
@@ -105,7 +105,7 @@ def writer(proxy: Proxy, table: Destination) -> Iterator[None]:
 
 
 def _read(call: Call, half: bool) -> tuple[list[str], range, dict[str, Any]]:
-    """The rows of a call by key, which of them are refused, and the service's answer to that."""
+    """The rows of a call by key, which of them are refused, and the service's answer."""
     if call.operation == "Invoke":
         records = call.body["records"]
         keys = [json.loads(base64.b64decode(r["data"]))["session_id"] for r in records]

@@ -1,4 +1,4 @@
-"""A Lambda function's address that takes every row and keeps it: what the Lambda sink delivered, and how often."""
+"""A Lambda endpoint that stores every row: it shows what the Lambda sink delivered, and how often."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 @contextlib.contextmanager
 def running_function(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Run it for as long as the block lasts, adding to ``rows``; yield its endpoint."""
+    """Run the endpoint until the block ends, adding to ``rows``; yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            # Kept before it is answered: a row whose answer is lost comes again.
+            # Store rows before the answer: a row whose answer is lost comes again.
             rows.extend(json.loads(base64.b64decode(r["data"])) for r in event["records"])
             taken = [{"recordId": r["recordId"], "result": "Ok"} for r in event["records"]]
             self._answer({"records": taken})

@@ -19,7 +19,7 @@ from tests.torture import npm
 
 VERSION = "0.6.2"
 _START_SECONDS = 240.0
-# It asks to listen on every address, and has no option for another.
+# It listens on every address, and has no option for another.
 _SERVER = """
 const {Server} = require('net')
 const listen = Server.prototype.listen
@@ -30,14 +30,14 @@ require('./main.js')
 
 @contextlib.contextmanager
 def running_kinesis(folder: Path, port: int = 0) -> Iterator[str]:
-    """Run it for as long as the block lasts; yield its endpoint. Skips the test, with the reason, when it can't run.
+    """Run kinesis-local until the block ends; yield its endpoint. Skips the test, with the reason, if it can't run.
 
     Parameters
     ----------
     folder : Path
-        For its log.
+        For the log.
     port : int
-        0: any free one.
+        Port to listen on; 0: any free one.
     """
     if reason := npm.install("kinesis-local", VERSION):
         pytest.skip(reason)
@@ -47,7 +47,7 @@ def running_kinesis(folder: Path, port: int = 0) -> Iterator[str]:
         "KINESIS_MOCK_PLAIN_PORT": str(port),
         "KINESIS_MOCK_TLS_PORT": str(free_port()),
         "LOG_LEVEL": "ERROR",
-        # Its answers to splits, merges and creations: half a second by default.
+        # The delay of its answers to splits, merges and creations; half a second by default.
         "CREATE_STREAM_DURATION": "50ms",
         "SPLIT_SHARD_DURATION": "50ms",
         "MERGE_SHARDS_DURATION": "50ms",

@@ -1,4 +1,4 @@
-"""What each lab's job is given, what it must make of it, and what it made: computed apart from the job's own code."""
+"""Each lab's records, the rows that its job must deliver, computed without the job's code, and those that it did."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from udfs.decoding.columns import Column
 from udfs.decoding.decoder import RecordDecoder
 from udfs.random_cut_forest import RandomCutForest
 
-#: Share of the records that no job can use.
+#: Share of the records that are bad.
 BAD = 0.02
-#: Where a lab's job writes on S3.
+#: Where a lab's job writes in S3.
 BUCKET = "torture"
 _RUBBISH = (
     b"\xff\xfe",
@@ -43,7 +43,7 @@ _RUBBISH = (
 
 @dataclass(frozen=True)
 class Record:
-    """A record as the stream has it: ``number`` is its own there, ``arrival`` in milliseconds since the epoch."""
+    """A record on the stream: ``number`` is its sequence number, ``arrival`` in milliseconds since the epoch."""
 
     data: bytes
     number: str
@@ -52,14 +52,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the records.
+    """The rows and errors of some records.
 
     Attributes
     ----------
     rows : Counter
-        Rows of the sink: a key and its values, how often.
+        How often each row came at the sink, by key and values.
     errors : Counter
-        Rows of the error stream: the raw record in hexadecimal, how often.
+        How often each raw record, in hexadecimal, came on the error stream.
     """
 
     rows: collections.Counter[Any]
@@ -73,23 +73,23 @@ class Lab:
     Parameters
     ----------
     name : str
-        Of the job.
+        The job's.
     stream, errors : str
-        What it reads and where errors go.
+        The stream that it reads and the one for errors.
     properties : dict
-        Property groups, but for what every job is given and where its rows go.
+        Property groups, without those that every job gets and without the sink's.
     record : callable
-        One good record's fields, of a number and a random generator.
+        Takes a number and a random generator; returns the fields of a good record.
     expected : callable
-        From the stream's records in order to what must come out, each once.
+        Takes the stream's records in order; returns the outcome that must come, each row once.
     rows : callable
-        From the rows as the sink has them to what is compared.
+        Takes the sink's rows; returns what is compared.
     sink : str
-        The service that it writes to; "files" for none. Rows on S3 and in files come exactly once, an item of DynamoDB
-        and a row for a function may come again with its key.
+        The service that it writes to; "files" for none. Rows in S3 and in files come exactly once; an item of DynamoDB
+        and a row for a function may come again, with the same key.
     shards : int
-        Of the stream at its start; with more than one they are split, merged and read slowly too, and what is expected
-        must not depend on their order.
+        Shards of the stream at its start. With more than one, they are also split, merged and read slowly, and the
+        expected rows must not depend on their order.
     """
 
     name: str
@@ -103,13 +103,13 @@ class Lab:
     shards: int = 1
 
     def data(self, number: int, rng: random.Random) -> bytes:
-        """A record's bytes, now and then such as no job can use."""
+        """A record's bytes; now and then a bad record."""
         if rng.random() < BAD:
             return rng.choice(_RUBBISH) + (b"" if rng.random() < 0.1 else b"%d}" % number)
         return json.dumps(self.record(number, rng)).encode()
 
     def target(self, folder: Path) -> dict[str, str]:
-        """The property group that says where the rows go."""
+        """The property group of the sink."""
         if self.sink in ("dynamodb", "lambda"):
             return {"type": self.sink}
         return {
@@ -118,7 +118,7 @@ class Lab:
         }
 
     def delivered(self, folder: Path, client: Callable[[str], Any]) -> collections.Counter[Any]:
-        """What the sink has; ``client`` gives one by its service's name."""
+        """The rows that the sink has; ``client`` returns a client by the service's name."""
         if self.sink == "dynamodb":
             pages = client("dynamodb").get_paginator("scan").paginate(TableName="CloudAcademyLabs")
             return self.rows([item for page in pages for item in page["Items"]])
@@ -126,7 +126,7 @@ class Lab:
 
 
 def changed(groups: dict[str, dict[str, str]], group: str, **values: str) -> dict[str, dict[str, str]]:
-    """Property groups with some values of one of them replaced or added."""
+    """Property groups with some values of one group replaced or added."""
     return groups | {group: groups[group] | values}
 
 
@@ -150,7 +150,7 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
 def _objects(s3: Any, prefix: str) -> list[dict[str, Any]]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-    # What begins with an underscore are parts that the sink keeps until a checkpoint completes.
+    # Names with an underscore first are parts that the sink keeps until a checkpoint completes.
     keys = [key for key in keys if not key.rpartition("/")[2].startswith("_")]
     bodies = [s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys]
     return [json.loads(line) for body in bodies for line in body.splitlines()]
@@ -204,7 +204,7 @@ TRADES = Lab(
 )
 
 
-#: The same with a forest for each symbol, which lie in different subtasks after a rescaling.
+#: The same with a forest for each symbol; after a rescaling these are in different subtasks.
 BY_SYMBOL = replace(
     TRADES,
     properties=changed(TRADES.properties, "random_cut_forest", partition_by="ticker_symbol"),
@@ -269,7 +269,7 @@ CTR = Lab(
 )
 
 
-#: The same over several shards, in more than one subtask.
+#: The same with several shards, which more than one subtask reads.
 CTR_OF_SHARDS = replace(CTR, sink="files", shards=3)
 
 # --- lab 2: the start of every session, as an item of a table
@@ -315,7 +315,7 @@ SESSIONS = Lab(
     sink="dynamodb",
 )
 
-#: The same, as the lab has it: a function gets each session's start.
+#: The same with the lab's own sink: a function gets each session's start.
 TO_FUNCTION = replace(
     SESSIONS, rows=lambda rows: collections.Counter({r["session_id"] for r in rows}), sink="lambda"
 )

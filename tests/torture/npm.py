@@ -18,18 +18,18 @@ FOLDER = BUILD / "emulators"
 
 
 def package(name: str) -> Path:
-    """Where an installed package lies."""
+    """The folder of an installed package."""
     return FOLDER / "node_modules" / name
 
 
 @functools.cache
 def install(name: str, version: str) -> str | None:
-    """Install a package, once; return why that is not possible, or None."""
+    """Install a package, once; return the reason if that is not possible, or None."""
     if not package(name).exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             [NODE, _NPM, "install", "--prefix", FOLDER, "--no-audit", "--no-fund", f"{name}@{version}"],
-            # What a package does when it is installed finds the same node.
+            # A package's install scripts find the same node.
             env=os.environ | {"PATH": f"{NODE.parent}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,

@@ -1,7 +1,7 @@
-"""`python -m tests.torture.pressure`: jobs before destinations that are slow, refuse or fail, while records come.
+"""`python -m tests.torture.pressure`: jobs whose destinations are slow, refuse or fail, while records come.
 
-One job on a cluster of real processes; its destination takes rows, stops taking them for a while under a backlog, and
-takes them again. Measured: checkpoints meanwhile, memory, what was lost or came twice, how long the rest took after.
+A job runs on a cluster of real processes. Its destination accepts rows, fails for a while with a backlog, and accepts
+rows again. Measured: checkpoints meanwhile, memory, lost and repeated rows, and the time to recover.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _FOREST = {"columns": "price, quantity", "number_of_trees": "1", "sub_sample_siz
 #: By name: the job, its streams, its property groups, a record of a number.
 JOBS: Mapping[str, tuple[str, str, dict[str, dict[str, str]], Any]] = {
     "lambda": ("sessions", "lab-stream", {**_SESSIONS, "sink": {"type": "lambda"}}, _click),
-    # Lab 2's function itself; what ails is its table.
+    # Lab 2's real function; its table fails.
     "writer": ("sessions", "lab-stream", {**_SESSIONS, "sink": {"type": "lambda"}}, _click),
     "dynamodb": ("sessions", "lab-stream", {**_SESSIONS, "sink": {"type": "dynamodb"}}, _click),
     "firehose": (
@@ -73,14 +73,14 @@ class Report:
     durations : list of float
         Seconds of each checkpoint that completed or failed while the destination failed.
     longest : float
-        Seconds without a completed checkpoint, the longest such while it failed.
+        Longest time without a completed checkpoint while the destination failed, in seconds.
     failed : int
-        Checkpoints that failed in the whole trial.
+        Failed checkpoints in the whole trial.
     restarts : int
     recovery : float
-        Seconds from the end of the illness until all rows had come.
+        Seconds from the end of the failure until all rows had come.
     java, python : list of float
-        Resident MB of the TaskManager and of its Python workers, in the course of the trial.
+        Resident MB of the TaskManager and of its Python workers, over the trial.
     """
 
     destination: str
@@ -165,7 +165,7 @@ class Trial:
 
 @contextlib.contextmanager
 def trial(name: str, folder: Path, options: Mapping[str, str]) -> Iterator[Trial]:
-    """A job on a cluster of its own, with Flink's options changed."""
+    """A job on a cluster of its own, with these Flink options."""
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(local.running_local_aws(folder / "aws"))
         proxy = stack.enter_context(running_proxy(upstream))
@@ -192,7 +192,7 @@ def run(
     rate: int,
     options: Mapping[str, str],
 ) -> Report:
-    """One trial: ``failure_kind`` for so many seconds, with a backlog and then so many records a second."""
+    """Run a trial: the destination fails by ``failure_kind`` for some seconds, with a backlog and steady records."""
     report = Report(name, failure_kind)
     with trial(name, folder, options) as t:
         t.submit()
@@ -201,7 +201,7 @@ def run(
             t.send(5)  # sessions start when later clicks say so
             time.sleep(1)
         t.destination.failure_kind = failure_kind
-        ill_since = time.time() * 1000
+        failing_since = time.time() * 1000
         t.measure(report)
         t.send(backlog)
         begin_load = time.monotonic()
@@ -209,7 +209,7 @@ def run(
             t.send(rate)
             t.measure(report)
             time.sleep(1)
-        healed = time.time() * 1000
+        failing_until = time.time() * 1000
         t.destination.failure_kind = ""
         t.send(1)
         begin_recovery = time.monotonic()
@@ -219,15 +219,17 @@ def run(
         report.recovery = time.monotonic() - begin_recovery
         t.measure(report)
         history = t.cluster.get(f"/jobs/{t.job}/checkpoints")
-        # Of those that began: Flink's own count has those, too, that were due before every task ran.
+        # Of the checkpoints that began: Flink also counts those that were due before every task ran.
         report.failed = sum(c["status"] == "FAILED" for c in history["history"])
         report.restarts = t.cluster.restarts(t.job)
-        during = [c for c in history["history"] if healed > c["trigger_timestamp"] > ill_since - 1000]
+        during = [
+            c for c in history["history"] if failing_until > c["trigger_timestamp"] > failing_since - 1000
+        ]
         report.durations = sorted(c["end_to_end_duration"] / 1000 for c in during)
         ends = sorted(c["latest_ack_timestamp"] for c in during if c["status"] == "COMPLETED")
-        moments = [ill_since, *(e for e in ends if e < healed), healed]
+        moments = [failing_since, *(e for e in ends if e < failing_until), failing_until]
         report.longest = max(b - a for a, b in itertools.pairwise(moments)) / 1000
-        # A session's start is delivered once the clock has moved on; the last record stays behind.
+        # A session's start is delivered once the watermark has passed it; the last record's stays in state.
         report.sent = t.sent
         report.missing = max(0, least - t.came())
         report.repeated = sum(t.destination.taken.values()) - t.came()
@@ -243,7 +245,7 @@ def _until(condition: Any, seconds: float, what: str) -> None:
 
 
 def main() -> int:
-    """Run what was asked for; 1 when a row was lost."""
+    """Run the given trials; return 1 if a row was lost."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture.pressure", description=__doc__)
     parser.add_argument("--destination", choices=(*JOBS, "all"), default="all")
     parser.add_argument("--failure-kind", choices=(*FAILURES, "all"), default="all")

@@ -1,4 +1,4 @@
-"""A reverse proxy between a job and its AWS: it records every call, and does to it what a rule says."""
+"""A reverse proxy between a job and AWS, which records every call and injects faults by a rule."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 class Call:
     """One request: ``service`` and ``operation`` as AWS's JSON protocol names them, ``body`` as parsed JSON.
 
-    A function's invocation is the operation Invoke of Lambda.
+    The invocation of a function is Lambda's operation Invoke.
     """
 
     service: str
@@ -33,7 +33,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """What to do to a call before or instead of passing it on.
+    """A fault of a call, before or instead of passing it on.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ class Fault:
     answer : str
         With ``status``: the whole answer, in JSON, instead of an error.
     function_error : bool
-        With ``answer``: it is of a function that failed.
+        With ``answer``: mark it as that of a function that failed.
     reset : bool
         Cut the connection instead of answering.
     fail_records : int
-        Of a PutRecords or PutRecordBatch call, pass on all but the first so many, and answer that these failed.
+        Of a PutRecords or PutRecordBatch call, answer that this many first records failed, and pass on the others.
     """
 
     delay: float = 0.0
@@ -73,15 +73,15 @@ class Proxy:
     ----------
     endpoint : str
     upstream : str
-        Where calls are passed on to; may change while it runs. A call is cut off while nobody is there.
+        URL that calls are passed on to; may change while the proxy runs. If it does not answer, the call is cut off.
     routes : dict
         Another upstream for some services, by name in lower case.
     rule : callable
-        What to do to a call; None: pass it on. May change while it runs.
+        Returns the fault of a call, or None to pass it on. May change while the proxy runs.
     calls : list of Call
         Every call so far.
     faults : int
-        Calls that a fault was done to.
+        Number of calls with a fault.
     """
 
     endpoint: str
@@ -94,7 +94,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def running_proxy(upstream: str) -> Iterator[Proxy]:
-    """Run a proxy in front of ``upstream`` for as long as the block lasts."""
+    """Run a proxy in front of ``upstream`` until the block ends."""
 
     class Handler(_Handler):
         pass
@@ -111,14 +111,14 @@ def running_proxy(upstream: str) -> Iterator[Proxy]:
 
 
 class _Away(ConnectionError):
-    """Nobody is there to pass a call on to."""
+    """The upstream does not answer."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away, or was sent away, is nothing to tell."""
+        """Ignore a client that closed its connection, or whose connection was cut."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(*self._pass_on(raw, call.service))
 
     def _cut(self) -> None:
-        # With a linger of zero the kernel sends a reset instead of a proper end.
+        # With a linger of zero the kernel sends a reset instead of closing the connection properly.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
@@ -210,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
                     "server",
                 ):
                     self.send_header(name, value)
-            # The answer to a HEAD tells of a body that does not come.
+            # The answer to a HEAD has the length of a body that does not come.
             reported = [value for name, value in headers if name.lower() == "content-length"]
             head = self.command == "HEAD" and reported
             self.send_header("Content-Length", reported[0] if head else str(len(body)))

@@ -6,19 +6,19 @@ from typing import Any
 
 
 def shards_of(client: Any, stream: str) -> list[dict[str, Any]]:
-    """All shards, closed ones too, in the order in which they were made."""
+    """All shards, closed ones too, oldest first."""
     shards: list[dict[str, Any]] = client.list_shards(StreamName=stream)["Shards"]
     return sorted(shards, key=lambda shard: str(shard["ShardId"]))
 
 
 def open_shards(client: Any, stream: str) -> list[dict[str, Any]]:
-    """Those that take records, in the order of their keys."""
+    """The open shards, in order of their hash keys."""
     shards = [s for s in shards_of(client, stream) if "EndingSequenceNumber" not in s["SequenceNumberRange"]]
     return sorted(shards, key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
 
 
 def reshard(client: Any, stream: str, splits: int = 0, merges: int = 0) -> set[str]:
-    """Split or merge so many of the open shards, at their middle or with their neighbours; return the new ones' ids."""
+    """Split some open shards in the middle, or merge them with their neighbours; return the new ones' ids."""
     known = {shard["ShardId"] for shard in shards_of(client, stream)}
     shards = open_shards(client, stream)
     waiter = client.get_waiter("stream_exists")
@@ -36,7 +36,7 @@ def reshard(client: Any, stream: str, splits: int = 0, merges: int = 0) -> set[s
 
 
 def put_on_each(client: Any, stream: str, data: bytes) -> set[str]:
-    """Put a record on each open shard that names it; return them in hexadecimal."""
+    """Put a record with the shard's name on each open shard; return the records in hexadecimal."""
     put = set()
     for shard in open_shards(client, stream):
         named, key = data + shard["ShardId"].encode(), shard["HashKeyRange"]["StartingHashKey"]
@@ -46,7 +46,7 @@ def put_on_each(client: Any, stream: str, data: bytes) -> set[str]:
 
 
 def records_of(client: Any, stream: str) -> list[dict[str, Any]]:
-    """All records, a shard's in order, closed shards' too."""
+    """All records, those of closed shards too; a shard's are in order."""
     return [record for shard in shards_of(client, stream) for record in _read(client, stream, shard)]
 
 

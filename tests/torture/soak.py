@@ -1,4 +1,4 @@
-"""A lab under steady load for long, its sink failing now and then: memory and state stay flat, the account exact."""
+"""A lab under steady load for a long time, with sink failures: memory and state must not grow, rows must be exact."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.torture.chaos import ChaosRun, chaos_run
 from tests.torture.labs import BY_SYMBOL, SESSIONS, Lab, changed
 from tests.torture.proxy import Call, Fault
 
-#: Seconds between two looks, and between two failures of the sink.
+#: Seconds between two measurements, and between two failures of the sink.
 _LOOK = 10.0
 _PAUSE = 60.0
-#: What may be more at the end than after the warm-up: a share, or so many MB where there is little.
+#: Growth that is allowed from the warm-up to the end: a share, or some MB if the level is low.
 _SHARE = 0.10
 _LITTLE = {"state": 0.5}
 _LITTLE_MEMORY = 12.0
@@ -30,13 +30,13 @@ _LITTLE_MEMORY = 12.0
 
 @dataclass
 class Soak:
-    """What was measured.
+    """The result of a soak run.
 
     Attributes
     ----------
     account : Account
     failures : int
-        Of the sink, each some seconds long.
+        Failures of the sink, each some seconds long.
     levels : dict
         By name, in MB, a value every ten seconds: ``heap`` of the TaskManagers after a collection, ``manager heap`` of
         the JobManager likewise, ``resident`` of the TaskManagers, ``python`` of all workers, ``state`` of the last
@@ -48,10 +48,10 @@ class Soak:
     levels: dict[str, list[float]] = field(default_factory=dict)
 
     def growth(self, name: str) -> float:
-        """MB between the means of the second quarter of the time and of the last; the first is for warming up.
+        """MB from the mean of the second quarter of the run to that of the last; the first quarter is the warm-up.
 
-        A quarter must be long enough for what comes and goes: a bucket of forests is rewritten, and those that
-        have expired are forgotten, after 10,000 rows, so all sixteen have been after 160,000.
+        A quarter must be longer than periodic changes: a bucket of forests is rewritten, without its expired forests,
+        after 10,000 rows, so all sixteen buckets have been after 160,000 rows.
         """
         values = self.levels[name]
         quarter = len(values) // 4
@@ -76,7 +76,7 @@ class Soak:
 
 
 def soak(lab: Lab, folder: Path, seed: int, minutes: float, rate: float, backend: str) -> Soak:
-    """Run a lab's job for so long."""
+    """Run a lab's job under steady load, and measure it."""
     begin = time.monotonic()
     with chaos_run(lab, folder, seed, backend) as trial:
         found = Soak(trial.account)
@@ -90,7 +90,7 @@ def soak(lab: Lab, folder: Path, seed: int, minutes: float, rate: float, backend
                     trial.proxy.rule = lambda call: None
                     found.failures += 1
                     next_failure = time.monotonic() + _PAUSE
-                # The proxy's memory of all calls is not what is measured.
+                # The proxy's list of calls must not grow the measured memory.
                 trial.proxy.calls.clear()
                 trial.cluster.wait_until_running(trial.job)
                 for name, value in _look(trial):
@@ -130,13 +130,13 @@ def _heap(pid: int) -> float:
         shown = subprocess.run(
             [command, str(pid), request], capture_output=True, text=True, timeout=60, check=True
         ).stdout
-    # One line for the whole heap, or one for each generation; classes are part of what is resident.
+    # One line for the whole heap, or one for each generation; classes count as resident memory.
     heap = shown.partition("Metaspace")[0]
     return sum(int(kb) for kb in re.findall(r"(?:heap|generation).*?used (\d+)K", heap)) / 1000
 
 
 def _resident(pid: int) -> float:
-    """MB of a process that are in memory."""
+    """Resident memory of a process in MB."""
     with contextlib.suppress(OSError):
         if match := re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
             return int(match[1]) / 1000
@@ -154,7 +154,7 @@ def _passing_click(number: int, rng: random.Random) -> dict[str, Any]:
     return SESSIONS.record(number, rng) | {"user_id": f"user{number // 5 + rng.randint(0, 9)}"}
 
 
-#: The labs whose keys come and go; what is not seen for half a minute is forgotten.
+#: Labs whose keys come and go; a key's state expires after half a minute without records.
 SOAKS = {
     "trades": replace(
         BY_SYMBOL,

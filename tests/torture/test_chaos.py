@@ -1,4 +1,4 @@
-"""The short form of `make torture`: a lab, a death, a rescaling; every score must be right."""
+"""The short form of `make torture`: one lab, a killed worker, a rescaling; every score must be right."""
 
 import random
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def test_forests_survive_a_killed_worker_and_a_rescaling(tmp_path: Path) -> None
 
     account = run(BY_SYMBOL, tmp_path, seed=1, kinds=kinds)
     assert account.exact(), "\n".join(account.lines())
-    # Least privilege: the deployed job's role allows what was called here, and nothing else of Kinesis.
+    # Least privilege: the deployed job's role allows the Kinesis actions that were called here, and no others.
     lab = find("trades")
     statements = requirements(lab, settings(lab, {"tap": {"stream": "taps"}})).statements
     allowed = {action for s in statements for action in s["Action"] if action.startswith("kinesis:")}

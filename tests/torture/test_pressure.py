@@ -14,7 +14,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.flink
 
-#: The sink holds more than this many before the refusals end, so it lets in rows more slowly than they come.
+#: The sink holds more rows than this before the refusals end, so it reads rows more slowly than they come.
 MAX_BUFFERED = 20
 
 
@@ -27,7 +27,7 @@ def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_af
         table_env = mini_flink.environment(
             execution__checkpointing__interval="200 ms",
             execution__checkpointing__dir=tmp_path.as_uri(),
-            # A barrier waits for a bundle's rows, and each row waits for the full sink.
+            # A checkpoint barrier waits for the rows of a bundle, and each row waits for the full sink.
             python__fn_execution__bundle__size="4",
         )
         table_env.execute_sql(
@@ -57,11 +57,11 @@ def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_af
             until(lambda: rows_to_come <= set(function.taken), "all rows")
         finally:
             job.get_job_client().cancel().result()
-    # A refused call took nothing, so nothing comes again.
+    # A refused call accepted no rows, so none comes twice.
     assert set(function.taken.values()) == {1}
 
 
 def checkpoints(folder: Path) -> int:
-    """Number of the newest complete one, 0 before the first."""
+    """Number of the newest complete checkpoint; 0 before the first."""
     found = folder.glob("*/chk-*/_metadata")
     return max((int(path.parent.name.removeprefix("chk-")) for path in found), default=0)

@@ -1,4 +1,4 @@
-"""A job that counts a stream's records by second, and the truth to compare with."""
+"""A job that counts a stream's records by second, and the expected counts to compare with."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _COUNTS = """
 
 @dataclass(frozen=True)
 class Counts:
-    """What the runs over one folder gave so far.
+    """The results so far of the runs that write to one folder.
 
     Attributes
     ----------
     windows : dict
-        Records by second of arrival, as ``yyyy-MM-dd HH:mm:ss.SSS``; a second that came twice is added up.
+        Records by second of arrival, as ``yyyy-MM-dd HH:mm:ss.SSS``; if a second comes twice, the counts are added.
     doubles : int
         Records that were counted twice in one second.
     errors : Counter
@@ -54,7 +54,7 @@ class Counting:
     table_env : StreamTableEnvironment
         With checkpoints: rows are seen when one has completed.
     folder : Path
-        Several runs after each other may share it.
+        Several runs, one after the other, may share it.
     source : KinesisSource
         Of records ``{"id": number}``.
     """
@@ -73,7 +73,7 @@ class Counting:
         self.client = table_env.execute_sql(f"INSERT INTO seen {_COUNTS}").get_job_client()
 
     def counts(self) -> Counts:
-        """All rows so far."""
+        """The counts of all rows so far."""
         files = [f for f in self._rows.iterdir() if not f.name.startswith((".", "_"))]
         rows = [json.loads(line) for f in files for line in f.read_text().splitlines()]
         windows: dict[str, int] = collections.defaultdict(int)
@@ -86,7 +86,7 @@ class Counting:
         )
 
     def wait(self, records: int, seconds: float) -> Counts:
-        """Return when so many records were counted; TimeoutError, with what has come, when they were not in time."""
+        """Return when this many records are counted; TimeoutError, with the counts so far, if they are not in time."""
         deadline = time.monotonic() + seconds
         while (counts := self.counts()).total() < records:
             if time.monotonic() > deadline:
@@ -108,7 +108,7 @@ class Producer:
         self._thread: threading.Thread | None = None
 
     def put(self, records: int, seconds: float) -> None:
-        """Send so many, spread over the time; refused ones are sent again."""
+        """Send ``records`` records, spread evenly over ``seconds``; refused ones are sent again."""
         begin, first = time.monotonic(), self.sent
         while self.sent < first + records and not self._stop.is_set():
             batch = [
@@ -123,7 +123,7 @@ class Producer:
             self._stop.wait(max(0.0, begin + seconds * (self.sent - first) / records - time.monotonic()))
 
     def start(self, records: int, seconds: float) -> None:
-        """The same, beside the caller."""
+        """The same, in a thread."""
         self._thread = threading.Thread(target=self.put, args=(records, seconds), daemon=True)
         self._thread.start()
 
@@ -133,7 +133,7 @@ class Producer:
 
 
 def truth(client: Any, stream: str) -> dict[str, int]:
-    """Records by second of arrival, as the stream itself has them in all its shards, closed ones too."""
+    """Records by second of arrival, read from all shards of the stream, closed ones too."""
     counts: dict[str, int] = collections.defaultdict(int)
     for record in records_of(client, stream):
         second = time.gmtime(round(record["ApproximateArrivalTimestamp"].timestamp() * 1000) // 1000)

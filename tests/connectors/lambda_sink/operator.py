@@ -1,4 +1,4 @@
-"""The Lambda sink's operator without Flink: its state pickles at each commit, its timers fire on command."""
+"""Runs the Lambda sink's operator without Flink: state is pickled at each commit, and tests fire the timers."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ OPTIONS = LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02)
 
 
 class FakeFunction:
-    """Lambda with one function in it: answers ``Ok`` by default; remembers what it was sent."""
+    """A Lambda function that answers ``Ok`` by default, and remembers the calls that it got."""
 
     def __init__(self, fate: Callable[[dict[str, Any]], str] = lambda row: "Ok") -> None:
         self.fate = fate
@@ -38,7 +38,7 @@ class FakeFunction:
 
 
 class FakeState:
-    """Keyed map state that reaches the backend at a commit, pickled as Flink does it."""
+    """Keyed map state that reaches the backend at a commit, pickled as by Flink."""
 
     def __init__(self, backend: dict[int, bytes]) -> None:
         self.backend = backend
@@ -85,7 +85,7 @@ class Metrics:
 
 
 class Harness:
-    """Runs the operator as Flink would: the right key is set, timers are kept, a crash forgets all but commits."""
+    """Runs the operator as Flink would: it sets the key and keeps timers; after a crash only commits are left."""
 
     def __init__(
         self, function: Any, options: LambdaSinkOptions = OPTIONS, backend: dict[int, bytes] | None = None

@@ -1,4 +1,4 @@
-"""What each way of going wrong means, at the client's seam."""
+"""What each failure of a call means; only the boto3 client is replaced."""
 
 import io
 import json
@@ -25,7 +25,7 @@ OK = b'{"records":[{"recordId":"0-1","result":"Ok"}]}'
 
 
 class FakeClient:
-    """Answers with what it was made with; raises it when it is an exception."""
+    """A boto3 client that returns the given answer, or raises it if it is an exception."""
 
     def __init__(self, payload: bytes | Exception, **answer: Any) -> None:
         self.payload = payload
@@ -125,14 +125,14 @@ def test_a_call_that_lambda_does_not_take_is_refused(error: Exception) -> None:
         (NoCredentialsError(), "can't be used: Unable to locate credentials"),
     ],
 )
-def test_what_waiting_can_not_help_is_one_clear_line(error: Exception, message: str) -> None:
+def test_a_call_that_can_never_succeed_fails_with_one_line(error: Exception, message: str) -> None:
     with pytest.raises(ConnectorError, match=message) as raised:
         call(FakeClient(error))
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("timeout", "waits"), [(3, 18), (65, 80), (900, 915)])
-def test_a_call_has_as_long_as_the_function_may_run_whatever_that_is(
+def test_a_call_waits_as_long_as_the_function_may_run(
     timeout: int, waits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lambda_calls, "require", lambda *_, **__: {"Timeout": timeout})
@@ -142,7 +142,7 @@ def test_a_call_has_as_long_as_the_function_may_run_whatever_that_is(
     assert (config.read_timeout, config.connect_timeout, config.max_pool_connections) == (waits, 10, 3)
 
 
-def test_a_time_out_that_cant_be_read_is_the_longest_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_time_out_counts_as_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_: Any, **__: Any) -> Any:
         raise ConnectorError("AccessDenied")
 
@@ -150,7 +150,7 @@ def test_a_time_out_that_cant_be_read_is_the_longest_there_is(monkeypatch: pytes
     assert LambdaFunction("f", "eu-west-1", None).client().meta.config.read_timeout == 915
 
 
-def test_a_time_out_that_was_raised_meanwhile_is_read_after_a_call_without_answer(
+def test_the_time_out_is_read_again_after_a_call_without_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     function = LambdaFunction("f", "eu-west-1", None)
@@ -162,7 +162,7 @@ def test_a_time_out_that_was_raised_meanwhile_is_read_after_a_call_without_answe
     assert deliver(function, "arn:a", BATCH) == {}
 
 
-def test_nobody_there_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_service_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with pytest.raises(ConnectorError, match=r"Lambda function f: .* can't be reached"):

@@ -1,4 +1,4 @@
-"""KDA's contract: the event, the answer, the size."""
+"""KDA's contract: the event and its size, and the answer."""
 
 import base64
 import contextlib
@@ -72,25 +72,25 @@ def test_the_size_of_an_event_is_never_more_than_its_rows_were_counted(
             '{"records":[{"recordId":"0-1","result":"Dropped"},{"recordId":"0-2","result":null}]}',
             {"0-1", "0-2"},
         ),
-        # Said twice: the worse word counts, in either order.
+        # If a record has two entries, the worse one counts, in either order.
         (
             '{"records":[{"recordId":"0-1","result":"Ok"},{"recordId":"0-1","result":"DeliveryFailed"},'
             '{"recordId":"0-2","result":"DeliveryFailed"},{"recordId":"0-2","result":"Ok"}]}',
             {"0-1", "0-2"},
         ),
         ('{"records":[]}', {"0-1", "0-2"}),
-        # Entries are read one by one: what can't be read spoils no other.
+        # Entries are read one by one: an invalid entry does not affect the others.
         ('{"records":["0-1",{"recordId":"0-2","result":"Ok"}]}', {"0-1"}),
         ('{"records":[{"recordId":"0-1"},{"recordId":"0-2","result":"Ok"}]}', {"0-1"}),
         ('{"records":[null,{"result":"Ok"},{"recordId":"0-2","result":"Ok"}]}', {"0-1"}),
         ('{"records":[{"recordId":["0-1"],"result":{}},{"recordId":"0-2","result":"Ok"}]}', {"0-1"}),
     ],
 )
-def test_only_ok_is_taken(answer: str, refused: set[str]) -> None:
+def test_only_ok_is_accepted(answer: str, refused: set[str]) -> None:
     assert set(refusals(answer.encode(), TWO)) == refused
 
 
-def test_a_record_that_is_named_without_a_result_is_reported_from_one_that_is_not_named() -> None:
+def test_a_record_without_result_differs_from_one_that_is_not_named() -> None:
     refused = refusals(b'{"records":[{"recordId":"0-1"}]}', TWO)
     assert refused["0-1"] == ("the result must be 'Ok' or 'DeliveryFailed', got None", True)
     assert refused["0-2"] == ("the answer has no recordId 0-2", False)
@@ -116,7 +116,7 @@ def test_an_answer_of_another_form_says_nothing_of_any_record(answer: str) -> No
 
 
 @given(st.binary())
-def test_any_answer_is_borne(answer: bytes) -> None:
+def test_any_answer_gives_refusals_or_an_answer_error(answer: bytes) -> None:
     with contextlib.suppress(AnswerError):
         assert set(refusals(answer, TWO)) <= {"0-1", "0-2"}
 

@@ -1,4 +1,4 @@
-"""A queue with literal times: what is sent when, and what becomes of it."""
+"""The delivery queue with literal times: which rows are sent when, and which are given up."""
 
 import random
 
@@ -54,7 +54,7 @@ def test_a_batch_goes_when_it_is_full() -> None:
     assert numbers(it.take(10.0, flush=True)) == [3]
 
 
-def test_a_batch_is_split_at_the_byte() -> None:
+def test_a_batch_is_split_at_exactly_its_limit_of_bytes() -> None:
     size = row(1, b"x" * 300).size
     exact, less = queue(batch_bytes=2 * size), queue(batch_bytes=2 * size - 1)
     for it in (exact, less):
@@ -81,7 +81,7 @@ def test_a_refused_row_goes_again_with_growing_back_off_and_the_others_are_settl
     assert (it.held, it.retried) == (1, 8)
 
 
-def test_a_row_is_given_up_after_its_bound_and_not_before() -> None:
+def test_a_row_is_given_up_exactly_after_max_retries() -> None:
     it = queue(max_retries=2)
     it.put(row(1), 0.0)
     for now in (1.0, 10.0):
@@ -99,7 +99,7 @@ def test_no_retries_at_all() -> None:
     assert [failure for _, failure in it.settled] == [ERROR]
 
 
-def test_fresh_rows_do_not_share_a_call_with_failed_ones_and_neither_starves() -> None:
+def test_fresh_and_failed_rows_share_no_call_and_neither_starves() -> None:
     it = queue(batch_records=1)
     for n in (1, 2):
         it.put(row(n), 0.0)
@@ -110,7 +110,7 @@ def test_fresh_rows_do_not_share_a_call_with_failed_ones_and_neither_starves() -
 
 
 @pytest.mark.parametrize("poison", [0, 123, 499])
-def test_one_poison_row_is_found_and_holds_up_nobody(poison: int) -> None:
+def test_one_poison_row_is_found_and_holds_up_no_other_row(poison: int) -> None:
     """The function fails on any call with the poison row in it; fresh rows keep coming."""
     it = queue(batch_records=500)
     for n in range(500):
@@ -139,7 +139,7 @@ def test_one_poison_row_is_found_and_holds_up_nobody(poison: int) -> None:
 
 
 @pytest.mark.parametrize("said", [False, True], ids=["fails", "refuses every row"])
-def test_an_outage_ends_with_full_calls_and_is_probed_gently(said: bool) -> None:
+def test_an_outage_is_probed_with_back_off_and_ends_with_full_calls(said: bool) -> None:
     it = queue(batch_records=500)
     for n in range(2000):
         it.put(row(n), 0.0)
@@ -163,7 +163,7 @@ def test_an_outage_ends_with_full_calls_and_is_probed_gently(said: bool) -> None
     assert calls_after <= 10
 
 
-def test_when_rows_may_be_given_up_a_lasting_failure_gives_up_each_soon() -> None:
+def test_with_max_retries_a_lasting_failure_gives_up_each_row_soon() -> None:
     it = queue(batch_records=500, max_retries=2)
     for n in range(500):
         it.put(row(n), 0.0)
@@ -176,14 +176,14 @@ def test_when_rows_may_be_given_up_a_lasting_failure_gives_up_each_soon() -> Non
     assert now < 10
 
 
-def test_throttling_rests_the_lane_and_is_no_rows_fault() -> None:
+def test_throttling_pauses_the_queue_and_counts_against_no_row() -> None:
     it = queue(max_retries=0)
     for n in (1, 2):
         it.put(row(n), 0.0)
     now = 1.0
     for pause in (0.5, 1, 2):
         it.busy(it.take(now), now)
-        it.put(row(100 + int(pause * 10)), now - 1)  # due, and waits all the same
+        it.put(row(100 + int(pause * 10)), now - 1)  # due, but the queue pauses
         assert it.take(now + pause - 0.001) == []
         assert it.wait(now) == pytest.approx(pause)
         now += pause
@@ -195,10 +195,10 @@ def test_throttling_rests_the_lane_and_is_no_rows_fault() -> None:
     )
     it.answered(batch, {}, now)
     it.busy(it.take(now), now)
-    assert it.wait(now) == pytest.approx(0.5)  # an answer starts the back-off anew
+    assert it.wait(now) == pytest.approx(0.5)  # an answer resets the back-off
 
 
-def test_too_large_alone_is_final_even_without_a_bound() -> None:
+def test_a_single_row_too_large_is_given_up_even_without_max_retries() -> None:
     it = queue()
     for n in (1, 2):
         it.put(row(n), 0.0)
@@ -210,7 +210,7 @@ def test_too_large_alone_is_final_even_without_a_bound() -> None:
     assert [(d.sequence, failure) for d, failure in it.settled] == [(1, too_large), (2, None)]
 
 
-def test_a_restored_row_goes_at_once_and_says_that_it_may_be_a_repeat() -> None:
+def test_a_restored_row_is_sent_at_once_with_a_retry_hint() -> None:
     it = queue()
     it.put(Delivery(1, "0-1", b"{}", retries=1), 5.0)
     batch = it.take(5.0)
@@ -222,7 +222,7 @@ def test_a_restored_row_goes_at_once_and_says_that_it_may_be_a_repeat() -> None:
 def test_whatever_happens_every_row_is_settled_once(
     seed: int, max_retries: int | None, batch_records: int
 ) -> None:
-    """Any mix of fates, then a function that works again."""
+    """Any mix of answers and failures, then a function that works again."""
     chance = random.Random(seed)
     it = DeliveryQueue(0.3, batch_records, 400, max_retries, jitter=chance.random)
     now, put = 0.0, 0

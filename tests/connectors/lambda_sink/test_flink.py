@@ -25,7 +25,7 @@ from tests.waiting import until
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
-#: A handler as one would write it for KDA. What a row says in `fate` is what happens to it.
+#: A handler as written for KDA. A row's `fate` says what the handler does with it.
 HANDLER = textwrap.dedent(
     """
     import base64, csv, json, os, time
@@ -51,13 +51,13 @@ HANDLER = textwrap.dedent(
     """
 )
 ERRORS = "error_name STRING, message STRING, data_rowtime TIMESTAMP_LTZ(3), data_row STRING"
-#: Rows. Where the source ends the sink waits for the function, and no checkpoint passes.
+#: Rows of a source that must not end during a test: at its end the sink waits for the function, without checkpoints.
 ENDLESS = 20_000
 BLACKHOLE = "'connector' = 'blackhole'"
 
 
 class Function:
-    """A deployed handler and what it has seen: (retryHint, row) in order."""
+    """A deployed handler and the rows that it got: (retryHint, row) in order."""
 
     def __init__(self, local_aws: LocalAws, name: str, seen: Path) -> None:
         self.client = local_aws.client("lambda")
@@ -111,7 +111,7 @@ def function(local_aws: LocalAws, tmp_path: Path, request: pytest.FixtureRequest
 def start(
     table_env: Any, rows: int, per_second: int, options: LambdaSinkOptions, errors: Path | None = None
 ) -> Any:
-    """Rows with id 1..n into the function, what could not be delivered as JSON lines into a folder."""
+    """Start a job that sends rows with id 1..n to the function, and writes undelivered ones to a folder as JSON."""
     table_env.execute_sql(
         f"""CREATE TABLE source (id BIGINT, rowtime AS TO_TIMESTAMP_LTZ(id, 3), WATERMARK FOR rowtime AS rowtime)
         WITH ('connector' = 'datagen', 'rows-per-second' = '{per_second}', 'fields.id.kind' = 'sequence',
@@ -148,7 +148,7 @@ def test_every_row_of_a_bounded_input_is_settled_before_the_job_ends(
     }
     assert given_up[9]["data_rowtime"] == "1970-01-01 00:00:00.009Z"
     assert "poison" in given_up[7]["message"]
-    # Those that shared a call with the poison row are repeated, but only until it is found.
+    # Rows that shared a call with the poison row are repeated, but only until it is found.
     assert max(count for id_, count in ids.items() if id_ not in (7, 9, 11)) <= 5
 
 
@@ -188,7 +188,7 @@ def test_a_worker_killed_between_call_and_acknowledgement_loses_nothing(
     job = start(table_env, ENDLESS, 50, function.options).get_job_client()
     unanswered: set[int] = set()
     for killed_after in (20, 100):
-        # Calls are in flight and not answered; the source has gone on past their rows in a checkpoint.
+        # Calls are in flight and not answered; a checkpoint holds a source position behind their rows.
         until(lambda: len(function.ids()) > killed_after)  # noqa: B023
         passed = newest_checkpoint(tmp_path)
         until(lambda: newest_checkpoint(tmp_path) >= passed + 2)  # noqa: B023
@@ -204,12 +204,12 @@ def test_a_worker_killed_between_call_and_acknowledgement_loses_nothing(
         until(lambda: set(range(1, last + 1)) <= set(function.ids()), f"rows 1 to {last}")  # noqa: B023
     job.cancel().result()
     ids = function.ids()
-    # The function got them, but nobody knows: they must come again. What was answered must not.
+    # The function got these rows, but the job has no answer: they must come again. Answered rows must not.
     assert min(ids[id_] for id_ in unanswered) >= 2
     assert ids[last] == 1
 
 
-def test_a_savepoint_keeps_what_is_not_acknowledged_for_fewer_subtasks_and_lanes(
+def test_a_savepoint_keeps_unacknowledged_rows_for_fewer_subtasks_and_buckets(
     environment: Callable[..., Any], function: Function, tmp_path: Path
 ) -> None:
     function.hold_path.touch()
@@ -232,7 +232,7 @@ def test_a_missing_function_fails_early_with_one_line(
     environment: Callable[..., Any], local_aws: LocalAws
 ) -> None:
     options = LambdaSinkOptions("nobody", "us-east-1", local_aws.endpoint)
-    with pytest.raises(ConnectorError, match="Lambda function nobody: none of that name") as early:
+    with pytest.raises(ConnectorError, match="Lambda function nobody: not found") as early:
         check_function(options)
     assert "\n" not in str(early.value)
     with pytest.raises(Exception, match=r"Lambda function nobody in us-east-1 at .* can't be used"):
@@ -240,6 +240,6 @@ def test_a_missing_function_fails_early_with_one_line(
 
 
 def newest_checkpoint(folder: Path) -> int:
-    """Number of the last complete one, 0 before the first."""
+    """Number of the last complete checkpoint; 0 before the first."""
     found = (folder / "checkpoints" / "lambda").glob("*/chk-*/_metadata")
     return max((int(path.parent.name.removeprefix("chk-")) for path in found), default=0)

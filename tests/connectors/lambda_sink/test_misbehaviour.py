@@ -1,7 +1,7 @@
-"""Handlers that misbehave in every way: no good row is given up for a bad one's sake, and each bad one is.
+"""Handlers that misbehave in many ways: every bad row is given up, and no good row because of a bad one.
 
-A good row is one for which the function, called with it alone, says ``Ok``. Queue, contract and call are the real ones,
-the handler is a model, the time is counted.
+A good row is one for which the function, called with it alone, answers ``Ok``. Queue, contract and call are the real
+ones; the handler is simulated, and so is the clock.
 """
 
 import json
@@ -35,12 +35,12 @@ def entry(record: dict[str, Any], result: Any = "Ok") -> dict[str, Any]:
 def each(
     of_bad: Callable[[dict[str, Any]], list[Any]],
 ) -> Callable[[Records], Any]:
-    """A handler that says Ok for good rows and something else for bad ones."""
+    """A handler that answers Ok for good rows and something else for bad ones."""
     return lambda records: {"records": [e for r in records for e in (of_bad(r) if bad(r) else [entry(r)])]}
 
 
 def all_or(otherwise: Callable[[Records], Any]) -> Callable[[Records], Any]:
-    """A handler that fails over one bad row as a whole."""
+    """A handler that fails as a whole if one row is bad."""
     return lambda records: (
         otherwise(records) if any(map(bad, records)) else {"records": [*map(entry, records)]}
     )
@@ -56,7 +56,7 @@ def until_the_bad_one(records: Records) -> Any:
 
 
 def in_chunks(records: Records) -> Any:
-    """Writes five rows at a time, and they fail together."""
+    """A handler that writes five rows at a time, which fail together."""
     chunks = [records[n : n + 5] for n in range(0, len(records), 5)]
     return {
         "records": [
@@ -65,7 +65,7 @@ def in_chunks(records: Records) -> Any:
     }
 
 
-#: Each as (records) -> answer, text or something that JSON can say.
+#: Handlers: records -> answer, as text or as a value to be written as JSON.
 HANDLERS: dict[str, Callable[[Records], Any]] = {
     "names it": each(lambda r: [entry(r, "DeliveryFailed")]),
     "is silent about it": each(lambda r: []),
@@ -97,7 +97,7 @@ HANDLERS: dict[str, Callable[[Records], Any]] = {
 
 
 class Function:
-    """Lambda with a handler in it."""
+    """A Lambda function with one of these handlers."""
 
     def __init__(self, handler: Callable[[Records], Any]) -> None:
         self.handler = handler
@@ -115,7 +115,7 @@ class Function:
 def run(
     handler: Callable[[Records], Any], rows: list[bool], max_retries: int | None, seed: int = 0
 ) -> tuple[dict[str, Failure | None], DeliveryQueue, Function]:
-    """Send rows (True: good) until no more can come of it."""
+    """Send rows (True: good) until the result can't change any more."""
     chance = random.Random(seed)
     queue, function = DeliveryQueue(0.3, 500, 10**6, max_retries, jitter=chance.random), Function(handler)
     for n, good in enumerate(rows):
@@ -143,7 +143,7 @@ def test_ten_bad_rows_of_500_are_given_up_and_no_other(
     settled, queue, function = run(handler, rows, max_retries)
     assert (len(settled), queue.held) == (500, 0)
     assert {id_ for id_, failure in settled.items() if failure} == {id_ for id_ in settled if "bad" in id_}
-    # What finding them costs: quarters down to one, ten times over at the worst, and each one's own tries.
+    # The cost of finding them: at worst ten times quarters down to one, and each bad row's own tries.
     assert function.calls <= 10 * (4 * 5 + max_retries + 5)
 
 
@@ -154,7 +154,7 @@ def test_ten_bad_rows_of_500_are_given_up_and_no_other(
     st.integers(0, 2**32),
 )
 @settings(deadline=None, max_examples=150)
-def test_each_row_has_its_own_verdict(
+def test_a_bad_row_is_given_up_and_a_good_row_delivered_by_any_handler(
     name: str, rows: list[bool], max_retries: int | None, seed: int
 ) -> None:
     settled, queue, _ = run(HANDLERS[name], rows, max_retries, seed)
@@ -162,6 +162,6 @@ def test_each_row_has_its_own_verdict(
     ids = {f"0-{n + 1}" + ("" if good else "-bad") for n, good in enumerate(rows)}
     good = {id_ for id_ in ids if "bad" not in id_}
     assert delivered == good
-    # Without a bound the bad ones are still tried.
+    # Without max_retries the bad rows are still being sent.
     assert set(settled) == (good if max_retries is None else ids)
     assert queue.held == len(ids) - len(settled)

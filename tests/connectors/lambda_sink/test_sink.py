@@ -1,4 +1,4 @@
-"""The Lambda sink's operator: what it keeps, sends, gives up and lets in."""
+"""The Lambda sink's operator: its state, the rows it sends and gives up, and its back-pressure."""
 
 import threading
 import time
@@ -56,7 +56,7 @@ def test_what_was_not_acknowledged_before_a_crash_is_sent_again() -> None:
     assert restored.metrics.counts == {"delivered": 3, "failed": 0, "retried": 3}
 
 
-def test_a_clock_that_jumps_back_overwrites_no_pending_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_goes_back_overwrites_no_pending_row(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Harness(FakeFunction(lambda row: "DeliveryFailed"))
     run.send({"n": 0})
     run.state.commit()
@@ -84,12 +84,12 @@ def test_the_end_of_input_delivers_everything_first() -> None:
     assert run.metrics.counts == {"delivered": 6, "failed": 0, "retried": 4}
 
 
-def test_the_end_of_input_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_input_fails_when_the_function_accepts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "END_WAIT_SECONDS", 1)
     run = Harness(FakeFunction(lambda row: "DeliveryFailed" if row["n"] else "Ok"))
     for n in range(3):
         run.send({"n": n})
-    with pytest.raises(ConnectorError, match="Lambda function f took none of the last 2 rows for 1 s"):
+    with pytest.raises(ConnectorError, match="Lambda function f accepted none of the last 2 rows for 1 s"):
         run.end()
     assert run.pending() == 3
     run.operator.close()
@@ -104,7 +104,7 @@ def test_a_large_row_that_is_given_up_is_cut_and_says_so() -> None:
     assert message.endswith("(row of 6000009 bytes, cut to 24576)")
 
 
-def test_a_row_that_is_given_up_goes_to_the_errors_with_all_that_is_known() -> None:
+def test_a_row_that_is_given_up_becomes_an_error_row_with_its_details() -> None:
     function = FakeFunction(lambda row: "DeliveryFailed" if row["n"] == 1 else "Ok")
     run = Harness(function, LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02, max_retries=1))
     run.rowtime = 1_700_000_000_123
@@ -134,7 +134,7 @@ def test_one_row_more_than_a_call_can_carry_is_an_error_at_once(missing: int, de
     assert all(len(error[3]) <= module.DATA_ROW_LENGTH for error in run.errors)
 
 
-def test_a_missing_function_fails_the_job_with_the_line() -> None:
+def test_a_missing_function_fails_the_job_with_one_line() -> None:
     class Missing:
         def invoke(self, payload: bytes) -> bytes:
             raise ConnectorError("there is no function f")
@@ -147,7 +147,7 @@ def test_a_missing_function_fails_the_job_with_the_line() -> None:
         run.end()
 
 
-def test_a_full_buffer_lets_in_a_trickle_and_all_of_it_is_delivered_later(
+def test_a_full_buffer_slows_the_input_without_stopping_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     works = threading.Event()
@@ -205,7 +205,7 @@ def test_a_closed_operator_leaves_no_thread() -> None:
     assert not any(thread.is_alive() for thread in ours)
 
 
-def test_a_key_always_takes_the_same_bucket_and_no_key_fills_one_after_the_other() -> None:
+def test_a_key_has_one_bucket_and_rows_without_key_fill_buckets_in_turn() -> None:
     keyed = LambdaSinkOptions("f", "us-east-1", key_column="site", concurrency=4)
     mappers = [RowToData(("n", "site"), keyed) for _ in range(2)]
     buckets = [[mapper.map(Row(n, f"s{n % 20}"))[0] for n in range(40)] for mapper in mappers]
