@@ -108,7 +108,10 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     if flink_version.AWS_CONNECTORS:
         # PyFlink adds this to the JVM's class path. As a jar of the job, it would be hashed and copied three times and
         # its classes loaded again at each start of a job.
-        os.environ["HADOOP_CLASSPATH"] = str(CONNECTORS)
+        paths = [
+            p for p in os.environ.get("HADOOP_CLASSPATH", "").split(os.pathsep) if p and p != str(CONNECTORS)
+        ]
+        os.environ["HADOOP_CLASSPATH"] = os.pathsep.join([*paths, str(CONNECTORS)])
     if endpoint:
         os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
         os.environ.pop("AWS_SESSION_TOKEN", None)

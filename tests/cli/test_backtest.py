@@ -7,8 +7,10 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from cli import backtest
 from cli.main import app
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
@@ -42,8 +44,9 @@ def test_alerts_by_setting_with_labels(mini_flink: Flink, folder: Path) -> None:
     recording = ["--recording", str(folder / "day.jsonl"), "--labels", str(folder / "labels.csv")]
     command = ["backtest", str(folder / "app"), *recording, "--try", "side=below", "--suggest"]
     command += ["--chart", str(folder / "chart.html")]
-    # What it tells a JVM of its own is not reported the one of all tests.
-    with mock.patch.dict(os.environ, {"COLUMNS": "160"}):
+    # The environment that it sets for a JVM must not stay, and the table must not wrap.
+    wide = Console(width=160, soft_wrap=True, highlight=False)
+    with mock.patch.dict(os.environ), mock.patch.object(backtest, "_out", wide):
         done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     assert "2026-03-02 01:30:00.000  x HIGH 80, expected 2" in done.stdout
