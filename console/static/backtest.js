@@ -35,22 +35,26 @@ export function makeBacktest(context) {
         h("label", { class: "check" }, suggest, "Suggest window, sample size and threshold"),
         h("div", { class: "row" }, run, stop, state), trouble)), found);
 
+  // Until it is known where rows can come from, there is nothing to start.
+  run.disabled = true;
+  stop.hidden = true;
   const report = (text) => { trouble.hidden = !text; say(trouble, text || ""); };
 
   async function look(force = false) {
     if (asking || (!force && Date.now() - last < LOOK_MS)) return;
     asking = true;
     last = Date.now();
-    const answer = await get(path);
-    if (!answer.ok) report(answer.body.error);
-    else {
+    try {
+      const answer = await get(path);
+      if (!answer.ok) return void report(answer.body.error);
       const before = about;
       about = answer.body;
       if (about.number && about.number !== drawn) await fetchResult();
       if (before?.running && !about.running && about.rows) origin = "same";
       form();
+    } finally {
+      asking = false;
     }
-    asking = false;
   }
 
   async function fetchResult() {

@@ -145,7 +145,7 @@ def test_a_lab_s_life(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "running" in run("start", "trades", *there)
     assert "running" in run("status", "trades", *there)
     assert "running" in run("update", "trades", *there, "-p", "anomalies.threshold=2")
-    assert "ShardCount: no parameter" in run("update", "trades", *there, "-P", "ShardCount=3", code=1)
+    assert "ShardCount: not a parameter" in run("update", "trades", *there, "-P", "ShardCount=3", code=1)
     assert "newest snapshot STOP-kda-trades" in run("stop", "trades", *there)
     assert "Aborted" in run("delete", "trades", *there, answers="n\n", code=1)
     assert "deleted" in run("delete", "trades", *there, answers="y\n")
