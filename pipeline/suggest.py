@@ -28,6 +28,8 @@ USUAL = 1.5
 USUAL_SIZE = 256
 #: Alerts in 1,000 rows: above the first, the threshold is raised until they are at most the second.
 _MOST, _WANTED = 1.0, 0.5
+#: So few alerts say nothing of a rate: in a short recording they may be its events.
+_FEW = 2
 #: A band wider than this share of the expected value is too wide: noise hides changes by a half.
 _WIDE = 0.5
 #: Least autocorrelation of a pattern.
@@ -152,12 +154,13 @@ def threshold(
         precision, recall = fits[best].precision or 0.0, fits[best].recall or 0.0
         said = f"{100 * precision:.0f} % of its alerts are known events, {100 * recall:.0f} % of those are reported"
         return Suggestion("threshold", best, f"fits the labels best: {said}")
-    rate = first = 1_000 * len(reported(USUAL)) / len(rows)
-    best = USUAL
+    alerts, best = len(reported(USUAL)), USUAL
+    rate = first = 1_000 * alerts / len(rows)
     for t in THRESHOLDS[THRESHOLDS.index(USUAL) + 1 :]:
-        if rate <= (_MOST if best == USUAL else _WANTED):
+        if alerts <= _FEW or rate <= (_MOST if best == USUAL else _WANTED):
             break
-        best, rate = t, 1_000 * len(reported(t)) / len(rows)
+        best, alerts = t, len(reported(t))
+        rate = 1_000 * alerts / len(rows)
     if best == USUAL:
         return Suggestion("threshold", USUAL, f"the usual one: {rate:.2f} alerts in 1,000 rows")
     return Suggestion(

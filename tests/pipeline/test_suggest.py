@@ -94,5 +94,13 @@ def test_where_the_usual_threshold_tells_too_often_it_is_raised() -> None:
     assert reported[1] < reported[0] / 2
 
 
+def test_the_only_event_of_a_short_recording_still_alerts() -> None:
+    values = 100 + np.random.default_rng(0).normal(0, 0.5, 101)
+    values[60:63] = 400
+    found = suggested(values)["threshold"]
+    assert found.value == 1.5
+    assert "9.90 alerts in 1,000 rows" in found.reason, "one alert in 101 rows"
+
+
 def test_without_rows_nothing_is_suggested() -> None:
     assert suggest([], [], OPTIONS) == []
