@@ -42,6 +42,7 @@ WITH_FLINK = {
     "jobs.main",
     "pipeline.pipeline",
     "pipeline.sizes",
+    "pipeline.source_views",
     "pipeline.tap",
     "pipeline.trial",
     "udfs.decoding.function",

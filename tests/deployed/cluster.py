@@ -22,6 +22,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from infra import flink, package, supervisor
+from infra.java import java_home
 from pipeline import flink_version
 from pipeline.application import Application
 from tests.canaries import CREDENTIALS
@@ -181,7 +182,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
         "restart-strategy.type": "none",
     }
     (folder / "conf" / "config.yaml").write_text(yaml.safe_dump(configuration))
-    java = flink.java_home()
+    java = java_home()
     environment = {
         # `python` is the runtime's, for the client and for the workers.
         "PATH": f"{python.parent}:{java / 'bin'}:/usr/bin:/bin",

@@ -10,7 +10,7 @@ from cfnlint.api import lint
 
 from base.aws import Aws
 from connectors.requirements import allow, arn
-from infra import application_log, local, managed_flink, package, stacks
+from infra import application_log, cloudformation, local, managed_flink, package
 from infra.application_template import application_template, job_parameters
 from infra.template import TemplateError
 
@@ -213,7 +213,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(stacks._WAIT, "Delay", 0.1)
+    monkeypatch.setitem(cloudformation._WAIT, "Delay", 0.1)
     monkeypatch.setattr(managed_flink, "_POLL_SECONDS", 0.05)
 
 

@@ -20,6 +20,7 @@ import pyflink
 import yaml
 
 from infra import flink, flink_rest, supervisor
+from infra.java import java_home
 from infra.loopback import free_port
 
 _BIN = Path(pyflink.__file__).parent / "bin"
@@ -51,7 +52,7 @@ class Cluster:
             "FLINK_LOG_DIR": str(folder / "log"),
             "FLINK_PID_DIR": str(folder),
             "FLINK_PLUGINS_DIR": str(flink.PLUGINS),
-            "JAVA_HOME": str(flink.java_home()),
+            "JAVA_HOME": str(java_home()),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "AWS_CBOR_DISABLE": "1",
             "CBOR_ENABLED": "false",
