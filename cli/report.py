@@ -225,14 +225,12 @@ def _live(chosen: Application, aws: Aws, since: float) -> Report:
 
 
 def _all(kinesis: Any, stream: str, since: datetime) -> list[StreamRecord]:
-    reader, empty = StreamReader(kinesis, stream, since), 0
     found: list[StreamRecord] = []
     deadline = time.monotonic() + 60.0
-    # An empty answer may come before the end: a shard is read by time, not by records.
-    while empty < 3 and len(found) < 100_000 and time.monotonic() < deadline:
-        new = reader.read(10_000)
+    for new in StreamReader(kinesis, stream, since).rest(10_000):
         found += new
-        empty = 0 if new or reader.behind_seconds else empty + 1
+        if len(found) >= MOST_ROWS or time.monotonic() > deadline:
+            break
     return found
 
 

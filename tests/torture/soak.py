@@ -16,7 +16,8 @@ from typing import Any
 from infra.java import java_home
 from tests.torture.account import Account
 from tests.torture.chaos import ChaosRun, chaos_run
-from tests.torture.labs import BY_SYMBOL, SESSIONS, Lab, changed
+from tests.torture.lab import Lab, changed
+from tests.torture.labs import BY_SYMBOL, SESSIONS
 from tests.torture.proxy import Call, Fault
 
 #: Seconds between two measurements, and between two failures of the sink.
