@@ -14,7 +14,7 @@ with its traceback.
     ├── ConnectorError                                          connectors: a service that is not there
     ├── ScenarioError, TemplateError, SinkError                 generator
     ├── DiscoveryError                                          discovery
-    ├── FlinkError, JavaError, LocalAwsError, PackageError      infra: this machine
+    ├── FlinkError, JavaError, ChildError, LocalAwsError, PackageError    infra: this machine
     ├── StackError (LossError), CodeError, ServiceError, StreamError    infra: services
     ├── StoreError (Conflict), NameRefused, Refused             workbench
     ├── DemoError                                               cli

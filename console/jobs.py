@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from console.job_view import JobError, JobView
+from infra import child
 from infra.flink_health import Health, health
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 60.0
 _LOG_BYTES = 20_000
@@ -140,8 +138,7 @@ class LocalJob:
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            child.kill(process)
 
     def discard(self) -> None:
         """Kill the job if this console started it, without saving its state."""
@@ -149,8 +146,7 @@ class LocalJob:
         with self._lock:
             self._wanted = []
             if self._process is not None and self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                child.kill(self._process)
         self._wake.set()
 
     def _launch(self) -> None:
@@ -164,16 +160,7 @@ class LocalJob:
             if (spare := self._spare(command[len(KDA) :], self.log)) is not None:
                 self._process = spare
                 return
-            with self.log.open("wb") as log:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    # Its own process group: Ctrl-C reaches only the console, which then stops the job.
-                    start_new_session=True,
-                    preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
-                )
+            self._process = child.start(command, self.log, end_with=signal.SIGTERM)
         except OSError as error:
             self._view = JobView(replace(self._view.health, state="failed"), trouble=str(error))
 

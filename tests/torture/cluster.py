@@ -19,7 +19,7 @@ from typing import Any
 import pyflink
 import yaml
 
-from infra import flink, flink_rest, supervisor
+from infra import child, flink, flink_rest
 from infra.java import java_home
 from infra.loopback import free_port
 
@@ -200,16 +200,10 @@ class Cluster:
                     os.kill(pid, signal.SIGKILL)
 
     def _start(self, script: str) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{script}.log").open("ab") as log:
-            return subprocess.Popen(
-                [_BIN / script, "start-foreground"],
-                env=self._environment,
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=supervisor.die_with_parent,
-            )
+        log, environment = self.folder / f"{script}.log", self._environment
+        return child.start(
+            [_BIN / script, "start-foreground"], log, env=environment, cwd=self.folder, append=True
+        )
 
     def _write_configuration(self, changed: Mapping[str, str]) -> None:
         base = yaml.safe_load((flink.CONFIGURATION / "config.yaml").read_text())
