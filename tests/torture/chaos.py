@@ -205,11 +205,7 @@ class ChaosRun:
         """Let the job process all records of the stream, and fill in the account."""
         # Shards are read in order: when a shard's last record is in the error stream, all before it have been read.
         last = put_on_each(self.client("kinesis"), self.lab.stream, _LAST)
-        deadline = time.monotonic() + 300
-        while not last <= self.errors().keys():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.lab.name}: the last records were not read; see {self.folder}")
-            time.sleep(0.5)
+        until(lambda: last <= self.errors().keys(), f"the last records of {self.lab.name}: see {self.folder}")
         self.cluster.stop_job(self.job, drain=True)
         records = self.records()
         if self.lab.sink == "lambda":

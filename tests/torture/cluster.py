@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ import yaml
 from infra import child, flink, flink_rest
 from infra.java import java_home
 from infra.loopback import free_port
+from tests.waiting import until
 
 _BIN = Path(pyflink.__file__).parent / "bin"
 _START_SECONDS = 240.0
@@ -112,8 +112,8 @@ class Cluster:
 
         try:
             self._wait(running, f"job {job} to run")
-        except TimeoutError as e:
-            raise TimeoutError(f"{e}; {flink.root_cause(self.rest, job)}") from None
+        except AssertionError as e:
+            raise AssertionError(f"{e}; {flink.root_cause(self.rest, job)}") from None
 
     def python_workers(self) -> list[int]:
         """Process ids of all Python workers of the running TaskManagers."""
@@ -244,14 +244,11 @@ class Cluster:
             (self._conf / f"{name}.properties").write_text(text)
 
     def _wait(self, condition: Any, what: str) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            with contextlib.suppress(OSError, ValueError, KeyError, urllib.error.URLError):
-                if condition():
-                    return
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"waited {_START_SECONDS:.0f} s for {what}: see {self.folder / 'log'}")
-            time.sleep(0.1)
+        def holds() -> Any:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                return condition()
+
+        until(holds, f"{what}: see {self.folder / 'log'}")
 
 
 @contextlib.contextmanager
