@@ -45,7 +45,7 @@ def delete_stack(aws: Aws, name: str) -> None:
     found = settled(cloudformation, name)
     if found is None:
         return
-    for resource in cloudformation.describe_stackresources(StackName=name)["StackResources"]:
+    for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]:
         if resource["ResourceType"] == "AWS::S3::Bucket" and resource.get("PhysicalResourceId"):
             try:
                 empty_bucket(aws, resource["PhysicalResourceId"])
@@ -97,7 +97,7 @@ def resources(cloudformation: Any, name: str) -> dict[str, tuple[str, str]]:
     """Type and name of a stack's resources, by logical name."""
     return {
         resource["LogicalResourceId"]: (resource["ResourceType"], resource.get("PhysicalResourceId", ""))
-        for resource in cloudformation.describe_stackresources(StackName=name)["StackResources"]
+        for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]
     }
 
 
