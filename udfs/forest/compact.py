@@ -69,19 +69,20 @@ def float_of(number: np.int32) -> np.float32:
 @compiled
 def least(x: Array, begin: int, end: int) -> np.int32:
     """The least of a range."""
-    found = x[at(begin)]
-    for k in range(begin + 1, end):
-        found = min(found, x[at(k)])
-    return found
+    # Two at a time, so that neither waits for the other; the same below.
+    one = other = x[at(begin)]
+    for k in range(begin + 1, end - 1, 2):
+        one, other = min(one, x[at(k)]), min(other, x[at(k + 1)])
+    return min(min(one, other), x[at(end - 1)])
 
 
 @compiled
 def most(x: Array, begin: int, end: int) -> np.int32:
     """The largest of a range."""
-    found = x[at(begin)]
-    for k in range(begin + 1, end):
-        found = max(found, x[at(k)])
-    return found
+    one = other = x[at(begin)]
+    for k in range(begin + 1, end - 1, 2):
+        one, other = max(one, x[at(k)]), max(other, x[at(k + 1)])
+    return max(max(one, other), x[at(end - 1)])
 
 
 @compiled
@@ -90,8 +91,14 @@ def set_box(x: Array, box: Array, begin: int, end: int) -> np.float32:
     dimensions = x.shape[0]
     total = 0.0
     for d in range(dimensions):
-        box[at(d)] = float_of(least(x[at(d)], begin, end))
-        box[at(dimensions + d)] = -float_of(most(x[at(d)], begin, end))
+        low = high = other_low = other_high = x[at(d), at(begin)]
+        for k in range(begin + 1, end - 1, 2):
+            one, other = x[at(d), at(k)], x[at(d), at(k + 1)]
+            low, other_low = min(low, one), min(other_low, other)
+            high, other_high = max(high, one), max(other_high, other)
+        last = x[at(d), at(end - 1)]
+        box[at(d)] = float_of(min(min(low, other_low), last))
+        box[at(dimensions + d)] = -float_of(max(max(high, other_high), last))
         total -= real(box[at(dimensions + d)]) + real(box[at(d)])
     return np.float32(total)
 
