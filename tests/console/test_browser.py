@@ -112,13 +112,18 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     assert "CLICKCONT" not in page.editor().inner_text()
     page.see(".kept", "Draft kept")
 
-    # A second tab says that there is another one, and shows what is typed in the first.
+    # A second tab says that there is another one, and shows what is typed in the first, even while it loads.
     other = Page(page.context.new_page())
-    other.goto(page.url)
+    loading: list[Any] = []
+    other.route("**/document", lambda route: loading.append(route))
+    with other.expect_request("**/document"):
+        other.goto(page.url)
     page.see("#notices", "open in another tab too")
     page.editor().press("Control+Home")
     page.keyboard.insert_text("-- typed in one tab\n")
+    loading.pop().continue_()
     other.see(".cm-line", "-- typed in one tab")
+    page.see(".kept", "Draft kept")
     other.close()
 
     page.press("Save and run")
