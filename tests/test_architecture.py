@@ -112,8 +112,8 @@ for name in {sorted(m for m in modules - WITH_FLINK if not m.startswith("lambdas
     assert (done.returncode, done.stderr) == (0, "")
 
 
-#: Over the limit while it is being taken apart.
-LONG = {"connectors/lambda_sink/sink.py"}
+#: Over the limit while they are being taken apart.
+LONG = {"connectors/lambda_sink/sink.py", "udfs/forest/compact.py"}
 
 
 def test_no_file_has_more_than_300_lines() -> None:
