@@ -27,6 +27,8 @@ COMPILED_SOURCES = (
     "forest/arena",
     "forest/call",
     "row_bytes",
+    "decoding/json_bytes",
+    "decoding/json_answers",
     "detector/features",
     "detector/decisions",
     "detector/call",
