@@ -114,7 +114,7 @@ class Subtask:
             answers += read(answer) if isinstance(answer, bytes) else answer
         return answers
 
-    def beat(self) -> list[list[Any]]:
+    def heartbeat(self) -> list[list[Any]]:
         """The answers to a heartbeat, which comes to all buckets."""
         return [a for b in self.own for a in self.one(None, None, None, None, bucket=b)]
 
@@ -173,7 +173,7 @@ def test_one_heartbeat_of_a_subtask_says_the_watermark() -> None:
     live(subtask, "a")
     end = int(subtask.now * 1000)
     subtask.now += 1
-    assert subtask.beat() == [[*[None] * 8, end - DISORDER, end - DISORDER]]
+    assert subtask.heartbeat() == [[*[None] * 8, end - DISORDER, end - DISORDER]]
 
 
 def test_after_a_failure_the_watermark_goes_on_at_once_and_is_never_behind() -> None:
@@ -188,7 +188,7 @@ def test_after_a_failure_the_watermark_goes_on_at_once_and_is_never_behind() -> 
     [answer] = again.together([record(2, "b", said + DISORDER + 1)])
     assert answer[-2] == said + DISORDER + 1
     again.now += 1
-    again.beat()
+    again.heartbeat()
     assert again.clock.watermark == said + 1
 
 
