@@ -10,7 +10,7 @@ from udfs.decoding.stream_clock import Saved, StreamClock
 #: Seconds after a start in which the watermark does not advance if a shard that is not known, or that was idle, may
 #: have the oldest records.
 HOLD = 5.0
-#: Seconds after which a shard without records is forgotten: Kinesis keeps records for a day, unless told otherwise.
+#: Seconds after which a shard without records is forgotten: Kinesis keeps records for a day by default.
 FORGOTTEN = 86_400.0
 #: Milliseconds of disorder allowed between arrival times within a shard, and between the reading of two shards.
 DISORDER = 500
