@@ -22,9 +22,9 @@ from typing import IO, Any
 
 import yaml
 
+from base.aws import LOCAL_CREDENTIALS
 from base.errors import KdaError
 from infra import worker_pool
-from infra.clients import LOCAL_CREDENTIALS
 from infra.loopback import listen_on_loopback
 from infra.paths import BUILD, ROOT, STATE
 from pipeline import flink_version
