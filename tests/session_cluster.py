@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from infra import flink
+from pipeline import flink_version
 
 #: Subtasks that run at a time, of all jobs together.
 SLOTS = 16
@@ -15,11 +16,15 @@ SLOTS = 16
 def session_cluster(folder: Path) -> dict[str, str]:
     """Start the cluster, if it does not run yet; return the options that send a job to it.
 
+    On Flink 2, which has no such context, none: each job has a cluster of its own.
+
     Parameters
     ----------
     folder : Path
         Folder of its temporary files.
     """
+    if flink_version.FLINK_2:
+        return {}
     from pyflink.fn_execution.beam.beam_worker_pool_service import BeamFnLoopbackWorkerPoolServicer
 
     options = {"execution.target": "remote", "rest.address": "127.0.0.1", "rest.port": str(_port(folder))}
