@@ -9,10 +9,11 @@ from typing import Any
 
 from pyflink.common import Row
 
+from base.aws import Aws
 from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.lambda_sink.sink import END_OF_INPUT, NO_TIMESTAMP, LambdaSink
 
-OPTIONS = LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02)
+OPTIONS = LambdaSinkOptions("f", Aws("us-east-1"), batch_seconds=0.02)
 
 
 class FakeFunction:
