@@ -22,6 +22,8 @@ from typing import Any, Protocol
 
 from pyflink.common import Row, RowKind
 
+from udfs.state_writes import write_together
+
 #: The row kind of an insertion, in PyFlink's internal rows.
 _INSERT = 0
 
@@ -67,7 +69,9 @@ def take_batches(function: InBatches) -> bool:
     from pyflink.fn_execution.table.operations import BundleOperation
 
     lighten_rows()
-    _commit_together(operation.keyed_state_backend)
+    processor = next(o for o in _opening() if hasattr(o, "process_bundle_descriptor"))
+    address = processor.process_bundle_descriptor.state_api_service_descriptor.url
+    write_together(operation.keyed_state_backend, address)
     received: list[Any] = []
     keyed_state = operation.keyed_state_backend
 
@@ -100,35 +104,6 @@ def take_batches(function: InBatches) -> bool:
     )
     operation.process_element_func = lambda value: received.append(tuple(value))
     return True
-
-
-def _commit_together(backend: Any) -> None:
-    """Write the state of all keys without waiting in between, and wait for all writes at the end of the bundle.
-
-    PyFlink waits for each write: with hundreds of keys that takes longer than the computation.
-    """
-    handler, commit, written = backend._state_handler, backend.commit, list[Any]()
-
-    class Together:
-        """PyFlink's state handler, except that it keeps the futures of writes and returns nothing to wait for."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(handler, name)
-
-        def clear(self, *arguments: Any) -> None:
-            written.append(handler.clear(*arguments))
-
-        def extend(self, *arguments: Any) -> None:
-            written.append(handler.extend(*arguments))
-
-    def commit_all() -> None:
-        commit()
-        answers = [future.get() for future in written]
-        written.clear()
-        if refused := [answer.error for answer in answers if answer.error]:
-            raise RuntimeError(f"state could not be written: {refused[0]}")
-
-    backend._state_handler, backend.commit = Together(), commit_all
 
 
 class LightRow(Row):  # type: ignore[misc]

@@ -25,6 +25,10 @@ _INITIAL_WINDOW, _LONGEST_FRAME = 4, 5
 _STREAM = 1
 #: How far the server may write ahead: as far as the protocol allows. Renewed when half of it is used.
 _WINDOW = 2**31 - 1
+#: Bytes of an answer at least, and how many bytes to wait for at most, in less than the system's buffer.
+_SHORTEST_ANSWER, _MOST_AT_ONCE = 8, 32_768
+#: How long to wait for that many bytes, before waiting for any: seconds and microseconds.
+_PATIENCE = struct.pack("ll", 0, 100_000)
 #: Windows before settings and updates.
 _USUAL_WINDOW = 65_535
 
@@ -50,6 +54,7 @@ class StateChannel:
     def __init__(self, address: str, method: str, metadata: Mapping[str, str]) -> None:
         host, _, port = address.rpartition(":")
         self._socket = socket.create_connection((host.strip("[]"), int(port)))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = bytearray()
         self._messages = bytearray()
@@ -80,11 +85,10 @@ class StateChannel:
             If the server ends the stream.
         """
         self._send(b"".join(b"\0" + struct.pack(">I", len(r)) + r for r in requests))
-        answers: list[bytes] = []
-        while len(answers) < len(requests):
+        answers = list(self._answers())
+        while (missing := len(requests) - len(answers)) > 0:
+            self._receive(missing * _SHORTEST_ANSWER)
             answers += self._answers()
-            if len(answers) < len(requests):
-                self._receive()
         return answers
 
     def close(self) -> None:
@@ -92,7 +96,7 @@ class StateChannel:
         self._socket.close()
 
     def _send(self, data: bytes) -> None:
-        sent, rest = 0, memoryview(data)
+        sent = 0
         while sent < len(data):
             room = min(self._window, self._stream_window, len(data) - sent)
             if room <= 0:
@@ -100,16 +104,28 @@ class StateChannel:
                 continue
             frames = []
             for k in range(sent, sent + room, self._longest_frame):
-                part = rest[k : min(k + self._longest_frame, sent + room)]
+                part = data[k : min(k + self._longest_frame, sent + room)]
                 frames += [_frame_head(len(part), _DATA, 0, _STREAM), part]
             self._socket.sendall(b"".join(frames))
             self._window -= room
             self._stream_window -= room
             sent += room
 
-    def _receive(self) -> None:
-        """Wait for bytes from the server, and act on the frames that are complete."""
-        given = self._socket.recv(1 << 20)
+    def _receive(self, expected: int = 1) -> None:
+        """Wait for bytes from the server, and act on the frames that are complete.
+
+        The server sends each answer by itself. To wake up for each would cost both sides more than the answer, so this
+        waits until most of the ``expected`` bytes have come.
+        """
+        given = None
+        while given is None:
+            least = min(expected, _MOST_AT_ONCE)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
+            try:
+                given = self._socket.recv(1 << 17)
+            except BlockingIOError:
+                # Fewer bytes come if the stream has ended.
+                expected = 1
         if not given:
             raise ConnectionError("the JVM's state service closed the connection")
         self._received += given

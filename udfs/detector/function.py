@@ -58,7 +58,7 @@ class DetectorOptions:
     partition_by : str or None
         A column; each of its values has its own detector. None: one detector for all rows.
     buckets : int
-        Parts that the state is divided into with ``partition_by``, 16 to 1,024. At most this many subtasks share it,
+        Parts that the state is divided into with ``partition_by``, 16 to 2,048. At most this many subtasks share it,
         and saved state can't be divided again.
     tell_from : float
         Seconds since the epoch. The detector learns earlier rows but reports no alerts for them.
@@ -244,13 +244,7 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         if bucket is None:
             log = map(Entry.unpacked, self._log.get() or ())
             idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
-            bucket = ForestBucket(
-                self._live,
-                idle_expiry,
-                self._base.value(),
-                log,
-                self._options.buckets if self._key is not None else 1,
-            )
+            bucket = ForestBucket(self._live, idle_expiry, self._base.value(), log)
             self._buckets[name] = bucket
         return bucket
 

@@ -50,7 +50,7 @@ class ForestOptions:
     partition_by : str or None
         A column; each of its values has its own forest. None: one forest for all rows.
     buckets : int
-        Parts that the state is divided into with ``partition_by``, 16 to 1,024. At most this many subtasks share it,
+        Parts that the state is divided into with ``partition_by``, 16 to 2,048. At most this many subtasks share it,
         and saved state can't be divided again.
     idle_expiry : timedelta
         A forest without rows for this long, by rowtime, is dropped; zero: never.
@@ -213,7 +213,6 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
                 self._options.idle_expiry // timedelta(milliseconds=1),
                 self._base.value(),
                 map(Entry.unpacked, self._log.get() or ()),
-                self._options.buckets if self._key is not None else 1,
             )
         return bucket
 
