@@ -26,13 +26,13 @@ class _Requests:
         self.waiting: list[Any] = []
 
     def append_raw(self, state_key: Any, data: bytes) -> None:
-        from apache_beam.portability.api.org.apache.beam.model.fn_execution.v1 import beam_fn_api_pb2 as api
+        from apache_beam.portability.api import beam_fn_api_pb2 as api  # type: ignore[import-untyped]
 
         append = api.StateAppendRequest(data=data)
         self.waiting.append(api.StateRequest(state_key=state_key, append=append))
 
     def clear(self, state_key: Any) -> None:
-        from apache_beam.portability.api.org.apache.beam.model.fn_execution.v1 import beam_fn_api_pb2 as api
+        from apache_beam.portability.api import beam_fn_api_pb2 as api
 
         self.waiting.append(api.StateRequest(state_key=state_key, clear=api.StateClearRequest()))
 
@@ -49,13 +49,13 @@ class _Together:
     """
 
     def __init__(self, handler: Any, address: str) -> None:
-        from apache_beam.runners.worker.worker_id_interceptor import WorkerIdInterceptor
+        from apache_beam.runners.worker import worker_id_interceptor  # type: ignore[import-untyped]
 
         self._handler = handler
         self._requests = _Requests()
         self._writing = copy(handler)
         self._writing._underlying = self._requests
-        worker = WorkerIdInterceptor()._worker_id
+        worker = worker_id_interceptor.WorkerIdInterceptor()._worker_id
         self._channel = StateChannel(address, _METHOD, {"worker_id": worker} if worker else {})
 
     def __getattr__(self, name: str) -> Any:
@@ -76,7 +76,7 @@ class _Together:
 
     def flush(self) -> None:
         """Send all requests and wait for their answers."""
-        from apache_beam.portability.api.org.apache.beam.model.fn_execution.v1 import beam_fn_api_pb2 as api
+        from apache_beam.portability.api import beam_fn_api_pb2 as api
 
         requests, self._requests.waiting = self._requests.waiting, []
         if not requests:
