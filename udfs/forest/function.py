@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.decoding.refused import Refused, error_row
 from udfs.forest.bucket import Entry, ForestBucket, score_together
+from udfs.forest.fields import keys_of, taking
 from udfs.forest.live import LiveForests
 from udfs.key_groups import USUAL
 from udfs.row_batches import Switch, take_batches, take_columns
@@ -87,11 +87,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._fields = tuple(fields)
         self._options = options
         self._indices = [self._fields.index(c) for c in options.columns]
-        # For one column a slice: itemgetter of one index would return the number, not a sequence.
-        first = self._indices[0]
-        self._numbers = (
-            itemgetter(*self._indices) if len(self._indices) > 1 else itemgetter(slice(first, first + 1))
-        )
+        self._numbers = taking(self._indices)
         self._key = self._fields.index(options.partition_by) if options.partition_by else None
         self._nothing = (None,) * (2 if options.explain else 1)
         #: Required by :class:`udfs.row_batches.InColumns`.
@@ -192,7 +188,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def _results(self, name: str, rows: list[Any], points: Any, times: list[int]) -> list[Any]:
         """The columns to add to each row of one bucket, which is the current key."""
-        values = None if self._key is None else [_hashable(row[self._key]) for row in rows]
+        values = None if self._key is None else keys_of(rows, self._key)
         if not self._options.explain:
             scores = self.process_columns([name] * len(rows), values, points, times, lambda name: None)
             return [(score,) for score in scores.tolist()]
@@ -225,10 +221,6 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def _explain(self, forest: Any, points: Any) -> Any:
         return forest.explain_many(points, columns=self._options.columns)
-
-
-def _hashable(key: Any) -> Any:
-    return key if type(key) in (str, int) or key is None else str(key)
 
 
 def _shown(value: Any) -> str:
