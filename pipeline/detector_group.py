@@ -37,8 +37,8 @@ class Detector(Group):
         USUAL,
         ge=FEW,
         le=MOST,
-        description="with partition_by: parts of the state and most subtasks (a quarter as many share it evenly); can't"
-        " change later; 16 for state saved before 128 was the default",
+        description="with partition_by: parts of the state, and most subtasks; fewer cost less on few subtasks; can't"
+        " change later; for state saved with another default: 128, or 16 before that",
     )
     side: Sides = Field(("both",), description="alerts for values above or below the expected one, or both")
     ignore_within: Numbers = Field((0.0,), description="no alert within this much of the expected value")

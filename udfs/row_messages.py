@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pyflink.common import Row
 
-from udfs.row_batches import INSERT, commit_together, opening_objects
+from udfs.row_batches import INSERT
+from udfs.state_writes import commit_together
+from udfs.worker_objects import opening_objects
 
 if TYPE_CHECKING:
     from udfs.row_columns import Rows

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.jobs.conftest import Flink, rows_of
-from udfs.key_groups import bucket_of, bucket_sql, key_group
+from udfs.key_groups import USUAL, bucket_of, bucket_sql, key_group
 
 pytestmark = pytest.mark.flink
 
@@ -14,12 +14,13 @@ def test_flink_has_the_same_groups_and_the_same_buckets(mini_flink: Flink) -> No
     table_env = mini_flink.environment()
     keys = ["", "a", "0", "sensor-9", "Größe", "日本", "\U0001f600", "x" * 300, *map(str, range(200))]
     values = ", ".join(f"('{key}')" for key in keys)
-    found = rows_of(table_env, f"SELECT k, {bucket_sql('k', 512)} FROM (VALUES {values}) AS t (k)")
-    # VALUES pads its texts to the longest of them.
-    assert [name for _, name in found] == [bucket_of(key, 512) for key, _ in found]
     jvm = get_gateway().jvm
-    for _, name in found[:50]:
-        row = jvm.org.apache.flink.types.Row(1)
-        row.setField(0, name)
-        group = jvm.org.apache.flink.runtime.state.KeyGroupRangeAssignment.assignToKeyGroup(row, 512)
-        assert group == key_group(name, 512)
+    for groups in (512, USUAL):
+        found = rows_of(table_env, f"SELECT k, {bucket_sql('k', groups)} FROM (VALUES {values}) AS t (k)")
+        # VALUES pads its texts to the longest of them.
+        assert [name for _, name in found] == [bucket_of(key, groups) for key, _ in found]
+        for _, name in found[:50]:
+            row = jvm.org.apache.flink.types.Row(1)
+            row.setField(0, name)
+            group = jvm.org.apache.flink.runtime.state.KeyGroupRangeAssignment.assignToKeyGroup(row, groups)
+            assert group == key_group(name, groups)

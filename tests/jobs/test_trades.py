@@ -67,7 +67,7 @@ def test_scores_every_trade_and_orders_the_anomalies(mini_flink: Flink) -> None:
     assert [row[1] for row in everything if row[0] == "found"][-3:] == [902, 901, 903]
 
 
-@pytest.mark.parametrize("buckets", [16, 128])
+@pytest.mark.parametrize("buckets", [16, 2048])
 def test_a_forest_for_each_ticker(mini_flink: Flink, buckets: int) -> None:
     rows = ordinary(300, ("A", "B", "C"))
     table_env = compose(mini_flink, rows, partition_by="ticker_symbol", buckets=buckets)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -18,6 +17,7 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.forest.bucket import Entry, ForestBucket
+from udfs.forest.fields import keys_of, taking
 from udfs.forest.live import LiveForests
 from udfs.key_groups import USUAL
 from udfs.row_batches import take_batches
@@ -58,7 +58,7 @@ class DetectorOptions:
     partition_by : str or None
         A column; each of its values has its own detector. None: one detector for all rows.
     buckets : int
-        Parts that the state is divided into with ``partition_by``, 16 to 1,024. At most this many subtasks share it,
+        Parts that the state is divided into with ``partition_by``, 16 to 2,048. At most this many subtasks share it,
         and saved state can't be divided again.
     tell_from : float
         Seconds since the epoch. The detector learns earlier rows but reports no alerts for them.
@@ -194,11 +194,7 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         fields = tuple(fields)
         self._options = options
         self._indices = [fields.index(c) for c in options.columns]
-        first = self._indices[0]
-        # For one column a slice: itemgetter of one index would return the number, not a sequence.
-        self._numbers = (
-            itemgetter(*self._indices) if len(self._indices) > 1 else itemgetter(slice(first, first + 1))
-        )
+        self._numbers = taking(self._indices)
         self._key = fields.index(options.partition_by) if options.partition_by else None
 
     def open(self, runtime_context: Any) -> None:
@@ -226,7 +222,7 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         points[:, -1] /= 1000
         if not np.isfinite(points).all():
             points[~np.isfinite(points)] = np.nan
-        names = [""] * len(rows) if self._key is None else [_hashable(row[self._key]) for row in rows]
+        names = [""] * len(rows) if self._key is None else keys_of(rows, self._key)
         # Expiry follows the stream's time, so it does not matter how long a job was stopped.
         moments = times if self._options.idle_expiry else [0] * len(rows)
         entry = Entry(moments, names, points)
@@ -244,13 +240,7 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
         if bucket is None:
             log = map(Entry.unpacked, self._log.get() or ())
             idle_expiry = self._options.idle_expiry // timedelta(milliseconds=1)
-            bucket = ForestBucket(
-                self._live,
-                idle_expiry,
-                self._base.value(),
-                log,
-                self._options.buckets if self._key is not None else 1,
-            )
+            bucket = ForestBucket(self._live, idle_expiry, self._base.value(), log)
             self._buckets[name] = bucket
         return bucket
 
@@ -283,7 +273,3 @@ class DetectorFunction(KeyedProcessFunction):  # type: ignore[misc]
             bands = [[None if x != x else x for x in band] for band in bands]
         columns += bands
         return found.score, list(zip(*columns, strict=True))
-
-
-def _hashable(key: Any) -> Any:
-    return key if type(key) in (str, int) or key is None else str(key)

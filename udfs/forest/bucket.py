@@ -64,8 +64,6 @@ class ForestBucket:
         A forest without rows for this many milliseconds is dropped; 0: never.
     base, log
         The saved state.
-    buckets : int
-        How many buckets there are. The more, the shorter their logs, to limit what a restore has to learn again.
     """
 
     def __init__(
@@ -74,10 +72,9 @@ class ForestBucket:
         idle_expiry: int = 0,
         base: Base | None = None,
         log: Iterable[Entry] = (),
-        buckets: int = 1,
     ) -> None:
-        self._buckets = buckets
         self._live = live
+        live.buckets += 1
         self._idle_expiry = idle_expiry
         self.packed: dict[Any, bytes] = {}
         #: Records (float32) of forests that are kept only as their records.
@@ -124,7 +121,7 @@ class ForestBucket:
     @property
     def log_is_long(self) -> bool:
         """Whether it is time for a new base."""
-        least = min(LONGEST_LOG, _LONGEST_LOGS // self._buckets)
+        least = min(LONGEST_LOG, _LONGEST_LOGS // self._live.buckets)
         return self.logged >= max(least, _ROWS_PER_FOREST * len(self._last))
 
     def base(self, time: int) -> Base:

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.decoding.refused import Refused, error_row
 from udfs.forest.bucket import Entry, ForestBucket, score_together
+from udfs.forest.fields import keys_of, taking
 from udfs.forest.live import LiveForests
 from udfs.key_groups import USUAL
 from udfs.row_batches import take_batches
@@ -51,7 +51,7 @@ class ForestOptions:
     partition_by : str or None
         A column; each of its values has its own forest. None: one forest for all rows.
     buckets : int
-        Parts that the state is divided into with ``partition_by``, 16 to 1,024. At most this many subtasks share it,
+        Parts that the state is divided into with ``partition_by``, 16 to 2,048. At most this many subtasks share it,
         and saved state can't be divided again.
     idle_expiry : timedelta
         A forest without rows for this long, by rowtime, is dropped; zero: never.
@@ -88,11 +88,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._fields = tuple(fields)
         self._options = options
         self._indices = [self._fields.index(c) for c in options.columns]
-        # For one column a slice: itemgetter of one index would return the number, not a sequence.
-        first = self._indices[0]
-        self._numbers = (
-            itemgetter(*self._indices) if len(self._indices) > 1 else itemgetter(slice(first, first + 1))
-        )
+        self._numbers = taking(self._indices)
         self._key = self._fields.index(options.partition_by) if options.partition_by else None
         self._nothing = (None,) * (2 if options.explain else 1)
         #: Required by :class:`udfs.row_messages.InColumns`.
@@ -193,7 +189,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def _results(self, name: str, rows: list[Any], points: Any, times: list[int]) -> list[Any]:
         """The columns to add to each row of one bucket, which is the current key."""
-        values = None if self._key is None else [_hashable(row[self._key]) for row in rows]
+        values = None if self._key is None else keys_of(rows, self._key)
         if not self._options.explain:
             scores = self.process_columns([name] * len(rows), values, points, times, lambda name: None)
             return [(score,) for score in scores.tolist()]
@@ -214,7 +210,6 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
                 self._options.idle_expiry // timedelta(milliseconds=1),
                 self._base.value(),
                 map(Entry.unpacked, self._log.get() or ()),
-                self._options.buckets if self._key is not None else 1,
             )
         return bucket
 
@@ -227,10 +222,6 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def _explain(self, forest: Any, points: Any) -> Any:
         return forest.explain_many(points, columns=self._options.columns)
-
-
-def _hashable(key: Any) -> Any:
-    return key if type(key) in (str, int) or key is None else str(key)
 
 
 def _shown(value: Any) -> str:

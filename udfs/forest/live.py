@@ -47,11 +47,17 @@ class LiveForests:
         A forest of up to this many records is kept only as these records. For forests whose scores are 0 until then.
     compact : CompactArena or None
         Memory for compact forests, if there may be any.
+
+    Attributes
+    ----------
+    buckets : int
+        How many there are. The more, the shorter their logs, to limit what a restore has to learn again.
     """
 
     def __init__(self, arena: Arena, young: int = 0, compact: CompactArena | None = None) -> None:
         self.arena = arena
         self.young = young
+        self.buckets = 0
         self._compact = compact
         self._unpacked: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
         self._compact_slots: dict[tuple[ForestBucket, Any], int] = {}

@@ -11,7 +11,7 @@ from pyflink.table import Schema
 from base.errors import InvalidValue
 from udfs.forest.function import ERROR_COLUMNS, ForestFunction, ForestOptions
 from udfs.key_groups import FEW, bucket_sql
-from udfs.keyed_stream import process_keyed, resolved
+from udfs.keyed_stream import TYPES, process_keyed, resolved, root_of, row_type
 
 if TYPE_CHECKING:
     from pyflink.common.typeinfo import TypeInformation
@@ -21,21 +21,7 @@ if TYPE_CHECKING:
 #: RANDOM_CUT_FOREST takes at most this many numeric columns.
 MAX_COLUMNS = 30
 _NUMERIC = ("TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "FLOAT", "REAL", "DOUBLE", "DECIMAL")
-_TYPES = {
-    "VARCHAR": Types.STRING,
-    "CHAR": Types.STRING,
-    "STRING": Types.STRING,
-    "BOOLEAN": Types.BOOLEAN,
-    "TINYINT": Types.BYTE,
-    "SMALLINT": Types.SHORT,
-    "INT": Types.INT,
-    "BIGINT": Types.LONG,
-    "FLOAT": Types.FLOAT,
-    "DOUBLE": Types.DOUBLE,
-    "DECIMAL": Types.BIG_DEC,
-    "TIMESTAMP": Types.INSTANT,
-    "TIMESTAMP_LTZ": Types.INSTANT,
-}
+_TYPES = TYPES | {"TIMESTAMP": Types.INSTANT, "TIMESTAMP_LTZ": Types.INSTANT}
 
 
 def random_cut_forest(
@@ -149,11 +135,11 @@ class _Shape:
 
     @property
     def row(self) -> TypeInformation:
-        return _row_type(self.columns)
+        return row_type(self.columns, _TYPES)
 
     @property
     def result(self) -> TypeInformation:
-        return _row_type(self.results)
+        return row_type(self.results, _TYPES)
 
     @property
     def values(self) -> str:
@@ -188,7 +174,7 @@ def _check(columns: dict[str, str], options: Keyed, kind: str) -> None:
     if not 1 <= len(options.columns) <= MAX_COLUMNS:
         raise InvalidValue(f"{kind}.columns must be 1 to {MAX_COLUMNS} columns, got {len(options.columns)}")
     for column in options.columns:
-        if _root(columns.get(column, "")) not in _NUMERIC:
+        if root_of(columns.get(column, "")) not in _NUMERIC:
             raise InvalidValue(
                 f"{kind}.columns must be numeric columns of {', '.join(columns)}, "
                 f"got {column} {columns.get(column, '')}".rstrip()
@@ -207,16 +193,3 @@ def _outbound(column: str, type_: str) -> str:
 
 def _inbound(column: str, type_: str) -> str:
     return f"CAST(`{column}` AS {type_}) AS `{column}`" if type_.startswith("TIMESTAMP(") else f"`{column}`"
-
-
-def _root(type_: str) -> str:
-    return type_.partition("(")[0].strip()
-
-
-def _row_type(columns: dict[str, str]) -> TypeInformation:
-    for column, type_ in columns.items():
-        if _root(type_) not in _TYPES:
-            raise InvalidValue(
-                f"random_cut_forest: column {column} has type {type_}, which can't be passed to Python; leave it out"
-            )
-    return Types.ROW_NAMED(list(columns), [_TYPES[_root(t)]() for t in columns.values()])

@@ -11,29 +11,13 @@ from typing import TYPE_CHECKING, Any
 from pyflink.common import Types
 from pyflink.table import Schema
 
-from base.errors import InvalidValue
-from udfs.keyed_stream import process_keyed, resolved
+from udfs.keyed_stream import TYPES, process_keyed, resolved, root_of, row_type
 
 if TYPE_CHECKING:
-    from pyflink.common.typeinfo import TypeInformation
     from pyflink.table import StreamTableEnvironment, Table
 
 _TIME = "time_ms"
-_TYPES = {
-    "VARCHAR": Types.STRING,
-    "CHAR": Types.STRING,
-    "STRING": Types.STRING,
-    "BOOLEAN": Types.BOOLEAN,
-    "TINYINT": Types.BYTE,
-    "SMALLINT": Types.SHORT,
-    "INT": Types.INT,
-    "BIGINT": Types.LONG,
-    "FLOAT": Types.FLOAT,
-    "DOUBLE": Types.DOUBLE,
-    "DECIMAL": Types.BIG_DEC,
-    "TIMESTAMP": Types.LONG,
-    "DATE": Types.LONG,
-}
+_TYPES = TYPES | {"TIMESTAMP": Types.LONG, "DATE": Types.LONG}
 
 
 def through_keyed_function(
@@ -77,8 +61,8 @@ def through_keyed_function(
     stream = table_env.to_data_stream(
         table_env.sql_query(f"SELECT {keyed} AS `key`, ROW({values}) AS `row`, `{rowtime}` FROM `{name}_in`")
     )
-    element = _row_type(columns or {"nothing": "INT"})
-    row = _row_type({_TIME: "BIGINT"} | dict(results))
+    element = row_type(columns or {"nothing": "INT"}, _TYPES)
+    row = row_type({_TIME: "BIGINT"} | dict(results), _TYPES)
     made = process_keyed(stream, function, element, row, kind, f"{kind} {name}")
     schema = Schema.new_builder().column(_TIME, "BIGINT NOT NULL")
     for column, type_ in results.items():
@@ -96,31 +80,18 @@ def column_types(table: Table) -> dict[str, str]:
     return resolved(table)[0]
 
 
-def _root(type_: str) -> str:
-    return type_.partition("(")[0].strip()
-
-
-def _row_type(columns: Mapping[str, str]) -> TypeInformation:
-    for column, type_ in columns.items():
-        if _root(type_) not in _TYPES:
-            raise InvalidValue(
-                f"column {column} has type {type_}, which can't be passed to Python; leave it out"
-            )
-    return Types.ROW_NAMED(list(columns), [_TYPES[_root(t)]() for t in columns.values()])
-
-
 def _outbound(column: str, type_: str) -> str:
-    if _root(type_) in ("TIMESTAMP", "DATE"):
+    if root_of(type_) in ("TIMESTAMP", "DATE"):
         time = f"CAST(`{column}` AS TIMESTAMP(3))"
         return f"EXTRACT(EPOCH FROM {time}) * 1000 + EXTRACT(MILLISECOND FROM {time})"
     return f"`{column}`"
 
 
 def _between(type_: str) -> str:
-    return {"TIMESTAMP": "BIGINT", "DATE": "BIGINT", "CHAR": "STRING"}.get(_root(type_), type_)
+    return {"TIMESTAMP": "BIGINT", "DATE": "BIGINT", "CHAR": "STRING"}.get(root_of(type_), type_)
 
 
 def _inbound(column: str, type_: str) -> str:
-    if _root(type_) in ("TIMESTAMP", "DATE"):
+    if root_of(type_) in ("TIMESTAMP", "DATE"):
         return f"CAST(TO_TIMESTAMP_LTZ(`{column}`, 3) AS {type_}) AS `{column}`"
-    return f"CAST(`{column}` AS {type_}) AS `{column}`" if _root(type_) == "CHAR" else f"`{column}`"
+    return f"CAST(`{column}` AS {type_}) AS `{column}`" if root_of(type_) == "CHAR" else f"`{column}`"
