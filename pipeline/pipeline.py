@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from base.errors import InvalidValue
 from connectors.kinesis import KinesisSink, KinesisSource
-from connectors.lambda_sink.sink import check_function, lambda_sink
+from connectors.lambda_sink.sink import check_function
 from connectors.preprocess import preprocess
 from connectors.recording import Recording, in_order_of_time
 from connectors.s3 import S3Sink
@@ -17,6 +17,7 @@ from pipeline.environment import parallelism
 from pipeline.flink_errors import java_message, query_error, updates
 from pipeline.flink_version import require_aws_connectors
 from pipeline.groups import Source
+from pipeline.lambda_sink import lambda_sink
 from pipeline.operators import Operator, operators_of
 from pipeline.parts import Destination, SourceSpec
 from pipeline.python_relations import OPERATORS, add_functions

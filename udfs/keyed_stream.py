@@ -21,6 +21,8 @@ def process_keyed(
     name: str,
     uid: str,
     key_groups: int | None = None,
+    key: TypeInformation | None = None,
+    timed: bool = True,
 ) -> Any:
     """Key a stream of (key, element, rowtime) by its first field and process it.
 
@@ -38,6 +40,10 @@ def process_keyed(
         Of the operator: its name in the web UI and the uid of its state.
     key_groups : int or None
         The operator's maximum parallelism, which also caps its parallelism. None: Flink's default.
+    key : TypeInformation or None
+        The key's type. None: text.
+    timed : bool
+        Whether rows have the third field, rowtime.
     """
     from pyflink.datastream import DataStream
     from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
@@ -45,14 +51,16 @@ def process_keyed(
     from pyflink.util.java_utils import get_j_env_configuration
 
     jvm = _jvm()
-    keyed = stream._j_data_stream.keyBy(
-        jvm.KeyByKeySelector(), Types.ROW([Types.STRING()]).get_java_type_info()
-    )
+    key = key or Types.STRING()
+    keyed = stream._j_data_stream.keyBy(jvm.KeyByKeySelector(), Types.ROW([key]).get_java_type_info())
     configuration = get_j_env_configuration(keyed.getExecutionEnvironment())
     threads = configuration.get(jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"
     operator = jvm.EmbeddedPythonKeyedProcessOperator if threads else jvm.ExternalPythonKeyedProcessOperator
     info = _create_j_data_stream_python_function_info(function, UserDefinedDataStreamFunction.KEYED_PROCESS)
-    types = Types.ROW_NAMED(["key", "element", "rowtime"], [Types.STRING(), element, Types.INSTANT()])
+    names, fields = ["key", "element"], [key, element]
+    if timed:
+        names, fields = [*names, "rowtime"], [*fields, Types.INSTANT()]
+    types = Types.ROW_NAMED(names, fields)
     out = result.get_java_type_info()
     processed = keyed.transform(name, out, operator(configuration, info, types.get_java_type_info(), out))
     if key_groups:

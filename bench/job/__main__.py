@@ -5,6 +5,7 @@ Each round runs all forms of the job, so that a busy machine slows them down ali
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -17,8 +18,9 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from bench.job import forms, harness
+from bench.job import forms, function, harness
 from bench.job.harness import Form, Measured
+from infra import clients
 from pipeline.catalog import JOBS
 
 #: One form: the relation and Flink's options for it.
@@ -181,6 +183,23 @@ def decoding(console: Console, folder: Path) -> None:
     compare(console, "Decoding and one forest", rounds(scored, folder, 300_000, 2))
 
 
+def sink(console: Console, folder: Path) -> None:
+    """Cost of the Lambda sink, for rows like lab 2's sessions, to a function that accepts each at once."""
+    rows = 300_000
+    source = forms.sessions(rows)
+    with function.running() as accepting:
+        rivals: dict[str, Rival] = {
+            "the rows alone": (source, {}),
+            "with the Lambda sink": (forms.delivered(source, accepting.endpoint), {}),
+            "the same, in order of a key": (forms.delivered(source, accepting.endpoint, "user_id"), {}),
+        }
+        measured = rounds(rivals, folder, 60_000, 2)
+        due = rows * (len(rivals) - 1) * len(measured["the rows alone"])
+        if accepting.accepted != due:
+            sys.exit(f"bench.job: the function must get {due:,} rows, got {accepting.accepted:,}")
+    compare(console, "The Lambda sink", measured)
+
+
 def labs(console: Console, folder: Path) -> None:
     """Records per second of each lab as shipped, with its decoder and SQL."""
     table = Table(
@@ -209,7 +228,7 @@ def labs(console: Console, folder: Path) -> None:
 
 
 #: The parts by name; `shipped` is last, as its line is the main result.
-PARTS = (throughput, tickers, many_keys, latency, decoding, labs, shipped)
+PARTS = (throughput, tickers, many_keys, latency, decoding, sink, labs, shipped)
 
 
 def main(names: Sequence[str]) -> None:
@@ -217,6 +236,8 @@ def main(names: Sequence[str]) -> None:
     if unknown := set(names) - set(known):
         sys.exit(f"bench.job: parts are {', '.join(known)}, got {', '.join(sorted(unknown))}")
     console = Console(width=120)
+    # For the Lambda sink's client: workers inherit them.
+    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = clients.LOCAL_CREDENTIALS
     with tempfile.TemporaryDirectory() as folder:
         harness.prepare(Path(folder))
         for name in names or known:

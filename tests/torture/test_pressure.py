@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.lambda_sink.sink import LambdaSinkOptions, lambda_sink
+from connectors.lambda_sink.options import LambdaSinkOptions
 from infra import clients
+from pipeline.lambda_sink import lambda_sink
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from tests.torture.failing import Destination
