@@ -11,6 +11,7 @@ import typer
 import uvicorn
 from rich.console import Console
 
+from base.aws import Aws
 from base.errors import KdaError
 from cli import target
 from cli.groups import application
@@ -27,7 +28,6 @@ from console.server import page_of
 from console.standby import Standby
 from console.workbench import Workbench
 from infra import managed_flink
-from infra.clients import client
 from infra.paths import APPLICATIONS, STATE
 from pipeline.application import Application, read
 from pipeline.catalog import paths
@@ -67,9 +67,9 @@ def console(
 
     Example: kda console --port 8900
     """
-    where = target.choose(endpoint, aws)
-    if where is None and properties:
+    if aws and properties:
         raise typer.BadParameter("not with --aws: set properties with kda deploy update -p …")
+    where = target.choose(endpoint, aws)
     chosen = _applications(names or [])
     given = _by_application(properties or [], chosen)
     workbench = _workbench(chosen, where, given)
@@ -113,11 +113,9 @@ def _applications(names: list[str]) -> dict[str, Application]:
     return found
 
 
-def _workbench(
-    chosen: dict[str, Application], endpoint: str | None, given: dict[str, list[str]]
-) -> Workbench:
+def _workbench(chosen: dict[str, Application], aws: Aws, given: dict[str, list[str]]) -> Workbench:
     store = Store(STATE / "workbench", APPLICATIONS)
-    standby = Standby(endpoint)
+    standby = Standby(aws.endpoint)
 
     def assignments(name: str) -> list[str]:
         return [*given.get(name, ()), *(f"{k}={v}" for k, v in store.properties(name).items())]
@@ -125,35 +123,30 @@ def _workbench(
     def groups(name: str) -> dict[str, dict[str, str]]:
         return override({}, assignments(name))
 
-    def made(service: str) -> Any:
-        return client(service, endpoint)
-
     def make(a: Application) -> Controller:
-        job = _job(a, endpoint, lambda: assignments(a.name), standby)
-        return Controller(a, made, job, groups(a.name))
+        job = _job(a, aws, lambda: assignments(a.name), standby)
+        return Controller(a, aws.client, job, groups(a.name))
 
     def previewed(a: Application, properties: Iterable[str]) -> LocalJob:
-        return _local(a, str(endpoint), lambda: properties, standby)
+        return _local(a, str(aws.endpoint), lambda: properties, standby)
 
-    previews = Previews(made, store.folder / ".previews", previewed if endpoint else None)
+    previews = Previews(aws.client, store.folder / ".previews", previewed if aws.endpoint else None)
 
     def deployed(a: Application) -> list[str]:
         return deployments.command(a, assignments(a.name))
 
-    deploying = Deployments(STATE / "console", None if endpoint else deployed)
+    deploying = Deployments(STATE / "console", None if aws.endpoint else deployed)
     # Applications made on the page are added by the workbench, in their newest version, named or not.
     controllers = {name: make(a) for name, a in chosen.items() if name not in store}
-    return Workbench(controllers, store, made, make, groups, previews, standby, deploying)
+    return Workbench(controllers, store, aws.client, make, groups, previews, standby, deploying)
 
 
-def _job(
-    chosen: Application, endpoint: str | None, assignments: Callable[[], Iterable[str]], standby: Standby
-) -> Job:
-    if endpoint is None:
+def _job(chosen: Application, aws: Aws, assignments: Callable[[], Iterable[str]], standby: Standby) -> Job:
+    if aws.endpoint is None:
         stream = resources(chosen).stream_of(None) or ""
-        return ManagedJob(managed_flink.application_name(chosen.name), None, stream)
+        return ManagedJob(managed_flink.application_name(chosen.name), aws, stream)
 
-    return _local(chosen, endpoint, assignments, standby)
+    return _local(chosen, aws.endpoint, assignments, standby)
 
 
 def _local(

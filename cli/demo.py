@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from base.aws import Aws
 from base.errors import KdaError
 from cli.groups import application
 from infra import local
@@ -45,8 +46,8 @@ def demo(
     began = time.monotonic()
     folder = STATE / "demo"
     try:
-        with local.running_local_aws(folder / "aws") as endpoint:
-            verdicts = {name: _run(each, endpoint, folder) for name, each in chosen.items()}
+        with local.running_local_aws(folder / "aws") as aws:
+            verdicts = {name: _run(each, aws, folder) for name, each in chosen.items()}
     except KdaError as e:
         _err.print(Text(f"kda demo: {e}", style="red"))
         raise typer.Exit(1) from e
@@ -60,11 +61,11 @@ def demo(
     raise typer.Exit(0 if all(verdicts.values()) else 1)
 
 
-def _run(chosen: Application, endpoint: str, folder: Path) -> bool:
+def _run(chosen: Application, aws: Aws, folder: Path) -> bool:
     _out.rule(chosen.name)
     if chosen.name in LABS and chosen.folder == JOBS / chosen.name:
-        show: Callable[[str, Path, Console], bool] = import_module(f"jobs.{chosen.name}.demo").show
-        return show(endpoint, folder / chosen.name, _out)
+        show: Callable[[Aws, Path, Console], bool] = import_module(f"jobs.{chosen.name}.demo").show
+        return show(aws, folder / chosen.name, _out)
     from cli import demo_any
 
-    return demo_any.show(chosen, endpoint, folder / chosen.name, _out)
+    return demo_any.show(chosen, aws, folder / chosen.name, _out)

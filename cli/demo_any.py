@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from base.aws import Aws
 from base.errors import KdaError
 from cli import report
 from cli.demo_job import DemoError, running_job
@@ -21,7 +22,6 @@ from console.resources import resources
 from console.sending import senders_of
 from generator import runner, sinks
 from infra import stacks
-from infra.clients import client
 from pipeline.application import ERRORS, Application
 
 #: How long the senders send, and how long to wait for rows after that.
@@ -30,15 +30,15 @@ _LOOK_SECONDS = 2.0
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def show(application: Application, endpoint: str, folder: Path, out: Console) -> bool:
+def show(application: Application, aws: Aws, folder: Path, out: Console) -> bool:
     """Run an application on a local AWS; return whether all expectations were met.
 
     Parameters
     ----------
     application : Application
         Must have senders.
-    endpoint : str
-        URL of a local AWS.
+    aws : Aws
+        The local one.
     folder : Path
         For the job's state and logs.
     out : Console
@@ -51,20 +51,20 @@ def show(application: Application, endpoint: str, folder: Path, out: Console) ->
     """
     try:
         scenario = senders_of(application, resources(application)).changed(seconds=SECONDS)
-        stacks.deploy(endpoint, application)
+        stacks.deploy(aws, application)
     except KdaError as e:
         raise DemoError(f"{application.name}: {e}") from e
     stream = str(scenario.to).partition(":")[2]
     counts, since = runner.Counts(), datetime.now(UTC)
     rows: Rows = {}
     properties = {"tap.stream": application.tap_stream, "source.position": since.isoformat()}
-    named = running_job(application.name, endpoint, folder, properties, where=application.folder.resolve())
+    named = running_job(application.name, aws, folder, properties, where=application.folder.resolve())
     with named as job, Live(console=out, refresh_per_second=4) as live:
         live.update(Text("The job is starting …"))
         job.wait_until_running()
         sender = threading.Thread(
             target=runner.run,
-            args=(scenario, sinks.kinesis(client("kinesis", endpoint), stream)),
+            args=(scenario, sinks.kinesis(aws.client("kinesis"), stream)),
             kwargs={"on_progress": lambda now: counts.__dict__.update(now.__dict__)},
             daemon=True,
         )
@@ -72,7 +72,7 @@ def show(application: Application, endpoint: str, folder: Path, out: Console) ->
         deadline = time.monotonic() + SECONDS + _END_SECONDS
         while sender.is_alive() or (not _complete(application, rows) and time.monotonic() < deadline):
             job.state()  # raises when it has ended
-            rows = report.tapped(endpoint, str(application.folder.resolve()), since)
+            rows = report.tapped(aws, str(application.folder.resolve()), since)
             live.update(_picture(application, counts, rows))
             time.sleep(_LOOK_SECONDS)
     out.print()

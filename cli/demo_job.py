@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from base.aws import Aws
 from base.errors import KdaError
 from infra import flink
 from infra.flink_rest import JobState, job_state
@@ -82,7 +83,7 @@ class DemoJob:
 @contextlib.contextmanager
 def running_job(
     name: str,
-    endpoint: str,
+    aws: Aws,
     folder: Path,
     properties: Mapping[str, str],
     *,
@@ -95,8 +96,8 @@ def running_job(
     ----------
     name : str
         Name of the application.
-    endpoint : str
-        URL of the local AWS.
+    aws : Aws
+        The local one.
     folder : Path
         Where to keep its state and log.
     properties : mapping
@@ -107,7 +108,7 @@ def running_job(
         The application's folder; None: find it by its name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "cli.main", "run", str(where or name), "--endpoint", endpoint]
+    command = [sys.executable, "-m", "cli.main", "run", str(where or name), "--endpoint", str(aws.endpoint)]
     if resume:
         command.append("--resume")
     for key, value in properties.items():

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from base.aws import Aws
 from base.errors import KdaError
 from cli import target
 from cli.groups import Name, Properties, PropertiesFile, application, is_application, property_groups
@@ -23,7 +24,6 @@ from cli.shown import reason
 from infra import managed_flink, package, stacks
 from infra.application_log import failure
 from infra.application_template import application_template, job_parameters
-from infra.clients import client
 from pipeline.application import Application
 from pipeline.requirements import requirements
 from pipeline.settings import Settings, settings
@@ -221,7 +221,7 @@ def template(name: Name, properties: Properties = None, properties_file: Propert
     """
     with _errors_in_red():
         chosen = application(name)
-        groups, found = _settled(chosen, properties_file, properties, None, region=False)
+        groups, found = _settled(chosen, properties_file, properties, None)
         # Through JSON, to break shared references: CloudFormation does not support YAML aliases.
         tree = json.loads(json.dumps(_template(chosen, groups, found)))
         typer.echo(yaml.safe_dump(tree, sort_keys=False, width=120), nl=False)
@@ -231,12 +231,10 @@ def _settled(
     chosen: Application,
     file: Path | None,
     properties: list[str] | None,
-    endpoint: str | None,
-    *,
-    region: bool = True,
+    aws: Aws | None,
 ) -> tuple[dict[str, dict[str, str]], Settings]:
     """The application's property groups and the settings they give, checked before anything is deployed."""
-    own = [f"aws.region={client('kinesisanalyticsv2', endpoint).meta.region_name}"] if region else []
+    own = [f"aws.region={aws.region}"] if aws else []
     groups = property_groups(file, [*(properties or []), f"job.name={chosen.name}"], own)
     return groups, settings(chosen, groups)
 
@@ -264,7 +262,7 @@ def _divided(parameters: list[str] | None) -> tuple[dict[str, str], dict[str, st
 
 def _deploy(
     chosen: Application,
-    endpoint: str | None,
+    aws: Aws,
     template: Mapping[str, Any],
     found: Settings,
     parameters: Mapping[str, str],
@@ -274,17 +272,17 @@ def _deploy(
     _out.print(f"Deploying it: {built.size / 1000**2:.0f} MB …")
     name = managed_flink.application_name(chosen.name)
     given = {"ErrorStream": found.errors.stream, **parameters}
-    deployed = managed_flink.deploy(endpoint, name, template, given, built.path.read_bytes(), _progress)
-    _show(endpoint, deployed)
+    deployed = managed_flink.deploy(aws, name, template, given, built.path.read_bytes(), _progress)
+    _show(aws, deployed)
     return deployed
 
 
-def _show(endpoint: str | None, found: managed_flink.Status) -> None:
+def _show(aws: Aws, found: managed_flink.Status) -> None:
     _out.print(
         f"{found.name}: {found.status.lower()}, version {found.version}, parallelism {found.parallelism}, "
         f"{f'newest snapshot {found.snapshots[-1]}' if found.snapshots else 'no snapshot'}"
     )
-    if found.status == "RUNNING" and (url := managed_flink.dashboard(endpoint, found.name)):
+    if found.status == "RUNNING" and (url := managed_flink.dashboard(aws, found.name)):
         _out.print(f"Flink's dashboard, valid for an hour: {url}")
 
 

@@ -10,13 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from base.aws import Aws
 from base.errors import KdaError
 from cli import target
 from cli.shown import plain
 from discovery import sampling
 from discovery.output import as_text, input_schema, source_yaml
 from discovery.schema import Schema, discover
-from infra.clients import client
 from infra.stream_reader import StreamRecord
 
 _out = Console()
@@ -67,11 +67,9 @@ def discover_stream(
         _out.print(f"saved: {save}", soft_wrap=True, highlight=False)
 
 
-def sample(
-    endpoint: str | None, stream: str, records: int, seconds: float, since: float
-) -> list[StreamRecord]:
+def sample(aws: Aws, stream: str, records: int, seconds: float, since: float) -> list[StreamRecord]:
     """See :func:`discovery.sampling.sample`."""
-    return sampling.sample(client("kinesis", endpoint), stream, records, seconds, since)
+    return sampling.sample(aws.client("kinesis"), stream, records, seconds, since)
 
 
 def relation(name: str) -> str:

@@ -21,7 +21,6 @@ from cli.groups import application
 from console.resources import resources
 from console.sending import SenderError, senders_of
 from generator import runner, scenario, sinks
-from infra.clients import client
 from pipeline.application import ApplicationError
 
 _out = Console(soft_wrap=True)
@@ -145,9 +144,9 @@ def _sink(to: str | None, compressed: bool, endpoint: str | None, aws: bool) -> 
     kind, _, name = (to or "").partition(":")
     match kind, bool(name):
         case "stream", True:
-            return sinks.kinesis(client("kinesis", target.choose(endpoint, aws)), name, compressed)
+            return sinks.kinesis(target.choose(endpoint, aws).client("kinesis"), name, compressed)
         case "firehose", True:
-            return sinks.firehose(client("firehose", target.choose(endpoint, aws)), name, compressed)
+            return sinks.firehose(target.choose(endpoint, aws).client("firehose"), name, compressed)
         case "file", True:
             return sinks.FileSink(Path(name), compressed)
         case "null", False:

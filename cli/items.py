@@ -15,7 +15,6 @@ from cli.groups import application
 from cli.shown import plain, reason
 from console.pollers import items_of, key_of, newest_by, tables_of
 from console.resources import resources
-from infra.clients import client
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
@@ -41,7 +40,7 @@ def items(
     if (name is None) == (table is None):
         raise typer.BadParameter("name either an APPLICATION or a --table")
     where = target.choose(endpoint, aws)
-    services = cache(lambda service: client(service, where))
+    services = cache(where.client)
     try:
         tables = [table] if table else _tables(str(name), services)
     except KdaError as error:

@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
+from base.aws import Aws
 from base.errors import KdaError
 from cli import target
 from cli.groups import application
 from cli.shown import plain
 from infra import local, stacks
-from infra.clients import client
 from pipeline.application import Application
 from pipeline.catalog import all_applications
 
@@ -59,7 +59,7 @@ def up(names: Names = None, port: Port = 0) -> None:
                 f"{', '.join(map(str, started.remains_ended))}). Its S3 objects are kept, its streams are lost."
             )
         try:
-            _deploy(started.endpoint, chosen)
+            _deploy(Aws.local(started.endpoint), chosen)
         except KeyboardInterrupt:
             if not started.already_running:
                 local.end(local.DATA)
@@ -77,7 +77,7 @@ def stream(
 
     Example: kda local stream fleet-telemetry
     """
-    kinesis = client("kinesis", target.choose(None, False))
+    kinesis = target.choose(None, False).client("kinesis")
     try:
         kinesis.create_stream(StreamName=name, ShardCount=shards)
     except ClientError as error:
@@ -105,7 +105,7 @@ def status() -> None:
                 _out.print("The local AWS does not run: start it with `kda local up`.")
             raise typer.Exit(1)
         _out.print(f"The local AWS runs at {endpoint}.")
-        for stack, made in sorted(stacks.deployed(endpoint).items()):
+        for stack, made in sorted(stacks.deployed(Aws.local(endpoint)).items()):
             _out.print(f"{stack}:")
             for name, value in sorted(made.items()):
                 # Not wrapped, so that it can be copied.
@@ -125,7 +125,7 @@ def reset(names: Names = None, port: Port = 0) -> None:
         running = local.find(local.DATA)
         local.remove(local.DATA)
         started = local.start(port or (int(running.rpartition(":")[2]) if running else 0), local.DATA)
-        _deploy(started.endpoint, chosen)
+        _deploy(Aws.local(started.endpoint), chosen)
         _out.print(f"The local AWS is empty and up at {started.endpoint}.")
 
 
@@ -145,9 +145,9 @@ def _chosen(names: list[str] | None) -> dict[str, Application]:
     return {a.name: a for a in (*all_applications(), *map(application, names or []))}
 
 
-def _deploy(endpoint: str, chosen: dict[str, Application]) -> None:
+def _deploy(aws: Aws, chosen: dict[str, Application]) -> None:
     for each in chosen.values():
         try:
-            stacks.deploy(endpoint, each, tell=_out.print)
+            stacks.deploy(aws, each, tell=_out.print)
         except stacks.LossError as loss:  # the resources of a job with other properties, which may be running
             _out.print(f"{loss}: the stack is not changed. `kda local reset` makes all stacks anew.")

@@ -21,7 +21,6 @@ from cli.shown import plain, reason
 from console import sending
 from console.resources import resources
 from generator import sinks
-from infra.clients import client
 from pipeline.application import Application
 
 _out = Console(soft_wrap=True)
@@ -58,7 +57,7 @@ def produce(
     except KdaError as error:
         _err.print(plain(f"kda produce: {error}", 2000), style="red")
         raise typer.Exit(2) from None
-    sink = sinks.kinesis(client("kinesis", target.choose(endpoint, aws)), stream or own)
+    sink = sinks.kinesis(target.choose(endpoint, aws).client("kinesis"), stream or own)
     if seconds is not None:
         count = min(count or sys.maxsize, max(1, round(rate * seconds)))
     sent = failed = injected = 0

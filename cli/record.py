@@ -15,7 +15,6 @@ from cli import target
 from cli.groups import application
 from cli.shown import plain, reason
 from console.resources import resources
-from infra.clients import client
 from infra.paths import APPLICATIONS
 from infra.recording import EVENT_TIME
 from infra.recording import record as record_stream
@@ -46,7 +45,7 @@ def record(
     """
     stream = _stream(name)
     try:
-        count = record_stream(client("kinesis", target.choose(endpoint, aws)), stream, to)
+        count = record_stream(target.choose(endpoint, aws).client("kinesis"), stream, to)
     except (ClientError, BotoCoreError, OSError) as error:
         _err.print(Text(f"kda record: {stream}: {reason(error)}", style="red"))
         raise typer.Exit(1) from error

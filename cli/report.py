@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from base.aws import Aws
 from base.errors import KdaError
 from cli import target
 from cli.groups import Name, application
@@ -25,7 +26,6 @@ from cli.shown import plain
 from console.charts import PLOTLY, figures
 from console.resources import resources
 from console.row_buffer import RowBuffers
-from infra.clients import client
 from infra.paths import STATE
 from infra.stream_reader import StreamError, StreamReader, StreamRecord
 from pipeline.application import ERRORS, Application
@@ -93,7 +93,7 @@ def read(path: Path) -> Report:
     return Report(**saved | {"began": datetime.fromisoformat(saved["began"])})
 
 
-def tapped(endpoint: str | None, name: str, since: datetime) -> dict[str, list[dict[str, Any]]]:
+def tapped(aws: Aws, name: str, since: datetime) -> dict[str, list[dict[str, Any]]]:
     """Read an application's rows since a time from its tap stream and its error stream, by relation.
 
     Raises
@@ -101,13 +101,13 @@ def tapped(endpoint: str | None, name: str, since: datetime) -> dict[str, list[d
     StreamError
         A stream can't be read.
     """
-    found = _read(endpoint, application(name), since).relations
+    found = _read(aws, application(name), since).relations
     return {relation: [dict(row) for row in rows] for relation, rows in found.items()}
 
 
-def _read(endpoint: str | None, chosen: Application, since: datetime) -> Report:
+def _read(aws: Aws, chosen: Application, since: datetime) -> Report:
     """A report of the streams' rows since a time; it begins with the first record."""
-    kinesis, buffers, moments = client("kinesis", endpoint), RowBuffers(MOST_ROWS), []
+    kinesis, buffers, moments = aws.client("kinesis"), RowBuffers(MOST_ROWS), []
     for record in _all(kinesis, chosen.tap_stream, since):
         buffers.add_tapped(record.data, record.arrival, skip=(ERRORS,))
         moments.append(record.arrival)
@@ -214,8 +214,8 @@ def demo_report(name: str) -> Path:
     return STATE / "demo" / name / "report.html"
 
 
-def _live(chosen: Application, endpoint: str | None, since: float) -> Report:
-    data = _read(endpoint, chosen, datetime.now(UTC) - timedelta(seconds=since))
+def _live(chosen: Application, aws: Aws, since: float) -> Report:
+    data = _read(aws, chosen, datetime.now(UTC) - timedelta(seconds=since))
     if not set(data.relations) - {ERRORS}:
         raise StreamError(
             f"stream {chosen.tap_stream}: no rows in the last {since:g} s: run the job with its tap on, "

@@ -109,7 +109,7 @@ def run(
         chosen = application(name)
         own = [f"tap.stream={chosen.tap_stream}"] if tap else []
         needed = requirements(chosen, settings(chosen, _groups(properties_file, properties, None, aws, own)))
-        where = target.choose(endpoint, aws) if endpoint or needed.statements else None
+        where = target.choose_address(endpoint, aws) if endpoint or needed.statements else None
         chosen_settings = settings(chosen, _groups(properties_file, properties, where, aws, own))
         # Two jobs would deliver everything twice, and `kda status` would show only the last one.
         flink.claim(chosen.name)
@@ -142,15 +142,16 @@ def _make_local_resources(chosen: Application, chosen_settings: Settings, where:
     """Make the resources that an application needs and that are missing, only in this machine's local AWS."""
     if where is None or where != local.find(local.DATA):
         return
-    needed = stacks.missing(where, chosen, chosen_settings)
+    there = chosen_settings.aws.where
+    needed = stacks.missing(there, chosen, chosen_settings)
     own = (
-        chosen.name.replace("_", "-") not in stacks.deployed(where)
+        chosen.name.replace("_", "-") not in stacks.deployed(there)
         and (chosen.folder / template.OWN).exists()
     )
     if not needed and not own:
         return
     try:
-        stacks.deploy(where, chosen, chosen=chosen_settings, tell=_out.print)
+        stacks.deploy(there, chosen, chosen=chosen_settings, tell=_out.print)
     except stacks.LossError as error:  # the job's check reports what is missing
         _out.print(Text(str(error), style="yellow"))
 

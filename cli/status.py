@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from base.aws import Aws
 from cli import target
 from cli.shown import plain
 from infra import flink
-from infra.clients import client
 from infra.flink_health import Health, health
 from infra.paths import APPLICATIONS
 from infra.stream_reader import StreamError, StreamReader
@@ -35,10 +35,9 @@ def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> Non
     Example: kda status
     """
     try:
-        where: str | None = target.choose(endpoint, aws)
-        reachable = True
+        where: Aws | None = target.choose(endpoint, aws)
     except typer.BadParameter:
-        where, reachable = None, False
+        where = None
     table = Table("application", "state", "checkpoint", "restored", "behind", "late", "errors in 24 h")
     pages = []
     troubled = False
@@ -48,7 +47,7 @@ def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> Non
         errors = "no AWS"
         if chosen is None:
             errors = "unreadable"
-        elif reachable:
+        elif where:
             errors = _errors(chosen, where)
         table.add_row(name, *_cells(found), errors)
         # Below the table: in a column, a URL would be cut and leave no room for the others.
@@ -86,9 +85,9 @@ def _applications() -> dict[str, Application | None]:
     return found
 
 
-def _errors(chosen: Application, endpoint: str | None) -> str:
+def _errors(chosen: Application, aws: Aws) -> str:
     since = datetime.now(UTC) - _ERRORS_OF
-    reader = StreamReader(client("kinesis", endpoint), chosen.error_stream, since)
+    reader = StreamReader(aws.client("kinesis"), chosen.error_stream, since)
     count, empty = 0, 0
     try:
         # An empty answer may come before the end: a shard is read by time, not by records.

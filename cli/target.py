@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from base.aws import Aws
 from infra import local
 from pipeline.groups import without_user
 
@@ -24,14 +25,23 @@ RealAws = Annotated[
 ]
 
 
-def choose(endpoint: str | None, aws: bool) -> str | None:
-    """Return the endpoint to give to clients; None means the real AWS.
+def choose(endpoint: str | None, aws: bool) -> Aws:
+    """The AWS that clients call.
 
     Raises
     ------
     typer.BadParameter
-        Both were given, or neither and no local AWS runs.
+        Both were given, or neither and no local AWS runs; or the real AWS, and no region is set.
     """
+    try:
+        address = choose_address(endpoint, aws)
+        return Aws.local(address) if address else Aws.real()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def choose_address(endpoint: str | None, aws: bool) -> str | None:
+    """The address for a job, whose settings name the region; None: the real AWS. Raises as :func:`choose`."""
     if aws and endpoint:
         raise typer.BadParameter("give either --endpoint or --aws, not both")
     if aws:

@@ -20,7 +20,6 @@ from cli.groups import Name, application
 from cli.shown import plain
 from console.feed import Feed
 from console.row_buffer import RowBuffer, to_milliseconds
-from infra.clients import client
 from pipeline.application import ERRORS
 
 _out = Console()
@@ -53,7 +52,7 @@ def watch(
         _err.print(plain(f"kda watch: {error}", 2000), style="red")
         raise typer.Exit(2) from None
     where = target.choose(endpoint, aws)
-    feed = Feed(chosen, lambda: client("kinesis", where), timedelta(seconds=since))
+    feed = Feed(chosen, lambda: where.client("kinesis"), timedelta(seconds=since))
     deadline = time.monotonic() + seconds if seconds is not None else None
     try:
         with Live(console=_out, auto_refresh=False, vertical_overflow="crop") as live:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from base.aws import Aws
 from base.errors import KdaError
 
 _CONFIG = Config(
@@ -20,17 +20,15 @@ class ConnectorError(KdaError):
     """A service, or a resource that the job needs, can't be reached; the message says which and what to do."""
 
 
-def require(
-    service: str, region: str, endpoint: str | None, what: str, operation: str, **arguments: Any
-) -> dict[str, Any]:
+def require(aws: Aws, service: str, what: str, operation: str, **arguments: Any) -> dict[str, Any]:
     """Call an operation of a service and return its answer.
 
     Parameters
     ----------
-    service, region : str
-        The service by its boto3 name, and the AWS region.
-    endpoint : str or None
-        Another address for it.
+    aws : Aws
+        Whose service.
+    service : str
+        Its boto3 name.
     what : str
         What is looked for, for the error message, such as ``"Kinesis stream Demo-samples"``.
     operation : str
@@ -41,10 +39,9 @@ def require(
     ConnectorError
         When it does not exist, access to it is denied, or the service does not answer.
     """
-    where = f"in {region}" + (f" at {endpoint}" if endpoint else "")
+    where = f"in {aws}"
     try:
-        client = boto3.client(service, region_name=region, endpoint_url=endpoint, config=_CONFIG)
-        answer: dict[str, Any] = getattr(client, operation)(**arguments)
+        answer: dict[str, Any] = getattr(aws.client(service, _CONFIG), operation)(**arguments)
     except ClientError as e:
         code = e.response["Error"]["Code"]
         if code in _ABSENT:

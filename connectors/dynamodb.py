@@ -13,8 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from base.aws import Aws
 from connectors.check import ConnectorError, require
 from connectors.requirements import Requirements, Resource, allow, arn
+from connectors.table_format import aws_options
 
 #: Longest partition key, in UTF-8 bytes.
 MOST_KEY_BYTES = 2048
@@ -30,32 +32,25 @@ class DynamoDbSink:
         Its name.
     key : str
         Its partition key, a string, and the column of that name. The sink's statement has it in PARTITIONED BY.
-    region : str
-        AWS region.
-    endpoint : str or None
-        Another address for DynamoDB; the only difference between a local AWS and the real one.
+    aws : Aws
+        Where it is.
     """
 
     table: str
     key: str
-    region: str
-    endpoint: str | None = None
+    aws: Aws
 
     #: DynamoDB's limit for an item, names and values together; its JSON is larger.
     most_record_bytes: ClassVar[int] = 400 * 1024
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
-        options = {
+        return {
             "connector": "dynamodb",
             "table-name": self.table,
-            "aws.region": self.region,
             # Rows wait at most this long for a batch to fill.
             "sink.flush-buffer.timeout": "500",
-        }
-        if self.endpoint:
-            options["aws.endpoint"] = self.endpoint
-        return options
+        } | aws_options(self.aws)
 
     def requires(self) -> Requirements:
         """The permissions and resources that this sink needs."""
@@ -68,7 +63,7 @@ class DynamoDbSink:
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the table exists and has that key."""
         what = f"DynamoDB table {self.table}"
-        answer = require("dynamodb", self.region, self.endpoint, what, "describe_table", TableName=self.table)
+        answer = require(self.aws, "dynamodb", what, "describe_table", TableName=self.table)
         found = [k["AttributeName"] for k in answer["Table"]["KeySchema"]]
         if found != [self.key]:
             raise ConnectorError(f"{what}: its key must be {self.key} alone, got {', '.join(found)}")

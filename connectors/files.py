@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from base.aws import Aws
 from connectors.check import ConnectorError, require
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ def read_lines(
     return table_env.from_data_stream(table_env.to_data_stream(lines), schema)
 
 
-def check_folder(path: str, region: str, endpoint: str | None) -> None:
+def check_folder(path: str, aws: Aws) -> None:
     """Raise :class:`~connectors.check.ConnectorError` unless the bucket, or the local path, exists."""
     url = urlsplit(path)
     if url.scheme.startswith("s3"):
-        require("s3", region, endpoint, f"S3 bucket {url.netloc}", "head_bucket", Bucket=url.netloc)
+        require(aws, "s3", f"S3 bucket {url.netloc}", "head_bucket", Bucket=url.netloc)
     elif url.scheme == "file" and not Path(unquote(url.path)).exists():
         raise ConnectorError(f"{path}: no such file or folder")

@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
+from base.aws import Aws
 from base.errors import InvalidValue
 from connectors.check import require
 from connectors.files import check_folder, read_lines
 from connectors.heartbeats import with_heartbeats
 from connectors.requirements import Requirements, Resource, allow, arn, file_requirements
-from connectors.table_format import format_options
+from connectors.table_format import aws_options, format_options
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
@@ -35,17 +36,16 @@ class FirehoseSink:
 
     Parameters
     ----------
-    delivery_stream, region : str
-        Which delivery stream.
-    endpoint : str or None
-        Another address for Firehose; the only difference between a local AWS and the real one.
+    delivery_stream : str
+        Its name.
+    aws : Aws
+        Where it is.
     format : str
         ``json`` or ``csv``.
     """
 
     delivery_stream: str
-    region: str
-    endpoint: str | None = None
+    aws: Aws
     format: str = "json"
 
     #: The service refuses a larger record, and Flink's sink fails the job.
@@ -56,12 +56,11 @@ class FirehoseSink:
         options = {
             "connector": "firehose",
             "delivery-stream": self.delivery_stream,
-            "aws.region": self.region,
             # Rows wait at most this long for a batch to fill.
             "sink.flush-buffer.timeout": "500",
-        } | format_options(self.format)
-        if self.endpoint:
-            options["aws.endpoint"] = self.endpoint
+        }
+        options |= aws_options(self.aws) | format_options(self.format)
+        if self.aws.endpoint:
             # Flink's Firehose sink uses HTTP/2 by default; a plain-HTTP endpoint has only HTTP/1.1.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
         return options
@@ -70,9 +69,7 @@ class FirehoseSink:
         """Raise :class:`~connectors.check.ConnectorError` unless the delivery stream exists."""
         what = f"Firehose delivery stream {self.delivery_stream}"
         name = self.delivery_stream
-        require(
-            "firehose", self.region, self.endpoint, what, "describe_delivery_stream", DeliveryStreamName=name
-        )
+        require(self.aws, "firehose", what, "describe_delivery_stream", DeliveryStreamName=name)
 
     def requires(self) -> Requirements:
         """The permissions and resources that this sink needs."""
@@ -111,10 +108,8 @@ class FirehoseLanding:
     ----------
     path : str
         ``s3://bucket/prefix/``, or any other scheme that Flink supports.
-    region : str
-        The bucket's.
-    endpoint : str or None
-        Another address for S3. Only :meth:`check` uses it: Flink's file system is configured with the cluster.
+    aws : Aws
+        Where the bucket is. Only :meth:`check` uses it: Flink's file system is configured with the cluster.
     position : str
         ``TRIM_HORIZON``, all objects; or an ISO time with offset, the objects written since. Not ``LATEST``: objects
         written while the job was stopped would be lost at its restart.
@@ -128,8 +123,7 @@ class FirehoseLanding:
     """
 
     path: str
-    region: str
-    endpoint: str | None = None
+    aws: Aws
     position: str = "TRIM_HORIZON"
     idle_timeout: timedelta = timedelta(seconds=15)
 
@@ -146,11 +140,11 @@ class FirehoseLanding:
         S3 has no empty folders, and Flink can't start on a path that does not exist: so before the first delivery this
         puts an empty object ``_landing`` under the path.
         """
-        check_folder(self.path, self.region, self.endpoint)
+        check_folder(self.path, self.aws)
         url = urlsplit(self.path)
         if url.scheme.startswith("s3"):
             mark = _mark(self.path)
-            where = ("s3", self.region, self.endpoint, f"S3 folder {self.path}")
+            where = (self.aws, "s3", f"S3 folder {self.path}")
             if not require(
                 *where, "list_objects_v2", Bucket=url.netloc, Prefix=mark.removesuffix(_MARK), MaxKeys=1
             )["KeyCount"]:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from base.aws import Aws
 from base.errors import InvalidValue
 from connectors.check import require
 from connectors.heartbeats import with_heartbeats
 from connectors.requirements import Requirements, Resource, allow, arn
-from connectors.table_format import format_options
+from connectors.table_format import aws_options, format_options
 
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream
@@ -33,10 +34,10 @@ class KinesisSource:
 
     Parameters
     ----------
-    stream, region : str
-        Which stream.
-    endpoint : str or None
-        Another address for Kinesis; the only difference between a local AWS and the real one.
+    stream : str
+        Its name.
+    aws : Aws
+        Where it is.
     position : str
         ``LATEST``, ``TRIM_HORIZON`` or an ISO time with offset. Only used at the first start; a restored job goes on
         from its savepoint.
@@ -52,8 +53,7 @@ class KinesisSource:
     """
 
     stream: str
-    region: str
-    endpoint: str | None = None
+    aws: Aws
     position: str = "LATEST"
     idle_timeout: timedelta = timedelta(seconds=15)
 
@@ -71,7 +71,7 @@ class KinesisSource:
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
-        options = _common(self.stream, self.region, self.endpoint) | {
+        options = _common(self.stream, self.aws) | {
             "format": "raw",
             "scan.stream.initpos": self.position,
         }
@@ -86,7 +86,7 @@ class KinesisSource:
 
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream exists."""
-        _check(self.stream, self.region, self.endpoint)
+        _check(self.stream, self.aws)
 
     def requires(self) -> Requirements:
         """The permissions and resources that this source needs."""
@@ -133,17 +133,16 @@ class KinesisSink:
 
     Parameters
     ----------
-    stream, region : str
-        Which stream.
-    endpoint : str or None
-        Another address for Kinesis.
+    stream : str
+        Its name.
+    aws : Aws
+        Where it is.
     format : str
         ``json`` or ``csv``.
     """
 
     stream: str
-    region: str
-    endpoint: str | None = None
+    aws: Aws
     format: str = "json"
 
     #: Flink's sink fails the job at a larger record.
@@ -151,17 +150,17 @@ class KinesisSink:
 
     def options(self) -> dict[str, str]:
         """The options of the table connector."""
-        options = _common(self.stream, self.region, self.endpoint) | format_options(self.format)
+        options = _common(self.stream, self.aws) | format_options(self.format)
         # Rows wait at most this long for a batch to fill, as Firehose's do; Flink's default is five seconds.
         options["sink.flush-buffer.timeout"] = "500"
-        if self.endpoint:
+        if self.aws.endpoint:
             # Flink's Kinesis sink uses HTTP/2 by default; only some plain-HTTP endpoints do.
             options["sink.http-client.protocol.version"] = "HTTP1_1"
         return options
 
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream exists."""
-        _check(self.stream, self.region, self.endpoint)
+        _check(self.stream, self.aws)
 
     def requires(self) -> Requirements:
         """The permissions and resources that this sink needs."""
@@ -174,17 +173,12 @@ def _requirements(stream: str, *actions: str) -> Requirements:
     )
 
 
-def _common(stream: str, region: str, endpoint: str | None) -> dict[str, str]:
-    options = {"connector": "kinesis", "stream": stream, "aws.region": region}
-    if endpoint:
-        options["aws.endpoint"] = endpoint
-    return options
+def _common(stream: str, aws: Aws) -> dict[str, str]:
+    return {"connector": "kinesis", "stream": stream} | aws_options(aws)
 
 
-def _check(stream: str, region: str, endpoint: str | None) -> None:
-    require(
-        "kinesis", region, endpoint, f"Kinesis stream {stream}", "describe_stream_summary", StreamName=stream
-    )
+def _check(stream: str, aws: Aws) -> None:
+    require(aws, "kinesis", f"Kinesis stream {stream}", "describe_stream_summary", StreamName=stream)
 
 
 def _name_state(stream: DataStream, uid: str) -> None:

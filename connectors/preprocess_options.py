@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from base.aws import Aws
 from connectors.lambda_sink.calls import LambdaFunction
 from connectors.lambda_sink.options import LOCAL_APPLICATION_ARN
 from connectors.option import check_options, option
@@ -18,10 +19,8 @@ class PreprocessOptions:
     ----------
     function : str
         Name or ARN.
-    region : str
-        AWS region.
-    endpoint : str or None
-        Another address for Lambda; the only difference between a local AWS and the real one.
+    aws : Aws
+        Where it is.
     stream : str or None
         The Kinesis stream that the records come from: the function gets its ARN as ``streamArn``. None: the records
         come from files, and ``streamArn`` is empty.
@@ -44,8 +43,7 @@ class PreprocessOptions:
     """
 
     function: str = field(metadata=option("a function that records pass first: its name or ARN"))
-    region: str
-    endpoint: str | None = None
+    aws: Aws
     stream: str | None = None
     batch_records: int = field(
         default=500,
@@ -73,11 +71,11 @@ class PreprocessOptions:
         if self.stream is None:
             return ""
         _, partition, _, _, account, *_ = self.application_arn.split(":")
-        return f"arn:{partition}:kinesis:{self.region}:{account}:stream/{self.stream}"
+        return f"arn:{partition}:kinesis:{self.aws.region}:{account}:stream/{self.stream}"
 
     def lambda_function(self) -> LambdaFunction:
         """A client of the function."""
-        return LambdaFunction(self.function, self.region, self.endpoint)
+        return LambdaFunction(self.function, self.aws)
 
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the function's configuration can be read."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from base.aws import Aws
 from base.errors import InvalidValue
 from connectors.files import check_folder, read_lines
 from connectors.requirements import Requirements, file_requirements
@@ -28,10 +29,8 @@ class Recording:
     ----------
     path : str
         ``s3://bucket/prefix/``, ``file:///folder/``, or any other scheme that Flink supports.
-    region : str
-        The bucket's.
-    endpoint : str or None
-        Another address for S3. Only :meth:`check` uses it: Flink's file system is configured with the cluster.
+    aws : Aws
+        Where the bucket is. Only :meth:`check` uses it: Flink's file system is configured with the cluster.
     event_time : str
         Path of a record's time, as ``$.name`` or ``$.outer.inner``.
 
@@ -42,8 +41,7 @@ class Recording:
     """
 
     path: str
-    region: str
-    endpoint: str | None = None
+    aws: Aws
     event_time: str = "$.event_time"
 
     def __post_init__(self) -> None:
@@ -54,7 +52,7 @@ class Recording:
 
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the bucket, or the local path, exists."""
-        check_folder(self.path, self.region, self.endpoint)
+        check_folder(self.path, self.aws)
 
     def requires(self) -> Requirements:
         """The permissions and resources that this source needs."""

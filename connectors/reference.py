@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from base.aws import Aws
 from base.errors import InvalidValue
 from connectors.check import ConnectorError, require
 from connectors.requirements import Requirements, file_requirements
@@ -19,10 +21,8 @@ class ReferenceFile:
     ----------
     path : str
         ``s3://bucket/key`` or ``file:///path``.
-    region : str
-        The bucket's.
-    endpoint : str or None
-        Another address for S3; the only difference between a local AWS and the real one.
+    aws : Aws
+        Where the bucket is.
 
     Raises
     ------
@@ -31,8 +31,7 @@ class ReferenceFile:
     """
 
     path: str
-    region: str
-    endpoint: str | None = None
+    aws: Aws
 
     def __post_init__(self) -> None:
         url = urlsplit(self.path)
@@ -51,8 +50,8 @@ class ReferenceFile:
         url = urlsplit(self.path)
         if url.scheme == "file":
             return _read_local(Path(unquote(url.path)), known)
-        where = ("s3", self.region, self.endpoint, f"reference table {self.path}")
-        of = {"Bucket": url.netloc, "Key": unquote(url.path).removeprefix("/")}
+        where = (self.aws, "s3", f"reference table {self.path}")
+        of: dict[str, Any] = {"Bucket": url.netloc, "Key": unquote(url.path).removeprefix("/")}
         if known is not None and require(*where, "head_object", **of)["ETag"] == known:
             return None
         answer = require(*where, "get_object", **of)

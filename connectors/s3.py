@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from base.aws import Aws
 from base.errors import InvalidValue
 from connectors.check import require
 from connectors.requirements import Requirements, file_requirements
@@ -24,10 +25,8 @@ class S3Sink:
     ----------
     path : str
         ``s3://bucket/prefix/``, ``file:///folder/``, or any other scheme that Flink supports.
-    region : str
-        The bucket's.
-    endpoint : str or None
-        Another address for S3. Only :meth:`check` uses it: Flink's file system is configured with the cluster.
+    aws : Aws
+        Where the bucket is. Only :meth:`check` uses it: Flink's file system is configured with the cluster.
     format : str
         ``json`` or ``csv``.
 
@@ -38,8 +37,7 @@ class S3Sink:
     """
 
     path: str
-    region: str
-    endpoint: str | None = None
+    aws: Aws
     format: str = "json"
 
     def __post_init__(self) -> None:
@@ -66,6 +64,4 @@ class S3Sink:
         """Raise :class:`~connectors.check.ConnectorError` unless the bucket exists."""
         url = urlsplit(self.path)
         if url.scheme.startswith("s3"):
-            require(
-                "s3", self.region, self.endpoint, f"S3 bucket {url.netloc}", "head_bucket", Bucket=url.netloc
-            )
+            require(self.aws, "s3", f"S3 bucket {url.netloc}", "head_bucket", Bucket=url.netloc)

@@ -1,9 +1,15 @@
-"""Options with which Flink's table connectors write rows in the formats of KDA's outputs."""
+"""Options that Flink's table connectors share: the service's address, and the formats of KDA's outputs."""
 
 from __future__ import annotations
 
+from base.aws import Aws
 from base.errors import InvalidValue
 from connectors.option import FORMATS
+
+
+def aws_options(aws: Aws) -> dict[str, str]:
+    """Options of a table connector that say where its service is."""
+    return {"aws.region": aws.region} | ({"aws.endpoint": aws.endpoint} if aws.endpoint else {})
 
 
 def format_options(form: str) -> dict[str, str]:

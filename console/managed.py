@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from base.aws import Aws
 from console.jobs import JobError, JobView
 from infra import managed_flink
 from infra.application_metrics import Metrics, measured
@@ -38,8 +39,8 @@ class ManagedJob:
     ----------
     application : str
         Its name.
-    endpoint : str or None
-        None: the real AWS.
+    aws : Aws
+        Where the service is.
     stream : str
         Name of the stream that it reads.
     service : module
@@ -51,13 +52,13 @@ class ManagedJob:
     def __init__(
         self,
         application: str,
-        endpoint: str | None,
+        aws: Aws,
         stream: str,
         service: Any = managed_flink,
-        measure: Callable[[str | None, str, str], Metrics] = measured,
+        measure: Callable[[Aws, str, str], Metrics] = measured,
     ) -> None:
         self._application = application
-        self._endpoint = endpoint
+        self._aws = aws
         self._stream = stream
         self._service = service
         self._measure = measure
@@ -82,7 +83,7 @@ class ManagedJob:
         JobError
             It is being started or stopped already.
         """
-        self._ask(lambda: self._service.start(self._endpoint, self._application, from_snapshot=resume))
+        self._ask(lambda: self._service.start(self._aws, self._application, from_snapshot=resume))
 
     def stop(self) -> None:
         """Stop the application with a snapshot; it takes minutes.
@@ -92,7 +93,7 @@ class ManagedJob:
         JobError
             It is being started or stopped already.
         """
-        self._ask(lambda: self._service.stop(self._endpoint, self._application))
+        self._ask(lambda: self._service.stop(self._aws, self._application))
 
     def run(self, leave_state: bool = False) -> None:
         """Start the application from its newest snapshot, as :meth:`start`; a new version is deployed by a command."""
@@ -127,7 +128,7 @@ class ManagedJob:
             self._end.wait(_LOOK_SECONDS)
 
     def _look(self) -> JobView:
-        found = self._service.status(self._endpoint, self._application)
+        found = self._service.status(self._aws, self._application)
         if found is None:
             trouble = self._trouble or f"{self._application} is not deployed: kda deploy up"
             return JobView(Health("stopped"), trouble=trouble, measured=())
@@ -157,7 +158,7 @@ class ManagedJob:
         """The newest metrics, and why there are none: the permission to read them may be missing."""
         if time.monotonic() - self._metrics[0] > _MEASURE_SECONDS:
             try:
-                found = self._measure(self._endpoint, self._application, self._stream)
+                found = self._measure(self._aws, self._application, self._stream)
             except (BotoCoreError, ClientError) as error:
                 return Metrics(), str(error)[:500]
             self._metrics = (time.monotonic(), found)
@@ -165,5 +166,5 @@ class ManagedJob:
 
     def _dashboard(self) -> str | None:
         if time.monotonic() - self._link[0] > _LINK_SECONDS:
-            self._link = (time.monotonic(), self._service.dashboard(self._endpoint, self._application))
+            self._link = (time.monotonic(), self._service.dashboard(self._aws, self._application))
         return self._link[1]

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
+from base.aws import Aws
 from infra import flink
-from infra.clients import client
 
 _PYTHON_LOGGER = "org.apache.flink.client.python.PythonDriver"
 _LINES = 20
@@ -21,7 +21,7 @@ _EXIT = "Python process exits with code: 1"
 _EVENTS = 20_000
 
 
-def failure(endpoint: str | None, name: str, since: datetime) -> list[str]:
+def failure(aws: Aws, name: str, since: datetime) -> list[str]:
     """The lines of the newest Python traceback in the application's log; empty if it has no failure.
 
     Parameters
@@ -29,7 +29,7 @@ def failure(endpoint: str | None, name: str, since: datetime) -> list[str]:
     since : datetime
         Start of the events to read, with a time zone.
     """
-    logs = client("logs", endpoint)
+    logs = aws.client("logs")
     query = {"logGroupName": f"/aws/kinesis-analytics/{name}", "startTime": int(since.timestamp() * 1000)}
     messages: list[str] = []
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from infra.clients import client
+from base.aws import Aws
 
 _PERIOD_SECONDS = 60
 # The service writes once a minute, and CloudWatch shows it one or two minutes later.
@@ -32,13 +32,13 @@ class Metrics:
     late: int | None = None
 
 
-def measured(endpoint: str | None, application: str, stream: str) -> Metrics:
+def measured(aws: Aws, application: str, stream: str) -> Metrics:
     """Read the newest metrics of an application.
 
     Parameters
     ----------
-    endpoint : str or None
-        URL of the local AWS, None for the real one.
+    aws : Aws
+        Where it runs.
     application : str
         Its name.
     stream : str
@@ -51,7 +51,7 @@ def measured(endpoint: str | None, application: str, stream: str) -> Metrics:
     """
     now = datetime.now(UTC)
     source = {"Id": stream, "Flow": "Input"}
-    answer = client("cloudwatch", endpoint).get_metric_data(
+    answer = aws.client("cloudwatch").get_metric_data(
         MetricDataQueries=[
             _query("behind", "millisBehindLatest", {"Application": application} | source),
             _query("failed", "numberOfFailedCheckpoints", {"Application": application}),

@@ -7,8 +7,8 @@ import zipfile
 
 from botocore.exceptions import ClientError
 
+from base.aws import Aws
 from base.errors import KdaError
-from infra.clients import client
 from infra.paths import ROOT
 
 # A fixed time for files in the zip, so that the same code gives the same key and no update.
@@ -19,7 +19,7 @@ class CodeError(KdaError):
     """A bucket could not be emptied; the message names the object and AWS's reason."""
 
 
-def upload(endpoint: str | None, name: str, zipped: bytes) -> dict[str, str]:
+def upload(aws: Aws, name: str, zipped: bytes) -> dict[str, str]:
     """Upload a zip to the code bucket, under a key with its hash.
 
     Returns
@@ -27,8 +27,8 @@ def upload(endpoint: str | None, name: str, zipped: bytes) -> dict[str, str]:
     dict
         ``CodeBucket`` and ``CodeKey``, the templates' parameters.
     """
-    bucket, key = _code_bucket(endpoint), f"{name}-{hashlib.sha256(zipped).hexdigest()[:16]}.zip"
-    s3 = client("s3", endpoint)
+    bucket, key = _code_bucket(aws), f"{name}-{hashlib.sha256(zipped).hexdigest()[:16]}.zip"
+    s3 = aws.client("s3")
     region = s3.meta.region_name
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
@@ -37,18 +37,18 @@ def upload(endpoint: str | None, name: str, zipped: bytes) -> dict[str, str]:
     return {"CodeBucket": bucket, "CodeKey": key}
 
 
-def delete(endpoint: str | None) -> None:
+def delete(aws: Aws) -> None:
     """Delete the code bucket and its objects, if it exists."""
-    bucket = _code_bucket(endpoint)
+    bucket = _code_bucket(aws)
     try:
-        empty_bucket(endpoint, bucket)
-        client("s3", endpoint).delete_bucket(Bucket=bucket)
+        empty_bucket(aws, bucket)
+        aws.client("s3").delete_bucket(Bucket=bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchBucket":
             raise
 
 
-def empty_bucket(endpoint: str | None, bucket: str) -> None:
+def empty_bucket(aws: Aws, bucket: str) -> None:
     """Delete every version of every object.
 
     Raises
@@ -56,7 +56,7 @@ def empty_bucket(endpoint: str | None, bucket: str) -> None:
     CodeError
         An object could not be deleted.
     """
-    s3 = client("s3", endpoint)
+    s3 = aws.client("s3")
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         objects = [
             {"Key": version["Key"], "VersionId": version["VersionId"]}
@@ -82,6 +82,6 @@ def zip_lambdas() -> bytes:
     return buffer.getvalue()
 
 
-def _code_bucket(endpoint: str | None) -> str:
-    sts = client("sts", endpoint)
+def _code_bucket(aws: Aws) -> str:
+    sts = aws.client("sts")
     return f"kda-on-flink-code-{sts.get_caller_identity()['Account']}-{sts.meta.region_name}"

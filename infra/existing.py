@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.clients import client
+from base.aws import Aws
 from infra.resources import BUCKET, DELIVERY, STREAM, TABLE, parts
 from pipeline.application import Application
 from pipeline.settings import Settings
@@ -15,14 +15,14 @@ _NAMES = {STREAM: "Name", DELIVERY: "DeliveryStreamName", BUCKET: "BucketName", 
 
 
 def existing(
-    endpoint: str | None, application: Application, settings: Settings, own: Collection[tuple[str, str]]
+    aws: Aws, application: Application, settings: Settings, own: Collection[tuple[str, str]]
 ) -> set[tuple[str, str]]:
     """Type and name of the resources that an application needs and that exist, but not in its stack.
 
     Parameters
     ----------
-    endpoint : str or None
-        URL of the local AWS, None for the real one.
+    aws : Aws
+        Where to look.
     application, settings
         As for :func:`parts`.
     own : collection of (type, name)
@@ -34,7 +34,7 @@ def existing(
         A service refused the call.
     """
     named = {(part.type, part.name) for part in parts(application, settings)} - set(own)
-    return {(type_, name) for type_, name in named if _is_there(endpoint, type_, name)}
+    return {(type_, name) for type_, name in named if _is_there(aws, type_, name)}
 
 
 def lost(made: Mapping[str, tuple[str, str]], template: Mapping[str, Any]) -> list[str]:
@@ -69,7 +69,7 @@ def words(type_: str) -> str:
     return type_.removeprefix("AWS::").replace("::", " ")
 
 
-def _is_there(endpoint: str | None, type_: str, name: str) -> bool:
+def _is_there(aws: Aws, type_: str, name: str) -> bool:
     service, operation, key = {
         STREAM: ("kinesis", "describe_stream_summary", "StreamName"),
         DELIVERY: ("firehose", "describe_delivery_stream", "DeliveryStreamName"),
@@ -77,7 +77,7 @@ def _is_there(endpoint: str | None, type_: str, name: str) -> bool:
         TABLE: ("dynamodb", "describe_table", "TableName"),
     }[type_]
     try:
-        getattr(client(service, endpoint), operation)(**{key: name})
+        getattr(aws.client(service), operation)(**{key: name})
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("ResourceNotFoundException", "404", "NoSuchBucket"):

@@ -22,8 +22,8 @@ from typing import IO, Any
 
 import yaml
 
+from base.aws import LOCAL_CREDENTIALS
 from base.errors import KdaError
-from infra.clients import LOCAL_CREDENTIALS
 from infra.loopback import listen_on_loopback
 from infra.paths import BUILD, ROOT, STATE
 from pipeline import flink_version

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from base.aws import Aws
 from base.errors import KdaError
 from infra import supervisor
 from infra.loopback import free_port
@@ -169,8 +170,8 @@ def lock(data: Path = DATA) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def running_local_aws(data: Path, port: int = 0) -> Iterator[str]:
-    """Run an emulator on `data` for as long as the block lasts; yield its endpoint.
+def running_local_aws(data: Path, port: int = 0) -> Iterator[Aws]:
+    """Run an emulator on `data` for as long as the block lasts; yield it.
 
     It ends with the block, and with the calling process even if that is killed. The folder is kept.
     """
@@ -179,7 +180,7 @@ def running_local_aws(data: Path, port: int = 0) -> Iterator[str]:
     if started.already_running:
         raise LocalAwsError(f"the local AWS runs at {started.endpoint} already: end it with `kda local down`")
     try:
-        yield started.endpoint
+        yield Aws.local(started.endpoint)
     finally:
         end(data)
 

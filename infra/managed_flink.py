@@ -15,10 +15,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from base.aws import Aws
 from base.errors import KdaError
 from infra import stacks
 from infra.application_log import failure
-from infra.clients import client
 from infra.code_bucket import upload
 
 _POLL_SECONDS = 2.0
@@ -64,7 +64,7 @@ def application_name(job: str) -> str:
 
 
 def deploy(
-    endpoint: str | None,
+    aws: Aws,
     name: str,
     template: Mapping[str, Any],
     parameters: Mapping[str, str],
@@ -75,8 +75,8 @@ def deploy(
 
     Parameters
     ----------
-    endpoint : str or None
-        URL of the local AWS; None for the real one.
+    aws : Aws
+        Where to deploy it.
     name : str
         From :func:`application_name`.
     template : mapping
@@ -94,20 +94,22 @@ def deploy(
         CloudFormation or the service refused the change, or the job did not start.
     """
     began = datetime.now(UTC)
-    before = status(endpoint, name)
-    code = upload(endpoint, "kda-on-flink", package)
-    given = {"ApplicationName": name, "MetricMath": str(endpoint is None).lower()} | dict(parameters) | code
+    before = status(aws, name)
+    code = upload(aws, "kda-on-flink", package)
+    given = (
+        {"ApplicationName": name, "MetricMath": str(aws.endpoint is None).lower()} | dict(parameters) | code
+    )
     try:
-        stacks.deploy_template(endpoint, name, json.dumps(template), given)
+        stacks.deploy_template(aws, name, json.dumps(template), given)
     except stacks.StackError as error:
-        raise ServiceError("\n".join([str(error), *failure(endpoint, name, began)])) from error
+        raise ServiceError("\n".join([str(error), *failure(aws, name, began)])) from error
     if before and before.status == "RUNNING":
-        return _wait(endpoint, name, "RUNNING", began, progress)
-    return _required(endpoint, name)
+        return _wait(aws, name, "RUNNING", began, progress)
+    return _required(aws, name)
 
 
 def start(
-    endpoint: str | None,
+    aws: Aws,
     name: str,
     *,
     from_snapshot: bool = True,
@@ -117,7 +119,7 @@ def start(
 
     Parameters
     ----------
-    endpoint, name
+    aws, name
         As for :func:`deploy`.
     from_snapshot : bool
         Restore the newest snapshot, if there is one; else start without state.
@@ -132,16 +134,16 @@ def start(
     began = datetime.now(UTC)
     restore = "RESTORE_FROM_LATEST_SNAPSHOT" if from_snapshot else "SKIP_RESTORE_FROM_SNAPSHOT"
     _call(
-        endpoint,
+        aws,
         "start_application",
         ApplicationName=name,
         RunConfiguration={"ApplicationRestoreConfiguration": {"ApplicationRestoreType": restore}},
     )
-    return _wait(endpoint, name, "RUNNING", began, progress)
+    return _wait(aws, name, "RUNNING", began, progress)
 
 
 def stop(
-    endpoint: str | None,
+    aws: Aws,
     name: str,
     *,
     force: bool = False,
@@ -160,13 +162,13 @@ def stop(
         The service refused the call, or the application did not stop.
     """
     began = datetime.now(UTC)
-    _call(endpoint, "stop_application", ApplicationName=name, Force=force)
-    return _wait(endpoint, name, "READY", began, progress)
+    _call(aws, "stop_application", ApplicationName=name, Force=force)
+    return _wait(aws, name, "READY", began, progress)
 
 
-def status(endpoint: str | None, name: str) -> Status | None:
+def status(aws: Aws, name: str) -> Status | None:
     """The state of the application, or None if there is none."""
-    service = client("kinesisanalyticsv2", endpoint)
+    service = aws.client("kinesisanalyticsv2")
     try:
         detail = service.describe_application(ApplicationName=name)["ApplicationDetail"]
         snapshots = _snapshots(service, name)
@@ -183,10 +185,10 @@ def status(endpoint: str | None, name: str) -> Status | None:
     )
 
 
-def dashboard(endpoint: str | None, name: str) -> str | None:
+def dashboard(aws: Aws, name: str) -> str | None:
     """A link to a running application's Flink dashboard, valid for an hour; None if the service gives none."""
     try:
-        answer = client("kinesisanalyticsv2", endpoint).create_application_presigned_url(
+        answer = aws.client("kinesisanalyticsv2").create_application_presigned_url(
             ApplicationName=name, UrlType="FLINK_DASHBOARD_URL", SessionExpirationDurationInSeconds=3600
         )
     except ClientError:
@@ -194,22 +196,20 @@ def dashboard(endpoint: str | None, name: str) -> str | None:
     return str(answer["AuthorizedUrl"])
 
 
-def delete(endpoint: str | None, name: str, progress: Callable[[str], None] = lambda status: None) -> bool:
+def delete(aws: Aws, name: str, progress: Callable[[str], None] = lambda status: None) -> bool:
     """Stop the application without a snapshot and delete its stack; return whether it existed."""
-    found = status(endpoint, name)
+    found = status(aws, name)
     if found and found.status not in ("READY", "DELETING"):
-        stop(endpoint, name, force=True, progress=progress)
-    stacks.delete_stack(endpoint, name)
+        stop(aws, name, force=True, progress=progress)
+    stacks.delete_stack(aws, name)
     return found is not None
 
 
-def _wait(
-    endpoint: str | None, name: str, target: str, since: datetime, progress: Callable[[str], None]
-) -> Status:
+def _wait(aws: Aws, name: str, target: str, since: datetime, progress: Callable[[str], None]) -> Status:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     shown = ""
     while True:
-        found = _required(endpoint, name)
+        found = _required(aws, name)
         if found.status != shown:
             shown = found.status
             progress(shown)
@@ -217,13 +217,13 @@ def _wait(
             return found
         # An application that is no longer starting has failed, and so has an update that was rolled back.
         if shown in ("READY", "ROLLED_BACK", "DELETING") or time.monotonic() > deadline:
-            why = failure(endpoint, name, since) or ["its log has no failure"]
+            why = failure(aws, name, since) or ["its log has no failure"]
             raise ServiceError("\n".join([f"{name} is {shown}, not {target}:", *why]))
         time.sleep(_POLL_SECONDS)
 
 
-def _required(endpoint: str | None, name: str) -> Status:
-    found = status(endpoint, name)
+def _required(aws: Aws, name: str) -> Status:
+    found = status(aws, name)
     if found is None:
         raise ServiceError(f"{name} is not deployed: kda deploy up")
     return found
@@ -241,8 +241,8 @@ def _snapshots(service: Any, name: str) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(found, key=lambda snapshot: snapshot[0]))
 
 
-def _call(endpoint: str | None, operation: str, **arguments: Any) -> None:
+def _call(aws: Aws, operation: str, **arguments: Any) -> None:
     try:
-        getattr(client("kinesisanalyticsv2", endpoint), operation)(**arguments)
+        getattr(aws.client("kinesisanalyticsv2"), operation)(**arguments)
     except ClientError as error:
         raise ServiceError(f"{arguments['ApplicationName']}: {error.response['Error']['Message']}") from error

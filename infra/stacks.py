@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from base.aws import Aws
 from base.errors import KdaError
 from infra import template
-from infra.clients import client
 from infra.code_bucket import CodeError, empty_bucket, upload, zip_lambdas
 from infra.existing import existing, lost, words
 from infra.resources import parts
@@ -43,7 +43,7 @@ def stack_name(application: str) -> str:
 
 
 def deploy(
-    endpoint: str | None,
+    aws: Aws,
     application: Application,
     parameters: Mapping[str, str] | None = None,
     chosen: Settings | None = None,
@@ -57,8 +57,8 @@ def deploy(
 
     Parameters
     ----------
-    endpoint : str or None
-        URL of the local AWS, None for the real one.
+    aws : Aws
+        Where to deploy it.
     application : Application
     parameters : mapping, optional
         Parameters of the template; others keep their value, or get their default. On the local AWS, a new stack's
@@ -78,12 +78,12 @@ def deploy(
         CloudFormation refused the template or could not make a resource.
     """
     name = stack_name(application.name)
-    cloudformation = client("cloudformation", endpoint)
+    cloudformation = aws.client("cloudformation")
     try:
         deployed = _without_dead_end(cloudformation, name)
         own = _resources(cloudformation, name) if deployed else {}
         properties = chosen or settings(application, {})
-        elsewhere = existing(endpoint, application, properties, own.values())
+        elsewhere = existing(aws, application, properties, own.values())
         tree = template.derived(application, properties, elsewhere)
     except ClientError as error:
         raise StackError(f"stack {name}: {error.response['Error']['Message']}") from error
@@ -102,15 +102,15 @@ def deploy(
         raise StackError(
             f"stack {name}: {unknown[0]}: not a parameter; there are {', '.join(declared) or 'none'}"
         )
-    if endpoint is not None and deployed is None:
+    if aws.endpoint is not None and deployed is None:
         given = _made_up(declared) | template.local_values(application) | given
     if "CodeKey" in declared:
-        given |= upload(endpoint, "lambdas", zip_lambdas())
-    deploy_template(endpoint, name, json.dumps(tree), given)
-    return outputs(endpoint, application.name)
+        given |= upload(aws, "lambdas", zip_lambdas())
+    deploy_template(aws, name, json.dumps(tree), given)
+    return outputs(aws, application.name)
 
 
-def missing(endpoint: str | None, application: Application, chosen: Settings) -> set[tuple[str, str]]:
+def missing(aws: Aws, application: Application, chosen: Settings) -> set[tuple[str, str]]:
     """Type and name of the resources that an application's properties name and that do not exist.
 
     Raises
@@ -119,9 +119,7 @@ def missing(endpoint: str | None, application: Application, chosen: Settings) ->
         A service refused the call.
     """
     try:
-        return {(p.type, p.name) for p in parts(application, chosen)} - existing(
-            endpoint, application, chosen, ()
-        )
+        return {(p.type, p.name) for p in parts(application, chosen)} - existing(aws, application, chosen, ())
     except ClientError as error:
         raise StackError(f"{application.name}: {error.response['Error']['Message']}") from error
 
@@ -135,7 +133,7 @@ def _made_up(parameters: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def deploy_template(endpoint: str | None, name: str, template: str, parameters: Mapping[str, str]) -> None:
+def deploy_template(aws: Aws, name: str, template: str, parameters: Mapping[str, str]) -> None:
     """Create or update a stack with a template's text.
 
     Raises
@@ -144,12 +142,12 @@ def deploy_template(endpoint: str | None, name: str, template: str, parameters: 
         CloudFormation refused the template or could not make a resource.
     """
     try:
-        _create_or_update(client("cloudformation", endpoint), name, template, parameters)
+        _create_or_update(aws.client("cloudformation"), name, template, parameters)
     except ClientError as error:
         raise StackError(f"stack {name}: {error.response['Error']['Message']}") from error
 
 
-def outputs(endpoint: str | None, application: str) -> dict[str, str]:
+def outputs(aws: Aws, application: str) -> dict[str, str]:
     """Return the outputs of an application's stack by name.
 
     Raises
@@ -158,15 +156,15 @@ def outputs(endpoint: str | None, application: str) -> dict[str, str]:
         The stack is not deployed.
     """
     name = stack_name(application)
-    found = _describe(client("cloudformation", endpoint), name)
+    found = _describe(aws.client("cloudformation"), name)
     if found is None:
         raise StackError(f"stack {name} is not deployed")
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
-def deployed(endpoint: str | None) -> dict[str, dict[str, str]]:
+def deployed(aws: Aws) -> dict[str, dict[str, str]]:
     """The outputs of every deployed stack of an application's resources, by the stack's name without its prefix."""
-    pages = client("cloudformation", endpoint).get_paginator("describe_stacks").paginate()
+    pages = aws.client("cloudformation").get_paginator("describe_stacks").paginate()
     return {
         stack["StackName"].removeprefix(_PREFIX): {
             output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])
@@ -177,7 +175,7 @@ def deployed(endpoint: str | None) -> dict[str, dict[str, str]]:
     }
 
 
-def delete(endpoint: str | None, application: str) -> None:
+def delete(aws: Aws, application: str) -> None:
     """Empty the buckets of an application's stack and delete it, if it exists.
 
     Raises
@@ -185,10 +183,10 @@ def delete(endpoint: str | None, application: str) -> None:
     StackError
         A resource could not be deleted.
     """
-    delete_stack(endpoint, stack_name(application))
+    delete_stack(aws, stack_name(application))
 
 
-def delete_stack(endpoint: str | None, name: str) -> None:
+def delete_stack(aws: Aws, name: str) -> None:
     """Empty the buckets of a stack and delete it, if it exists.
 
     Raises
@@ -196,14 +194,14 @@ def delete_stack(endpoint: str | None, name: str) -> None:
     StackError
         A resource could not be deleted.
     """
-    cloudformation = client("cloudformation", endpoint)
+    cloudformation = aws.client("cloudformation")
     found = _settled(cloudformation, name)
     if found is None:
         return
     for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]:
         if resource["ResourceType"] == "AWS::S3::Bucket" and resource.get("PhysicalResourceId"):
             try:
-                empty_bucket(endpoint, resource["PhysicalResourceId"])
+                empty_bucket(aws, resource["PhysicalResourceId"])
             except CodeError as error:
                 raise StackError(str(error)) from error
     cloudformation.delete_stack(StackName=name)

@@ -15,7 +15,7 @@ from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.requirements import Requirements
 from connectors.s3 import S3Sink
 from pipeline import sql
-from pipeline.groups import LAMBDA_OPTIONS, Aws
+from pipeline.groups import LAMBDA_OPTIONS, AwsGroup
 from pipeline.parts import Destination as DestinationSpec
 
 HERE = Path(__file__).parent
@@ -50,24 +50,22 @@ class SinkTable:
     refused: str | None = None
 
 
-def connector(group: Any, aws: Aws) -> Sink:
+def connector(group: Any, aws: AwsGroup) -> Sink:
     """The connector for a destination's property group; not for a function, which has no table."""
-    where = (aws.region, aws.endpoint)
     if group.type == "firehose":
-        return FirehoseSink(str(group.delivery_stream), *where, group.format)
+        return FirehoseSink(str(group.delivery_stream), aws.where, group.format)
     if group.type == "kinesis":
-        return KinesisSink(str(group.stream), *where, group.format)
+        return KinesisSink(str(group.stream), aws.where, group.format)
     if group.type == "s3":
-        return S3Sink(str(group.path), *where, group.format)
-    return DynamoDbSink(str(group.table), str(group.key), *where)
+        return S3Sink(str(group.path), aws.where, group.format)
+    return DynamoDbSink(str(group.table), str(group.key), aws.where)
 
 
-def function(name: str, group: Any, aws: Aws) -> LambdaSinkOptions:
+def function(name: str, group: Any, aws: AwsGroup) -> LambdaSinkOptions:
     """The Lambda sink's options for a destination's property group."""
     return LambdaSinkOptions(
         group.function,
-        aws.region,
-        aws.endpoint,
+        aws.where,
         key_column=group.key,
         **{option: getattr(group, option) for option in LAMBDA_OPTIONS},
         application_arn=aws.application_arn,

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from base.aws import Aws
 from connectors.lambda_sink.options import LOCAL_APPLICATION_ARN, LambdaSinkOptions
 from connectors.option import options_of
 from pipeline.parts import DESTINATION_TYPES
@@ -114,7 +115,7 @@ def required(group: Group, key: str, kind: str) -> None:
         )
 
 
-class Aws(Group):
+class AwsGroup(Group):
     """Region and address of AWS."""
 
     region: str = Field("us-east-1", description="AWS region of every service")
@@ -125,6 +126,11 @@ class Aws(Group):
         LOCAL_APPLICATION_ARN,
         description="applicationArn in the events of functions",
     )
+
+    @property
+    def where(self) -> Aws:
+        """Region and address, as connectors and clients take them."""
+        return Aws(self.region, self.endpoint)
 
 
 class Source(Group):

@@ -278,7 +278,7 @@ class Pipeline:
 
     def _stream_sink(self, group: str, stream: str) -> KinesisSink:
         require_aws_connectors(group)
-        sink = KinesisSink(stream, self._settings.aws.region, self._settings.aws.endpoint)
+        sink = KinesisSink(stream, self._settings.aws.where)
         self._checks.append(sink.check)
         return sink
 

@@ -66,8 +66,8 @@ def _of_each(
         elif group.type != "none":
             yield name, destinations.connector(group, aws).requires
     if settings.errors.path:
-        yield "errors", S3Sink(settings.errors.path, aws.region).requires
+        yield "errors", S3Sink(settings.errors.path, aws.where).requires
     else:
-        yield "errors", KinesisSink(settings.errors.stream, aws.region).requires
+        yield "errors", KinesisSink(settings.errors.stream, aws.where).requires
     if settings.tap.stream:
-        yield "tap", KinesisSink(settings.tap.stream, aws.region).requires
+        yield "tap", KinesisSink(settings.tap.stream, aws.where).requires

@@ -19,7 +19,18 @@ from pydantic import Field, ValidationError, create_model
 from base.errors import KdaError
 from pipeline.application import Application
 from pipeline.detector_group import Detector
-from pipeline.groups import Aws, Destination, Errors, Forest, Group, Reference, Seconds, Source, Tap, TimeZone
+from pipeline.groups import (
+    AwsGroup,
+    Destination,
+    Errors,
+    Forest,
+    Group,
+    Reference,
+    Seconds,
+    Source,
+    Tap,
+    TimeZone,
+)
 from pipeline.parts import Destination as DestinationSpec
 from pipeline.parts import ReferenceSpec, SourceSpec
 from pipeline.relations import Detector as DetectorSpec
@@ -38,7 +49,7 @@ class SettingsError(KdaError, ValueError):
 class Settings(Group):
     """The properties of one application. A subclass has a field for each of the application's groups too."""
 
-    aws: Aws = Aws()
+    aws: AwsGroup = AwsGroup()
     tap: Tap = Tap()
     errors: Errors
 

@@ -10,7 +10,7 @@ from connectors.kinesis import KinesisSource
 from connectors.preprocess_options import PreprocessOptions
 from connectors.recording import Recording
 from connectors.reference import ReferenceFile
-from pipeline.groups import Aws, Reference, Source
+from pipeline.groups import AwsGroup, Reference, Source
 from pipeline.settings import SettingsError
 from udfs.decoding.stream_clock import Clocks
 from udfs.reference_table import Reference as read_reference
@@ -27,17 +27,17 @@ class RecordSource(Protocol):
     def check(self) -> None: ...
 
 
-def record_source(source: Source, aws: Aws) -> KinesisSource | FirehoseLanding | Recording:
+def record_source(source: Source, aws: AwsGroup) -> KinesisSource | FirehoseLanding | Recording:
     """The connector for a source's property group."""
     if source.type == "kinesis" and source.stream:
-        return KinesisSource(source.stream, aws.region, aws.endpoint, source.position, source.idle_timeout)
+        return KinesisSource(source.stream, aws.where, source.position, source.idle_timeout)
     if not source.path:
         raise SettingsError(f"source.path is required with source.type {source.type}, and not set")
     if source.type == "firehose":
         # LATEST, the default, has no meaning for a Firehose landing.
         position = "TRIM_HORIZON" if source.position == "LATEST" else source.position
-        return FirehoseLanding(source.path, aws.region, aws.endpoint, position, source.idle_timeout)
-    return Recording(source.path, aws.region, aws.endpoint, source.event_time)
+        return FirehoseLanding(source.path, aws.where, position, source.idle_timeout)
+    return Recording(source.path, aws.where, source.event_time)
 
 
 def clocks(connector: RecordSource, group: Source, shared: bool) -> Clocks | None:
@@ -48,9 +48,9 @@ def clocks(connector: RecordSource, group: Source, shared: bool) -> Clocks | Non
     return Clocks(connector.idle_timeout, in_order, shared, count_late=group.late == "count_now")
 
 
-def reference_file(group: Reference, aws: Aws) -> ReferenceFile:
+def reference_file(group: Reference, aws: AwsGroup) -> ReferenceFile:
     """The file of a reference table."""
-    return ReferenceFile(group.path, aws.region, aws.endpoint)
+    return ReferenceFile(group.path, aws.where)
 
 
 def check_reference(file: ReferenceFile, table: ReferenceTable) -> None:
@@ -61,12 +61,11 @@ def check_reference(file: ReferenceFile, table: ReferenceTable) -> None:
         raise ConnectorError(str(e)) from None
 
 
-def preprocess_options(source: Source, aws: Aws, group: str) -> PreprocessOptions:
+def preprocess_options(source: Source, aws: AwsGroup, group: str) -> PreprocessOptions:
     """The function that pre-processes a source's records; ``group`` is the source's property group."""
     return PreprocessOptions(
         str(source.preprocess),
-        aws.region,
-        aws.endpoint,
+        aws.where,
         stream=source.stream if source.type == "kinesis" else None,
         application_arn=aws.application_arn,
         name=group,

@@ -12,6 +12,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from base.aws import Aws
+
 # Workers run side by side, each with its own local AWS, its own JVM and, by this, its own state on disk.
 os.environ["KDA_STATE"] = str(
     Path(__file__).parents[1] / ".kda" / "tests" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
@@ -19,7 +21,7 @@ os.environ["KDA_STATE"] = str(
 # Most JVMs here live for seconds, too short for the second compiler to pay off. This saves a third of all CPU time.
 os.environ["JVM_ARGS"] = "-XX:TieredStopAtLevel=1"
 
-from infra import clients, local, stacks
+from infra import local, stacks
 from pipeline.catalog import all_applications
 
 # How fast examples are made depends on the machine's other load.
@@ -59,22 +61,26 @@ class LocalAws:
 
     Attributes
     ----------
-    endpoint : str
+    aws : Aws
     outputs : dict
         The stacks' outputs by application and name.
     """
 
-    endpoint: str
+    aws: Aws
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    @property
+    def endpoint(self) -> str:
+        return str(self.aws.endpoint)
+
     def client(self, service: str) -> Any:
-        return clients.client(service, self.endpoint)
+        return self.aws.client(service)
 
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local.running_local_aws(tmp_path_factory.mktemp("aws")) as endpoint:
+    with local.running_local_aws(tmp_path_factory.mktemp("aws")) as aws:
         # The producer's rounds: few and without pauses, where a test invokes it.
         parameters = {"trades": {"Rounds": "3", "RoundIntervalSeconds": "0"}}
-        outputs = {a.name: stacks.deploy(endpoint, a, parameters.get(a.name)) for a in all_applications()}
-        yield LocalAws(endpoint, outputs)
+        outputs = {a.name: stacks.deploy(aws, a, parameters.get(a.name)) for a in all_applications()}
+        yield LocalAws(aws, outputs)

@@ -18,9 +18,9 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from base.aws import LOCAL_CREDENTIALS
 from bench.job import forms, function, harness
 from bench.job.harness import Form, Measured
-from infra import clients
 from pipeline.catalog import JOBS
 
 #: One form: the relation and Flink's options for it.
@@ -237,7 +237,7 @@ def main(names: Sequence[str]) -> None:
         sys.exit(f"bench.job: parts are {', '.join(known)}, got {', '.join(sorted(unknown))}")
     console = Console(width=120)
     # For the Lambda sink's client: workers inherit them.
-    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = clients.LOCAL_CREDENTIALS
+    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
     with tempfile.TemporaryDirectory() as folder:
         harness.prepare(Path(folder))
         for name in names or known:

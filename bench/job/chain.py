@@ -21,10 +21,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from base.aws import LOCAL_CREDENTIALS, Aws
 from bench.job import harness, labs, stream
 from bench.job.labs import Lab
 from connectors.kinesis import KinesisSource
-from infra import clients, flink
+from infra import flink
 from pipeline.catalog import JOBS
 from pipeline.flink_version import stop_with_savepoint
 
@@ -147,7 +148,7 @@ class Chain:
 
         overrides = {"restart-strategy.type": "none", "heartbeat.timeout": "600 s"}
         table_env = table_environment(flink.cluster("chain", folder=self._folder, overrides=overrides))
-        source = KinesisSource(stream.NAME, clients.LOCAL_REGION, self.stream.endpoint, "TRIM_HORIZON")
+        source = KinesisSource(stream.NAME, Aws.local(self.stream.endpoint), "TRIM_HORIZON")
         pipeline = labs.compose(table_env, self.lab.application, source, self.lab.given)
         pipeline.unite_errors()
         statements = table_env.create_statement_set()
@@ -219,7 +220,7 @@ def main() -> None:
     """Measure both labs; exit code 1 if a record was lost or came twice."""
     console = Console(width=120)
     # The emulator's credentials, for the source: the JVM inherits them when it starts.
-    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = clients.LOCAL_CREDENTIALS
+    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
     with tempfile.TemporaryDirectory() as folder:
         harness.prepare(Path(folder))
         for number, lab in enumerate(LABS):

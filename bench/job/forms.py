@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from base.aws import Aws
 from connectors.lambda_sink.options import LambdaSinkOptions
 from pipeline.lambda_sink import lambda_sink
 from udfs.decoding.columns import Column
@@ -215,7 +216,7 @@ def delivered(source: Form, endpoint: str, key: str | None = None) -> Form:
     def form(table_env: StreamTableEnvironment) -> Table:
         rows = source(table_env)
         table_env.create_temporary_view("delivered", rows)
-        options = LambdaSinkOptions("bench", "us-east-1", endpoint, key_column=key)
+        options = LambdaSinkOptions("bench", Aws.local(endpoint), key_column=key)
         table_env.create_temporary_view("undelivered", lambda_sink(table_env, rows, options))
         first = rows.get_schema().get_field_names()[0]
         return table_env.sql_query(

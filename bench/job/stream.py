@@ -16,7 +16,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import clients, supervisor
+from base.aws import Aws
+from infra import supervisor
 from infra.loopback import free_port
 from infra.paths import ROOT
 
@@ -84,7 +85,7 @@ class Stream:
             )
         self.roles[process.pid] = "emulator"
         try:
-            client = clients.client("kinesis", self.endpoint)
+            client = Aws.local(self.endpoint).client("kinesis")
             end = time.monotonic() + _START_SECONDS
             while not _answers(client):
                 if process.poll() is not None or time.monotonic() > end:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -17,6 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from base.aws import Aws
 from connectors.check import ConnectorError, require
 from connectors.lambda_sink.contract import AnswerError, Delivery, Refusal, event, refusals
 from connectors.lambda_sink.delivery_queue import Failure
@@ -45,10 +45,10 @@ class LambdaFunction:
 
     Parameters
     ----------
-    name, region : str
-        Name or ARN, and the AWS region.
-    endpoint : str or None
-        Another address for Lambda.
+    name : str
+        Name or ARN.
+    aws : Aws
+        Where it is.
     connections : int
         Concurrent calls, at most.
 
@@ -58,8 +58,8 @@ class LambdaFunction:
     been raised meanwhile. If it can't be read, the longest that Lambda allows is taken, 900 s.
     """
 
-    def __init__(self, name: str, region: str, endpoint: str | None, connections: int = 1) -> None:
-        self.name, self.region, self.endpoint = name, region, endpoint
+    def __init__(self, name: str, aws: Aws, connections: int = 1) -> None:
+        self.name, self.aws = name, aws
         self._connections = connections
         self._client: Any = None
         self._lock = threading.Lock()  # creating a boto3 client is not thread-safe
@@ -122,22 +122,19 @@ class LambdaFunction:
             max_pool_connections=self._connections,
             tcp_keepalive=True,
         )
-        return boto3.client("lambda", region_name=self.region, endpoint_url=self.endpoint, config=config)
+        return self.aws.client("lambda", config)
 
     def _configuration(self) -> dict[str, Any]:
         return require(
+            self.aws,
             "lambda",
-            self.region,
-            self.endpoint,
             f"Lambda function {self.name}",
             "get_function_configuration",
             FunctionName=self.name,
         )
 
     def _unusable(self, error: Exception) -> ConnectorError:
-        where = f"Lambda function {self.name} in {self.region}"
-        where += f" at {self.endpoint}" if self.endpoint else ""
-        return ConnectorError(f"{where} can't be used: {error}")
+        return ConnectorError(f"Lambda function {self.name} in {self.aws} can't be used: {error}")
 
 
 def deliver(function: LambdaFunction, application_arn: str, batch: Sequence[Delivery]) -> dict[str, Refusal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from base.aws import Aws
 from base.errors import InvalidValue
 from connectors.option import FORMATS, check_options, option
 from connectors.requirements import Requirements, function_requirements
@@ -19,10 +20,8 @@ class LambdaSinkOptions:
     ----------
     function : str
         Name or ARN.
-    region : str
-        AWS region.
-    endpoint : str or None
-        Another address for Lambda; the only difference between a local AWS and the real one.
+    aws : Aws
+        Where it is.
     key_column : str or None
         Rows with the same value in this column are delivered in order, one call after the other. None: rows go into
         whichever call is next.
@@ -52,8 +51,7 @@ class LambdaSinkOptions:
     """
 
     function: str = field(metadata=option("with type lambda: the function's name or ARN"))
-    region: str
-    endpoint: str | None = None
+    aws: Aws
     key_column: str | None = field(
         default=None,
         metadata=option("with type lambda: column whose rows of one value stay in order; none: in any order"),
@@ -94,9 +92,8 @@ class LambdaSinkOptions:
 
     def __post_init__(self) -> None:
         check_options(self, self.group)
-        for required in ("region", "application_arn"):
-            if not getattr(self, required):
-                raise InvalidValue(f"aws.{required} must be set, got {getattr(self, required)!r}")
+        if not self.application_arn:
+            raise InvalidValue(f"aws.application_arn must be set, got {self.application_arn!r}")
 
     def requires(self) -> Requirements:
         """The permissions and resources that the sink needs."""

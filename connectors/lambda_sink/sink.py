@@ -60,7 +60,7 @@ def check_function(options: LambdaSinkOptions) -> None:
 
 
 def _function(options: LambdaSinkOptions) -> LambdaFunction:
-    return LambdaFunction(options.function, options.region, options.endpoint, options.concurrency)
+    return LambdaFunction(options.function, options.aws, options.concurrency)
 
 
 class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]

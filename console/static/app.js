@@ -150,7 +150,7 @@ function drafted(draft, what) {
 }
 
 function notices(draft) {
-  const key = [draft.name, draft.state, draft.trouble, draft.others > 0, draft.theirs?.revision];
+  const key = [draft.name, draft.state, draft.trouble, draft.others.size > 0, draft.theirs?.revision];
   show($("notices"), key, () => {
     const found = [];
     if (draft.state === "failed") found.push(note("bad", `The application can't be read: ${draft.trouble}`, button("Try again", () => draft.load())));
@@ -158,7 +158,7 @@ function notices(draft) {
     if (draft.state === "conflict")
       found.push(note("bad", "Another tab changed this draft while you typed here. Nothing is lost: both are kept until you choose.",
         button("Take the other one", () => draft.settle(false)), button("Keep mine", () => draft.settle(true))));
-    else if (draft.others > 0) found.push(note("", "This application is open in another tab too: what is typed there appears here."));
+    else if (draft.others.size > 0) found.push(note("", "This application is open in another tab too: what is typed there appears here."));
     return found;
   });
 }

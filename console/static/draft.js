@@ -4,6 +4,7 @@ import { get, of, put, remove } from "./api.js";
 import { later } from "./dom.js";
 
 const WAIT_MS = 500;
+const same = (files, others) => JSON.stringify(files) === JSON.stringify(others);
 
 export class Draft {
   // `changed` is called with each change: of the files, of the state, or by another tab.
@@ -15,7 +16,8 @@ export class Draft {
     this.state = "loading"; // kept, keeping, unkept (the console does not answer), conflict
     this.trouble = "";
     this.theirs = null; // the draft of another tab, after a conflict
-    this.others = 0; // tabs that have it open too
+    this.others = new Set(); // other tabs that have it open
+    this.missed = null; // the newest draft of another tab, heard while this one still loaded
     this.key = `kda draft ${name}`;
     this.send = later(() => this.keep(), WAIT_MS);
     this.tab = Math.random().toString(36).slice(2);
@@ -37,7 +39,9 @@ export class Draft {
     this.files = { ...body.files };
     this.state = "kept";
     const typed = this.typed();
-    if (typed && body.editable && JSON.stringify(typed.files) !== JSON.stringify(body.files)) {
+    if (typed && this.others.has(typed.from)) {
+      // The tab in which it was typed sends it itself.
+    } else if (typed && body.editable && !same(typed.files, body.files)) {
       this.files = typed.files;
       if (typed.revision === body.revision) this.keep();
       else this.quarrel(body.files, body.revision);
@@ -45,6 +49,8 @@ export class Draft {
     // Other tabs don't know yet what a page sent while it was closed.
     if (this.state === "kept") this.tell();
     this.changed("loaded");
+    if (this.missed) this.hear(this.missed);
+    this.missed = null;
   }
 
   tell() {
@@ -65,7 +71,7 @@ export class Draft {
     this.document.draft = true;
     if (this.state !== "conflict") this.state = "keeping";
     try {
-      localStorage.setItem(this.key, JSON.stringify({ files: this.files, revision: this.document.revision }));
+      localStorage.setItem(this.key, JSON.stringify({ files: this.files, revision: this.document.revision, from: this.tab }));
     } catch { /* full: then the console alone keeps it */ }
     if (this.state !== "conflict") this.send();
     this.changed("edited");
@@ -90,7 +96,7 @@ export class Draft {
       } else return this.keep();
     } else if (status === 409) {
       const files = body.files ?? (await get(of(this.name, "/document"))).body.files;
-      if (JSON.stringify(files) === JSON.stringify(this.files)) this.agree(body.revision);
+      if (same(files, this.files)) this.agree(body.revision);
       else this.quarrel(files, body.revision);
     } else {
       this.state = "unkept";
@@ -135,19 +141,24 @@ export class Draft {
     return "";
   }
 
-  hear({ what, from, revision, files }) {
+  hear(message) {
+    const { what, from, revision, files } = message;
     if (from === this.tab) return;
     if (what === "here") this.channel.postMessage({ what: "also", from: this.tab });
-    if (what === "here" || what === "also") this.others += 1;
-    if (what === "gone") this.others = Math.max(0, this.others - 1);
-    if (what === "kept" && this.document && revision > this.document.revision) {
-      if (this.state === "kept") {
+    if (what === "here" || what === "also") this.others.add(from);
+    if (what === "gone") this.others.delete(from);
+    if (what === "kept" && !this.document) this.missed = message;
+    else if (what === "kept" && revision > this.document.revision) {
+      if (same(files, this.files) && !this.keeping) {
+        this.send.cancel();
+        this.document.draft = true;
+        this.agree(revision);
+      } else if (this.state === "kept") {
         this.files = { ...files };
         this.document.revision = revision;
         this.document.draft = true;
         return this.changed("loaded");
-      }
-      if (!this.keeping) this.quarrel(files, revision);
+      } else if (!this.keeping) this.quarrel(files, revision);
     }
     if (what === "saved") this.load();
     this.changed("others");

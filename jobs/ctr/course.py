@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from base.aws import Aws
 from cli.demo_job import DemoError, DemoJob, running_job
 from generator import runner, scenario, sinks
 from infra import stacks
-from infra.clients import client
 from infra.stream_reader import StreamReader
 from pipeline.catalog import find
 
@@ -108,7 +108,7 @@ class Course:
         }
 
 
-def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], None]) -> Course:
+def run(aws: Aws, folder: Path, on_progress: Callable[[Course, DemoJob], None]) -> Course:
     """Run the scenario against the job; return the results.
 
     Raises
@@ -116,8 +116,8 @@ def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], No
     DemoError
         The job ends, or windows or messages are still missing a minute after the last record.
     """
-    outputs = stacks.deploy(endpoint, find("ctr"))
-    kinesis, sqs = client("kinesis", endpoint), client("sqs", endpoint)
+    outputs = stacks.deploy(aws, find("ctr"))
+    kinesis, sqs = aws.client("kinesis"), aws.client("sqs")
     since = datetime.now(UTC)
     properties = {
         "window.size": f"{WINDOW.total_seconds():g}",
@@ -126,9 +126,9 @@ def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], No
     }
     course = Course()
     tap = StreamReader(kinesis, outputs["TapStreamName"], since)
-    with running_job("ctr", endpoint, folder, properties) as job:
+    with running_job("ctr", aws, folder, properties) as job:
         job.wait_until_running()
-        senders = _Senders(endpoint, outputs["ClickStreamName"], course.counts)
+        senders = _Senders(aws, outputs["ClickStreamName"], course.counts)
         senders.start()
         try:
             deadline = None
@@ -157,11 +157,11 @@ def run(endpoint: str, folder: Path, on_progress: Callable[[Course, DemoJob], No
 class _Senders(threading.Thread):
     """Sends the scenario in a thread."""
 
-    def __init__(self, endpoint: str, stream: str, counts: runner.Counts) -> None:
+    def __init__(self, aws: Aws, stream: str, counts: runner.Counts) -> None:
         super().__init__(daemon=True)
         self.stop = threading.Event()
         self.error: str | None = None
-        self._sink = sinks.kinesis(client("kinesis", endpoint), stream)
+        self._sink = sinks.kinesis(aws.client("kinesis"), stream)
         self._counts = counts
 
     def run(self) -> None:

@@ -13,20 +13,20 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from base.aws import Aws
 from cli import report
 from cli.demo_job import DemoJob
 from infra import stacks
-from infra.clients import client
 from jobs.ctr.course import BURST, SPEED, WINDOW, Course, Score, run
 
 
-def show(endpoint: str, folder: Path, out: Console) -> bool:
+def show(aws: Aws, folder: Path, out: Console) -> bool:
     """Run lab 1 on a local AWS; return whether its expectations were met.
 
     Parameters
     ----------
-    endpoint : str
-        Address of a local AWS.
+    aws : Aws
+        A local one.
     folder : Path
         Folder for the job's state and logs.
     out : Console
@@ -35,13 +35,13 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
     since = datetime.now(UTC)
     with Live(console=out, refresh_per_second=4, transient=False) as live:
         live.update(Text("The job is starting …"))
-        course = run(endpoint, folder, lambda course, job: live.update(_picture(course, job)))
+        course = run(aws, folder, lambda course, job: live.update(_picture(course, job)))
     out.print()
-    outputs = stacks.outputs(endpoint, "ctr")
-    topic = client("sns", endpoint).list_subscriptions_by_topic(TopicArn=outputs["TopicArn"])
+    outputs = stacks.outputs(aws, "ctr")
+    topic = aws.client("sns").list_subscriptions_by_topic(TopicArn=outputs["TopicArn"])
     people = [f"{s['Protocol']} {s['Endpoint']}" for s in topic["Subscriptions"] if s["Protocol"] != "sqs"]
     _summary(out, course, people)
-    report.write(folder / "report.html", reported(course, report.tapped(endpoint, "ctr", since), since))
+    report.write(folder / "report.html", reported(course, report.tapped(aws, "ctr", since), since))
     return all(course.expectations.values())
 
 

@@ -16,12 +16,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from base.aws import Aws
 from cli import report
 from cli.demo_job import DemoError, DemoJob, running_job
 from cli.shown import plain
 from generator import runner, scenario, sinks
 from infra import stacks
-from infra.clients import client
 from infra.stream_reader import StreamReader
 from pipeline.catalog import find
 
@@ -96,28 +96,28 @@ def sessions_made(clicks: Iterable[str]) -> Items:
     return items
 
 
-def show(endpoint: str, folder: Path, out: Console) -> bool:
+def show(aws: Aws, folder: Path, out: Console) -> bool:
     """Run lab 2 on a local AWS; return whether its expectations were met.
 
     Parameters
     ----------
-    endpoint : str
-        Address of a local AWS.
+    aws : Aws
+        A local one.
     folder : Path
         Folder for the job's state and logs.
     out : Console
         Console to show the demo on.
     """
     since = datetime.now(UTC)
-    taps = {"tap.stream": stacks.deploy(endpoint, find("sessions"))["TapStreamName"]}
+    taps = {"tap.stream": stacks.deploy(aws, find("sessions"))["TapStreamName"]}
     with Live(console=out, refresh_per_second=4, transient=False) as live:
         live.update(Text("The job is starting …"))
-        course = run(endpoint, folder, lambda course: live.update(_picture(course)), properties=taps)
+        course = run(aws, folder, lambda course: live.update(_picture(course)), properties=taps)
     out.print()
     _summary(out, course)
     reported = report.Report(
         "sessions",
-        report.tapped(endpoint, "sessions", since),
+        report.tapped(aws, "sessions", since),
         figures={
             "clicks": f"{course.counts.sent:,} sent, {course.counts.failed:,} failed",
             "sessions in the table": f"{len(course.items):,} of {len(course.made):,}",
@@ -132,7 +132,7 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
 
 
 def run(
-    endpoint: str,
+    aws: Aws,
     folder: Path,
     on_progress: Callable[[Course], None] = lambda course: None,
     *,
@@ -143,8 +143,8 @@ def run(
 
     Parameters
     ----------
-    endpoint : str
-        Address of a local AWS.
+    aws : Aws
+        A local one.
     folder : Path
         Folder for the job's state and logs.
     on_progress : callable
@@ -159,17 +159,17 @@ def run(
     DemoError
         The job or the generator fails. Missing or additional sessions are no error: the course shows them.
     """
-    outputs = stacks.deploy(endpoint, find("sessions"))
-    kinesis, dynamodb = client("kinesis", endpoint), client("dynamodb", endpoint)
+    outputs = stacks.deploy(aws, find("sessions"))
+    kinesis, dynamodb = aws.client("kinesis"), aws.client("dynamodb")
     folder.mkdir(parents=True, exist_ok=True)
     _empty(dynamodb, outputs["TableName"])
     since = datetime.now(UTC)
     course, ledger = Course(), folder / "clicks.jsonl"
     errors = StreamReader(kinesis, outputs["ErrorStreamName"], since)
     given = {"source.position": since.isoformat(), "source.idle_timeout": "10.5"} | (properties or {})
-    with running_job("sessions", endpoint, folder, given) as job:
+    with running_job("sessions", aws, folder, given) as job:
         job.wait_until_running()
-        simulator = _Simulator(endpoint, outputs["ClickStreamName"], course.counts, count, ledger)
+        simulator = _Simulator(aws, outputs["ClickStreamName"], course.counts, count, ledger)
         simulator.start()
         try:
             _watch(course, job, simulator, errors, dynamodb, outputs["TableName"], on_progress)
@@ -205,13 +205,11 @@ def _watch(
 class _Simulator(threading.Thread):
     """Sends the clicks and the bad records in a thread."""
 
-    def __init__(
-        self, endpoint: str, stream: str, counts: runner.Counts, count: int | None, ledger: Path
-    ) -> None:
+    def __init__(self, aws: Aws, stream: str, counts: runner.Counts, count: int | None, ledger: Path) -> None:
         super().__init__(daemon=True)
         self.stop = threading.Event()
         self.error: str | None = None
-        self._kinesis = client("kinesis", endpoint)
+        self._kinesis = aws.client("kinesis")
         self._stream, self._counts, self._count, self._ledger = stream, counts, count, ledger
         ledger.unlink(missing_ok=True)
 

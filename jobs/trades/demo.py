@@ -17,11 +17,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from base.aws import Aws
 from cli import report
 from cli.demo_job import DemoError, DemoJob, running_job
 from cli.shown import plain
 from infra import stacks
-from infra.clients import client
 from pipeline.catalog import find
 
 ROUNDS = 30
@@ -52,20 +52,20 @@ class _Found:
         return [row for rows in self.objects.values() for row in rows]
 
 
-def show(endpoint: str, folder: Path, out: Console) -> bool:
+def show(aws: Aws, folder: Path, out: Console) -> bool:
     """Run lab 3 on a local AWS; return whether the anomalies were found.
 
     Parameters
     ----------
-    endpoint : str
-        Address of a local AWS without stacks of this lab.
+    aws : Aws
+        A local one without stacks of this lab.
     folder : Path
         Folder for the job's state and logs.
     out : Console
         Console to show the demo on.
     """
     parameters = {"Rounds": str(ROUNDS), "RoundIntervalSeconds": "1", "Seed": "3"}
-    outputs = stacks.deploy(endpoint, find("trades"), parameters)
+    outputs = stacks.deploy(aws, find("trades"), parameters)
     found, since = _Found(), datetime.now(UTC)
     properties = {
         "source.position": "TRIM_HORIZON",
@@ -74,17 +74,17 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
         "tap.rate": "1000",
     }
     with (
-        running_job("trades", endpoint, folder, properties) as job,
+        running_job("trades", aws, folder, properties) as job,
         Live(console=out, refresh_per_second=4, transient=False) as live,
     ):
         live.update(Text("The job is starting …"))
         job.wait_until_running()
-        producer = _Producer(endpoint, outputs["ProducerName"])
+        producer = _Producer(aws, outputs["ProducerName"])
         producer.start()
-        _send_bad_records(endpoint, outputs["TradeStreamName"])
+        _send_bad_records(aws, outputs["TradeStreamName"])
         deadline = None
         while True:
-            _look(endpoint, outputs, found)
+            _look(aws, outputs, found)
             live.update(_picture(job, producer, found))
             if producer.answer is not None and deadline is None:
                 deadline = time.monotonic() + _DRAIN_SECONDS
@@ -93,7 +93,7 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
             time.sleep(0.5)
     out.print()
     reported = _reported(
-        producer, found, report.tapped(endpoint, "trades", since), outputs["AnomalyBucketName"], since
+        producer, found, report.tapped(aws, "trades", since), outputs["AnomalyBucketName"], since
     )
     _summary(out, reported, found)
     report.write(folder / "report.html", reported)
@@ -103,9 +103,9 @@ def show(endpoint: str, folder: Path, out: Console) -> bool:
 class _Producer(threading.Thread):
     """Invokes the producer's Lambda function and keeps its answer."""
 
-    def __init__(self, endpoint: str, function: str) -> None:
+    def __init__(self, aws: Aws, function: str) -> None:
         super().__init__(daemon=True)
-        self._lambda = client("lambda", endpoint, Config(read_timeout=300, retries={"total_max_attempts": 1}))
+        self._lambda = aws.client("lambda", Config(read_timeout=300, retries={"total_max_attempts": 1}))
         self._function = function
         self.answer: dict[str, Any] | None = None
         self.error: str | None = None
@@ -122,20 +122,20 @@ class _Producer(threading.Thread):
             self.error = str(e)
 
 
-def _send_bad_records(endpoint: str, stream: str) -> None:
+def _send_bad_records(aws: Aws, stream: str) -> None:
     records = [{"Data": data, "PartitionKey": "bad"} for data in BAD_RECORDS]
-    client("kinesis", endpoint).put_records(StreamName=stream, Records=records)
+    aws.client("kinesis").put_records(StreamName=stream, Records=records)
 
 
-def _look(endpoint: str, outputs: dict[str, str], found: _Found) -> None:
+def _look(aws: Aws, outputs: dict[str, str], found: _Found) -> None:
     """Read new rows from the bucket and the error stream."""
-    s3 = client("s3", endpoint)
+    s3 = aws.client("s3")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=outputs["AnomalyBucketName"]):
         for item in page.get("Contents", []):
             if item["Key"] not in found.objects:
                 body = s3.get_object(Bucket=outputs["AnomalyBucketName"], Key=item["Key"])["Body"].read()
                 found.objects[item["Key"]] = list(json_documents(body.decode()))
-    kinesis = client("kinesis", endpoint)
+    kinesis = aws.client("kinesis")
     if found.iterator is None:
         shard = kinesis.list_shards(StreamName=outputs["ErrorStreamName"])["Shards"][0]["ShardId"]
         found.iterator = kinesis.get_shard_iterator(

@@ -9,9 +9,9 @@ import yaml
 from cfnlint.api import lint
 from typer.testing import CliRunner
 
+from base.aws import Aws
 from cli import deploy
 from infra import local, managed_flink, package, stacks
-from infra.clients import client
 from pipeline.application import Application
 from pipeline.catalog import all_applications
 from tests.fleet import fleet
@@ -122,17 +122,17 @@ def test_a_parameter_without_value_is_asked_for_unseen(monkeypatch: pytest.Monke
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local.running_local_aws(tmp_path_factory.mktemp("deploy") / "aws") as endpoint:
-        yield endpoint
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with local.running_local_aws(tmp_path_factory.mktemp("deploy") / "aws") as aws:
+        yield aws
 
 
 @pytest.mark.aws
-def test_a_lab_s_life(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lab_s_life(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zipped = tmp_path / "package.zip"
     zipped.write_bytes(b"zip")
     monkeypatch.setattr(package, "build", lambda application: package.Contents(zipped, 3, {}))
-    there = ("--endpoint", endpoint)
+    there = ("--endpoint", str(aws.endpoint))
 
     assert "kda-trades is not deployed" in run("status", "trades", *there, code=1)
     assert "kda-trades is not deployed" in run("update", "trades", *there, code=1)
@@ -154,7 +154,7 @@ def test_a_lab_s_life(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.aws
 def test_the_life_of_an_application_that_is_no_lab(
-    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
 
@@ -165,7 +165,7 @@ def test_the_life_of_an_application_that_is_no_lab(
         return package.Contents(zipped, 3, {})
 
     monkeypatch.setattr(package, "build", build)
-    folder, there = str(fleet(tmp_path).folder), ("--endpoint", endpoint)
+    folder, there = str(fleet(tmp_path).folder), ("--endpoint", str(aws.endpoint))
     assert f"kda deploy up {folder}" in run("status", folder, *there, code=1)
     # Without `up`, as with a lab.
     shown = run(folder, *there, "-p", "source.stream=trucks", "-P", "ShardCount=2", "-P", "Parallelism=2")
@@ -173,7 +173,7 @@ def test_the_life_of_an_application_that_is_no_lab(
     assert "NewestTableName: fleet-newest" in shown
     assert f"kda deploy start {folder}" in shown
     assert built == ["fleet"]
-    summary = client("kinesis", endpoint).describe_stream_summary(StreamName="trucks")
+    summary = aws.client("kinesis").describe_stream_summary(StreamName="trucks")
     assert summary["StreamDescriptionSummary"]["OpenShardCount"] == 2
     assert "running" in run("start", folder, *there)
     assert "running" in run("update", folder, *there, "-p", "source.stream=trucks")
@@ -184,4 +184,4 @@ def test_the_life_of_an_application_that_is_no_lab(
     assert "Aborted" in asked
     assert "SourceStreamName: fleet-telemetry" in run("up", folder, "--yes", *there)
     assert "fleet: deleted" in run("delete", folder, "--yes", *there)
-    assert client("kinesis", endpoint).list_streams()["StreamNames"] == []
+    assert aws.client("kinesis").list_streams()["StreamNames"] == []

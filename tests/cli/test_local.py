@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from base.aws import Aws
 from cli.local import app
-from infra import clients, local, stacks
+from infra import local, stacks
 from tests.fleet import fleet
 from tests.waiting import until
 
@@ -49,7 +50,7 @@ def test_up_status_reset_down(data: Path) -> None:
     status = kda_local("status")
     assert status.exit_code == 0
     assert "Demo-samples" in status.output
-    bucket = stacks.outputs(endpoint, "trades")["AnomalyBucketName"]
+    bucket = stacks.outputs(Aws.local(endpoint), "trades")["AnomalyBucketName"]
     assert f"  {bucket}\n" in status.output, "in one piece"
     assert "CloudAcademyLabs" in status.output
 
@@ -59,10 +60,10 @@ def test_up_status_reset_down(data: Path) -> None:
         f"The local AWS runs already at {endpoint}",
     )
 
-    clients.client("s3", endpoint).create_bucket(Bucket="mine")
+    Aws.local(endpoint).client("s3").create_bucket(Bucket="mine")
     reset = kda_local("reset")
     assert (reset.exit_code, reset.output) == (0, f"The local AWS is empty and up at {endpoint}.\n")
-    buckets = clients.client("s3", endpoint).list_buckets()["Buckets"]
+    buckets = Aws.local(endpoint).client("s3").list_buckets()["Buckets"]
     assert "mine" not in [bucket["Name"] for bucket in buckets]
     assert len(buckets) == 5
 
@@ -160,6 +161,6 @@ def test_up_killed_midway_is_finished_by_the_next(data: Path) -> None:
     process.wait()
     assert kda_local("up").exit_code == 0
     endpoint = local.find(data)
-    assert set(stacks.deployed(endpoint)) == {"ctr", "sessions", "trades"}
+    assert set(stacks.deployed(Aws.local(str(endpoint)))) == {"ctr", "sessions", "trades"}
     assert kda_local("down").exit_code == 0
     assert local.processes(data) == {}

@@ -99,13 +99,13 @@ def test_stopped_and_resumed_the_scores_are_those_of_an_unbroken_run(
         return state.read("RANDOM_CUT_FOREST") if state else 0
 
     put(local_aws, trades[:250])
-    with running_job("trades", local_aws.endpoint, tmp_path, properties) as job:
+    with running_job("trades", local_aws.aws, tmp_path, properties) as job:
         until(lambda: scored(job) == 250, "250 scored trades")
         job.stop()
         assert job.process.returncode == 0, job.log.read_text()
         assert "savepoint" in job.log.read_text()
     put(local_aws, trades[250:])
-    with running_job("trades", local_aws.endpoint, tmp_path, properties, resume=True) as job:
+    with running_job("trades", local_aws.aws, tmp_path, properties, resume=True) as job:
         until(lambda: scored(job) == 150, "150 more scored trades")
         rows = until(lambda: len(r := landed(local_aws)) >= len(expected) and r, "anomalies in S3") or []
         said = kda("status", local_aws, tmp_path)

@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from base.aws import Aws
 from cli import status
 from infra import flink
 from infra.flink_health import Health, health
@@ -67,24 +68,24 @@ def test_what_runs_from_another_folder_is_shown_with_its_errors(
     fleet = Path(__file__).parents[1] / "console" / "fleet"
     asked = []
 
-    def errors(chosen: Any, endpoint: str | None) -> str:
-        asked.append((chosen.error_stream, endpoint))
+    def errors(chosen: Any, aws: Aws) -> str:
+        asked.append((chosen.error_stream, aws))
         return "3"
 
-    monkeypatch.setattr(status.target, "choose", lambda endpoint, aws: "http://x")
+    monkeypatch.setattr(status.target, "choose", lambda endpoint, aws: Aws.local("http://x"))
     monkeypatch.setattr(status, "_errors", errors)
     with flink.registered("fleet", 1, "1", tmp_path, fleet), flink.registered("gone", 1, "1", tmp_path):
         result = kda(monkeypatch, Health("stopped"))
     lines = {line.strip("│ ").split()[0]: line for line in result.output.splitlines() if "stopped" in line}
     assert set(lines) == {"ctr", "fleet", "gone", "sessions", "trades"}
     assert "no AWS" not in result.output
-    assert ("fleet-errors", "http://x") in asked
+    assert ("fleet-errors", Aws.local("http://x")) in asked
     assert "unreadable" in lines["gone"]
 
 
 def test_a_stream_that_is_not_there_is_no_missing_aws() -> None:
     chosen = read(JOBS / "ctr")
-    assert status._errors(chosen, "http://127.0.0.1:1") == "no answer"
+    assert status._errors(chosen, Aws.local("http://127.0.0.1:1")) == "no answer"
 
 
 def test_a_killed_job_is_not_a_stopped_one(tmp_path: Path) -> None:

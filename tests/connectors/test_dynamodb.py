@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.check import ConnectorError
 from connectors.dynamodb import DynamoDbSink
 from infra import flink
@@ -13,11 +14,11 @@ from pipeline.environment import table_environment
 from pipeline.sql import with_options
 from tests.conftest import LocalAws
 
-SINK = DynamoDbSink("Sessions", "session_id", "us-east-1")
+SINK = DynamoDbSink("Sessions", "session_id", Aws("us-east-1"))
 
 
 def test_the_endpoint_is_the_only_difference_between_local_and_aws() -> None:
-    local = DynamoDbSink("Sessions", "session_id", "us-east-1", "http://127.0.0.1:1").options()
+    local = DynamoDbSink("Sessions", "session_id", Aws.local("http://127.0.0.1:1")).options()
     assert local.pop("aws.endpoint") == "http://127.0.0.1:1"
     assert local == SINK.options()
     assert local["table-name"] == "Sessions"
@@ -44,11 +45,11 @@ def test_a_missing_table_and_another_key_are_reported_before_the_start(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     endpoint = local_aws.endpoint
-    DynamoDbSink("Sessions", "session_id", "us-east-1", endpoint).check()
+    DynamoDbSink("Sessions", "session_id", Aws.local(endpoint)).check()
     with pytest.raises(ConnectorError, match="DynamoDB table Nobody: not found"):
-        DynamoDbSink("Nobody", "session_id", "us-east-1", endpoint).check()
+        DynamoDbSink("Nobody", "session_id", Aws.local(endpoint)).check()
     with pytest.raises(ConnectorError, match="its key must be user_id alone, got session_id"):
-        DynamoDbSink("Sessions", "user_id", "us-east-1", endpoint).check()
+        DynamoDbSink("Sessions", "user_id", Aws.local(endpoint)).check()
 
 
 @pytest.mark.aws
@@ -61,7 +62,7 @@ def test_rows_become_items_and_a_key_that_comes_twice_is_one(
     table_env = table_environment(
         flink.cluster("dynamodb", folder=tmp_path, overrides={"restart-strategy.type": "none"})
     )
-    options = DynamoDbSink("Sessions", "session_id", "us-east-1", local_aws.endpoint).options()
+    options = DynamoDbSink("Sessions", "session_id", local_aws.aws).options()
     table_env.execute_sql(
         "CREATE TEMPORARY TABLE items (session_id STRING, began TIMESTAMP(3), number BIGINT,"
         f" pages ARRAY<STRING>) PARTITIONED BY (session_id) {with_options(options)}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.check import ConnectorError
 from connectors.firehose import FirehoseLanding
 from infra import flink
@@ -53,7 +54,7 @@ def test_objects_are_read_as_firehose_writes_them(local_aws: LocalAws, tmp_path:
     def land(key: str, body: bytes) -> None:
         s3.put_object(Bucket=bucket, Key=f"landing/{key}", Body=body)
 
-    source = FirehoseLanding(f"s3://{bucket}/landing/", "us-east-1", local_aws.endpoint, idle_timeout=SOON)
+    source = FirehoseLanding(f"s3://{bucket}/landing/", local_aws.aws, idle_timeout=SOON)
     env = table_env(tmp_path, local_aws.endpoint)
     # Nothing was delivered yet.
     source.check()
@@ -93,7 +94,7 @@ def test_a_backlog_in_any_order_makes_nothing_late_and_windows_close_when_idle(t
 
     for n in range(30):
         land(f"2026/01/31/{n % 24:02d}/{n}", n + 1, 7200 - n * 120)
-    source = FirehoseLanding(landing.as_uri(), "us-east-1", idle_timeout=SOON)
+    source = FirehoseLanding(landing.as_uri(), Aws("us-east-1"), idle_timeout=SOON)
     env = table_env(tmp_path, None, parallelism=2)
     clocks = Clocks(SOON, in_order=False, shared=True)
     rows, _, _ = decode_records(env, source.records(env, "landing"), [Column("n", "INTEGER", "$.n")], clocks)
@@ -113,13 +114,13 @@ def test_a_backlog_in_any_order_makes_nothing_late_and_windows_close_when_idle(t
 
 
 def test_a_landings_position_and_path_are_checked() -> None:
-    FirehoseLanding("s3://bucket/", "us-east-1", position="2024-01-31T12:00:00Z")
+    FirehoseLanding("s3://bucket/", Aws("us-east-1"), position="2024-01-31T12:00:00Z")
     with pytest.raises(ValueError, match=r"TRIM_HORIZON or a time with offset like .*, got 'LATEST'"):
-        FirehoseLanding("s3://bucket/", "us-east-1", position="LATEST")
+        FirehoseLanding("s3://bucket/", Aws("us-east-1"), position="LATEST")
     with pytest.raises(ValueError, match="got '2024-01-31T12:00:00'"):
-        FirehoseLanding("s3://bucket/", "us-east-1", position="2024-01-31T12:00:00")
+        FirehoseLanding("s3://bucket/", Aws("us-east-1"), position="2024-01-31T12:00:00")
     with pytest.raises(ValueError, match=r"source\.path must look like"):
-        FirehoseLanding("bucket/prefix", "us-east-1")
+        FirehoseLanding("bucket/prefix", Aws("us-east-1"))
 
 
 @pytest.mark.aws
@@ -127,4 +128,4 @@ def test_a_missing_bucket_is_one_line(local_aws: LocalAws, monkeypatch: pytest.M
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     with pytest.raises(ConnectorError, match="S3 bucket no-such-bucket: not found"):
-        FirehoseLanding("s3://no-such-bucket/x/", "us-east-1", local_aws.endpoint).check()
+        FirehoseLanding("s3://no-such-bucket/x/", local_aws.aws).check()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink, KinesisSource
 from connectors.s3 import S3Sink
@@ -28,7 +29,7 @@ WRITTEN = {
 @pytest.mark.parametrize("form", ["json", "csv"])
 @pytest.mark.flink
 def test_files_have_a_row_a_line(mini_flink: Flink, tmp_path: Path, form: str) -> None:
-    write(mini_flink.environment(), S3Sink(tmp_path.as_uri(), "us-east-1", format=form), rows=2)
+    write(mini_flink.environment(), S3Sink(tmp_path.as_uri(), Aws("us-east-1"), format=form), rows=2)
     (file,) = finished(tmp_path)
     assert file.read_text() == f"{WRITTEN[form]}\n" * 2
 
@@ -46,7 +47,7 @@ def test_a_record_is_a_row_without_a_lines_end(
         client = local_aws.client("kinesis")
         client.create_stream(StreamName=name, ShardCount=1)
         client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
-        write(mini_flink.environment(), KinesisSink(name, "us-east-1", local_aws.endpoint, form))
+        write(mini_flink.environment(), KinesisSink(name, local_aws.aws, form))
         found = on_stream(client, name)
     else:
         bucket, s3 = local_aws.outputs["ctr"]["ProcessedBucketName"], local_aws.client("s3")
@@ -55,7 +56,7 @@ def test_a_record_is_a_row_without_a_lines_end(
         local_aws.client("firehose").create_delivery_stream(
             DeliveryStreamName=name, ExtendedS3DestinationConfiguration=to
         )
-        write(mini_flink.environment(), FirehoseSink(name, "us-east-1", local_aws.endpoint, form))
+        write(mini_flink.environment(), FirehoseSink(name, local_aws.aws, form))
         keys = [o["Key"] for o in s3.list_objects_v2(Bucket=bucket, Prefix=f"{name}/")["Contents"]]
         found = [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
     assert found == [WRITTEN[form].encode()]
@@ -69,14 +70,14 @@ def write(table_env: Any, sink: Any, rows: int = 1) -> None:
 @pytest.mark.parametrize("sink", [FirehoseSink, KinesisSink, S3Sink])
 def test_another_format_is_refused(sink: Any) -> None:
     with pytest.raises(ValueError, match="format must be json or csv, got 'xml'"):
-        sink("s3://bucket/x/", "us-east-1", format="xml").options()
+        sink("s3://bucket/x/", Aws("us-east-1"), format="xml").options()
 
 
 @pytest.mark.flink
 @pytest.mark.kinesis
 def test_two_sources_of_one_stream_have_a_state_each(mini_flink: Flink) -> None:
     table_env = mini_flink.environment()
-    source = KinesisSource("numbers", "us-east-1", "http://127.0.0.1:1")
+    source = KinesisSource("numbers", Aws.local("http://127.0.0.1:1"))
     table_env.execute_sql("CREATE TEMPORARY TABLE written (`data` BYTES) WITH ('connector' = 'blackhole')")
     statements = table_env.create_statement_set()
     for name in ("first_source", "second_source"):

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.kinesis import KinesisSource
-from infra import clients, flink
+from infra import flink
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from tests.torture.kinesis_local import running_kinesis
@@ -26,7 +27,7 @@ def kinesis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 
 def stream(kinesis: Proxy, name: str, shards: int) -> Any:
-    client = clients.client("kinesis", kinesis.upstream)
+    client = Aws.local(kinesis.upstream).client("kinesis")
     client.create_stream(StreamName=name, ShardCount=shards)
     client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
     return client
@@ -41,11 +42,13 @@ def environment(mini_flink: Flink, state: str = "", parallelism: int = 1) -> Any
 
 @pytest.mark.parametrize("position", ["LATEST", "TRIM_HORIZON"])
 def test_position_is_an_option_of_the_table(position: str) -> None:
-    assert KinesisSource("s", "us-east-1", position=position).options()["scan.stream.initpos"] == position
+    assert (
+        KinesisSource("s", Aws("us-east-1"), position=position).options()["scan.stream.initpos"] == position
+    )
 
 
 def test_a_time_is_a_position() -> None:
-    options = KinesisSource("s", "us-east-1", position="2024-01-31T13:00:00.250+01:00").options()
+    options = KinesisSource("s", Aws("us-east-1"), position="2024-01-31T13:00:00.250+01:00").options()
     assert options["scan.stream.initpos"] == "AT_TIMESTAMP"
     assert options["scan.stream.initpos-timestamp"] == "2024-01-31T12:00:00.250Z"
 
@@ -55,7 +58,7 @@ def test_any_other_position_is_refused(position: str) -> None:
     with pytest.raises(
         ValueError, match=r"source\.position must be LATEST, TRIM_HORIZON or a time with offset"
     ):
-        KinesisSource("s", "us-east-1", position=position)
+        KinesisSource("s", Aws("us-east-1"), position=position)
 
 
 @pytest.mark.flink
@@ -87,7 +90,7 @@ def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_seco
 
     kinesis.rule = rule
     faults = kinesis.faults
-    source = KinesisSource(name, "us-east-1", kinesis.endpoint, "TRIM_HORIZON", timedelta(seconds=3))
+    source = KinesisSource(name, Aws.local(kinesis.endpoint), "TRIM_HORIZON", timedelta(seconds=3))
     counting = Counting(environment(mini_flink), tmp_path, source)
     try:
         counts = counting.wait(1500, 90)
@@ -110,7 +113,7 @@ def test_splits_merges_and_a_restore_while_records_come(
     name = "resharded"
     client = stream(kinesis, name, 1)
     producer = Producer(client, name)
-    source = KinesisSource(name, "us-east-1", kinesis.endpoint, "TRIM_HORIZON", timedelta(seconds=11))
+    source = KinesisSource(name, Aws.local(kinesis.endpoint), "TRIM_HORIZON", timedelta(seconds=11))
     counting = Counting(environment(mini_flink, parallelism=2), tmp_path, source)
     producer.start(1000, 25.0)
     try:

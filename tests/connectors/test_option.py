@@ -4,11 +4,12 @@ import dataclasses
 
 import pytest
 
+from base.aws import Aws
 from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.option import options_of
 
 #: Fields that the deployment and the application set, not the destination's property group.
-NOT_OPTIONS = {"region", "endpoint", "application_arn", "name"}
+NOT_OPTIONS = {"aws", "application_arn", "name"}
 
 
 def test_every_field_of_the_lambda_sink_is_an_option_with_help() -> None:
@@ -24,4 +25,4 @@ def test_every_field_of_the_lambda_sink_is_an_option_with_help() -> None:
 
 def test_an_error_names_the_property_of_the_destination() -> None:
     with pytest.raises(ValueError, match=r"^alerts\.concurrency must be between 1 and 128, got 0$"):
-        LambdaSinkOptions("f", "us-east-1", concurrency=0, name="alerts")
+        LambdaSinkOptions("f", Aws("us-east-1"), concurrency=0, name="alerts")

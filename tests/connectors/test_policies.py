@@ -11,13 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from base.aws import Aws
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.lambda_sink.sink import check_function
 from connectors.requirements import together
 from connectors.s3 import S3Sink
-from infra import clients, code_bucket, flink
+from infra import code_bucket, flink
 from pipeline.environment import table_environment
 from pipeline.lambda_sink import lambda_sink
 from pipeline.sql import with_options
@@ -66,7 +67,7 @@ def action(call: Call) -> str:
 @pytest.mark.aws
 @pytest.mark.kinesis
 def test_connectors_ask_for_what_they_require_and_nothing_else(local_aws: LocalAws, tmp_path: Path) -> None:
-    bucket, region = local_aws.outputs["ctr"]["ProcessedBucketName"], clients.LOCAL_REGION
+    bucket = local_aws.outputs["ctr"]["ProcessedBucketName"]
     # Resources of its own: other tests read what arrives in the labs'.
     local_aws.client("dynamodb").create_table(
         TableName="policies",
@@ -91,11 +92,12 @@ def test_connectors_ask_for_what_they_require_and_nothing_else(local_aws: LocalA
         options = {"restart-strategy.type": "none", "execution.checkpointing.interval": "500 ms"}
         env = table_environment(flink.cluster("policies", folder=tmp_path, overrides=options))
         flink.load_s3(proxy.endpoint)
-        function = LambdaSinkOptions("policies", region, proxy.endpoint, batch_seconds=0.2)
-        landing = FirehoseLanding(f"s3://{bucket}/landing/", region, proxy.endpoint)
-        files = S3Sink(f"s3://{bucket}/policies/", region, proxy.endpoint)
-        table = DynamoDbSink("policies", "session_id", region, proxy.endpoint)
-        delivery = FirehoseSink("policies", region, proxy.endpoint)
+        aws = Aws.local(proxy.endpoint)
+        function = LambdaSinkOptions("policies", aws, batch_seconds=0.2)
+        landing = FirehoseLanding(f"s3://{bucket}/landing/", aws)
+        files = S3Sink(f"s3://{bucket}/policies/", aws)
+        table = DynamoDbSink("policies", "session_id", aws)
+        delivery = FirehoseSink("policies", aws)
         for each in (landing, files, table, delivery):
             each.check()
         check_function(function)

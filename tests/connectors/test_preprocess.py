@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.check import ConnectorError
 from connectors.kinesis import KinesisSource
 from connectors.preprocess import preprocess
@@ -57,7 +58,7 @@ def options(local_aws: LocalAws) -> Iterator[PreprocessOptions]:
         Code={"ZipFile": package.getvalue()},
         Timeout=20,
     )
-    yield PreprocessOptions(name, "us-east-1", local_aws.endpoint, stream="s", max_retries=0)
+    yield PreprocessOptions(name, local_aws.aws, stream="s", max_retries=0)
     client.delete_function(FunctionName=name)
 
 
@@ -144,16 +145,16 @@ def test_records_of_shards_keep_what_the_decoder_needs(mini_flink: Flink, option
 
 def test_a_missing_function_is_one_line_before_the_start(local_aws: LocalAws) -> None:
     with pytest.raises(ConnectorError, match="Lambda function nobody: not found"):
-        PreprocessOptions("nobody", "us-east-1", local_aws.endpoint).check()
+        PreprocessOptions("nobody", local_aws.aws).check()
 
 
 @pytest.mark.kinesis
 def test_records_and_heartbeats_pass_one_operator_in_order(mini_flink: Flink) -> None:
     """The planner would push a function into each branch of a union, so of the records and of the heartbeats."""
     table_env = mini_flink.environment()
-    source = KinesisSource("numbers", "us-east-1", "http://127.0.0.1:1")
+    source = KinesisSource("numbers", Aws.local("http://127.0.0.1:1"))
     records = source.records(table_env, "numbers", sequence_number=True)
-    processed, errors = preprocess(table_env, records, PreprocessOptions("f", "us-east-1"), "numbers")
+    processed, errors = preprocess(table_env, records, PreprocessOptions("f", Aws("us-east-1")), "numbers")
     table_env.create_temporary_view("processed", processed)
     table_env.create_temporary_view("failed", errors)
     table_env.execute_sql("CREATE TEMPORARY TABLE taken (b BYTES) WITH ('connector' = 'blackhole')")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from base.aws import Aws
 from connectors import preprocess_batch
 from connectors.check import ConnectorError
 from connectors.lambda_sink.calls import CallFailed, CallRefused
@@ -243,12 +244,12 @@ def test_a_missing_function_is_reported_at_once() -> None:
 
 def test_the_stream_is_reported_as_one_of_the_applications_account() -> None:
     options = PreprocessOptions(
-        "f", "eu-west-1", stream="s", application_arn="arn:aws-cn:kinesisanalytics:x:123:application/a"
+        "f", Aws("eu-west-1"), stream="s", application_arn="arn:aws-cn:kinesisanalytics:x:123:application/a"
     )
     assert options.stream_arn == "arn:aws-cn:kinesis:eu-west-1:123:stream/s"
-    assert PreprocessOptions("f", "eu-west-1").stream_arn == ""
+    assert PreprocessOptions("f", Aws("eu-west-1")).stream_arn == ""
     with pytest.raises(ValueError, match=r"^source\.batch_records must be between 1 and 10000, got 0$"):
-        PreprocessOptions("f", "eu-west-1", batch_records=0)
+        PreprocessOptions("f", Aws("eu-west-1"), batch_records=0)
 
 
 def test_the_examples_in_the_docstrings() -> None:

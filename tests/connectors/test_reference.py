@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from base.aws import Aws
 from connectors.check import ConnectorError
 from connectors.reference import ReferenceFile
 from tests.conftest import LocalAws
@@ -12,7 +13,7 @@ from tests.conftest import LocalAws
 def test_a_file_on_the_machine_is_read_again_where_it_has_changed(tmp_path: Path) -> None:
     path = tmp_path / "with a space.csv"
     path.write_text("a,1\n")
-    file = ReferenceFile(path.as_uri(), "us-east-1")
+    file = ReferenceFile(path.as_uri(), Aws("us-east-1"))
     first = file.read()
     assert first is not None
     assert first[1] == b"a,1\n"
@@ -36,7 +37,7 @@ def test_an_object_is_read_again_where_it_has_changed(
         monkeypatch.setenv(name, "test")
     s3 = local_aws.client("s3")
     s3.create_bucket(Bucket="references")
-    file = ReferenceFile("s3://references/of/loaves.csv", "us-east-1", local_aws.endpoint)
+    file = ReferenceFile("s3://references/of/loaves.csv", local_aws.aws)
     with pytest.raises(ConnectorError, match=r"reference table s3://references/of/loaves\.csv: .*"):
         file.read()
     s3.put_object(Bucket="references", Key="of/loaves.csv", Body=b"a,1\n")
@@ -55,9 +56,9 @@ def test_an_object_is_read_again_where_it_has_changed(
 )
 def test_a_path_names_one_file(path: str) -> None:
     with pytest.raises(ValueError, match="path must name one file"):
-        ReferenceFile(path, "us-east-1")
+        ReferenceFile(path, Aws("us-east-1"))
 
 
 def test_a_reference_file_requires_reading_its_bucket() -> None:
-    needs = ReferenceFile("s3://b/k", "us-east-1").requires()
+    needs = ReferenceFile("s3://b/k", Aws("us-east-1")).requires()
     assert [s["Action"] for s in needs.statements] == [["s3:ListBucket"], ["s3:GetObject"]]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseSink
 from connectors.kinesis import KinesisSink
-from infra import clients
 from pipeline.sql import with_options
 from tests.conftest import LocalAws
 from tests.jobs.conftest import Flink
@@ -43,7 +43,7 @@ COURSE = (
 @pytest.mark.parametrize("service", OPERATIONS)
 def test_every_row_arrives_after_refusals(local_aws: LocalAws, mini_flink: Flink, service: str) -> None:
     stream = f"refusing-{service}"
-    aws = clients.client(service.lower(), local_aws.endpoint)
+    aws = local_aws.client(service.lower())
     if service == "Firehose":
         bucket = f"refusing-{service}".lower()
         local_aws.client("s3").create_bucket(Bucket=bucket)
@@ -93,9 +93,8 @@ def _write(mini_flink: Flink, service: str, name: str, endpoint: str) -> None:
         "CREATE TEMPORARY TABLE numbers (id INT) WITH ('connector' = 'datagen', 'fields.id.kind' = 'sequence',"
         f" 'fields.id.start' = '0', 'fields.id.end' = '{ROWS - 1}', 'rows-per-second' = '400')"
     )
-    region = clients.LOCAL_REGION
     if service == "DynamoDB":
-        options = with_options(DynamoDbSink(name, "name", region, endpoint).options())
+        options = with_options(DynamoDbSink(name, "name", Aws.local(endpoint)).options())
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE sink (id INT, name STRING) PARTITIONED BY (name) {options}"
         )
@@ -104,7 +103,7 @@ def _write(mini_flink: Flink, service: str, name: str, endpoint: str) -> None:
         )
         return
     sink = FirehoseSink if service == "Firehose" else KinesisSink
-    options = with_options(sink(name, region, endpoint).options())
+    options = with_options(sink(name, Aws.local(endpoint)).options())
     table_env.execute_sql(f"CREATE TEMPORARY TABLE sink (id INT) {options}")
     table_env.execute_sql("INSERT INTO sink SELECT id FROM numbers").wait(LONGEST_MILLISECONDS)
 

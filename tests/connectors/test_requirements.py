@@ -1,5 +1,6 @@
 """The requirements of connectors, each resource once; tests/connectors/test_policies.py compares with real calls."""
 
+from base.aws import Aws
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.kinesis import KinesisSink, KinesisSource
@@ -8,20 +9,20 @@ from connectors.recording import Recording
 from connectors.requirements import Resource, function_requirements, together
 from connectors.s3 import S3Sink
 
-REGION = "us-east-1"
+AWS = Aws("us-east-1")
 ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 
 
 def test_what_all_connectors_need_is_named() -> None:
     needs = together(
         [
-            KinesisSource("in", REGION).requires(),
-            KinesisSink("errors", REGION).requires(),
-            FirehoseSink("out", REGION).requires(),
-            LambdaSinkOptions("f", REGION).requires(),
-            DynamoDbSink("t", "k", REGION).requires(),
-            Recording("s3://landing/recorded/", REGION).requires(),
-            S3Sink("s3://files/found/", REGION).requires(),
+            KinesisSource("in", AWS).requires(),
+            KinesisSink("errors", AWS).requires(),
+            FirehoseSink("out", AWS).requires(),
+            LambdaSinkOptions("f", AWS).requires(),
+            DynamoDbSink("t", "k", AWS).requires(),
+            Recording("s3://landing/recorded/", AWS).requires(),
+            S3Sink("s3://files/found/", AWS).requires(),
         ]
     )
     assert {s["Effect"] for s in needs.statements} == {"Allow"}
@@ -37,7 +38,7 @@ def test_what_all_connectors_need_is_named() -> None:
 
 
 def test_a_stream_that_is_read_and_written_is_one_statement() -> None:
-    needs = together([KinesisSource("s", REGION).requires(), KinesisSink("s", REGION).requires()])
+    needs = together([KinesisSource("s", AWS).requires(), KinesisSink("s", AWS).requires()])
     (statement,) = needs.statements
     assert statement["Resource"] == f"arn:${{AWS::Partition}}:kinesis:{ACCOUNT}:stream/s"
     assert {"kinesis:GetRecords", "kinesis:PutRecords"} < set(statement["Action"])
@@ -58,15 +59,15 @@ def test_a_function_by_name_alias_or_arn() -> None:
 
 
 def test_files_that_are_not_in_s3_need_nothing() -> None:
-    assert Recording("file:///tmp/recorded", REGION).requires() == ([], [])
+    assert Recording("file:///tmp/recorded", AWS).requires() == ([], [])
 
 
 def test_a_landing_requires_putting_its_empty_object() -> None:
     for path, key in (("s3://b/p/", "p/_landing"), ("s3://b", "_landing")):
-        (_, objects, mark) = FirehoseLanding(path, REGION).requires().statements
+        (_, objects, mark) = FirehoseLanding(path, AWS).requires().statements
         assert objects["Action"] == ["s3:GetObject"]
         assert (mark["Action"], mark["Resource"]) == (
             ["s3:PutObject"],
             f"arn:${{AWS::Partition}}:s3:::b/{key}",
         )
-    assert FirehoseLanding("file:///p/", REGION).requires() == ([], [])
+    assert FirehoseLanding("file:///p/", AWS).requires() == ([], [])

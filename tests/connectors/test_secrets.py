@@ -10,6 +10,7 @@ import cloudpickle
 import pytest
 from typer.testing import CliRunner
 
+from base.aws import Aws
 from cli.main import app
 from connectors.check import require
 from connectors.dynamodb import DynamoDbSink
@@ -28,8 +29,9 @@ from tests.canaries import CREDENTIALS
 
 PROPERTY = "canary-property-4"
 NOBODY = "http://127.0.0.1:9"
-LAMBDA = LambdaSinkOptions("nobody", "us-east-1", NOBODY)
-FUNCTION = LambdaFunction("nobody", "us-east-1", NOBODY)
+AWS = Aws.local(NOBODY)
+LAMBDA = LambdaSinkOptions("nobody", AWS)
+FUNCTION = LambdaFunction("nobody", AWS)
 DELIVERY = Delivery(1, "a", b"{}")
 
 
@@ -55,16 +57,16 @@ def messages_of(error: BaseException) -> str:
 @pytest.mark.parametrize(
     "fails",
     [
-        lambda: require("kinesis", "us-east-1", NOBODY, "a stream", "list_streams"),
+        lambda: require(AWS, "kinesis", "a stream", "list_streams"),
         lambda: check_function(LAMBDA),
         lambda: deliver(FUNCTION, LAMBDA.application_arn, [DELIVERY]),
-        DynamoDbSink("t", "k", "us-east-1", NOBODY).check,
-        FirehoseSink("d", "us-east-1", NOBODY).check,
-        FirehoseLanding("s3://b/p/", "us-east-1", NOBODY).check,
-        KinesisSource("s", "us-east-1", NOBODY).check,
-        KinesisSink("s", "us-east-1", NOBODY).check,
-        S3Sink("s3://b/p/", "us-east-1", NOBODY).check,
-        lambda: stacks.outputs(NOBODY, "trades"),
+        DynamoDbSink("t", "k", AWS).check,
+        FirehoseSink("d", AWS).check,
+        FirehoseLanding("s3://b/p/", AWS).check,
+        KinesisSource("s", AWS).check,
+        KinesisSink("s", AWS).check,
+        S3Sink("s3://b/p/", AWS).check,
+        lambda: stacks.outputs(AWS, "trades"),
     ],
 )
 def test_a_service_that_cant_be_reached_is_reported_without_credentials(

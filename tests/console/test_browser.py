@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from base.aws import Aws
 from infra import local, stacks
-from infra.clients import client
 from infra.paths import ROOT
 from pipeline.catalog import JOBS, read
 from tests.console.conftest import HOSTILE, Console, Page
@@ -41,18 +41,27 @@ STEPS = {
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
-    with local.running_local_aws(folder / "aws") as endpoint:
+    with local.running_local_aws(folder / "aws") as aws:
         # The pre-lab stack: the function and its topic. The rest is done on the page.
-        stacks.deploy(endpoint, read(JOBS / "ctr"))
+        stacks.deploy(aws, read(JOBS / "ctr"))
         environment = os.environ | {"KDA_STATE": str(folder), "COLUMNS": "140"}
-        command = [sys.executable, "-m", "cli.main", "console", "--port", "0", "--endpoint", endpoint]
+        command = [
+            sys.executable,
+            "-m",
+            "cli.main",
+            "console",
+            "--port",
+            "0",
+            "--endpoint",
+            str(aws.endpoint),
+        ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
         assert process.stdout
         line = process.stdout.readline()
         url = re.search(r"http://\S+", line)
         assert url, line
         try:
-            yield Console(url[0], endpoint, folder, process, environment)
+            yield Console(url[0], str(aws.endpoint), folder, process, environment)
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -112,13 +121,18 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     assert "CLICKCONT" not in page.editor().inner_text()
     page.see(".kept", "Draft kept")
 
-    # A second tab says that there is another one, and shows what is typed in the first.
+    # A second tab says that there is another one, and shows what is typed in the first, even while it loads.
     other = Page(page.context.new_page())
-    other.goto(page.url)
+    loading: list[Any] = []
+    other.route("**/document", lambda route: loading.append(route))
+    with other.expect_request("**/document"):
+        other.goto(page.url)
     page.see("#notices", "open in another tab too")
     page.editor().press("Control+Home")
     page.keyboard.insert_text("-- typed in one tab\n")
+    loading.pop().continue_()
     other.see(".cm-line", "-- typed in one tab")
+    page.see(".kept", "Draft kept")
     other.close()
 
     page.press("Save and run")
@@ -128,7 +142,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.see("#job-facts", "s ago")  # a checkpoint, which the killed job goes on from
 
     # Values of records are shown as text everywhere, never as HTML.
-    kinesis = client("kinesis", console.endpoint)
+    kinesis = Aws.local(console.endpoint).client("kinesis")
     hostile = f'{{"browseraction": "Other", "site": "{HOSTILE}"}}'
     for data in (hostile, f"no json {HOSTILE}"):
         kinesis.put_record(StreamName="clicks", Data=data, PartitionKey="x")
@@ -268,7 +282,7 @@ def test_no_other_origins_page_can_change_anything(page: Page, console: Console,
     assert page.evaluate(asked, console.url) == ["refused"] * 3
     assert (
         "kinesis-analytics-demo-stream"
-        not in client("kinesis", console.endpoint).list_streams()["StreamNames"]
+        not in Aws.local(console.endpoint).client("kinesis").list_streams()["StreamNames"]
     )
 
 

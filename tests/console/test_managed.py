@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from base.aws import Aws
 from console import managed
 from console.jobs import JobError
 from console.managed import ManagedJob
@@ -20,19 +21,19 @@ class Service:
     def __init__(self, status: str | None = "READY") -> None:
         self.now, self.asked, self.may = status, [], threading.Event()
 
-    def status(self, endpoint: None, name: str) -> Status | None:
+    def status(self, aws: Aws, name: str) -> Status | None:
         return None if self.now is None else Status(name, self.now, 1, 1, ("snapshot",))
 
-    def dashboard(self, endpoint: None, name: str) -> str:
+    def dashboard(self, aws: Aws, name: str) -> str:
         return "https://flink"
 
-    def start(self, endpoint: None, name: str, from_snapshot: bool) -> None:
+    def start(self, aws: Aws, name: str, from_snapshot: bool) -> None:
         self.asked.append(("start", from_snapshot))
         self.now = "STARTING"
         self.may.wait(10)
         self.now = "RUNNING"
 
-    def stop(self, endpoint: None, name: str) -> None:
+    def stop(self, aws: Aws, name: str) -> None:
         raise ServiceError("kda-ctr can't be stopped")
 
 
@@ -43,13 +44,13 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_start_takes_its_time_and_a_failure_is_reported() -> None:
     service = Service()
-    asked: list[tuple[str | None, str, str]] = []
+    asked: list[tuple[Aws, str, str]] = []
 
     def measure(*of: Any) -> Metrics:
         asked.append(of)
         return Metrics(behind_seconds=2.5, failed_checkpoints=0)
 
-    job = ManagedJob("kda-ctr", None, "clicks", service, measure)
+    job = ManagedJob("kda-ctr", Aws("us-east-1"), "clicks", service, measure)
     until(lambda: job.view.health.state == "stopped")
     assert job.view.health.resumable
     job.start(resume=True)
@@ -62,7 +63,7 @@ def test_start_takes_its_time_and_a_failure_is_reported() -> None:
     shown = job.view.as_json()
     # Unknown figures are not shown: here the number of late records.
     assert (shown["measured"], shown["behind_seconds"]) == (("failed", "behind"), 2.5)
-    assert asked == [(None, "kda-ctr", "clicks")], "once a minute, and not while it does not run"
+    assert asked == [(Aws("us-east-1"), "kda-ctr", "clicks")], "once a minute, and not while it does not run"
     until(lambda: not job._asking.is_alive())
     job.stop()
     until(lambda: job.view.trouble == "kda-ctr can't be stopped")
@@ -70,7 +71,7 @@ def test_start_takes_its_time_and_a_failure_is_reported() -> None:
 
 
 def test_an_application_that_is_not_there_says_what_to_do() -> None:
-    job = ManagedJob("kda-ctr", None, "clicks", Service(None))
+    job = ManagedJob("kda-ctr", Aws("us-east-1"), "clicks", Service(None))
     until(lambda: "kda deploy up" in job.view.trouble)
     job.close()
 
@@ -79,7 +80,7 @@ def test_a_job_whose_metrics_are_denied_still_runs() -> None:
     def refused(*_: Any) -> Metrics:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetMetricData")
 
-    job = ManagedJob("kda-ctr", None, "clicks", Service("RUNNING"), refused)
+    job = ManagedJob("kda-ctr", Aws("us-east-1"), "clicks", Service("RUNNING"), refused)
     until(lambda: job.view.health.state == "running")
     assert "AccessDenied" in job.view.health.reason
     assert job.view.as_json()["measured"] == ()

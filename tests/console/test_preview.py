@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from base.aws import Aws
 from infra import local
-from infra.clients import client
 from infra.paths import ROOT
 from tests.readers import on_stream
 from tests.waiting import until
@@ -67,8 +67,17 @@ class Console:
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("preview")
-    with local.running_local_aws(folder / "aws") as endpoint:
-        command = [sys.executable, "-m", "cli.main", "console", "--port", "0", "--endpoint", endpoint]
+    with local.running_local_aws(folder / "aws") as aws:
+        command = [
+            sys.executable,
+            "-m",
+            "cli.main",
+            "console",
+            "--port",
+            "0",
+            "--endpoint",
+            str(aws.endpoint),
+        ]
         environment = os.environ | {"KDA_STATE": str(folder)}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
         assert process.stdout
@@ -76,7 +85,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         assert url
         try:
             with httpx.Client(base_url=url[0], headers={"origin": url[0]}, timeout=PATIENCE) as http:
-                yield Console(http, endpoint, folder)
+                yield Console(http, str(aws.endpoint), folder)
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -135,7 +144,7 @@ def test_a_draft_is_planned_and_previewed_and_leaves_nothing(console: Console) -
 
     console.post("applications/cheap_ones/preview/stop")
     assert console.http.get("/api/applications/cheap_ones/rows?preview=1").status_code == 404
-    kinesis = client("kinesis", console.endpoint)
+    kinesis = Aws.local(console.endpoint).client("kinesis")
     assert kinesis.list_streams()["StreamNames"] == ["cheap", "kinesis-analytics-demo-stream"]
     assert on_stream(kinesis, "cheap") == []
     assert [str(path) for path in console.state.rglob("*cheap_ones_preview*")] == []

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra import clients, local
+from base.aws import Aws
+from infra import local
 from tests.console.bench import Ask, asked, bench
 from tests.waiting import until
 
@@ -28,15 +29,15 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local.running_local_aws(tmp_path_factory.mktemp("sources")) as endpoint:
-        yield endpoint
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with local.running_local_aws(tmp_path_factory.mktemp("sources")) as aws:
+        yield aws
 
 
 @pytest.fixture
-def ask(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Ask:
+def ask(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Ask:
     folder = tmp_path_factory.mktemp("bench")
-    return asked(bench(folder, client=lambda service: clients.client(service, endpoint)))
+    return asked(bench(folder, client=aws.client))
 
 
 def discovered(ask: Ask, **given: Any) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def discovered(ask: Ask, **given: Any) -> dict[str, Any]:
     return answer.json()
 
 
-def test_a_demo_stream_is_made_filled_and_discovered(ask: Ask, endpoint: str) -> None:
+def test_a_demo_stream_is_made_filled_and_discovered(ask: Ask, aws: Aws) -> None:
     assert ask("GET", "/api/streams").json() == []
     made = ask("POST", "/api/streams", json={"rate": 200}).json()
     assert made == {"name": "kinesis-analytics-demo-stream", "new": True}
@@ -67,7 +68,7 @@ def test_a_demo_stream_is_made_filled_and_discovered(ask: Ask, endpoint: str) ->
     assert "SECTOR" in again["errors"][0]["record"]
     assert ask("POST", "/api/decode", json={"sample": "none", "schema": found["schema"]}).status_code == 422
 
-    functions, archive = clients.client("lambda", endpoint), io.BytesIO()
+    functions, archive = aws.client("lambda"), io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("f.py", CODE)
     functions.create_function(
@@ -108,10 +109,10 @@ def test_senders_of_other_templates_and_invalid_ones(ask: Ask) -> None:
     assert json.loads(click["example"])["browseraction"] == "Click"
 
 
-def test_streams_without_records_or_without_a_schema_say_so(ask: Ask, endpoint: str) -> None:
+def test_streams_without_records_or_without_a_schema_say_so(ask: Ask, aws: Aws) -> None:
     answer = ask("POST", "/api/discover", json={"stream": "none-such"})
     assert (answer.status_code, "none-such" in answer.json()["error"]) == (422, True)
-    kinesis = clients.client("kinesis", endpoint)
+    kinesis = aws.client("kinesis")
     ask("POST", "/api/streams", json={"name": "odd", "template": None})
     kinesis.put_record(StreamName="odd", Data=b"neither this <b>\xff", PartitionKey="x")
     found = discovered(ask, stream="odd")
@@ -120,8 +121,8 @@ def test_streams_without_records_or_without_a_schema_say_so(ask: Ask, endpoint: 
     assert found["raw"] == ["neither this <b>\\xff"]
 
 
-def test_what_a_delivery_stream_landed_is_discovered(ask: Ask, endpoint: str) -> None:
-    s3, firehose = clients.client("s3", endpoint), clients.client("firehose", endpoint)
+def test_what_a_delivery_stream_landed_is_discovered(ask: Ask, aws: Aws) -> None:
+    s3, firehose = aws.client("s3"), aws.client("firehose")
     s3.create_bucket(Bucket="lake")
     firehose.create_delivery_stream(
         DeliveryStreamName="landing",
@@ -157,8 +158,8 @@ def test_what_a_delivery_stream_landed_is_discovered(ask: Ask, endpoint: str) ->
     assert source["KinesisFirehoseInput"] == {"ResourceARN": "landing", "Path": "s3://lake/in/"}
 
 
-def test_a_reference_table_s_file_is_discovered(ask: Ask, endpoint: str) -> None:
-    s3 = clients.client("s3", endpoint)
+def test_a_reference_table_s_file_is_discovered(ask: Ask, aws: Aws) -> None:
+    s3 = aws.client("s3")
     s3.create_bucket(Bucket="tables")
     s3.put_object(Bucket="tables", Key="companies.csv", Body=b"AMZN,Amazon,1994\nWMT,Walmart,1962\n")
     found = discovered(ask, path="s3://tables/companies.csv", kind="s3")

@@ -156,7 +156,7 @@ def kept(local_aws: LocalAws, tmp_path: Path) -> Iterator[Path]:
 def test_a_users_application_runs_in_thread_mode_from_its_package_on_its_derived_stack(
     code: Path, cluster: Cluster, local_aws: LocalAws, trucks: Application, kept: Path, tmp_path: Path
 ) -> None:
-    outputs = stacks.deploy(local_aws.endpoint, trucks)
+    outputs = stacks.deploy(local_aws.aws, trucks)
     kinesis = local_aws.client("kinesis")
     for truck, temperature in (("a", 8.5), ("b", 8.0), ("c", 31.25)):
         record = {"truck": {"id": truck}, "cargo": {"temperature": temperature}}

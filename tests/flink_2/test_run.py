@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from base.aws import Aws
 from cli.demo_job import running_job
 from infra.paths import ROOT
 from tests.flink_2 import trucks
@@ -13,7 +14,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.flink
 
 #: Nobody answers there, and nobody is asked.
-NO_AWS = "http://127.0.0.1:1"
+NO_AWS = Aws.local("http://127.0.0.1:1")
 #: Has the project's own Flink.
 PYTHON_OF_FLINK_1 = str(ROOT / ".venv" / "bin" / "python")
 

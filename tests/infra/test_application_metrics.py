@@ -22,7 +22,7 @@ def put(aws: LocalAws, metric: str, value: float, ago: timedelta, **dimensions: 
 
 
 def test_the_newest_values_of_this_application_and_stream(local_aws: LocalAws) -> None:
-    assert measured(local_aws.endpoint, "kda-measured", "clicks") == Metrics()
+    assert measured(local_aws.aws, "kda-measured", "clicks") == Metrics()
     for value, minutes in ((9000.0, 3), (2500.0, 1)):
         ago = timedelta(minutes=minutes)
         put(
@@ -33,4 +33,4 @@ def test_the_newest_values_of_this_application_and_stream(local_aws: LocalAws) -
     put(local_aws, "numberOfFailedCheckpoints", 3, recent, Application="kda-measured")
     put(local_aws, "numberOfFailedCheckpoints", 8, recent, Application="kda-other")
     put(local_aws, "numLateRecordsDropped", 4, old, Application="kda-measured")
-    assert measured(local_aws.endpoint, "kda-measured", "clicks") == Metrics(2.5, 3, None)
+    assert measured(local_aws.aws, "kda-measured", "clicks") == Metrics(2.5, 3, None)

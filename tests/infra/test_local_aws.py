@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import clients, local
+from base.aws import Aws
+from infra import local
 from tests.waiting import until
 
 pytestmark = pytest.mark.aws
@@ -55,7 +56,7 @@ def start_busy_function(endpoint: str, data: Path) -> int:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("busy.py", "import time\ndef handler(event, context):\n    time.sleep(60)\n")
-    function = clients.client("lambda", endpoint)
+    function = Aws.local(endpoint).client("lambda")
     function.create_function(
         FunctionName="busy",
         Runtime="python3.12",
@@ -146,14 +147,14 @@ def test_killing_the_supervisor_ends_the_emulator_and_the_next_start_finds_the_w
 
 
 def test_objects_survive_a_killed_emulator(data: Path) -> None:
-    s3 = clients.client("s3", local.start(data=data).endpoint)
+    s3 = Aws.local(local.start(data=data).endpoint).client("s3")
     s3.create_bucket(Bucket="kept")
     s3.put_object(Bucket="kept", Key="a/b", Body=b"here")
     os.kill(emulator_of(data), signal.SIGKILL)
     until(lambda: not local.processes(data))
     again = local.start(data=data)
     assert not again.already_running
-    body = clients.client("s3", again.endpoint).get_object(Bucket="kept", Key="a/b")["Body"].read()
+    body = Aws.local(again.endpoint).client("s3").get_object(Bucket="kept", Key="a/b")["Body"].read()
     assert body == b"here"
 
 
@@ -213,8 +214,8 @@ def test_bound_to_its_parent_it_ends_with_it(data: Path, end: signal.Signals) ->
 
 def test_the_block_ends_it_whatever_happens_inside(data: Path) -> None:
     def fail_inside() -> None:
-        with local.running_local_aws(data) as endpoint:
-            assert local.find(data) == endpoint
+        with local.running_local_aws(data) as aws:
+            assert local.find(data) == aws.endpoint
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -235,7 +236,7 @@ def test_rubbish_in_the_folder_does_not_stop_it(data: Path) -> None:
         path = data / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode("AAEC//8="))
-    assert clients.client("s3", local.start(data=data).endpoint).list_buckets()["Buckets"] is not None
+    assert Aws.local(local.start(data=data).endpoint).client("s3").list_buckets()["Buckets"] is not None
     assert not (data / "tmp" / "x").exists()
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from cfnlint.api import lint
 
+from base.aws import Aws
 from connectors.requirements import allow, arn
 from infra import application_log, local, managed_flink, package, stacks
 from infra.application_template import application_template, job_parameters
-from infra.clients import client
 from infra.template import TemplateError
 
 GROUPS = {
@@ -206,9 +206,9 @@ def test_without_python_java_s_cause_is_reported_and_without_a_failure_nothing()
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with local.running_local_aws(tmp_path_factory.mktemp("managed") / "aws") as endpoint:
-        yield endpoint
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with local.running_local_aws(tmp_path_factory.mktemp("managed") / "aws") as aws:
+        yield aws
 
 
 @pytest.fixture(autouse=True)
@@ -218,15 +218,15 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.aws
-def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint: str) -> None:
+def test_an_application_is_deployed_started_updated_stopped_and_deleted(aws: Aws) -> None:
     name = managed_flink.application_name("fleet")
-    assert managed_flink.status(endpoint, name) is None
+    assert managed_flink.status(aws, name) is None
     tree = application_template(GROUPS, STATEMENTS, ["telemetry"])
-    made = managed_flink.deploy(endpoint, name, tree, PARAMETERS | {"Parallelism": "2"}, b"zip 1")
+    made = managed_flink.deploy(aws, name, tree, PARAMETERS | {"Parallelism": "2"}, b"zip 1")
     assert (made.status, made.parallelism, made.snapshots) == ("READY", 2, ())
 
     # Read back: what the service knows of it.
-    service = client("kinesisanalyticsv2", endpoint)
+    service = aws.client("kinesisanalyticsv2")
     detail = service.describe_application(ApplicationName=name)["ApplicationDetail"]
     settings = detail["ApplicationConfigurationDescription"]
     assert detail["RuntimeEnvironment"] == "FLINK-1_20"
@@ -251,9 +251,9 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
         "S3ApplicationCodeLocationDescription"
     ]
     bucket, key = code["BucketARN"].rpartition(":")[2], code["FileKey"]
-    assert client("s3", endpoint).get_object(Bucket=bucket, Key=key)["Body"].read() == b"zip 1"
+    assert aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == b"zip 1"
 
-    alarms = client("cloudwatch", endpoint).describe_alarms(AlarmNamePrefix=f"{name}-")["MetricAlarms"]
+    alarms = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{name}-")["MetricAlarms"]
     assert {alarm["AlarmName"].removeprefix(f"{name}-") for alarm in alarms} == {
         "behind",
         "down",
@@ -261,7 +261,7 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
     }
     # The role may do what the job's connectors require, read its package and write its log.
     role = detail["ServiceExecutionRole"].rpartition("/")[2]
-    iam = client("iam", endpoint)
+    iam = aws.client("iam")
     (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     package_right, *log, reads, delivers = iam.get_role_policy(RoleName=role, PolicyName=policy)[
         "PolicyDocument"
@@ -277,34 +277,34 @@ def test_an_application_is_deployed_started_updated_stopped_and_deleted(endpoint
     assert delivers["Resource"] == "arn:aws:firehose:us-east-1:000000000000:deliverystream/averages"
 
     seen: list[str] = []
-    assert managed_flink.start(endpoint, name, progress=seen.append).status == "RUNNING"
+    assert managed_flink.start(aws, name, progress=seen.append).status == "RUNNING"
     assert seen[-1] == "RUNNING"
     with pytest.raises(managed_flink.ServiceError, match=f"{name}: .*RUNNING"):
-        managed_flink.start(endpoint, name)
+        managed_flink.start(aws, name)
 
-    updated = managed_flink.deploy(endpoint, name, tree, PARAMETERS, b"zip 2")
+    updated = managed_flink.deploy(aws, name, tree, PARAMETERS, b"zip 2")
     assert (updated.status, updated.parallelism) == ("RUNNING", 2)
     assert updated.version > made.version
 
-    stopped = managed_flink.stop(endpoint, name)
+    stopped = managed_flink.stop(aws, name)
     assert stopped.status == "READY"
     assert len(stopped.snapshots) == len(updated.snapshots) + 1
-    assert managed_flink.start(endpoint, name, from_snapshot=False).status == "RUNNING"
+    assert managed_flink.start(aws, name, from_snapshot=False).status == "RUNNING"
     # Deleted as it is, running.
-    assert managed_flink.delete(endpoint, name) is True
-    assert managed_flink.status(endpoint, name) is None
-    assert managed_flink.delete(endpoint, name) is False
+    assert managed_flink.delete(aws, name) is True
+    assert managed_flink.status(aws, name) is None
+    assert managed_flink.delete(aws, name) is False
     with pytest.raises(managed_flink.ServiceError, match=f"{name}: .*not exist"):
-        managed_flink.stop(endpoint, name)
+        managed_flink.stop(aws, name)
 
 
 @pytest.mark.aws
 def test_a_start_that_fails_shows_the_traceback_of_this_start(
-    endpoint: str, monkeypatch: pytest.MonkeyPatch
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "kda-failing"
-    managed_flink.deploy(endpoint, name, application_template({}), PARAMETERS, b"zip")
-    logs, group = client("logs", endpoint), f"/aws/kinesis-analytics/{name}"
+    managed_flink.deploy(aws, name, application_template({}), PARAMETERS, b"zip")
+    logs, group = aws.client("logs"), f"/aws/kinesis-analytics/{name}"
 
     def log(lines: list[str], at: datetime) -> None:
         logs.put_log_events(
@@ -326,7 +326,7 @@ def test_a_start_that_fails_shows_the_traceback_of_this_start(
     failed = managed_flink.Status(name, "READY", 1, 1, ())
     monkeypatch.setattr(managed_flink, "_required", lambda *_: failed)
     with pytest.raises(managed_flink.ServiceError) as error:
-        managed_flink.start(endpoint, name)
+        managed_flink.start(aws, name)
     assert str(error.value).splitlines() == [f"{name} is READY, not RUNNING:", *TRACEBACK.splitlines()]
-    assert application_log.failure(endpoint, name, began + timedelta(minutes=1)) == []
-    assert application_log.failure(endpoint, "kda-none", began) == []
+    assert application_log.failure(aws, name, began + timedelta(minutes=1)) == []
+    assert application_log.failure(aws, "kda-none", began) == []

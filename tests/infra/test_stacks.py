@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import clients, code_bucket, local, stacks
+from base.aws import Aws
+from infra import code_bucket, local, stacks
 from pipeline.catalog import all_applications
 from pipeline.settings import settings
 from tests.fleet import fleet
@@ -20,8 +21,8 @@ LABS = {a.name: a for a in all_applications()}
 CTR = LABS["ctr"]
 
 
-def deploy_all(endpoint: str) -> dict[str, dict[str, str]]:
-    return {name: stacks.deploy(endpoint, lab) for name, lab in LABS.items()}
+def deploy_all(aws: Aws) -> dict[str, dict[str, str]]:
+    return {name: stacks.deploy(aws, lab) for name, lab in LABS.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -30,13 +31,13 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """An emulator of its own: these tests delete what they find."""
-    with local.running_local_aws(tmp_path_factory.mktemp("stacks") / "aws") as endpoint:
-        yield endpoint
+    with local.running_local_aws(tmp_path_factory.mktemp("stacks") / "aws") as aws:
+        yield aws
 
 
-def everything(endpoint: str) -> dict[str, list]:
+def everything(aws: Aws) -> dict[str, list]:
     lists = {
         "s3": ("list_buckets", "Buckets", {}),
         "kinesis": ("list_streams", "StreamNames", {}),
@@ -52,50 +53,50 @@ def everything(endpoint: str) -> dict[str, list]:
         "cloudformation": ("describe_stacks", "Stacks", {}),
     }
     return {
-        service: getattr(clients.client(service, endpoint), call)(**arguments).get(key, [])
+        service: getattr(aws.client(service), call)(**arguments).get(key, [])
         for service, (call, key, arguments) in lists.items()
     }
 
 
 @pytest.mark.aws
 def test_all_stacks_are_made_changed_and_deleted_without_a_trace(
-    endpoint: str, monkeypatch: pytest.MonkeyPatch
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = deploy_all(endpoint)
-    assert all(everything(endpoint).values())
+    made = deploy_all(aws)
+    assert all(everything(aws).values())
 
     # The same again: nothing changes, the buckets' invented names neither.
-    assert deploy_all(endpoint) == made
-    assert stacks.deployed(endpoint) == made
+    assert deploy_all(aws) == made
+    assert stacks.deployed(aws) == made
 
     # New code reaches the functions.
-    function = clients.client("lambda", endpoint)
+    function = aws.client("lambda")
     before = function.get_function(FunctionName="lab-function")["Configuration"]["CodeSha256"]
     zipped = code_bucket.zip_lambdas()
     monkeypatch.setattr(stacks, "zip_lambdas", lambda: zipped + b" ")
-    stacks.deploy(endpoint, LABS["sessions"])
+    stacks.deploy(aws, LABS["sessions"])
     assert function.get_function(FunctionName="lab-function")["Configuration"]["CodeSha256"] != before
 
-    s3 = clients.client("s3", endpoint)
+    s3 = aws.client("s3")
     bucket = made["trades"]["AnomalyBucketName"]
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for body in (b"1", b"2"):
         s3.put_object(Bucket=bucket, Key="x", Body=body)
     s3.delete_object(Bucket=bucket, Key="x")
     for lab in LABS:
-        stacks.delete(endpoint, lab)
-    code_bucket.delete(endpoint)
-    assert {service: found for service, found in everything(endpoint).items() if found} == {}
+        stacks.delete(aws, lab)
+    code_bucket.delete(aws)
+    assert {service: found for service, found in everything(aws).items() if found} == {}
     # A second time does no harm.
-    stacks.delete(endpoint, "sessions")
-    code_bucket.delete(endpoint)
+    stacks.delete(aws, "sessions")
+    code_bucket.delete(aws)
     with pytest.raises(stacks.StackError, match="resources-kda-sessions is not deployed"):
-        stacks.outputs(endpoint, "sessions")
+        stacks.outputs(aws, "sessions")
 
 
 @pytest.mark.aws
 def test_a_failure_names_the_resource_and_the_reason_and_is_repaired(
-    endpoint: str, monkeypatch: pytest.MonkeyPatch
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = io.BytesIO()
     with (
@@ -110,30 +111,28 @@ def test_a_failure_names_the_resource_and_the_reason_and_is_repaired(
     with monkeypatch.context() as patched:
         patched.setattr(stacks, "zip_lambdas", broken.getvalue)
         with pytest.raises(stacks.StackError) as failed:
-            stacks.deploy(endpoint, CTR)
+            stacks.deploy(aws, CTR)
     assert str(failed.value) == "stack resources-kda-ctr: User: the user was not set up: ValueError"
     # What the failure left is replaced.
-    assert stacks.deploy(endpoint, CTR)["ClickStreamName"] == "ctr-clickstream"
-    stacks.delete(endpoint, "ctr")
+    assert stacks.deploy(aws, CTR)["ClickStreamName"] == "ctr-clickstream"
+    stacks.delete(aws, "ctr")
 
 
 @pytest.mark.aws
-def test_parameters_reach_the_resources(endpoint: str) -> None:
-    stacks.deploy(endpoint, LABS["trades"], {"ShardCount": "3", "RetentionHours": "168", "Seed": "7"})
-    stacks.deploy(endpoint, LABS["trades"], {"Rounds": "2"})
-    summary = clients.client("kinesis", endpoint).describe_stream_summary(StreamName="Demo-samples")
+def test_parameters_reach_the_resources(aws: Aws) -> None:
+    stacks.deploy(aws, LABS["trades"], {"ShardCount": "3", "RetentionHours": "168", "Seed": "7"})
+    stacks.deploy(aws, LABS["trades"], {"Rounds": "2"})
+    summary = aws.client("kinesis").describe_stream_summary(StreamName="Demo-samples")
     assert summary["StreamDescriptionSummary"]["OpenShardCount"] == 3
     assert summary["StreamDescriptionSummary"]["RetentionPeriodHours"] == 168
-    producer = clients.client("lambda", endpoint).get_function_configuration(
-        FunctionName="stock_trades_producer"
-    )
+    producer = aws.client("lambda").get_function_configuration(FunctionName="stock_trades_producer")
     assert (producer["Environment"]["Variables"]["SEED"], producer["Timeout"]) == ("7", 900)
     assert producer["Environment"]["Variables"]["ROUNDS"] == "2"
     with pytest.raises(
         stacks.StackError, match="Shards: not a parameter; there are ShardCount, RetentionHours"
     ):
-        stacks.deploy(endpoint, LABS["trades"], {"Shards": "2"})
-    stacks.delete(endpoint, "trades")
+        stacks.deploy(aws, LABS["trades"], {"Shards": "2"})
+    stacks.delete(aws, "trades")
 
 
 @pytest.mark.aws
@@ -147,22 +146,20 @@ def test_parameters_reach_the_resources(endpoint: str) -> None:
         ("Email", "nobody"),
     ],
 )
-def test_wrong_parameters_are_refused(endpoint: str, name: str, value: str) -> None:
+def test_wrong_parameters_are_refused(aws: Aws, name: str, value: str) -> None:
     with pytest.raises(stacks.StackError, match=name) as refused:
-        stacks.deploy(endpoint, CTR, {name: value})
+        stacks.deploy(aws, CTR, {name: value})
     if name == "Password":
         assert value not in str(refused.value)
 
 
 @pytest.mark.aws
-def test_the_password_works_and_is_shown_nowhere(
-    endpoint: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_the_password_works_and_is_shown_nowhere(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> None:
     password = f"Aa1{secrets.token_urlsafe(16)}"
-    outputs = stacks.deploy(endpoint, CTR, {"Password": password})
+    outputs = stacks.deploy(aws, CTR, {"Password": password})
     url = outputs["KinesisDataGeneratorUrl"]
     pool = url.partition("upid=")[2].partition("&")[0]
-    cognito = clients.client("cognito-idp", endpoint)
+    cognito = aws.client("cognito-idp")
     # A client that takes a password as it is; the generator's own never sends it.
     client_id = cognito.create_user_pool_client(
         UserPoolId=pool, ClientName="test", ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
@@ -180,11 +177,11 @@ def test_the_password_works_and_is_shown_nowhere(
     with pytest.raises(ClientError, match="NotAuthorized"):
         sign_in("generator", password + "x")
     # Another name makes another user and deletes the old one; the password stays as it was.
-    stacks.deploy(endpoint, CTR, {"Username": "someone.else"})
+    stacks.deploy(aws, CTR, {"Username": "someone.else"})
     assert sign_in("someone.else", password)["IdToken"]
     assert [user["Username"] for user in cognito.list_users(UserPoolId=pool)["Users"]] == ["someone.else"]
 
-    cloudformation = clients.client("cloudformation", endpoint)
+    cloudformation = aws.client("cloudformation")
     reported = [
         cloudformation.describe_stacks(StackName="resources-kda-ctr"),
         cloudformation.describe_stack_events(StackName="resources-kda-ctr"),
@@ -196,30 +193,30 @@ def test_the_password_works_and_is_shown_nowhere(
         ["grep", "-rlaF", password, str(tmp_path_factory.getbasetemp())], capture_output=True, text=True
     )
     assert files.stdout == ""
-    stacks.delete(endpoint, "ctr")
+    stacks.delete(aws, "ctr")
 
 
 @pytest.mark.aws
-def test_people_and_the_queue_are_subscribed(endpoint: str) -> None:
-    topic = stacks.deploy(endpoint, CTR)["TopicArn"]
-    sns = clients.client("sns", endpoint)
+def test_people_and_the_queue_are_subscribed(aws: Aws) -> None:
+    topic = stacks.deploy(aws, CTR)["TopicArn"]
+    sns = aws.client("sns")
     subscribed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert sorted(subscription["Protocol"] for subscription in subscribed) == ["email", "sms", "sqs"]
 
     # By default, as in a real account, there is no queue.
-    stacks.delete(endpoint, "ctr")
-    outputs = stacks.deploy(endpoint, CTR, {"MessageQueue": "false"})
+    stacks.delete(aws, "ctr")
+    outputs = stacks.deploy(aws, CTR, {"MessageQueue": "false"})
     assert "MessageQueueUrl" not in outputs
     subscribed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert sorted(subscription["Protocol"] for subscription in subscribed) == ["email", "sms"]
-    stacks.delete(endpoint, "ctr")
+    stacks.delete(aws, "ctr")
 
 
 @pytest.mark.aws
-def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
+def test_an_application_that_is_no_lab(aws: Aws, tmp_path: Path) -> None:
     """Its stream and its table are there already, as another's: they are named, used, and outlive its stack."""
     application = fleet(tmp_path)
-    kinesis, dynamodb = clients.client("kinesis", endpoint), clients.client("dynamodb", endpoint)
+    kinesis, dynamodb = aws.client("kinesis"), aws.client("dynamodb")
     kinesis.create_stream(StreamName="fleet-telemetry", ShardCount=2)
     dynamodb.create_table(
         TableName="fleet-newest",
@@ -228,7 +225,7 @@ def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
         BillingMode="PAY_PER_REQUEST",
     )
     reported: list[str] = []
-    outputs = stacks.deploy(endpoint, application, tell=reported.append)
+    outputs = stacks.deploy(aws, application, tell=reported.append)
     used = [
         "DynamoDB Table fleet-newest exists already and is used unchanged.",
         "Kinesis Stream fleet-telemetry exists already and is used unchanged.",
@@ -243,7 +240,7 @@ def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
         "fleet-alerts",
     }
     # What lands through the derived delivery stream lies where the source reads.
-    firehose, s3 = clients.client("firehose", endpoint), clients.client("s3", endpoint)
+    firehose, s3 = aws.client("firehose"), aws.client("s3")
     firehose.put_record(
         DeliveryStreamName=outputs["DoorsDeliveryName"], Record={"Data": b'{"vehicle": "a"}\n'}
     )
@@ -251,9 +248,9 @@ def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
     assert landed["Key"].startswith("doors/")
     # Again: what the stack made is its own, what it found is not.
     reported.clear()
-    assert stacks.deploy(endpoint, application, tell=reported.append) == outputs
+    assert stacks.deploy(aws, application, tell=reported.append) == outputs
     assert reported == used
-    stacks.delete(endpoint, application.name)
+    stacks.delete(aws, application.name)
     assert kinesis.list_streams()["StreamNames"] == ["fleet-telemetry"]
     assert dynamodb.list_tables()["TableNames"] == ["fleet-newest"]
     kinesis.delete_stream(StreamName="fleet-telemetry")
@@ -261,34 +258,34 @@ def test_an_application_that_is_no_lab(endpoint: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.aws
-def test_what_holds_data_is_not_deleted_unasked(endpoint: str, tmp_path: Path) -> None:
+def test_what_holds_data_is_not_deleted_unasked(aws: Aws, tmp_path: Path) -> None:
     """A stream of another name is another stream: CloudFormation would replace it, and what is in it is gone."""
     application = fleet(tmp_path)
-    stacks.deploy(endpoint, application)
-    kinesis = clients.client("kinesis", endpoint)
+    stacks.deploy(aws, application)
+    kinesis = aws.client("kinesis")
     kinesis.put_record(StreamName="fleet-telemetry", Data=b"{}", PartitionKey="a")
     other = settings(application, {"source": {"stream": "trucks"}, "newest": {"type": "none"}})
     with pytest.raises(stacks.LossError) as refused:
-        stacks.deploy(endpoint, application, chosen=other)
+        stacks.deploy(aws, application, chosen=other)
     assert str(refused.value) == (
         "stack resources-kda-fleet: DynamoDB Table fleet-newest, Kinesis Stream fleet-telemetry: no longer named "
         "by the application's properties; the update would delete it with its data"
     )
     assert "trucks" not in kinesis.list_streams()["StreamNames"]
-    assert stacks.deploy(endpoint, application, chosen=other, lose=True)["SourceStreamName"] == "trucks"
+    assert stacks.deploy(aws, application, chosen=other, lose=True)["SourceStreamName"] == "trucks"
     assert "fleet-telemetry" not in kinesis.list_streams()["StreamNames"]
-    stacks.delete(endpoint, application.name)
+    stacks.delete(aws, application.name)
 
 
 @pytest.mark.aws
-def test_a_name_of_its_own_part_that_is_taken_is_named(endpoint: str, tmp_path: Path) -> None:
+def test_a_name_of_its_own_part_that_is_taken_is_named(aws: Aws, tmp_path: Path) -> None:
     application = fleet(tmp_path)
     (application.folder / "stack.yaml").write_text(
         "Resources: {Mine: {Type: AWS::S3::Bucket, Properties: {BucketName: taken}}}\n"
     )
-    clients.client("s3", endpoint).create_bucket(Bucket="taken")
+    aws.client("s3").create_bucket(Bucket="taken")
     with pytest.raises(stacks.StackError, match=r"^stack resources-kda-fleet: Mine: .*taken") as refused:
-        stacks.deploy(endpoint, application)
+        stacks.deploy(aws, application)
     assert "\n" not in str(refused.value)
-    stacks.delete(endpoint, application.name)
-    clients.client("s3", endpoint).delete_bucket(Bucket="taken")
+    stacks.delete(aws, application.name)
+    aws.client("s3").delete_bucket(Bucket="taken")

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra import clients
+from base.aws import LOCAL_REGION
 from pipeline.flink_version import stop_with_savepoint
 from pipeline.settings import override
 from tests.jobs.conftest import EPOCH, Flink
@@ -26,7 +26,7 @@ from tests.torture.proxy import Call, Fault, running_proxy
 from udfs.anomaly_detector import AnomalyDetector
 from udfs.random_cut_forest import RandomCutForest
 
-_ARN = f"arn:aws:kinesis:{clients.LOCAL_REGION}:000000000000:stream/"
+_ARN = f"arn:aws:kinesis:{LOCAL_REGION}:000000000000:stream/"
 _SHARD = "shardId-000000000000"
 #: Milliseconds between two records.
 _APART = 40

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.recording import Recording
 from pipeline.tap import tapped
 from tests.jobs.conftest import EPOCH, Flink, MemorySource, rows_of
@@ -260,7 +261,7 @@ def test_a_recording_gives_the_rows_of_the_live_run(mini_flink: Flink, tmp_path:
     (tmp_path / "2024/01/first").write_text("\n".join(lines[:20]))
     (tmp_path / "2024/second.gz").write_bytes(gzip.compress("\n".join(lines[20:]).encode()))
     names = ("scores", "source_sql_stream_errors", "late_actions")
-    recording = Recording(tmp_path.as_uri(), "us-east-1")
+    recording = Recording(tmp_path.as_uri(), Aws("us-east-1"))
     recording.check()
     replayed = run(mini_flink, recording, names)
     live = run(mini_flink, MemorySource(records), names)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.recording import Recording
 from infra import flink
 from infra.recording import EVENT_TIME, record
@@ -23,7 +24,7 @@ def course(local_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> ctr
     flink.prepare(local_aws.endpoint, tmp_path_factory.mktemp("prepare"))
     # If a busy machine stood still, windows have no records: then try once more.
     for _ in range(3):
-        course = ctr_course.run(local_aws.endpoint, tmp_path_factory.mktemp("ctr"), lambda course, job: None)
+        course = ctr_course.run(local_aws.aws, tmp_path_factory.mktemp("ctr"), lambda course, job: None)
         if _is_whole(course):
             break
     return course
@@ -82,7 +83,7 @@ def test_its_recording_gives_the_same_rows_in_seconds(
     course: ctr_course.Course, recorded: Path, mini_flink: Flink
 ) -> None:
     table_env = mini_flink.environment()
-    recording = Recording(recorded.as_uri(), "us-east-1")
+    recording = Recording(recorded.as_uri(), Aws("us-east-1"))
     mini_flink.pipeline("ctr", table_env, {"source_sql_stream": recording}, {"window": {"size": "1"}})
     query = "SELECT CAST(window_start AS STRING), ctr, anomaly_score, expected_ctr, threshold FROM scores"
     replayed = [ctr_course.Score(_utc(start), *rest) for start, *rest in rows_of(table_env, query)]

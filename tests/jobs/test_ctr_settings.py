@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.check import ConnectorError
 from connectors.firehose import FirehoseLanding
 from connectors.kinesis import KinesisSource
@@ -67,6 +68,6 @@ def test_what_does_not_fit_is_refused_with_its_name(assignments: list[str], mess
 
 
 def test_a_local_recording_must_be_there(tmp_path: Path) -> None:
-    Recording(tmp_path.as_uri(), "us-east-1").check()
+    Recording(tmp_path.as_uri(), Aws("us-east-1")).check()
     with pytest.raises(ConnectorError, match="no such file or folder"):
-        Recording((tmp_path / "none").as_uri(), "us-east-1").check()
+        Recording((tmp_path / "none").as_uri(), Aws("us-east-1")).check()

@@ -67,7 +67,7 @@ CLICKS = in_time(
 
 def test_the_simulators_sessions_are_in_the_table(local_aws: LocalAws, tmp_path: Path) -> None:
     flink.prepare(local_aws.endpoint, tmp_path)
-    course = demo_sessions.run(local_aws.endpoint, tmp_path, count=400)
+    course = demo_sessions.run(local_aws.aws, tmp_path, count=400)
     assert len(course.made) > 50
     assert course.items == course.made
     assert sorted(e["error_name"] for e in course.errors) == sorted(demo_sessions.BAD_RECORDS.values())

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.kinesis import KinesisSource
-from infra import clients, flink
+from infra import flink
 from pipeline.application import parse
 from pipeline.catalog import JOBS, find
 from pipeline.flink_version import stop_with_savepoint
@@ -85,11 +86,11 @@ def test_names_of_state_are_those_of_any_parallelism(
 @pytest.mark.aws
 def test_a_job_with_other_sql_goes_on_where_the_old_one_stopped(mini_flink: Flink, tmp_path: Path) -> None:
     with running_kinesis(tmp_path) as endpoint:
-        client = clients.client("kinesis", endpoint)
+        client = Aws.local(endpoint).client("kinesis")
         client.create_stream(StreamName="numbers", ShardCount=2)
         client.get_waiter("stream_exists").wait(StreamName="numbers", WaiterConfig={"Delay": 1})
         producer = Producer(client, "numbers")
-        source = KinesisSource("numbers", "us-east-1", endpoint, "TRIM_HORIZON")
+        source = KinesisSource("numbers", Aws.local(endpoint), "TRIM_HORIZON")
         producer.put(100, 0.5)
         old = _copy(mini_flink.environment(**_OPTIONS), tmp_path, source, "SELECT id, '' FROM numbers")
         _wait_for(tmp_path, 100)

@@ -15,7 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
-from infra import clients, stacks
+from base.aws import LOCAL_REGION
+from infra import stacks
 from pipeline.catalog import all_applications
 from tests.conftest import LocalAws
 from tests.lambdas.contract import event
@@ -67,7 +68,7 @@ def resource(service: str, parameters: dict[str, Any]) -> str:
         "kinesis": ("StreamName", "stream"),
         "cognito-idp": ("UserPoolId", "userpool"),
     }[service]
-    return f"arn:aws:{service}:{clients.LOCAL_REGION}:000000000000:{kind}/{parameters[name]}"
+    return f"arn:aws:{service}:{LOCAL_REGION}:000000000000:{kind}/{parameters[name]}"
 
 
 def calls_of(trial: Callable[[], None], endpoint: str) -> set[tuple[str, str]]:
@@ -79,7 +80,7 @@ def calls_of(trial: Callable[[], None], endpoint: str) -> set[tuple[str, str]]:
         calls.add((f"{service}:{model.name}", resource(service, params)))
 
     with pytest.MonkeyPatch.context() as patched:
-        session = boto3.Session("test", "test", region_name=clients.LOCAL_REGION)
+        session = boto3.Session("test", "test", region_name=LOCAL_REGION)
         session.events.register("before-parameter-build", record)
         patched.setattr(boto3, "DEFAULT_SESSION", session)
         patched.setenv("AWS_ENDPOINT_URL", endpoint)

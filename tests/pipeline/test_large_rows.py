@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra import clients
+from base.aws import Aws
 from pipeline.application import parse
 from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
@@ -22,7 +22,7 @@ LONG = '"' * 1_000_000
 
 
 def stream(endpoint: str, name: str) -> Any:
-    client = clients.client("kinesis", endpoint)
+    client = Aws.local(endpoint).client("kinesis")
     client.create_stream(StreamName=name, ShardCount=1)
     client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
     return client

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.check import ConnectorError
 from connectors.reference import ReferenceFile
 from pipeline.application import Application, parse
@@ -86,7 +87,7 @@ def test_a_reference_table_is_joined_and_rowtime_goes_on(mini_flink: Flink, tmp_
 def test_a_file_that_is_missing_or_does_not_fit_is_reported_before_the_start(tmp_path: Path) -> None:
     spec = ReferenceSpec.model_validate({"path": "", "columns": {"vehicle": "VARCHAR(8)", "seats": "INT"}})
     path = tmp_path / "vehicles.csv"
-    file = ReferenceFile(path.as_uri(), "us-east-1")
+    file = ReferenceFile(path.as_uri(), Aws("us-east-1"))
     with pytest.raises(ConnectorError, match=r"reference table .*vehicles\.csv: No such file"):
         check_reference(file, spec.table)
     path.write_text("v1,4\nv2,many\n")

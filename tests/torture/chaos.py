@@ -17,7 +17,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from infra import clients, local
+from base.aws import LOCAL_CREDENTIALS, LOCAL_REGION, Aws
+from infra import local
 from tests.torture.account import Account
 from tests.torture.cluster import Cluster, running_cluster
 from tests.torture.durable import Durable, running_durable
@@ -58,7 +59,7 @@ class ChaosRun:
 
     def client(self, service: str) -> Any:
         """A client that bypasses the proxy, so that the proxy sees the job's calls only."""
-        return clients.client(service, self.proxy.routes.get(service, self.proxy.upstream))
+        return Aws.local(self.proxy.routes.get(service, self.proxy.upstream)).client(service)
 
     def make_services(self) -> None:
         """Create the streams, and what the sink writes to."""
@@ -84,7 +85,7 @@ class ChaosRun:
     def submit(self, parallelism: int = 1, state: str | None = None) -> None:
         groups = {
             "job": {"name": self.lab.name},
-            "aws": {"endpoint": self.proxy.endpoint, "region": clients.LOCAL_REGION},
+            "aws": {"endpoint": self.proxy.endpoint, "region": LOCAL_REGION},
             "source": {"stream": self.lab.stream, "position": "TRIM_HORIZON", "idle_timeout": "11"},
             "errors": {"stream": self.lab.errors},
             "sink": self.lab.target(self.folder),
@@ -265,8 +266,8 @@ def chaos_run(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[Chaos
             proxy.routes["dynamodb"] = services[-1].endpoint
         elif lab.sink == "s3":
             # This one is not killed: it would forget unfinished uploads.
-            proxy.routes["s3"] = stack.enter_context(local.running_local_aws(folder / "aws"))
-            key, secret = clients.LOCAL_CREDENTIALS
+            proxy.routes["s3"] = str(stack.enter_context(local.running_local_aws(folder / "aws")).endpoint)
+            key, secret = LOCAL_CREDENTIALS
             options |= {"s3.endpoint": proxy.endpoint, "s3.path.style.access": "true"}
             options |= {"s3.access-key": key, "s3.secret-key": secret}
         cluster = stack.enter_context(running_cluster(folder / "cluster", options=options))

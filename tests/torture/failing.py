@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from infra import clients
+from base.aws import LOCAL_CREDENTIALS, LOCAL_REGION
 from lambdas import session_writer
 from tests.torture.proxy import Call, Fault, Proxy
 
@@ -91,10 +91,10 @@ def writer(proxy: Proxy, table: Destination) -> Iterator[None]:
             return Fault(status=200, answer='{"errorMessage": "timed out"}', function_error=True)
         return Fault(status=200, answer=json.dumps(answer))
 
-    key, secret = clients.LOCAL_CREDENTIALS
+    key, secret = LOCAL_CREDENTIALS
     environment = {
         "AWS_ENDPOINT_URL_DYNAMODB": proxy.endpoint,
-        "AWS_DEFAULT_REGION": clients.LOCAL_REGION,
+        "AWS_DEFAULT_REGION": LOCAL_REGION,
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
     }

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra import clients, local
+from base.aws import LOCAL_REGION
+from infra import local
 from tests.torture.cluster import Cluster, running_cluster
 from tests.torture.failing import FAILURES, Destination, writer
 from tests.torture.proxy import Proxy, running_proxy
@@ -128,7 +129,7 @@ class Trial:
         name, stream, groups, _ = JOBS[self.name]
         all_groups = {
             "job": {"name": name},
-            "aws": {"endpoint": self.proxy.endpoint, "region": clients.LOCAL_REGION},
+            "aws": {"endpoint": self.proxy.endpoint, "region": LOCAL_REGION},
             "source": {"stream": stream, "position": "TRIM_HORIZON", "idle_timeout": "11"},
             "errors": {"stream": "errors"},
         } | groups
@@ -167,13 +168,13 @@ class Trial:
 def trial(name: str, folder: Path, options: Mapping[str, str]) -> Iterator[Trial]:
     """A job on a cluster of its own, with these Flink options."""
     with contextlib.ExitStack() as stack:
-        upstream = stack.enter_context(local.running_local_aws(folder / "aws"))
-        proxy = stack.enter_context(running_proxy(upstream))
+        aws = stack.enter_context(local.running_local_aws(folder / "aws"))
+        proxy = stack.enter_context(running_proxy(str(aws.endpoint)))
         destination = Destination()
         proxy.rule = destination
         if name == "writer":
             stack.enter_context(writer(proxy, destination))
-        kinesis = clients.client("kinesis", upstream)
+        kinesis = aws.client("kinesis")
         for stream in (JOBS[name][1], "errors"):
             kinesis.create_stream(StreamName=stream, ShardCount=1)
             kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from base.aws import Aws
 from connectors.lambda_sink.options import LambdaSinkOptions
-from infra import clients
 from pipeline.lambda_sink import lambda_sink
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
@@ -38,8 +38,7 @@ def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_af
         rows = table_env.sql_query("SELECT CAST(id AS STRING) AS session_id FROM numbers")
         options = LambdaSinkOptions(
             "refusing",
-            clients.LOCAL_REGION,
-            proxy.endpoint,
+            Aws.local(proxy.endpoint),
             batch_seconds=0.2,
             max_buffered=MAX_BUFFERED,
         )

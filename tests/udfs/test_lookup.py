@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from base.aws import Aws
 from connectors.reference import ReferenceFile
 from tests.jobs.conftest import Flink, MemorySource
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
@@ -38,7 +39,7 @@ SALES = [
 def loaves(tmp_path: Path) -> ReferenceFile:
     path = tmp_path / "loaves.csv"
     path.write_text("R1,Rye,750\nS1,Spelt,500\nS1,Spelt sliced,480\nW1,Wheat,\n")
-    return ReferenceFile(path.as_uri(), "us-east-1")
+    return ReferenceFile(path.as_uri(), Aws("us-east-1"))
 
 
 def sales(table_env: Any, code: str = "code") -> Any:

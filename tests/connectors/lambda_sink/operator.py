@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from base.aws import Aws
 from connectors.lambda_sink.options import LambdaSinkOptions
 from connectors.lambda_sink.pending import NO_TIMESTAMP, unpacked
 from connectors.lambda_sink.sink import END_OF_INPUT, LambdaSink
 
-OPTIONS = LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02)
+OPTIONS = LambdaSinkOptions("f", Aws("us-east-1"), batch_seconds=0.02)
 
 
 class FakeFunction:

@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from base.aws import Aws
 from connectors.check import ConnectorError
 from connectors.lambda_sink import calls as lambda_calls
 from connectors.lambda_sink.calls import CallFailed, CallRefused, LambdaFunction, deliver
@@ -42,7 +43,7 @@ class FakeClient:
 
 
 def call(client: FakeClient) -> dict[str, Refusal]:
-    function = LambdaFunction("f", "eu-west-1", "http://127.0.0.1:1")
+    function = LambdaFunction("f", Aws("eu-west-1", "http://127.0.0.1:1"))
     function._client = client
     return deliver(function, "arn:a", BATCH)
 
@@ -137,8 +138,8 @@ def test_a_call_waits_as_long_as_the_function_may_run(
     timeout: int, waits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lambda_calls, "require", lambda *_, **__: {"Timeout": timeout})
-    check_function(LambdaSinkOptions("f", "eu-west-1"))
-    config = LambdaFunction("f", "eu-west-1", None, connections=3).client().meta.config
+    check_function(LambdaSinkOptions("f", Aws("eu-west-1")))
+    config = LambdaFunction("f", Aws("eu-west-1"), connections=3).client().meta.config
     assert config.retries["total_max_attempts"] == 1
     assert (config.read_timeout, config.connect_timeout, config.max_pool_connections) == (waits, 10, 3)
 
@@ -148,13 +149,13 @@ def test_an_unreadable_time_out_counts_as_the_longest(monkeypatch: pytest.Monkey
         raise ConnectorError("AccessDenied")
 
     monkeypatch.setattr(lambda_calls, "require", denied)
-    assert LambdaFunction("f", "eu-west-1", None).client().meta.config.read_timeout == 915
+    assert LambdaFunction("f", Aws("eu-west-1")).client().meta.config.read_timeout == 915
 
 
 def test_the_time_out_is_read_again_after_a_call_without_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    function = LambdaFunction("f", "eu-west-1", None)
+    function = LambdaFunction("f", Aws("eu-west-1"))
     clients = [FakeClient(ReadTimeoutError(endpoint_url="x")), FakeClient(OK)]
     monkeypatch.setattr(function, "client", lambda: clients.pop(0))
     with pytest.raises(CallFailed):
@@ -167,4 +168,4 @@ def test_an_unreachable_service_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with pytest.raises(ConnectorError, match=r"Lambda function f: .* can't be reached"):
-        check_function(LambdaSinkOptions("f", "eu-west-1", endpoint="http://127.0.0.1:1"))
+        check_function(LambdaSinkOptions("f", Aws("eu-west-1", "http://127.0.0.1:1")))

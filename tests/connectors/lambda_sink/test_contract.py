@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from base.aws import Aws
 from connectors import row_csv, row_json
 from connectors.lambda_sink import contract as lambda_contract
 from connectors.lambda_sink import delivery_queue
@@ -136,7 +137,7 @@ def test_any_answer_gives_refusals_or_an_answer_error(answer: bytes) -> None:
 )
 def test_options_out_of_range(option: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match="^" + message.replace(".", r"\.") + "$"):
-        LambdaSinkOptions(**{"function": "f", "region": "us-east-1", option: value})  # type: ignore[arg-type]
+        LambdaSinkOptions(**{"function": "f", "aws": Aws("us-east-1"), option: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,7 @@ class Function:
             Timeout=20,
             Environment={"Variables": {"SEEN": str(seen), "HOLD": str(self.hold_path)}},
         )
-        self.options = LambdaSinkOptions(
-            name, "us-east-1", local_aws.endpoint, max_retries=1, batch_seconds=0.2
-        )
+        self.options = LambdaSinkOptions(name, local_aws.aws, max_retries=1, batch_seconds=0.2)
 
     def seen(self) -> list[tuple[int, dict[str, Any]]]:
         lines = self.seen_path.read_text().splitlines()
@@ -262,7 +260,7 @@ def test_a_savepoint_keeps_unacknowledged_rows_for_fewer_subtasks_and_buckets(
 def test_a_missing_function_fails_early_with_one_line(
     environment: Callable[..., Any], local_aws: LocalAws
 ) -> None:
-    options = LambdaSinkOptions("nobody", "us-east-1", local_aws.endpoint)
+    options = LambdaSinkOptions("nobody", local_aws.aws)
     with pytest.raises(ConnectorError, match="Lambda function nobody: not found") as early:
         check_function(options)
     assert "\n" not in str(early.value)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pyflink.common import Row
 
+from base.aws import Aws
 from connectors.check import ConnectorError
 from connectors.lambda_sink import sink as module
 from connectors.lambda_sink.contract import Delivery
@@ -76,7 +77,7 @@ def test_the_end_of_input_delivers_everything_first() -> None:
         attempts[row["n"]] = attempts.get(row["n"], 0) + 1
         return "Ok" if attempts[row["n"]] >= 3 or row["n"] < 4 else "DeliveryFailed"
 
-    run = Harness(FakeFunction(third_time), LambdaSinkOptions("f", "us-east-1", batch_seconds=60))
+    run = Harness(FakeFunction(third_time), LambdaSinkOptions("f", Aws("us-east-1"), batch_seconds=60))
     for n in range(6):
         run.send(n, bucket=n % 3)
     run.end()
@@ -96,7 +97,7 @@ def test_the_end_of_input_fails_when_the_function_accepts_nothing(monkeypatch: p
 
 
 def test_a_large_row_that_is_given_up_is_cut_and_says_so() -> None:
-    run = Harness(FakeFunction(), LambdaSinkOptions("f", "us-east-1"))
+    run = Harness(FakeFunction(), LambdaSinkOptions("f", Aws("us-east-1")))
     run.send("x" * 6_000_000)
     run.end()
     ((name, message, _, data_row),) = run.errors
@@ -106,7 +107,7 @@ def test_a_large_row_that_is_given_up_is_cut_and_says_so() -> None:
 
 def test_a_row_that_is_given_up_becomes_an_error_row_with_its_details() -> None:
     function = FakeFunction(lambda row: "DeliveryFailed" if row["n"] == 1 else "Ok")
-    run = Harness(function, LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02, max_retries=1))
+    run = Harness(function, LambdaSinkOptions("f", Aws("us-east-1"), batch_seconds=0.02, max_retries=1))
     run.rowtime = 1_700_000_000_123
     for n in range(3):
         run.send(n)
@@ -152,7 +153,7 @@ def test_a_full_buffer_slows_the_input_without_stopping_it(
 ) -> None:
     works = threading.Event()
     function = FakeFunction(lambda row: "Ok" if works.is_set() else "DeliveryFailed")
-    run = Harness(function, LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02, max_buffered=10))
+    run = Harness(function, LambdaSinkOptions("f", Aws("us-east-1"), batch_seconds=0.02, max_buffered=10))
     for n in range(10):
         run.send(n)
     start = time.monotonic()
@@ -211,7 +212,7 @@ def test_rows_of_a_key_stay_in_their_buckets_queue_and_rows_without_key_fill_one
     def calls(key: str | None) -> list[list[int]]:
         function = FakeFunction()
         options = LambdaSinkOptions(
-            "f", "us-east-1", key_column=key, concurrency=3, batch_records=2, batch_seconds=60
+            "f", Aws("us-east-1"), key_column=key, concurrency=3, batch_records=2, batch_seconds=60
         )
         run = Harness(function, options)
         for bucket in range(3):
@@ -243,7 +244,7 @@ def test_rows_in_a_savepoint_of_the_first_version_are_sent_again_under_their_ids
         ("pending", 3): pickle.dumps({12: Row(None, b'{"n":1}'), 11: Row(1_700_000_000_000, b'{"n":0}')})
     }
     function = FakeFunction(lambda row: "Ok" if row["n"] else "DeliveryFailed")
-    options = LambdaSinkOptions("f", "us-east-1", batch_seconds=0.02, max_retries=0)
+    options = LambdaSinkOptions("f", Aws("us-east-1"), batch_seconds=0.02, max_retries=0)
     run = Harness(function, options, backend)
     run.end()
     assert function.ids == [["3-11", "3-12"]]
