@@ -17,7 +17,8 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
-from udfs.forest.bucket import Entry, ForestBucket, LiveForests
+from udfs.forest.bucket import Entry, ForestBucket
+from udfs.forest.live import LiveForests
 from udfs.key_groups import USUAL
 from udfs.row_batches import take_batches
 

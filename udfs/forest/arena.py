@@ -17,7 +17,7 @@ from udfs.forest.stream import score_and_learn
 from udfs.random_cut_forest import RandomCutForest
 
 #: Arrays that are equal in all forests of an arena.
-_SHARED = ("seeds", "weights", "logarithms")
+SHARED = ("seeds", "weights", "logarithms")
 
 
 @compiled
@@ -115,7 +115,7 @@ class Arena:
         one = self._empty.arrays
         self.room = max(1, most_bytes // self.bytes_of_one)
         beside = {
-            name: array if name in _SHARED else np.empty((self.room, *array.shape), array.dtype)
+            name: array if name in SHARED else np.empty((self.room, *array.shape), array.dtype)
             for name, array in one._asdict().items()
         }
         self._arrays = Arrays(**beside)._replace(links=beside["nodes"].view(np.int16))
@@ -126,7 +126,7 @@ class Arena:
         """Memory of one forest."""
         # `links` is the memory of `nodes`.
         arrays = self._empty.arrays._asdict()
-        return sum(array.nbytes for name, array in arrays.items() if name != "links" and name not in _SHARED)
+        return sum(array.nbytes for name, array in arrays.items() if name != "links" and name not in SHARED)
 
     @property
     def is_full(self) -> bool:
@@ -148,17 +148,24 @@ class Arena:
         IndexError
             If the arena is full.
         """
-        forest = self._empty if packed is None else RandomCutForest.from_bytes(packed)
+        forest = self._empty if packed is None else self.unpacked(packed)
+        slot = self._free.pop()
+        arrays = Arrays(
+            **{n: a if n in SHARED else a[slot] for n, a in zip(Arrays._fields, self._arrays, strict=True)}
+        )
+        return slot, forest.copied_into(arrays)
+
+    def unpacked(self, packed: bytes | None) -> RandomCutForest:
+        """The forest in `packed`, or a new one, outside the arena; StateError as for `allocate`."""
+        if packed is None:
+            return RandomCutForest(*astuple(self._parameters))
+        forest = RandomCutForest.from_bytes(packed)
         if forest.parameters != self._parameters:
             raise StateError(
                 f"saved forest: it was made with {forest.parameters}, the job asks for {self._parameters};"
                 " set the job's parameters back to the saved ones, or start it without the saved state"
             )
-        slot = self._free.pop()
-        arrays = Arrays(
-            **{n: a if n in _SHARED else a[slot] for n, a in zip(Arrays._fields, self._arrays, strict=True)}
-        )
-        return slot, forest.copied_into(arrays)
+        return forest
 
     def packed_young(self, records: bytes) -> bytes:
         """Packed bytes, for `allocate`, of a forest that has learned only these records (float32)."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from udfs.forest.live import LiveForests, Run
 from udfs.forest.records import as_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from udfs.forest.arena import Arena
     from udfs.random_cut_forest import RandomCutForest
 
 #: Rows in the log before a new base is written, at least. Learning them again takes 0.1 s.
@@ -51,48 +51,6 @@ class Entry(NamedTuple):
         times, keys, columns, points = pickle.loads(data)  # noqa: S301  # the job's own state
         moments = [times] * len(keys) if isinstance(times, int) else np.frombuffer(times, np.int64).tolist()
         return cls(moments, keys, np.frombuffer(points, np.float64).reshape(-1, columns))
-
-
-class LiveForests:
-    """A cache of unpacked forests for all buckets of a worker. When it is full, the least recently used is packed.
-
-    Parameters
-    ----------
-    arena : Arena
-        Memory for the forests.
-    young : int
-        A forest of up to this many records is kept only as these records. For forests whose scores are 0 until then.
-    """
-
-    def __init__(self, arena: Arena, young: int = 0) -> None:
-        self.arena = arena
-        self.young = young
-        self._unpacked: dict[tuple[ForestBucket, Any], tuple[int, RandomCutForest]] = {}
-
-    def get(self, bucket: ForestBucket, key: Any) -> RandomCutForest | None:
-        """The forest, if it is unpacked; else None."""
-        found = self._unpacked.get((bucket, key))
-        return found and found[1]
-
-    def use(self, bucket: ForestBucket, key: Any) -> tuple[int, RandomCutForest]:
-        """The forest's slot and the forest, unpacked if necessary; it is now the most recently used."""
-        found = self._unpacked.pop((bucket, key), None)
-        if found is None:
-            if self.arena.is_full:
-                other, oldest = next(iter(self._unpacked))
-                slot, forest = self._unpacked.pop((other, oldest))
-                other.packed[oldest] = forest.to_bytes()
-                self.arena.free(slot)
-            records = bucket.young.pop(key, None)
-            packed = bucket.packed.pop(key, None) if records is None else self.arena.packed_young(records)
-            found = self.arena.allocate(packed)
-        self._unpacked[bucket, key] = found
-        return found
-
-    def remove(self, bucket: ForestBucket, key: Any) -> None:
-        """Remove the forest, if it is unpacked."""
-        if found := self._unpacked.pop((bucket, key), None):
-            self.arena.free(found[0])
 
 
 class ForestBucket:
@@ -146,7 +104,8 @@ class ForestBucket:
         self.logged += len(entry.points)
         results: list[Any] = [None] * len(entry.points)
         for key, run in self.runs(entry):
-            forest = self.use(key, entry.times[run[0]], entry.times[run[-1]])[1]
+            self.come(key, entry.times[run[0]], entry.times[run[-1]])
+            forest = self._live.use(self, key)[1]
             scores, explanations = explain(forest, entry.points[run])
             for row, result in zip(run, zip(scores.tolist(), explanations, strict=True), strict=True):
                 results[row] = result
@@ -175,12 +134,9 @@ class ForestBucket:
             self._forget(key)
         base = {}
         for key, last in self._last.items():
-            if forest := self._live.get(self, key):
-                packed = forest.to_bytes()
-            elif (records := self.young.get(key)) is not None:
-                packed = self._live.arena.packed_young(records)
-            else:
-                packed = self.packed[key]
+            if (packed := self._live.to_bytes(self, key)) is None:
+                records = self.young.get(key)
+                packed = self.packed[key] if records is None else self._live.arena.packed_young(records)
             base[key] = (last, packed)
         return base
 
@@ -195,16 +151,11 @@ class ForestBucket:
             runs[-1].append(row)
         return runs
 
-    def use(self, key: Any, first: int, last: int) -> tuple[int, RandomCutForest]:
-        """The slot and the forest of a key whose next rows are from time ``first`` to time ``last``."""
-        self._come(key, first, last)
-        return self._live.use(self, key)
-
     def stays_young(self, key: Any, first: int, last: int, records: NDArray[np.float32]) -> bool:
         """Add records to a forest that is kept as records, if it still can be with them. Their scores are 0 then."""
-        self._come(key, first, last)
+        self.come(key, first, last)
         young = self.young.get(key)
-        if young is None and (key in self.packed or self._live.get(self, key) is not None):
+        if young is None and (key in self.packed or self._live.has(self, key)):
             return False
         young = (young or b"") + records.tobytes()
         if len(young) > 4 * records.shape[1] * self._live.young:
@@ -212,7 +163,8 @@ class ForestBucket:
         self.young[key] = young
         return True
 
-    def _come(self, key: Any, first: int, last: int) -> None:
+    def come(self, key: Any, first: int, last: int) -> None:
+        """Note that a key's next rows are from time ``first`` to time ``last``."""
         if (before := self._last.get(key)) is not None and self._expired(before, first):
             self._forget(key)
         self._last[key] = last
@@ -234,7 +186,7 @@ class ForestBucket:
             if not self._live.young or not self.stays_young(
                 key, last, last, as_records(points, 2, points.shape[1])
             ):
-                self._live.use(self, key)[1].update_many(points)
+                self._live.learn(self, key, points)
 
     def _expired(self, last: int, time: int) -> bool:
         return 0 < self._idle_expiry < time - last
@@ -246,50 +198,32 @@ class ForestBucket:
         self._last.pop(key, None)
 
 
-class _Run(NamedTuple):
-    """Rows of one key, with the times of the first and of the last row."""
-
-    bucket: ForestBucket
-    key: Any
-    first: int
-    last: int
-    rows: list[int]
-
-
 def score_together(
     live: LiveForests, parts: Sequence[tuple[ForestBucket, Entry]]
 ) -> list[NDArray[np.float64]]:
     """Score, then learn, the rows of several buckets; scores by bucket, in order. One compiled call if possible."""
     points = np.concatenate([entry.points for _, entry in parts]) if len(parts) > 1 else parts[0][1].points
     scores, ends = np.zeros(len(points)), list(accumulate(len(entry.points) for _, entry in parts))
-    runs: list[_Run] = []
+    runs: list[Run] = []
     for (bucket, entry), end in zip(parts, ends, strict=True):
         bucket.logged += len(entry.points)
         first = end - len(entry.points)
         runs += [
-            _Run(bucket, key, entry.times[rows[0]], entry.times[rows[-1]], [first + r for r in rows])
+            Run(bucket, key, entry.times[rows[0]], entry.times[rows[-1]], [first + r for r in rows])
             for key, rows in bucket.runs(entry)
         ]
     records = as_records(points, 2, points.shape[1])
-    each_once = len({(bucket, key) for bucket, key, *_ in runs}) == len(runs)
-
-    def is_young(run: _Run) -> bool:
-        return live.young > 0 and run.bucket.stays_young(run.key, run.first, run.last, records[run.rows])
-
-    if each_once:
-        runs = [run for run in runs if not is_young(run)]
-    if not live.arena.scores_each or len(runs) < 2 or not each_once:
-        for run in runs:
-            if each_once or not is_young(run):
-                forest = run.bucket.use(run.key, run.first, run.last)[1]
-                scores[run.rows] = forest.score_many(points[run.rows])
-    else:
-        # No more keys at once than the arena has room for, so that no key's forest evicts another's.
-        for some in (runs[k : k + live.arena.room] for k in range(0, len(runs), live.arena.room)):
-            order = list(chain.from_iterable(run.rows for run in some))
-            slots = [run.bucket.use(run.key, run.first, run.last)[0] for run in some]
-            rows_of_each = [len(run.rows) for run in some]
-            scores[order] = live.arena.score_each(np.repeat(slots, rows_of_each), points[order])
+    each_once = len({(run.bucket, run.key) for run in runs}) == len(runs)
+    older = []
+    for bucket, key, begun, last, rows in runs:
+        if live.young and bucket.stays_young(key, begun, last, records[rows]):
+            continue
+        bucket.come(key, begun, last)
+        if each_once and live.arena.scores_each:
+            older.append(Run(bucket, key, begun, last, rows))
+        else:
+            scores[rows] = live.score_alone(bucket, key, points[rows])
+    live.score_runs(older, points, scores)
     return np.split(scores, ends[:-1])
 
 

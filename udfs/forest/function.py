@@ -24,12 +24,15 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from udfs.decoding.refused import Refused, error_row
-from udfs.forest.bucket import Entry, ForestBucket, LiveForests, score_together
+from udfs.forest.bucket import Entry, ForestBucket, score_together
+from udfs.forest.live import LiveForests
 from udfs.key_groups import USUAL
 from udfs.row_batches import Switch, take_batches, take_columns
 
-#: The most memory for a worker's unpacked forests, if there is one for each key; the others stay packed.
-MOST_BYTES = 1_500_000_000
+#: The most memory for a worker's unpacked and for its compact forests, if there is one for each key; the others stay
+#: packed.
+MOST_BYTES = 500_000_000
+MOST_COMPACT_BYTES = 1_600_000_000
 #: Columns added to a row for the error, if the score could not be computed.
 ERROR_COLUMNS = ("error_name", "message", "data_row")
 
@@ -97,6 +100,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
     def open(self, runtime_context: Any) -> None:
         """Declare the state. The forest is imported here, on the worker: compiled code can't be pickled."""
         from udfs.forest.arena import Arena
+        from udfs.forest.compact_arena import CompactArena
         from udfs.forest.state import Parameters
 
         self._base = runtime_context.get_state(ValueStateDescriptor("forests", Types.PICKLED_BYTE_ARRAY()))
@@ -116,9 +120,14 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         parameters = Parameters(
             len(o.columns), o.number_of_trees, o.sub_sample_size, o.time_decay, o.shingle_size, o.seed
         ).checked()
-        # Only a plain forest can be kept as its records at first: shingles and explanations need the forest itself.
-        young = o.sub_sample_size if o.shingle_size == 1 and not o.explain else 0
-        self._live = LiveForests(Arena(parameters, MOST_BYTES if o.partition_by else 0), young)
+        # Only a plain forest can be kept as its records at first, or compact: shingles and explanations need the forest
+        # itself.
+        plain = o.shingle_size == 1 and not o.explain
+        self._live = LiveForests(
+            Arena(parameters, MOST_BYTES if o.partition_by else 0),
+            o.sub_sample_size if plain else 0,
+            CompactArena(parameters, MOST_COMPACT_BYTES) if plain and o.partition_by else None,
+        )
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Score one row, if batches are not available."""

@@ -83,17 +83,37 @@ class ForestState(NamedTuple):
 def pack(state: ForestState) -> bytes:
     """The state as bytes."""
     p, arrays = state.parameters, state.arrays
-    used, learned = int(arrays.counts[USED]), int(arrays.counts[LEARNED])
-    size = min(learned, p.sub_sample_size)
+    used = int(arrays.counts[USED])
+    shapes, rows = shapes_of(p, arrays)
+    points, numbers = arrays.points[:used], arrays.point_number[:used]
+    return pack_parts(p, int(arrays.counts[LEARNED]), state.recent, points, numbers, shapes, rows)
+
+
+def shapes_of(p: Parameters, arrays: Arrays) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
+    """The shapes of all trees, and the row of `points` of each sampled record."""
+    size = min(int(arrays.counts[LEARNED]), p.sub_sample_size)
     shapes = np.empty(p.number_of_trees * 2 * p.sub_sample_size, np.uint16)
     rows = np.empty(p.number_of_trees * size, np.int32)
-    shapes = shapes[: write_shapes(arrays, _scratch(p), shapes, rows)]
+    return shapes[: write_shapes(arrays, _scratch(p), shapes, rows)], rows
+
+
+def pack_parts(
+    p: Parameters,
+    learned: int,
+    recent: NDArray[np.float32],
+    points: NDArray[np.float32],
+    numbers: NDArray[np.int64],
+    shapes: NDArray[np.uint16],
+    rows: NDArray[np.int32],
+) -> bytes:
+    """The parts of a forest's state as bytes."""
+    used = len(points)
     body = b"".join(
         [
-            _COUNTS.pack(*astuple(p), learned, len(state.recent), used, len(shapes)),
-            state.recent.tobytes(),
-            arrays.points[:used].tobytes(),
-            _gaps(arrays.point_number[:used]),
+            _COUNTS.pack(*astuple(p), learned, len(recent), used, len(shapes)),
+            recent.tobytes(),
+            points.tobytes(),
+            _gaps(numbers),
             shapes.astype(_shape_type(p)).tobytes(),
             rows.astype(_row_type(used)).tobytes(),
         ]

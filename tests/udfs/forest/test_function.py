@@ -200,15 +200,17 @@ def alone(points: Any) -> list[float]:
     return scores
 
 
-@pytest.mark.parametrize("room", [1, 3, 10])
+@pytest.mark.parametrize(("room", "compact"), [(10, 0), (3, 0), (1, 1), (1, 9)])
 @pytest.mark.parametrize("size", [1, 10, 64])
 @pytest.mark.parametrize("longest_log", [1, 50, 10_000])
 def test_keys_of_one_bucket_have_forests_of_their_own_and_come_back_exactly(
-    size: int, longest_log: int, room: int, monkeypatch: pytest.MonkeyPatch
+    size: int, longest_log: int, room: int, compact: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forest_bucket, "LONGEST_LOG", longest_log)
     monkeypatch.setattr(forest_bucket, "_ROWS_PER_FOREST", 0)
+    # Some forests are unpacked, some compact and some packed.
     monkeypatch.setattr(forest_function, "MOST_BYTES", room * 12_000)
+    monkeypatch.setattr(forest_function, "MOST_COMPACT_BYTES", compact * 1_100)
     symbols = ["A", None, "", "1", "B"]
     rows = [Row(symbols[k % 5], float(p[0]), 1.0) for p, k in zip(POINTS, range(80), strict=True)]
     state, got = Context(), []
