@@ -69,7 +69,7 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
         name,
         name,
         key=Types.INT(),
-        timed=len(rows.get_schema().get_field_names()) > 2,
+        rowtime=len(rows.get_schema().get_field_names()) > 2,
     )
     error, message, rowtime, row = ERROR
     error_schema = Schema.new_builder().column(error, "STRING").column(message, "STRING")

@@ -32,7 +32,7 @@ def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_af
             python__fn_execution__bundle__size="4",
         )
         table_env.execute_sql(
-            "CREATE TEMPORARY TABLE numbers (id INT) WITH ('connector' = 'datagen', 'rows-per-second' = '40',"
+            "CREATE TEMPORARY TABLE numbers (id INT) WITH ('connector' = 'datagen', 'rows-per-second' = '20',"
             " 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '100000')"
         )
         rows = table_env.sql_query("SELECT CAST(id AS STRING) AS session_id FROM numbers")
