@@ -15,8 +15,8 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.flink
 
-#: The sink holds more rows than this before the refusals end, so each row waits. A checkpoint waits behind the rows that
-#: came while the sink's worker started: so they come slowly.
+#: The sink holds more rows than this before the refusals end, so each row waits. A checkpoint waits behind the rows
+#: that came while the sink's worker started: so they come slowly.
 MAX_BUFFERED = 20
 
 
