@@ -15,6 +15,8 @@ from pathlib import Path
 from infra.java import java_home
 
 PARTS = ("bench.forest", "bench.detection", "bench.generator", "bench.job", "bench.job.chain")
+#: Seconds after which a part is ended, as failed.
+LONGEST = 900
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -38,7 +40,11 @@ def run(part: str) -> tuple[str, int]:
     # In a process group of its own, so that all its processes can be ended at once.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
+            printed, _ = process.communicate(timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
             printed, _ = process.communicate()
+            printed += f"ended after {LONGEST} s\n"
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)
             raise
@@ -52,10 +58,12 @@ def main() -> None:
     print(text[0])
     failed = []
     for part in PARTS:
+        started = time.monotonic()
         printed, code = run(part)
         failed += [part] if code else []
         print(printed)
-        text.append(f"## {part}\n\n```\n{printed.strip()}\n```\n")
+        seconds = time.monotonic() - started
+        text.append(f"## {part}: {seconds:.0f} s\n\n```\n{printed.strip()}\n```\n")
     text.append(f"It took {(time.monotonic() - began) / 60:.0f} minutes.\n")
     RESULTS.write_text("\n".join(text))
     if failed:

@@ -8,10 +8,11 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1)
-_text = json.JSONEncoder(ensure_ascii=False).encode
+_text: Callable[[str], str] = json.encoder.encode_basestring
 
 
 def object_json(names: tuple[str, ...], values: Any) -> bytes:
@@ -36,9 +37,13 @@ def object_json(names: tuple[str, ...], values: Any) -> bytes:
     >>> object_json(("site", "rate"), ("a", 3.5))
     b'{"site":"a","rate":3.5}'
     """
-    pairs = zip(names, values, strict=True)
-    text = "{" + ",".join(f"{_text(name)}:{value_json(value)}" for name, value in pairs) + "}"
-    return text.encode("utf-8", "replace")
+    fields = [start + value_json(value) for start, value in zip(_starts(names), values, strict=True)]
+    return f"{{{','.join(fields)}}}".encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=64)
+def _starts(names: tuple[str, ...]) -> list[str]:
+    return [f"{_text(name)}:" for name in names]
 
 
 def value_json(value: Any) -> str:
@@ -53,7 +58,7 @@ def value_json(value: Any) -> str:
     if writer is not None:
         return writer(value)
     if hasattr(value, "nanos"):  # Flink's Instant, which this module need not import
-        return _timestamp(_EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanos // 1000))
+        return f'"{_second(value.seconds)}.{value.nanos // 1_000_000:03}"'
     if hasattr(value, "as_dict"):  # Flink's Row
         return _object(value.as_dict()) if getattr(value, "_fields", None) else _array(value)
     if hasattr(value, "getClass"):  # a Java object, in thread mode
@@ -63,6 +68,11 @@ def value_json(value: Any) -> str:
     if isinstance(value, list | tuple):
         return _array(value)
     raise TypeError(f"lambda_sink: a column must be of a SQL type, got {type(value).__name__}")
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(" ")
 
 
 def _java(value: Any) -> str:

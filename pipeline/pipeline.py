@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from base.errors import InvalidValue
 from connectors.kinesis import KinesisSink
-from connectors.lambda_sink.sink import check_function, lambda_sink
+from connectors.lambda_sink.sink import check_function
 from connectors.s3 import S3Sink
 from pipeline import destinations, groups, sql
 from pipeline.application import ERRORS, Application
 from pipeline.flink_errors import java_message, query_error, updates
 from pipeline.flink_version import require_aws_connectors
+from pipeline.lambda_sink import lambda_sink
 from pipeline.operators import Operator, operators_of
 from pipeline.parts import Destination
 from pipeline.python_relations import OPERATORS, add_functions

@@ -37,9 +37,11 @@ THIRD_PARTIES = {
 #: Modules that make Flink's tables, streams and operators. All others can be imported without Flink: algorithms, and
 #: whatever reads descriptions and settings.
 WITH_FLINK = {
+    "connectors.lambda_sink.pending",
     "connectors.lambda_sink.sink",
     "connectors.preprocess",
     "jobs.main",
+    "pipeline.lambda_sink",
     "pipeline.pipeline",
     "pipeline.source_views",
     "pipeline.trial",

@@ -62,6 +62,7 @@ def process_keyed(
     uid: str,
     key_groups: int | None = None,
     rowtime: bool = True,
+    key: TypeInformation | None = None,
 ) -> Any:
     """Key a stream of (key, element), or of (key, element, rowtime), by its first field and process it.
 
@@ -81,6 +82,8 @@ def process_keyed(
         The operator's maximum parallelism, which also caps its parallelism. None: Flink's default.
     rowtime : bool
         Whether the stream has the third field.
+    key : TypeInformation or None
+        The key's type. None: text.
     """
     from pyflink.datastream import DataStream
     from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
@@ -88,14 +91,13 @@ def process_keyed(
     from pyflink.util.java_utils import get_j_env_configuration
 
     jvm = _jvm()
-    keyed = stream._j_data_stream.keyBy(
-        jvm.KeyByKeySelector(), Types.ROW([Types.STRING()]).get_java_type_info()
-    )
+    key = key or Types.STRING()
+    keyed = stream._j_data_stream.keyBy(jvm.KeyByKeySelector(), Types.ROW([key]).get_java_type_info())
     configuration = get_j_env_configuration(keyed.getExecutionEnvironment())
     threads = configuration.get(jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"
     operator = jvm.EmbeddedPythonKeyedProcessOperator if threads else jvm.ExternalPythonKeyedProcessOperator
     info = _create_j_data_stream_python_function_info(function, UserDefinedDataStreamFunction.KEYED_PROCESS)
-    fields = {"key": Types.STRING(), "element": element} | ({"rowtime": Types.INSTANT()} if rowtime else {})
+    fields = {"key": key, "element": element} | ({"rowtime": Types.INSTANT()} if rowtime else {})
     types = Types.ROW_NAMED(list(fields), list(fields.values()))
     out = result.get_java_type_info()
     processed = keyed.transform(name, out, operator(configuration, info, types.get_java_type_info(), out))

@@ -15,9 +15,11 @@ In thread mode, or with another version of PyFlink, rows come one by one, with t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from pyflink.common import Row, RowKind
+from pyflink.datastream import TimerService
 
 from udfs.state_writes import commit_together
 from udfs.worker_objects import opening_objects
@@ -29,19 +31,34 @@ INSERT = 0
 class InBatches(Protocol):
     """A keyed function that can process rows in batches."""
 
-    def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
-        """Process rows of one key in order, with their times in milliseconds; returns one result row for each."""
+    def process_batch(self, key: Any, rows: list[Any], times: list[int]) -> Sequence[Sequence[Any]]:
+        """Process rows of one key in order, with their times in milliseconds; returns one result row for each.
+
+        The key is the current one, of state and timers.
+        """
 
 
-def take_batches(function: InBatches) -> bool:
-    """Make PyFlink call `process_batch` instead of `process_element` from now on; False if it can't.
+def take_batches(function: InBatches, one_for_each: bool = True) -> TimerService | None:
+    """Make PyFlink call `process_batch` instead of `process_element` from now on.
 
-    Call it in the function's `open`. The function can't use side outputs or timers then.
+    Call it in the function's `open`. The function can't use side outputs then.
+
+    Parameters
+    ----------
+    function : InBatches
+    one_for_each : bool
+        False: the function returns any number of rows for a batch.
+
+    Returns
+    -------
+    TimerService or None
+        The timers of the current key. None if PyFlink can't be made to.
     """
     operation = _being_opened()
     if operation is None:
-        return False
+        return None
     from pyflink.fn_execution.coder_impl_fast import InternalRow
+    from pyflink.fn_execution.datastream.process.timerservice_impl import TimerServiceImpl
     from pyflink.fn_execution.table.operations import BundleOperation
 
     lighten_rows()
@@ -61,12 +78,16 @@ def take_batches(function: InBatches) -> bool:
         by_key: dict[str, list[int]] = {}
         for place, (_, _, row) in enumerate(rows):
             by_key.setdefault(row._values[0], []).append(place)
-        out: list[Any] = [None] * len(rows)
+        out: list[Any] = [None] * len(rows) if one_for_each else []
         for key, places in by_key.items():
             keyed_state.set_current_key(Row(key))
             found = function.process_batch(
                 key, [rows[p][2]._values[1]._values for p in places], [rows[p][0] for p in places]
             )
+            if not one_for_each:
+                time, watermark, _ = rows[places[-1]]
+                out += [InternalRow([time, watermark, InternalRow(list(v), INSERT)], INSERT) for v in found]
+                continue
             for place, values in zip(places, found, strict=True):
                 time, watermark, _ = rows[place]
                 out[place] = InternalRow([time, watermark, InternalRow(values, INSERT)], INSERT)
@@ -77,7 +98,7 @@ def take_batches(function: InBatches) -> bool:
         f"{kind.__name__}InBatches", (kind, BundleOperation), {"finish_bundle": finish_bundle}
     )
     operation.process_element_func = lambda value: received.append(tuple(value))
-    return True
+    return TimerServiceImpl(operation.internal_timer_service)
 
 
 class LightRow(Row):  # type: ignore[misc]

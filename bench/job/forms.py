@@ -7,6 +7,9 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from base.aws import Aws
+from connectors.lambda_sink.options import LambdaSinkOptions
+from pipeline.lambda_sink import lambda_sink
 from udfs.decoding.columns import Column
 from udfs.decoding.function import decode_records
 from udfs.forest.function import ForestOptions
@@ -177,5 +180,47 @@ def java(source: Form, keyed: bool = False, trees: int = 100, samples: int = 256
         schema.column("anomaly_score", "DOUBLE").column_by_metadata("rowtime", "TIMESTAMP_LTZ(3)", "rowtime")
         schema.watermark("rowtime", "SOURCE_WATERMARK()")
         return table_env.from_data_stream(DataStream(scored), schema.build())
+
+    return form
+
+
+def sessions(rows: int) -> Form:
+    """Rows like lab 2's sessions, of a thousand users, as fast as the job reads them."""
+
+    def form(table_env: StreamTableEnvironment) -> Table:
+        from pyflink.table import Schema
+        from pyflink.table.expressions import col
+
+        typed = price_and_quantity(table_env, rows)
+        clock = "DATE_FORMAT(rowtime, 'HH:mm:ss')"
+        user = "'user' || CAST(MOD(id, 1000) AS STRING)"
+        columns = f"{user} AS user_id, {user} || '_DESKTOP_' || {clock} AS session_id"
+        table_env.create_temporary_view("typed_trades", typed)
+        made = table_env.sql_query(
+            f"SELECT {columns}, {clock} AS session_time, {clock} AS latest_time, rowtime FROM typed_trades"
+        )
+        schema = Schema.new_builder()
+        for name in ("user_id", "session_id", "session_time", "latest_time"):
+            schema.column(name, "STRING")
+        schema.column("rowtime", "TIMESTAMP_LTZ(3)").watermark("rowtime", "SOURCE_WATERMARK()")
+        # Through a data stream, so that the planner reads the source once for a sink and for what is counted.
+        passed = table_env.from_data_stream(table_env.to_data_stream(made), schema.build())
+        return passed.drop_columns(col("rowtime"))
+
+    return form
+
+
+def delivered(source: Form, endpoint: str, key: str | None = None) -> Form:
+    """A source's first column, with the source delivered to a Lambda function, too; and the errors of that."""
+
+    def form(table_env: StreamTableEnvironment) -> Table:
+        rows = source(table_env)
+        table_env.create_temporary_view("delivered", rows)
+        options = LambdaSinkOptions("bench", Aws.local(endpoint), key_column=key)
+        table_env.create_temporary_view("undelivered", lambda_sink(table_env, rows, options))
+        first = rows.get_schema().get_field_names()[0]
+        return table_env.sql_query(
+            f"SELECT `{first}` FROM delivered UNION ALL SELECT error_name FROM undelivered"
+        )
 
     return form

@@ -18,28 +18,22 @@ checkpoint barriers still pass.
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pyflink.common import Row, Types
-from pyflink.datastream.functions import KeyedProcessFunction, MapFunction, RuntimeContext
-from pyflink.datastream.state import MapStateDescriptor
-from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table
-from pyflink.table.expressions import col, to_timestamp_ltz
-from pyflink.table.types import BinaryType, DayTimeIntervalType, VarBinaryType, YearMonthIntervalType
+from pyflink.common import Row
+from pyflink.datastream import TimerService
+from pyflink.datastream.functions import KeyedProcessFunction, RuntimeContext
 
-from base.errors import InvalidValue
 from connectors.check import ConnectorError
 from connectors.lambda_sink.calls import LambdaFunction, deliver
 from connectors.lambda_sink.contract import Delivery, room_for_records
 from connectors.lambda_sink.delivery_queue import DeliveryQueue, Failure
 from connectors.lambda_sink.options import LambdaSinkOptions
+from connectors.lambda_sink.pending import NO_TIMESTAMP, Pending, chunks
 from connectors.lambda_sink.worker import Worker
 from connectors.row_csv import csv_line
-from connectors.row_json import object_json, value_json
-
-__all__ = ["LambdaSinkOptions", "check_function", "lambda_sink"]
+from connectors.row_json import object_json
 
 #: How long each row waits once ``max_buffered`` is reached; twice as long at twice that many, and so on. Stopping the
 #: input would also stop checkpoint barriers, for as long as the function fails.
@@ -53,82 +47,11 @@ FULL_BYTES = 64 * 1024 * 1024
 TICK_MILLISECONDS = 1000
 #: Event time of the end of a bounded input.
 END_OF_INPUT = 2**63 - 1
-#: Flink's event time of a row that has none.
-NO_TIMESTAMP = -(2**63)
 # error_stream's columns are VARCHAR(4096) and VARCHAR(49152).
 MESSAGE_LENGTH = 4096
 DATA_ROW_LENGTH = 49152
-# PyFlink 1.20 can't convert these types to a DataStream.
-UNSUPPORTED = (BinaryType, VarBinaryType, DayTimeIntervalType, YearMonthIntervalType)
-
-ROW_WITH_BUCKET = Types.ROW_NAMED(["bucket", "data"], [Types.INT(), Types.PRIMITIVE_ARRAY(Types.BYTE())])
-PENDING_ROW = Types.ROW_NAMED(["rowtime", "data"], [Types.LONG(), Types.PRIMITIVE_ARRAY(Types.BYTE())])
-ERROR_ROW = Types.ROW_NAMED(
-    ["error_name", "message", "data_rowtime", "data_row"],
-    [Types.STRING(), Types.STRING(), Types.LONG(), Types.STRING()],
-)
-
-
-def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: LambdaSinkOptions) -> Table:
-    """Send every row of a table to a Lambda function; return the rows that could not be delivered.
-
-    Parameters
-    ----------
-    table_env : StreamTableEnvironment
-        Where the table lives.
-    table : Table
-        Append-only. Each row becomes one JSON object with the column names as keys
-        (:mod:`connectors.row_json`), or one line of CSV (:mod:`connectors.row_csv`).
-    options : LambdaSinkOptions
-        Which function, and how to send.
-
-    Returns
-    -------
-    Table
-        ``error_name STRING, message STRING, data_rowtime TIMESTAMP_LTZ(3), data_row STRING`` (the row as it was sent,
-        in hex), one for each row that was given up. Insert it somewhere: only then does the sink run.
-
-    Raises
-    ------
-    ValueError
-        When ``key_column`` is not a column of the table, or a column has a type that PyFlink can't give to Python.
-    """
-    schema = table.get_schema()
-    names = tuple(schema.get_field_names())
-    for name, kind in zip(names, schema.get_field_data_types(), strict=True):
-        if isinstance(kind, UNSUPPORTED) and kind != DataTypes.BYTES(kind._nullable):
-            raise InvalidValue(f"lambda_sink: column {name} must be cast to BYTES or STRING, got {kind}")
-    if options.key_column is not None and options.key_column not in names:
-        raise InvalidValue(
-            f"{options.group}.key_column must be one of {', '.join(names)}, got {options.key_column!r}"
-        )
-    undelivered = (
-        table_env.to_data_stream(table)
-        .map(RowToData(names, options), output_type=ROW_WITH_BUCKET)
-        .key_by(_bucket, key_type=Types.INT())
-        .process(LambdaSink(options), output_type=ERROR_ROW)
-        .name(f"lambda_sink {options.operator_name}")
-        .uid(f"lambda_sink {options.operator_name}")
-    )
-    error_schema = (
-        Schema.new_builder()
-        .column("error_name", "STRING")
-        .column("message", "STRING")
-        .column("data_rowtime", "BIGINT")
-        .column("data_row", "STRING")
-        .build()
-    )
-    # In thread mode Python can't return a timestamp.
-    return table_env.from_data_stream(undelivered, error_schema).select(
-        col("error_name"),
-        col("message"),
-        to_timestamp_ltz(col("data_rowtime"), 3).alias("data_rowtime"),
-        col("data_row"),
-    )
-
-
-def _bucket(row: Row) -> int:
-    return int(row[0])
+#: The columns of an error row.
+ERROR = ("error_name", "message", "data_rowtime", "data_row")
 
 
 def check_function(options: LambdaSinkOptions) -> None:
@@ -140,149 +63,189 @@ def _function(options: LambdaSinkOptions) -> LambdaFunction:
     return LambdaFunction(options.function, options.aws, options.concurrency)
 
 
-class RowToData(MapFunction):  # type: ignore[misc]
-    """A row as JSON or CSV, with the bucket that delivers it.
-
-    Without a key column, the bucket changes after ``batch_seconds`` or ``batch_records`` rows: so buckets fill one
-    after the other, instead of all of them slowly.
-    """
-
-    def __init__(self, names: tuple[str, ...], options: LambdaSinkOptions) -> None:
-        self._names = names
-        self._key = names.index(options.key_column) if options.key_column else None
-        self._options = options
-        self._count = 0
-        self._since = 0.0
-
-    def map(self, value: Row) -> Row:
-        if self._key is None:
-            now = time.monotonic()
-            if now - self._since > self._options.batch_seconds:
-                self._count += -self._count % self._options.batch_records
-                self._since = now
-            number = self._count // self._options.batch_records
-            self._count += 1
-        else:
-            number = zlib.crc32(value_json(value[self._key]).encode("utf-8", "replace"))
-        data = csv_line(value) if self._options.format == "csv" else object_json(self._names, value)
-        return Row(number % self._options.concurrency, data)
-
-
 class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
     """The operator, keyed by bucket: keyed state holds the unacknowledged rows, and workers send copies of them.
 
     Flink calls it from one thread; workers run in threads of their own and never touch Flink. A restored bucket sends
     all its rows again, with a retryHint of 1, as they may have been sent before.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The columns of a row.
+    options : LambdaSinkOptions
+        Which function, and how to send.
+    make_function : callable
+        For tests.
+
+    Attributes
+    ----------
+    timers : TimerService
+        Of the current key; must be set before :meth:`process_batch` is called.
     """
 
+    timers: TimerService
+
     def __init__(
-        self, options: LambdaSinkOptions, make_function: Callable[[LambdaSinkOptions], Any] = _function
+        self,
+        names: Sequence[str],
+        options: LambdaSinkOptions,
+        make_function: Callable[[LambdaSinkOptions], Any] = _function,
     ) -> None:
+        self._names = tuple(names)
         self._options = options
         self._make_function = make_function
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        self._pending = runtime_context.get_map_state(
-            MapStateDescriptor("pending", Types.LONG(), PENDING_ROW)
-        )
+        self._pending = Pending(runtime_context)
         self._function = self._make_function(self._options)
         self._room = room_for_records(self._options.application_arn)
-        self._workers: dict[int, Worker] = {}
+        self._workers: dict[int, Worker] = {}  # by bucket
+        self._failed: dict[int, list[tuple[Delivery, Failure]]] = {}  # rows given up, by bucket
         self._last_sequence = 0
         self._last_tick: dict[int, int] = {}
         self._retried = 0
+        self._filling: Worker | None = None
+        self._filled, self._filled_since = 0, 0.0
         metrics = runtime_context.get_metrics_group().add_group("lambda_sink")
         self._delivered_counter = metrics.counter("delivered")
         self._failed_counter = metrics.counter("failed")
         self._retried_counter = metrics.counter("retried")
-        metrics.gauge("in_flight", lambda: sum(c.queue.held for c in self._workers.values()))
+        metrics.gauge("in_flight", self._held)
 
     def close(self) -> None:
         for worker in self._workers.values():
             worker.close()
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        bucket, data = value[0], bytes(value[1])
-        worker = self._worker(bucket)
-        yield from self._collect(worker)
+        """Take one row, if batches are not available."""
+        self.timers = ctx.timer_service()
+        for error in self.process_batch(ctx.get_current_key(), [value], [ctx.timestamp()]):
+            yield Row(*error)
+
+    def process_batch(self, bucket: int, rows: Sequence[Any], times: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Take rows of a bucket, which is the current key, with their event times; returns error rows."""
+        self._open_bucket(bucket)
+        errors = self._collect(bucket)
+        deliveries = []
         # Must also grow after a restart, as restored rows keep their numbers.
-        self._last_sequence = max(self._last_sequence + 1, time.time_ns())
-        rowtime = None if ctx.timestamp() == NO_TIMESTAMP else ctx.timestamp()
-        delivery = Delivery(self._last_sequence, f"{bucket}-{self._last_sequence}", data, rowtime)
-        if delivery.size > self._room:
-            failure = Failure(
-                "RecordTooLarge",
-                f"a row must have at most {self._room} bytes in base64 to fit a call, got {delivery.size}",
+        sequence = max(self._last_sequence, time.time_ns())
+        for row, moment in zip(rows, times, strict=True):
+            sequence += 1
+            data = csv_line(row) if self._options.format == "csv" else object_json(self._names, row)
+            rowtime = None if moment == NO_TIMESTAMP else moment
+            delivery = Delivery(sequence, f"{bucket}-{sequence}", data, rowtime)
+            if delivery.size <= self._room:
+                deliveries.append(delivery)
+                continue
+            needed = (
+                f"a row must have at most {self._room} bytes in base64 to fit a call, got {delivery.size}"
             )
-            yield self._given_up(delivery, failure)
-            return
-        self._wait_for_room()
-        self._pending.put(delivery.sequence, Row(rowtime, data))
-        worker.put(delivery)
-        self._tick(bucket, ctx)
+            errors.append(self._given_up(delivery, Failure("RecordTooLarge", needed)))
+        self._last_sequence = sequence
+        self._pending.keep(bucket, deliveries)
+        for chunk in chunks(deliveries):
+            self._put(bucket, chunk)
+        self._tick(bucket)
+        return errors
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        """Remove settled rows from the bucket's state, each second and at the end of the input."""
+        self.timers = ctx.timer_service()
         bucket = ctx.get_current_key()
-        worker = self._worker(bucket)
+        self._open_bucket(bucket)
         if timestamp == END_OF_INPUT:
-            self._drain(worker)
-        yield from self._collect(worker)
-        if worker.queue.held or worker.queue.settled:
-            self._tick(bucket, ctx)
+            self._drain()
+        for error in self._collect(bucket):
+            yield Row(*error)
+        if self._pending.holds(bucket):
+            self._tick(bucket)
 
-    def _drain(self, worker: Worker) -> None:
+    def _put(self, bucket: int, chunk: list[Delivery]) -> None:
+        """Give rows to workers; all at once as long as there is room, then one after the other."""
+        place = 0
+        while place < len(chunk):
+            self._wait_for_room()
+            free = max(1, self._options.max_buffered - self._held())
+            part = chunk[place : place + free]
+            self._worker_for(bucket).put(part)
+            self._filled += len(part)
+            place += free
+
+    def _worker_for(self, bucket: int) -> Worker:
+        """The bucket's own worker; without a key column any, so that calls are full.
+
+        Rows without a key go to one worker for ``batch_seconds`` or until it has a full batch, then to the one that
+        holds the fewest rows: so queues fill one after the other, instead of all of them slowly.
+        """
+        if self._options.key_column is not None:
+            return self._workers[bucket]
+        now = time.monotonic()
+        if (
+            self._filling is None
+            or self._filled >= self._options.batch_records
+            or now - self._filled_since > self._options.batch_seconds
+        ):
+            # A savepoint may have had more buckets.
+            now_used = (w for b, w in self._workers.items() if b < self._options.concurrency)
+            self._filling = min(now_used, key=lambda worker: worker.queue.held)
+            self._filled, self._filled_since = 0, now
+        return self._filling
+
+    def _drain(self) -> None:
         """Wait until all rows are settled: after the end of the input there are no timers."""
-        held, last_progress = worker.queue.held, time.monotonic()
-        while not worker.drain(seconds=1.0):
+        held, last_progress = self._held(), time.monotonic()
+        while not all([worker.drain(seconds=1.0) for worker in self._workers.values()]):
             self._raise_error()
-            if worker.queue.held < held:
-                held, last_progress = worker.queue.held, time.monotonic()
+            if self._held() < held:
+                held, last_progress = self._held(), time.monotonic()
             elif time.monotonic() - last_progress > END_WAIT_SECONDS:
                 raise ConnectorError(
                     f"Lambda function {self._options.function} accepted none of the last {held} rows for "
                     f"{END_WAIT_SECONDS} s; the job sends them again from its last checkpoint"
                 )
 
-    def _tick(self, bucket: int, ctx: KeyedProcessFunction.Context) -> None:
+    def _tick(self, bucket: int) -> None:
         """Set a timer for the next full second. Flink keeps one timer for a time, however often it is set."""
-        timers = ctx.timer_service()
-        tick = (timers.current_processing_time() // TICK_MILLISECONDS + 1) * TICK_MILLISECONDS
+        now = self.timers.current_processing_time()
+        tick = (now // TICK_MILLISECONDS + 1) * TICK_MILLISECONDS
         if self._last_tick.get(bucket) != tick:
-            timers.register_processing_time_timer(tick)
-            timers.register_event_time_timer(END_OF_INPUT)
+            self.timers.register_processing_time_timer(tick)
+            self.timers.register_event_time_timer(END_OF_INPUT)
             self._last_tick[bucket] = tick
 
-    def _worker(self, bucket: int) -> Worker:
-        worker = self._workers.get(bucket)
-        if worker is None:
-            options = self._options
-            queue = DeliveryQueue(
-                options.batch_seconds, options.batch_records, self._room, options.max_retries
-            )
-            worker = Worker(queue, lambda batch: deliver(self._function, options.application_arn, batch))
-            for sequence, (rowtime, data) in sorted(self._pending.items()):
-                self._last_sequence = max(self._last_sequence, sequence)
-                worker.put(Delivery(sequence, f"{bucket}-{sequence}", bytes(data), rowtime, retries=1))
-            self._workers[bucket] = worker
-        return worker
+    def _open_bucket(self, bucket: int) -> None:
+        """Start the bucket's worker with the rows in its state, the first time."""
+        if bucket in self._workers:
+            return
+        options = self._options
+        queue = DeliveryQueue(options.batch_seconds, options.batch_records, self._room, options.max_retries)
+        worker = Worker(queue, lambda batch: deliver(self._function, options.application_arn, batch))
+        restored = self._pending.restore(bucket)
+        if restored:
+            self._last_sequence = max(self._last_sequence, restored[-1].sequence)
+            worker.put(restored)
+        self._workers[bucket] = worker
 
-    def _collect(self, worker: Worker) -> Iterator[Row]:
-        """Remove settled rows from the current bucket's state; yield an error row for each one given up."""
+    def _collect(self, bucket: int) -> list[tuple[Any, ...]]:
+        """Remove the bucket's settled rows from its state; returns an error row for each one given up."""
         self._raise_error()
-        settled = worker.queue.settled
-        while settled:
-            delivery, failure = settled.popleft()
-            self._pending.remove(delivery.sequence)
-            if failure is None:
-                self._delivered_counter.inc()
-            else:
-                yield self._given_up(delivery, failure)
-        retried = sum(c.queue.retried for c in self._workers.values())
+        for worker in self._workers.values():
+            while worker.queue.settled:
+                delivery, failure = worker.queue.settled.popleft()
+                home = self._pending.settled(delivery)
+                if failure is None:
+                    self._delivered_counter.inc()
+                else:
+                    self._failed.setdefault(home, []).append((delivery, failure))
+        retried = sum(worker.queue.retried for worker in self._workers.values())
         if retried > self._retried:
             self._retried_counter.inc(retried - self._retried)
             self._retried = retried
+        self._pending.remove_settled(bucket)
+        return [self._given_up(delivery, failure) for delivery, failure in self._failed.pop(bucket, ())]
 
-    def _given_up(self, delivery: Delivery, failure: Failure) -> Row:
+    def _given_up(self, delivery: Delivery, failure: Failure) -> tuple[Any, ...]:
         self._failed_counter.inc()
         message = f"{self._options.function}: {failure.message}"
         if delivery.retries:
@@ -292,7 +255,7 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
         if len(kept) < len(delivery.data):
             cut = f" (row of {len(delivery.data)} bytes, cut to {len(kept)})"
             message = message[: MESSAGE_LENGTH - len(cut)] + cut
-        return Row(failure.name, message[:MESSAGE_LENGTH], delivery.rowtime, kept.hex())
+        return failure.name, message[:MESSAGE_LENGTH], delivery.rowtime, kept.hex()
 
     def _wait_for_room(self) -> None:
         start = time.monotonic()
@@ -300,13 +263,14 @@ class LambdaSink(KeyedProcessFunction):  # type: ignore[misc]
             self._raise_error()
             time.sleep(0.002)
 
+    def _held(self) -> int:
+        """Rows that are not yet settled."""
+        return sum(worker.queue.held for worker in self._workers.values())
+
     def _fullness(self) -> float:
         """Rows or bytes held, as a share of what may be held before the input slows down."""
-        queues = [worker.queue for worker in self._workers.values()]
-        return max(
-            sum(queue.held for queue in queues) / self._options.max_buffered,
-            sum(queue.held_bytes for queue in queues) / FULL_BYTES,
-        )
+        held_bytes = sum(worker.queue.held_bytes for worker in self._workers.values())
+        return max(self._held() / self._options.max_buffered, held_bytes / FULL_BYTES)
 
     def _raise_error(self) -> None:
         for worker in self._workers.values():

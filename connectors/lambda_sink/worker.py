@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from connectors.lambda_sink.calls import CallFailed, CallRefused
 from connectors.lambda_sink.contract import Delivery, Refusal
@@ -34,10 +34,11 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="lambda_sink", daemon=True)
         self._thread.start()
 
-    def put(self, delivery: Delivery) -> None:
+    def put(self, deliveries: Iterable[Delivery]) -> None:
         with self._changed:
             now = time.monotonic()
-            self.queue.put(delivery, now)
+            for delivery in deliveries:
+                self.queue.put(delivery, now)
             wait = self.queue.wait(now, self._flush)
             if wait is not None and (self._sleeps_until is None or now + wait < self._sleeps_until):
                 self._changed.notify_all()

@@ -14,11 +14,13 @@ import pytest
 from base.aws import Aws
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
-from connectors.lambda_sink.sink import LambdaSinkOptions, check_function, lambda_sink
+from connectors.lambda_sink.options import LambdaSinkOptions
+from connectors.lambda_sink.sink import check_function
 from connectors.requirements import together
 from connectors.s3 import S3Sink
 from infra import code_bucket, flink
 from pipeline.environment import table_environment
+from pipeline.lambda_sink import lambda_sink
 from pipeline.sql import with_options
 from tests.conftest import LocalAws
 from tests.torture.proxy import Call, running_proxy

@@ -18,7 +18,8 @@ from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.kinesis import KinesisSink, KinesisSource
 from connectors.lambda_sink.calls import LambdaFunction, deliver
 from connectors.lambda_sink.contract import Delivery
-from connectors.lambda_sink.sink import LambdaSink, LambdaSinkOptions, RowToData, check_function
+from connectors.lambda_sink.options import LambdaSinkOptions
+from connectors.lambda_sink.sink import LambdaSink, check_function
 from connectors.s3 import S3Sink
 from infra import stacks
 from pipeline.application import Application
@@ -80,9 +81,9 @@ def test_a_service_that_cant_be_reached_is_reported_without_credentials(
 
 def test_what_is_sent_to_workers_and_into_savepoints_has_no_credentials() -> None:
     client = FUNCTION.client()
-    functions = [LambdaSink(LAMBDA), RowToData(("a",), LAMBDA)]
-    pickled = b"".join(cloudpickle.dumps(f) for f in functions) + pickle.dumps((LAMBDA, DELIVERY))
-    shown = repr((LAMBDA, DELIVERY, FUNCTION, client, functions)).encode()
+    operator = LambdaSink(("a",), LAMBDA)
+    pickled = cloudpickle.dumps(operator) + pickle.dumps((LAMBDA, DELIVERY))
+    shown = repr((LAMBDA, DELIVERY, FUNCTION, client, operator)).encode()
     assert [canary for canary in CREDENTIALS.values() if canary.encode() in pickled + shown] == []
 
 

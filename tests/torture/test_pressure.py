@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from base.aws import Aws
-from connectors.lambda_sink.sink import LambdaSinkOptions, lambda_sink
+from connectors.lambda_sink.options import LambdaSinkOptions
+from pipeline.lambda_sink import lambda_sink
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from tests.torture.failing import Destination
@@ -14,8 +15,9 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.flink
 
-#: The sink holds more rows than this before the refusals end, so it reads rows more slowly than they come.
-MAX_BUFFERED = 20
+#: The sink holds more rows than this before the refusals end, so each row waits. A checkpoint waits behind the rows
+#: that came while the sink's worker started: so they come slowly.
+MAX_BUFFERED = 5
 
 
 def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_after(
@@ -31,7 +33,7 @@ def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_af
             python__fn_execution__bundle__size="4",
         )
         table_env.execute_sql(
-            "CREATE TEMPORARY TABLE numbers (id INT) WITH ('connector' = 'datagen', 'rows-per-second' = '40',"
+            "CREATE TEMPORARY TABLE numbers (id INT) WITH ('connector' = 'datagen', 'rows-per-second' = '2',"
             " 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '100000')"
         )
         rows = table_env.sql_query("SELECT CAST(id AS STRING) AS session_id FROM numbers")
@@ -51,7 +53,7 @@ def test_checkpoints_go_on_while_a_function_refuses_all_and_every_row_arrives_af
             before = checkpoints(tmp_path)
             until(lambda: checkpoints(tmp_path) > before + 1, "checkpoints while all is refused")
             assert not function.taken
-            rows_to_come = {str(n) for n in range(1, len(function.offered) + 100)}
+            rows_to_come = {str(n) for n in range(1, len(function.offered) + 6)}
             function.failure_kind = ""
             until(lambda: rows_to_come <= set(function.taken), "all rows")
         finally:

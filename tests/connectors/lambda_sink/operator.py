@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pyflink.common import Row
-
 from base.aws import Aws
 from connectors.lambda_sink.options import LambdaSinkOptions
-from connectors.lambda_sink.sink import END_OF_INPUT, NO_TIMESTAMP, LambdaSink
+from connectors.lambda_sink.pending import NO_TIMESTAMP, unpacked
+from connectors.lambda_sink.sink import END_OF_INPUT, LambdaSink
 
 OPTIONS = LambdaSinkOptions("f", Aws("us-east-1"), batch_seconds=0.02)
 
@@ -22,11 +21,13 @@ class FakeFunction:
     def __init__(self, fate: Callable[[dict[str, Any]], str] = lambda row: "Ok") -> None:
         self.fate = fate
         self.sent: list[list[dict[str, Any]]] = []
+        self.ids: list[list[str]] = []
 
     def invoke(self, payload: bytes) -> bytes:
         records = json.loads(payload)["records"]
         rows = [json.loads(base64.b64decode(r["data"])) for r in records]
         self.sent.append(rows)
+        self.ids.append([r["recordId"] for r in records])
         results = [
             {"recordId": r["recordId"], "result": self.fate(row)}
             for r, row in zip(records, rows, strict=True)
@@ -38,31 +39,37 @@ class FakeFunction:
         return [row for batch in self.sent for row in batch]
 
 
-class FakeState:
-    """Keyed map state that reaches the backend at a commit, pickled as by Flink."""
+#: State of all buckets at a commit, by name and bucket, pickled as by Flink.
+Backend = dict[tuple[str, int], bytes]
 
-    def __init__(self, backend: dict[int, bytes]) -> None:
-        self.backend = backend
+
+class FakeState:
+    """Keyed map state that reaches the backend at a commit."""
+
+    def __init__(self, name: str, backend: Backend) -> None:
+        self.name, self.backend = name, backend
         self.live: dict[int, dict[int, Any]] = {}
         self.key = -1
 
     def _map(self) -> dict[int, Any]:
         if self.key not in self.live:
-            self.live[self.key] = pickle.loads(self.backend.get(self.key, pickle.dumps({})))
+            self.live[self.key] = pickle.loads(self.backend.get((self.name, self.key), pickle.dumps({})))
         return self.live[self.key]
 
     def put(self, key: int, value: Any) -> None:
-        assert key not in self._map(), "a pending row was overwritten"
         self._map()[key] = value
 
     def remove(self, key: int) -> None:
         del self._map()[key]
 
+    def clear(self) -> None:
+        self._map().clear()
+
     def items(self) -> Iterator[tuple[int, Any]]:
         return iter(self._map().items())
 
     def commit(self) -> None:
-        self.backend.update({key: pickle.dumps(value) for key, value in self.live.items()})
+        self.backend.update({(self.name, key): pickle.dumps(value) for key, value in self.live.items()})
 
 
 class Metrics:
@@ -89,26 +96,25 @@ class Harness:
     """Runs the operator as Flink would: it sets the key and keeps timers; after a crash only commits are left."""
 
     def __init__(
-        self, function: Any, options: LambdaSinkOptions = OPTIONS, backend: dict[int, bytes] | None = None
+        self, function: Any, options: LambdaSinkOptions = OPTIONS, backend: Backend | None = None
     ) -> None:
-        self.state = FakeState({} if backend is None else backend)
+        self.backend: Backend = {} if backend is None else backend
+        self.states: dict[str, FakeState] = {}
         self.metrics = Metrics()
-        self.timers: set[tuple[int, int]] = {(END_OF_INPUT, bucket) for bucket in self.state.backend}
-        self.errors: list[Row] = []
+        self.timers: set[tuple[int, int]] = {(END_OF_INPUT, bucket) for _, bucket in self.backend}
+        self.errors: list[Any] = []
         self.now = 1_000_000
         self.rowtime = NO_TIMESTAMP
-        self.operator = LambdaSink(options, make_function=lambda _: function)
+        self.operator = LambdaSink(("n",), options, make_function=lambda _: function)
         self.operator.open(self)
+        self.operator.timers = self
         self.bucket = 0
 
-    def get_map_state(self, _: Any) -> FakeState:
-        return self.state
+    def get_map_state(self, descriptor: Any) -> FakeState:
+        return self.states.setdefault(descriptor.name, FakeState(descriptor.name, self.backend))
 
     def get_metrics_group(self) -> Metrics:
         return self.metrics
-
-    def timestamp(self) -> int:
-        return self.rowtime
 
     def get_current_key(self) -> int:
         return self.bucket
@@ -124,15 +130,17 @@ class Harness:
 
     register_event_time_timer = register_processing_time_timer
 
-    def send(self, row: dict[str, Any], bucket: int = 0) -> None:
-        self.state.key = self.bucket = bucket
-        self.errors += self.operator.process_element(Row(bucket, json.dumps(row).encode()), self)
+    def send(self, *values: Any, bucket: int = 0) -> None:
+        """Send rows with these values of ``n`` in one batch."""
+        self._key(bucket)
+        times = [self.rowtime] * len(values)
+        self.errors += self.operator.process_batch(bucket, [[value] for value in values], times)
 
     def fire(self, until: int) -> None:
         self.now = until
         for timestamp, bucket in sorted(t for t in self.timers if t[0] <= until):
             self.timers.discard((timestamp, bucket))
-            self.state.key = self.bucket = bucket
+            self._key(bucket)
             self.errors += self.operator.on_timer(timestamp, self)
 
     def tick(self) -> None:
@@ -141,9 +149,18 @@ class Harness:
     def end(self) -> None:
         self.fire(END_OF_INPUT)
 
-    def pending(self) -> int:
-        self.state.commit()
-        return sum(len(pickle.loads(rows)) for rows in self.state.backend.values())
+    def commit(self) -> None:
+        for state in self.states.values():
+            state.commit()
+
+    def pending(self) -> list[Any]:
+        """The values of ``n`` in the committed state, in order of their buckets."""
+        self.commit()
+        found = []
+        for (_, bucket), entries in sorted(self.backend.items()):
+            for _, packed in sorted(pickle.loads(entries).items()):
+                found += [json.loads(row.data)["n"] for row in unpacked(packed, bucket)]
+        return found
 
     def until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
         end = time.monotonic() + seconds
@@ -151,3 +168,8 @@ class Harness:
             assert time.monotonic() < end, "it did not happen in time"
             self.tick()
             time.sleep(0.005)
+
+    def _key(self, bucket: int) -> None:
+        self.bucket = bucket
+        for state in self.states.values():
+            state.key = bucket

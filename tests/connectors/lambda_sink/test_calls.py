@@ -19,7 +19,8 @@ from connectors.check import ConnectorError
 from connectors.lambda_sink import calls as lambda_calls
 from connectors.lambda_sink.calls import CallFailed, CallRefused, LambdaFunction, deliver
 from connectors.lambda_sink.contract import Delivery, Refusal
-from connectors.lambda_sink.sink import LambdaSinkOptions, check_function
+from connectors.lambda_sink.options import LambdaSinkOptions
+from connectors.lambda_sink.sink import check_function
 
 BATCH = [Delivery(1, "0-1", b"{}")]
 OK = b'{"records":[{"recordId":"0-1","result":"Ok"}]}'
