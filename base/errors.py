@@ -14,7 +14,8 @@ with its traceback.
     ├── ConnectorError                                          connectors: a service that is not there
     ├── ScenarioError, TemplateError, SinkError                 generator
     ├── DiscoveryError                                          discovery
-    ├── StackError (LossError), CodeError, PackageError, FlinkError, LocalAwsError, ServiceError, StreamError    infra
+    ├── FlinkError, JavaError, ChildError, LocalAwsError, PackageError    infra: this machine
+    ├── StackError (LossError), CodeError, ServiceError, StreamError    infra: services
     ├── StoreError (Conflict), NameRefused, Refused             workbench
     ├── DemoError                                               cli
     └── JobError, StandbyError, SenderError, BacktestError, InputError, BodyError, Unknown                     console

@@ -12,7 +12,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from infra import flink
+from infra.java import java_home
 
 PARTS = ("bench.forest", "bench.detection", "bench.generator", "bench.job", "bench.job.chain")
 RESULTS = Path(__file__).parent / "results.md"
@@ -23,7 +23,7 @@ def machine() -> str:
     info = Path("/proc/cpuinfo").read_text()
     model = next((x.partition(":")[2].strip() for x in info.splitlines() if x.startswith("model name")), "?")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    java = subprocess.run([flink.java_home() / "bin" / "java", "-version"], capture_output=True, text=True)
+    java = subprocess.run([java_home() / "bin" / "java", "-version"], capture_output=True, text=True)
     packages = ", ".join(f"{p} {version(p)}" for p in ("apache-flink", "numba", "numpy"))
     return (
         f"{os.cpu_count()} × {model}, {memory:.0f} GB; load {os.getloadavg()[0]:.1f} before the first run. "

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cli.report import html_page
+from cli.html_page import Section, html_page
 from console.backtest_result import numbers
 from pipeline.backtest import Label, Watched, alerts_of, drawn, fit, time_text, watch
 from pipeline.suggest import THRESHOLDS, Suggestion
@@ -49,9 +48,10 @@ def chart(
             [name, alerts, *(_shown(found.precision), _shown(found.recall))] if labels else [name, alerts]
         )
     heads = ["setting", "alerts", *(["precision", "recall"] if labels else [])]
-    sections = [_section("Settings", [heads, *table])]
+    sections = [Section("Settings", table=[heads, *table])]
     if suggestions:
-        sections.append(_section("Suggested", [[s.of, f"{s.value:g}", s.reason] for s in suggestions]))
+        found_good = [[s.of, f"{s.value:g}", s.reason] for s in suggestions]
+        sections.append(Section("Suggested", table=found_good))
     return html_page(
         title,
         f"{len(rows):,} rows, {time_text(min(times))} to {time_text(max(times))} UTC",
@@ -130,9 +130,3 @@ def _line(name: str, x: list[str], y: Any, colour: str, dash: str) -> dict[str, 
 
 def _shown(part: float | None) -> str:
     return "" if part is None else f"{100 * part:.0f} %"
-
-
-def _section(title: str, rows: Sequence[Sequence[Any]]) -> str:
-    cells = ["".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in rows]
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    return f'<section><h3>{title}</h3><div class="table"><table>{body}</table></div></section>'

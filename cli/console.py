@@ -20,7 +20,8 @@ from console import deployments
 from console.controller import Controller
 from console.deployments import Deployments
 from console.guard import is_loopback
-from console.jobs import KDA, Job, LocalJob
+from console.job_view import Job
+from console.jobs import KDA, LocalJob
 from console.managed import ManagedJob
 from console.previews import Previews
 from console.resources import resources

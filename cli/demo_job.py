@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -15,11 +14,9 @@ from pathlib import Path
 
 from base.aws import Aws
 from base.errors import KdaError
-from infra import flink
+from infra import child, flink
 from infra.flink_rest import JobState, job_state
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 _START_SECONDS = 240.0
 _STOP_SECONDS = 60.0
 
@@ -113,23 +110,12 @@ def running_job(
         command.append("--resume")
     for key, value in properties.items():
         command += ["-p", f"{key}={value}"]
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"KDA_STATE": str(folder)},
-            # Its own process group: Ctrl-C reaches only the demo, which then stops the job.
-            start_new_session=True,
-            preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
-        )
+    environment = os.environ | {"KDA_STATE": str(folder)}
+    process = child.start(command, folder / f"{name}.log", env=environment, end_with=signal.SIGTERM)
     running = DemoJob(name, folder, process)
     try:
         yield running
     finally:
         if process.poll() is None:
             running.stop()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        child.kill(process)

@@ -1,13 +1,8 @@
-"""`kda report`: writes a run's charts, found against injected anomalies, and figures as one HTML file.
-
-The file needs no other file: it has the charts' library and data inside.
-"""
+"""`kda report`: writes a run's charts, found against injected anomalies, and figures as one HTML file."""
 
 from __future__ import annotations
 
-import html
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,8 +17,9 @@ from base.aws import Aws
 from base.errors import KdaError
 from cli import target
 from cli.groups import Name, application
+from cli.html_page import Section, html_page
 from cli.shown import plain
-from console.charts import PLOTLY, figures
+from console.charts import figures
 from console.resources import resources
 from console.row_buffer import RowBuffers
 from infra.paths import STATE
@@ -32,7 +28,6 @@ from pipeline.application import ERRORS, Application
 
 _out = Console(soft_wrap=True)
 _err = Console(stderr=True, soft_wrap=True)
-_STATIC = Path(__file__).parent.parent / "console" / "static"
 #: Most rows read per relation, points per chart, ids listed and errors listed.
 MOST_ROWS = 100_000
 _MOST_POINTS = 5000
@@ -133,41 +128,12 @@ def page(data: Report) -> str:
     """The report as HTML."""
     chosen = application(data.application)
     charts = figures(chosen, data.relations, resources(chosen).parameters, _MOST_POINTS)
-    sections = (_injected(data), _figures(data, chosen), _errors(data))
-    return html_page(
-        chosen.title, f"Since {data.began:%Y-%m-%d %H:%M:%S} UTC", charts, sections, _verdict(data)
-    )
-
-
-def html_page(
-    title: str,
-    subtitle: str,
-    charts: Sequence[Mapping[str, Any]],
-    sections: Sequence[str] = (),
-    verdict: str = "",
-) -> str:
-    """Make one HTML file that needs no other file.
-
-    Parameters
-    ----------
-    charts : sequence of mapping
-        As :func:`console.charts.figures` makes them.
-    sections, verdict
-        HTML below and above the charts.
-    """
-    parts = {
-        "title": _text(title),
-        "subtitle": _text(subtitle),
-        "verdict": verdict,
-        "sections": "\n".join(part for part in sections if part),
-        "figures": json.dumps(charts).replace("<", "\\u003c"),
-        "css": (_STATIC / "app.css").read_text(encoding="utf-8"),
-        "plotly": PLOTLY.read_text(encoding="utf-8"),
-        # One script instead of modules, so that nothing needs to be loaded.
-        "script": (_STATIC / "figures.js").read_text(encoding="utf-8").replace("export ", ""),
-    }
-    template = (_STATIC / "report.html").read_text(encoding="utf-8")
-    return re.sub("@(" + "|".join(parts) + ")@", lambda match: parts[match.group(1)], template)
+    errors = Section("Error stream", errors=list(data.relations.get(ERRORS, ()))[-_MOST_ERRORS:])
+    sections = [*_injected(data), _figures(data, chosen), errors]
+    expected = {what: "yes" if held else "NO" for what, held in data.expectations.items()}
+    verdict = Section("Expected", expected) if expected else None
+    began = f"Since {data.began:%Y-%m-%d %H:%M:%S} UTC"
+    return html_page(chosen.title, began, charts, sections, verdict)
 
 
 def report(
@@ -225,28 +191,18 @@ def _live(chosen: Application, aws: Aws, since: float) -> Report:
 
 
 def _all(kinesis: Any, stream: str, since: datetime) -> list[StreamRecord]:
-    reader, empty = StreamReader(kinesis, stream, since), 0
     found: list[StreamRecord] = []
     deadline = time.monotonic() + 60.0
-    # An empty answer may come before the end: a shard is read by time, not by records.
-    while empty < 3 and len(found) < 100_000 and time.monotonic() < deadline:
-        new = reader.read(10_000)
+    for new in StreamReader(kinesis, stream, since).rest(10_000):
         found += new
-        empty = 0 if new or reader.behind_seconds else empty + 1
+        if len(found) >= MOST_ROWS or time.monotonic() > deadline:
+            break
     return found
 
 
-def _verdict(data: Report) -> str:
-    lines = [
-        f"<dt>{_text(what)}</dt><dd{'' if held else ' class=no'}>{'yes' if held else 'NO'}</dd>"
-        for what, held in data.expectations.items()
-    ]
-    return f"<section><h3>Expected</h3><dl>{''.join(lines)}</dl></section>" if lines else ""
-
-
-def _injected(data: Report) -> str:
+def _injected(data: Report) -> list[Section]:
     if data.injected is None or data.found is None:
-        return ""
+        return []
     injected, found = set(data.injected), set(data.found)
     hits = injected & found
     rows = {
@@ -257,13 +213,13 @@ def _injected(data: Report) -> str:
         "missed": _listed(injected - found),
         "found but not injected": _listed(found - injected),
     }
-    return f"<section><h3>Found against injected</h3>{_pairs(rows)}</section>"
+    return [Section("Found against injected", rows)]
 
 
-def _figures(data: Report, chosen: Application) -> str:
+def _figures(data: Report, chosen: Application) -> Section:
     names = (*chosen.shown, *sorted(set(data.relations) - set(chosen.shown) - {ERRORS}), ERRORS)
     counts = {name: _count(data, name) for name in names if name in data.relations}
-    return f"<section><h3>Figures</h3>{_pairs(dict(data.figures) | counts)}</section>"
+    return Section("Figures", dict(data.figures) | counts)
 
 
 def _count(data: Report, name: str) -> str:
@@ -273,27 +229,8 @@ def _count(data: Report, name: str) -> str:
     return f"about {data.totals[name]:,.0f} rows, {here:,} of them here"
 
 
-def _errors(data: Report) -> str:
-    errors = list(data.relations.get(ERRORS, ()))[-_MOST_ERRORS:]
-    shown = [
-        f'<div class="error"><b>{_text(e.get("error_name"))}</b><span>{_text(e.get("message"))}</span>'
-        f'<pre class="mono">{_text(e.get("record"))}</pre></div>'
-        for e in errors
-    ]
-    body = "".join(shown) or '<p class="empty">No errors.</p>'
-    return f"<section><h3>Error stream</h3>{body}</section>"
-
-
-def _pairs(rows: Mapping[str, str]) -> str:
-    return f"<dl>{''.join(f'<dt>{_text(k)}</dt><dd>{_text(v)}</dd>' for k, v in rows.items())}</dl>"
-
-
 def _listed(ids: set[int | str]) -> str:
     if not ids:
         return "none"
     more = f" and {len(ids) - _MOST_LISTED:,} more" if len(ids) > _MOST_LISTED else ""
     return ", ".join(map(str, sorted(ids, key=str)[:_MOST_LISTED])) + more
-
-
-def _text(value: Any) -> str:
-    return html.escape("" if value is None else str(value))

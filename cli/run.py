@@ -18,7 +18,7 @@ from rich.text import Text
 from base.errors import InvalidValue, KdaError
 from cli import import_kda, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
-from infra import flink, local, stacks, template
+from infra import flink, local, saved_state, stacks, template
 from infra.loopback import free_port
 from infra.paths import APPLICATIONS
 from pipeline.application import Application
@@ -114,7 +114,7 @@ def run(
         # Two jobs would deliver everything twice, and `kda status` would show only the last one.
         flink.claim(chosen.name)
         _make_local_resources(chosen, chosen_settings, where)
-        state = flink.last_state(chosen.name) if resume else None
+        state = saved_state.last_state(chosen.name) if resume else None
         if resume and state is None:
             _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts without state.")
         if _out.is_terminal:
@@ -162,7 +162,7 @@ def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool
     if state is not None:
         from pipeline.operators import saved_operators
 
-        lost = flink.lost_state(chosen.name, saved_operators(state), names)
+        lost = saved_state.lost_state(chosen.name, saved_operators(state), names)
         for what in lost:
             _out.print(Text(f"  no longer in {chosen.name}: {what[:200]}", style="yellow"))
         if lost and not yes:
@@ -171,7 +171,7 @@ def _agree(chosen: Application, pipeline: Pipeline, state: str | None, yes: bool
                 raise flink.FlinkError(f"{text}: agree with --yes, or start without state, without --resume")
             if not typer.confirm(f"{text}. Go on?"):
                 raise typer.Exit(1)
-    flink.remember_operators(chosen.name, names)
+    saved_state.remember_operators(chosen.name, names)
 
 
 def _not_started(chosen: Application, reason: str) -> str:
@@ -233,7 +233,7 @@ def _status(client: Any) -> str:
 
 def _stop_with_savepoint(chosen: Application, client: Any) -> int:
     _out.print(f"{chosen.name}: stopping with a savepoint …")
-    folder = flink.savepoint_folder(chosen.name)
+    folder = saved_state.savepoint_folder(chosen.name)
     try:
         path = stop_with_savepoint(client, folder)
     except Exception as e:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import KdaError
-from infra import flink
+from infra import flink, saved_state
 
 _TRIES = 5
 #: Planning calls no service.
@@ -76,7 +76,7 @@ def planned(folder: str, job: str) -> dict[str, Any]:
 def _newest(job: str, saved_operators: Callable[[str], set[str]]) -> set[str]:
     """Ids of the operators in a job's newest saved state; empty if there is none."""
     for _ in range(_TRIES):
-        state = flink.last_state(job)
+        state = saved_state.last_state(job)
         if state is None:
             return set()
         # A running job replaces its checkpoint by the next one, maybe while it is read.

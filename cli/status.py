@@ -88,13 +88,12 @@ def _applications() -> dict[str, Application | None]:
 def _errors(chosen: Application, aws: Aws) -> str:
     since = datetime.now(UTC) - _ERRORS_OF
     reader = StreamReader(aws.client("kinesis"), chosen.error_stream, since)
-    count, empty = 0, 0
+    count = 0
     try:
-        # An empty answer may come before the end: a shard is read by time, not by records.
-        while count < MOST_ERRORS and empty < 3:
-            found = len(reader.read(MOST_ERRORS))
-            count += found
-            empty = 0 if found or reader.behind_seconds else empty + 1
+        for found in reader.rest(MOST_ERRORS):
+            count += len(found)
+            if count >= MOST_ERRORS:
+                break
     except StreamError as error:
         return "no stream" if "ResourceNotFound" in str(error) else "no answer"
     return f"{count:,}" if count < MOST_ERRORS else f"{MOST_ERRORS:,} or more"

@@ -18,9 +18,8 @@ from pipeline.backtest_settings import seconds_of
 
 #: Rows of the detector's relation, and records of a stream: the newest count; bytes of these, or of a recording.
 MOST_ROWS, MOST_RECORDS, MOST_BYTES = 50_000, 100_000, 32_000_000
-#: How long a stream is read; a read's records of each shard; reads without any that are taken for its end.
-_PATIENCE_SECONDS, _LIMIT, _CAUGHT_UP_READS = 60.0, 5_000, 3
-
+#: How long a stream is read; a read's records of each shard.
+_PATIENCE_SECONDS, _LIMIT = 60.0, 5_000
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -103,13 +102,13 @@ def _records(kinesis: Any, stream: str, hours: float) -> Iterable[StreamRecord]:
     reader = StreamReader(kinesis, stream, datetime.now(UTC) - timedelta(hours=hours))
     found: deque[StreamRecord] = deque()
     size = 0
-    deadline, caught_up = time.monotonic() + _PATIENCE_SECONDS, 0
-    while caught_up < _CAUGHT_UP_READS and time.monotonic() < deadline:
-        new = reader.read(_LIMIT)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    for new in reader.rest(_LIMIT):
         found.extend(new)
         size += sum(len(record.data) for record in new)
         while len(found) > MOST_RECORDS or size > MOST_BYTES:
             size -= len(found.popleft().data)
-        caught_up = 0 if new or reader.behind_seconds else caught_up + 1
+        if time.monotonic() > deadline:
+            break
         time.sleep(READ_SECONDS)
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from console.charts import figures
 from console.feed import Feed
 from console.flow import flow
-from console.jobs import Job
+from console.job_view import Job
 from console.resources import resources
 from console.results import Results
 from console.row_buffer import RowBuffer

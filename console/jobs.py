@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -10,15 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from base.errors import KdaError
+from console.job_view import JobError, JobView
+from infra import child
 from infra.flink_health import Health, health
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 60.0
 _LOG_BYTES = 20_000
@@ -26,58 +24,6 @@ _LOG_BYTES = 20_000
 _NOTHING_DONE = "--resume goes on from the state before"
 #: Start of a `kda` command, before its arguments.
 KDA = (sys.executable, "-m", "cli.main")
-#: The facts that the page shows of a running job.
-FACTS = ("checkpoint", "checkpoints", "failed", "restored", "behind", "late")
-
-
-class JobError(KdaError):
-    """The job can't be started or stopped now; the message says why."""
-
-
-@dataclass(frozen=True)
-class JobView:
-    """What the page shows of a job: its health, and the action under way.
-
-    Attributes
-    ----------
-    health : Health
-    asked : str
-        The action under way: ``start``, ``stop`` or empty.
-    trouble : str
-        Why it ended, or why the action failed.
-    measured : tuple of str
-        The facts of its health that are known, of `FACTS`.
-    left_behind : tuple of str
-        Steps with saved state that the application no longer uses: to resume drops it.
-    """
-
-    health: Health
-    asked: str = ""
-    trouble: str = ""
-    measured: tuple[str, ...] = ("checkpoint", "checkpoints", "restored", "behind", "late")
-    left_behind: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for the page, without the process id."""
-        found = asdict(self.health)
-        del found["pid"]
-        return found | {
-            "asked": self.asked,
-            "trouble": self.trouble,
-            "measured": self.measured,
-            "left_behind": self.left_behind,
-        }
-
-
-class Job(Protocol):
-    """A job that can be shown, started and stopped, on this machine or on the service."""
-
-    @property
-    def view(self) -> JobView: ...
-    def start(self, resume: bool, leave_state: bool = False) -> None: ...
-    def stop(self) -> None: ...
-    def run(self, leave_state: bool = False) -> None: ...
-    def close(self) -> None: ...
 
 
 class LocalJob:
@@ -192,8 +138,7 @@ class LocalJob:
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            child.kill(process)
 
     def discard(self) -> None:
         """Kill the job if this console started it, without saving its state."""
@@ -201,8 +146,7 @@ class LocalJob:
         with self._lock:
             self._wanted = []
             if self._process is not None and self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                child.kill(self._process)
         self._wake.set()
 
     def _launch(self) -> None:
@@ -216,16 +160,7 @@ class LocalJob:
             if (spare := self._spare(command[len(KDA) :], self.log)) is not None:
                 self._process = spare
                 return
-            with self.log.open("wb") as log:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    # Its own process group: Ctrl-C reaches only the console, which then stops the job.
-                    start_new_session=True,
-                    preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
-                )
+            self._process = child.start(command, self.log, end_with=signal.SIGTERM)
         except OSError as error:
             self._view = JobView(replace(self._view.health, state="failed"), trouble=str(error))
 

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from base.aws import Aws
-from console.jobs import JobError, JobView
+from console.job_view import JobError, JobView
 from infra import managed_flink
 from infra.application_metrics import Metrics, measured
 from infra.flink_health import Health

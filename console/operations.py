@@ -16,6 +16,8 @@ from console.controller import Controller
 from console.jobs import LocalJob
 from infra import flink
 from infra.flink_rest import get
+from infra.java import JavaError, java_home
+from infra.paths import FLINK
 from pipeline.property_list import properties_of
 from pipeline.settings import SettingsError, override, settings
 from workbench import safety
@@ -112,7 +114,7 @@ def bundle(controller: Controller, files: Mapping[str, str], assignments: Mappin
         put("checkpoints.json", lambda: json.dumps(_of_job(controller, "checkpoints"), indent=2))
         put("errors.json", lambda: json.dumps(controller.snapshot("")["errors"], indent=2))
         put("log.txt", lambda: "\n".join(log(controller)["lines"]))
-        put("flink.log", lambda: _tail(_newest(flink.FLINK / "log")))
+        put("flink.log", lambda: _tail(_newest(FLINK / "log")))
     return made.getvalue()
 
 
@@ -128,8 +130,8 @@ def _versions() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = None
     try:
-        found["java"] = flink.java_home().name
-    except flink.FlinkError as error:
+        found["java"] = java_home().name
+    except JavaError as error:
         found["java"] = str(error)
     return found
 

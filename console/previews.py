@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from console.controller import Controller
 from console.jobs import LocalJob
 from console.streams import Streams
-from infra import flink
+from infra.paths import FLINK
 from pipeline.application import DESCRIPTION, Application, read
 from pipeline.document import load
 from workbench.checked import Checked
@@ -99,9 +99,9 @@ class Previews:
             controller.job.log.unlink(missing_ok=True)
             own = controller.application.name
             for kind in ("savepoints", "checkpoints"):
-                shutil.rmtree(flink.FLINK / kind / own, ignore_errors=True)
+                shutil.rmtree(FLINK / kind / own, ignore_errors=True)
             for path in (f"running/{own}.json", f"running/{own}.lock", f"operators/{own}.json"):
-                (flink.FLINK / path).unlink(missing_ok=True)
+                (FLINK / path).unlink(missing_ok=True)
             shutil.rmtree(self._folder / name, ignore_errors=True)
             kinesis = self._client("kinesis")
             for stream in (controller.application.tap_stream, controller.application.error_stream):

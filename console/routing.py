@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from base.errors import KdaError
 from console.applications import Unknown
-from console.jobs import JobError
+from console.job_view import JobError
 from console.standby import StandbyError
 from discovery.schema import DiscoveryError
 from infra.stream_reader import StreamError

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import selectors
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from base.errors import KdaError
+from infra import child
 from workbench.checked import Checked, written
 from workbench.problems import Refused, at, of_lines
 
@@ -162,9 +161,8 @@ class Standby:
             self._timer.cancel()
         process, self._process = self._process, None
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            child.kill(process)
+            process.communicate()  # closes its pipes
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

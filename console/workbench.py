@@ -11,7 +11,8 @@ from typing import Any
 from console import operations
 from console.applications import Applications
 from discovery.sampling import landing_of
-from infra import flink
+from infra import flink, saved_state
+from infra.paths import FLINK
 from pipeline.application import DESCRIPTION
 from pipeline.settings import override
 from workbench import description, effect, uploads
@@ -124,7 +125,7 @@ class Workbench(Applications):
         if controller is not None:
             controller.close()
         for kind in ("savepoints", "checkpoints"):
-            shutil.rmtree(flink.FLINK / kind / name, ignore_errors=True)
+            shutil.rmtree(FLINK / kind / name, ignore_errors=True)
 
     def put_draft(self, name: str, files: object, revision: object) -> int:
         """Store a draft, and return its new revision."""
@@ -157,7 +158,7 @@ class Workbench(Applications):
         if not found.folder:
             raise Refused(found.problems)
         planned = self.standby.plan(name, found, description.SQL if self.form(name) == "kda" else DESCRIPTION)
-        known = flink.known_operators(name) | planned["operators"]
+        known = saved_state.known_operators(name) | planned["operators"]
         saved = planned["saved"]
         steps = [
             {
@@ -165,7 +166,7 @@ class Workbench(Applications):
                 "effect": "kept" if id_ in planned["operators"] else "dropped",
             }
             for id_ in saved
-            if id_ in planned["operators"] or flink.is_worth_keeping(known.get(id_, ""))
+            if id_ in planned["operators"] or saved_state.is_worth_keeping(known.get(id_, ""))
         ]
         kept, lost = ([s["name"] for s in steps if s["effect"] == e] for e in ("kept", "dropped"))
         state = {

@@ -183,7 +183,7 @@ def _epoch(numbers: Sequence[int]) -> str:
 
 def _kind(value: Any) -> str:
     if isinstance(value, bool):
-        return "truth values"
+        return "booleans"
     return {int: "numbers", float: "numbers", str: "texts", dict: "objects", list: "arrays"}[type(value)]
 
 

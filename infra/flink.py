@@ -10,12 +10,9 @@ import contextlib
 import fcntl
 import json
 import os
-import re
-import shutil
-import subprocess
 import urllib.request
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -24,14 +21,15 @@ import yaml
 
 from base.aws import LOCAL_CREDENTIALS
 from base.errors import KdaError
+from infra.java import java_home
 from infra.loopback import listen_on_loopback
-from infra.paths import BUILD, ROOT, STATE
+from infra.paths import BUILD, FLINK, ROOT
+from infra.saved_state import savepoint_folder
 from pipeline import flink_version
 
 CONFIGURATION = ROOT / "flink-conf"
 CONNECTORS = BUILD / "connectors.jar"
 PLUGINS = BUILD / flink_version.BUILT / "plugins"
-FLINK = STATE / "flink"
 
 
 #: Lock files, kept open until the process ends.
@@ -77,7 +75,9 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     Raises
     ------
     FlinkError
-        The connector jar is missing, or no suitable Java is found.
+        The connector jar is missing.
+    JavaError
+        No suitable Java is found.
     """
     if flink_version.AWS_CONNECTORS and not CONNECTORS.exists():
         raise FlinkError(f"{CONNECTORS} is missing: run `make setup`")
@@ -178,66 +178,6 @@ def load_s3(endpoint: str | None) -> None:
     core.fs.FileSystem.initialize(configuration._j_configuration, plugins)
 
 
-def last_state(job: str, folder: Path = FLINK) -> str | None:
-    """The newest complete savepoint or retained checkpoint of a job, or None."""
-    found = [p for kind in ("savepoints", "checkpoints") for p in (folder / kind / job).rglob("_metadata")]
-    newest = max(found, key=lambda p: p.stat().st_mtime, default=None)
-    return str(newest.parent) if newest else None
-
-
-def remember_operators(job: str, names: Mapping[str, str], folder: Path = FLINK) -> None:
-    """Store the names of a job's operators by id, as a savepoint has only the ids."""
-    path = folder / "operators" / f"{job}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**_operators(path), **names}))
-
-
-def lost_state(job: str, saved: Iterable[str], names: Mapping[str, str], folder: Path = FLINK) -> list[str]:
-    """Names of operators with saved state that the job no longer has, so that their state would be dropped.
-
-    Parameters
-    ----------
-    job : str
-    saved : iterable of str
-        Ids of the operators in the saved state.
-    names : mapping
-        Names of the job's operators by id, as it would run now.
-    """
-    known = _operators(folder / "operators" / f"{job}.json")
-    lost = (known.get(id_, f"an unknown operator {id_[:8]}") for id_ in saved if id_ not in names)
-    return sorted(name for name in lost if is_worth_keeping(name))
-
-
-def is_worth_keeping(operator: str) -> bool:
-    """Whether dropping an operator's state loses anything.
-
-    Nothing is lost with the tap, whose rows are only shown, or the error stream's writer, which sends all its rows
-    before each checkpoint.
-
-    Examples
-    --------
-    >>> is_worth_keeping("tap[79]: Writer"), is_worth_keeping("GroupWindowAggregate(…)")
-    (False, True)
-    """
-    return not re.match(r"(tap|error_stream)\[|OverAggregate\(partitionBy=\[relation\]", operator)
-
-
-def known_operators(job: str, folder: Path = FLINK) -> dict[str, str]:
-    """Names by id of the operators that a job has had at its starts."""
-    return _operators(folder / "operators" / f"{job}.json")
-
-
-def _operators(path: Path) -> dict[str, str]:
-    with contextlib.suppress(OSError, ValueError):
-        return dict(json.loads(path.read_text()))
-    return {}
-
-
-def savepoint_folder(job: str, folder: Path = FLINK) -> Path:
-    """Folder of a job's savepoints."""
-    return folder / "savepoints" / job
-
-
 def claim(job: str, folder: Path = FLINK) -> None:
     """Lock a job for this process until it ends.
 
@@ -325,41 +265,6 @@ def cause(stacktrace: str) -> str:
                 return line
     causes = [line for line in lines if line.startswith("Caused by: ")]
     return (causes[-1].removeprefix("Caused by: ") if causes else lines[0]) if lines else "no reason given"
-
-
-def java_home() -> Path:
-    """The home of a Java version that Flink supports.
-
-    Raises
-    ------
-    FlinkError
-        There is none in JAVA_HOME, on the path, or in ``/usr/lib/jvm``.
-    """
-    candidates = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
-    if java := shutil.which("java"):
-        candidates.append(Path(java).resolve().parent.parent)
-    candidates += sorted(Path("/usr/lib/jvm").glob("*/"), reverse=True)
-    versions = []
-    for home in candidates:
-        version = _java_version(home)
-        if version in flink_version.JAVA:
-            return home
-        versions += [f"{version} at {home}"] if version else []
-    raise FlinkError(
-        f"Java {' or '.join(map(str, flink_version.JAVA))} is required, got {', '.join(versions) or 'none'}: "
-        "apt-get install openjdk-17-jdk-headless"
-    )
-
-
-def _java_version(home: Path) -> int | None:
-    try:
-        shown = subprocess.run(
-            [home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30
-        ).stderr
-    except OSError:
-        return None
-    match = re.search(r'version "(?:1\.)?(\d+)', shown)
-    return int(match.group(1)) if match else None
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

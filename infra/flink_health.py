@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from infra import flink
+from infra import flink, saved_state
 from infra.flink_rest import get, job_state, late_records
+from infra.paths import FLINK
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Health:
     resumable: bool = False
 
 
-def health(job: str, folder: Path = flink.FLINK) -> Health:
+def health(job: str, folder: Path = FLINK) -> Health:
     """Determine the health of a job on this machine.
 
     Parameters
@@ -63,7 +64,7 @@ def health(job: str, folder: Path = flink.FLINK) -> Health:
     folder : Path
         Folder of Flink's state.
     """
-    resumable = flink.last_state(job, folder) is not None
+    resumable = saved_state.last_state(job, folder) is not None
     found = flink.running(job, folder)
     if found is None:
         return Health("lost" if _was_killed(job, folder) else "stopped", resumable=resumable)

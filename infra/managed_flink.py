@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from base.aws import Aws
 from base.errors import KdaError
-from infra import stacks
+from infra import cloudformation
 from infra.application_log import failure
 from infra.code_bucket import upload
 
@@ -100,8 +100,8 @@ def deploy(
         {"ApplicationName": name, "MetricMath": str(aws.endpoint is None).lower()} | dict(parameters) | code
     )
     try:
-        stacks.deploy_template(aws, name, json.dumps(template), given)
-    except stacks.StackError as error:
+        cloudformation.deploy_template(aws, name, json.dumps(template), given)
+    except cloudformation.StackError as error:
         raise ServiceError("\n".join([str(error), *failure(aws, name, began)])) from error
     if before and before.status == "RUNNING":
         return _wait(aws, name, "RUNNING", began, progress)
@@ -201,7 +201,7 @@ def delete(aws: Aws, name: str, progress: Callable[[str], None] = lambda status:
     found = status(aws, name)
     if found and found.status not in ("READY", "DELETING"):
         stop(aws, name, force=True, progress=progress)
-    stacks.delete_stack(aws, name)
+    cloudformation.delete_stack(aws, name)
     return found is not None
 
 

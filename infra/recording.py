@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from infra.stream_reader import all_records
+
 EVENT_TIME = "event_time"
-_CAUGHT_UP_READS = 3
 
 
 def record(kinesis: Any, stream: str, path: Path, event_time: str = EVENT_TIME) -> int:
@@ -30,7 +30,7 @@ def record(kinesis: Any, stream: str, path: Path, event_time: str = EVENT_TIME) 
     """
     count = 0
     with path.open("wb") as lines:
-        for found in _records(kinesis, stream):
+        for found in all_records(kinesis, stream):
             lines.write(_line(found["Data"], found["ApproximateArrivalTimestamp"], event_time) + b"\n")
             count += 1
     return count
@@ -47,19 +47,3 @@ def _line(data: bytes, arrival: datetime, event_time: str) -> bytes:
     rounded = arrival.astimezone(UTC) + timedelta(microseconds=500)
     document[event_time] = rounded.isoformat(timespec="milliseconds")
     return json.dumps(document).encode()
-
-
-def _records(kinesis: Any, stream: str) -> Iterator[dict[str, Any]]:
-    for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream):
-        for shard in page["Shards"]:
-            iterator = kinesis.get_shard_iterator(
-                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            # An answer may be empty although there are more records; MillisBehindLatest says so.
-            caught_up = 0
-            while iterator and caught_up < _CAUGHT_UP_READS:
-                answer = kinesis.get_records(ShardIterator=iterator)
-                yield from answer["Records"]
-                iterator = answer.get("NextShardIterator")
-                end = not answer["Records"] and answer.get("MillisBehindLatest", 0) == 0
-                caught_up = caught_up + 1 if end else 0

@@ -7,6 +7,7 @@ or failed at the next :meth:`StreamReader.read`.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ from base.errors import KdaError
 
 #: Kinesis allows five reads per second of one shard, by all its consumers together.
 READ_SECONDS = 0.25
+#: Reads without a record after which the end is reached: an answer may be empty although there are more records.
+CAUGHT_UP_READS = 3
 _SHARDS_SECONDS = 10.0
 #: Errors after which another call may succeed.
 _PASSING = (
@@ -109,6 +112,14 @@ class StreamReader:
             raise StreamError(f"stream {self._stream}: {error}") from None
         return sorted(records, key=lambda record: record.arrival)
 
+    def rest(self, limit: int = 1000) -> Iterator[list[StreamRecord]]:
+        """What each of several reads gives, until the stream's end is reached; raises as :meth:`read`."""
+        caught_up = 0
+        while caught_up < CAUGHT_UP_READS:
+            new = self.read(limit)
+            yield new
+            caught_up = 0 if new or self.behind_seconds else caught_up + 1
+
     def _find_shards(self) -> None:
         for page in self._kinesis.get_paginator("list_shards").paginate(StreamName=self._stream):
             for shard in page["Shards"]:
@@ -149,3 +160,19 @@ class StreamReader:
             for r in answer["Records"]
         ]
         return records, answer.get("MillisBehindLatest", 0) / 1000
+
+
+def all_records(kinesis: Any, stream: str) -> Iterator[dict[str, Any]]:
+    """Every record of a stream as Kinesis gives it, shard by shard, oldest first; those of closed shards too."""
+    for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream):
+        for shard in page["Shards"]:
+            iterator = kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            caught_up = 0
+            while iterator and caught_up < CAUGHT_UP_READS:
+                answer = kinesis.get_records(ShardIterator=iterator)
+                yield from answer["Records"]
+                iterator = answer.get("NextShardIterator")
+                end = not answer["Records"] and answer.get("MillisBehindLatest", 0) == 0
+                caught_up = caught_up + 1 if end else 0

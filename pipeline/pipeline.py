@@ -6,35 +6,27 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from base.errors import InvalidValue
-from connectors.kinesis import KinesisSink, KinesisSource
+from connectors.kinesis import KinesisSink
 from connectors.lambda_sink.sink import check_function, lambda_sink
-from connectors.preprocess import preprocess
-from connectors.recording import Recording, in_order_of_time
 from connectors.s3 import S3Sink
 from pipeline import destinations, groups, sql
 from pipeline.application import ERRORS, Application
-from pipeline.environment import parallelism
 from pipeline.flink_errors import java_message, query_error, updates
 from pipeline.flink_version import require_aws_connectors
-from pipeline.groups import Source
 from pipeline.operators import Operator, operators_of
-from pipeline.parts import Destination, SourceSpec
+from pipeline.parts import Destination
 from pipeline.python_relations import OPERATORS, add_functions
 from pipeline.relations import Detector, Errors, Forest, Lookup, Relation, View
 from pipeline.settings import Settings, parameters
 from pipeline.sizes import part_by_size
+from pipeline.source_views import source_views
 from pipeline.sources import (
     RecordSource,
     check_reference,
-    clocks,
-    preprocess_options,
-    record_source,
     reference_file,
 )
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
-from udfs.decoding.columns import Column
-from udfs.decoding.function import decode_records
 from udfs.detector.table import detect_anomalies
 from udfs.forest.function import ForestOptions
 from udfs.forest.table import random_cut_forest
@@ -44,8 +36,6 @@ if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table, TableResult
 
 ERROR_COLUMNS = "error_name, message, data_rowtime, data_row"
-#: Column of a recording's own time, used while its records are sorted.
-EVENT_TIME = "recorded_event_time"
 
 
 class Pipeline:
@@ -89,10 +79,11 @@ class Pipeline:
         self._errors: list[str] = []
         self._checks: list[Callable[[], None]] = []
         self._inserts = table_env.create_statement_set()
-        for name, spec in application.sources.items():
-            group: Source = getattr(settings, application.group_of(spec))
-            connector = (sources or {}).get(name) or record_source(group, settings.aws)
-            self._source(name, spec, group, connector)
+        for name in application.sources:
+            chosen = (sources or {}).get(name)
+            self._checks += source_views(
+                self.table_env, application, settings, name, chosen, self._join_errors
+            )
         for relation in application.relations:
             _MAKERS[type(relation)](self, relation)
 
@@ -145,37 +136,6 @@ class Pipeline:
                     "new rows: aggregate in a window (TUMBLE, HOP, SESSION) instead of over all time"
                 ) from e
             raise
-
-    def _source(self, name: str, spec: SourceSpec, group: Source, connector: RecordSource) -> None:
-        self._checks.append(connector.check)
-        columns, form = list(spec.decoded), spec.record_format
-        if isinstance(connector, KinesisSource):
-            require_aws_connectors(self._application.group_of(spec))
-            numbered = bool(group.preprocess) or any(c.path == "@sequence_number" for c in columns)
-            records = connector.records(self.table_env, name, sequence_number=numbered)
-        else:
-            records = connector.records(self.table_env, name)
-        if group.preprocess:
-            options = preprocess_options(group, self._settings.aws, self._application.group_of(spec))
-            self._checks.append(options.check)
-            records, errors = preprocess(self.table_env, records, options, name)
-            self._join_errors(f"{name}_preprocess_errors", errors)
-        if isinstance(connector, Recording):
-            event_time = Column(EVENT_TIME, "TIMESTAMP(3)", connector.event_time, required=True)
-            decoded, errors, _ = decode_records(
-                self.table_env, records, [*columns, event_time], None, form, name
-            )
-            decoded = in_order_of_time(self.table_env, decoded, EVENT_TIME, f"{name}_recorded")
-        else:
-            # Other subtasks wait for this one's watermark, and joins for this source's.
-            shared = parallelism(self.table_env) > 1 or len(self._application.sources) > 1
-            kept = clocks(connector, group, shared)
-            decoded, errors, heartbeats = decode_records(self.table_env, records, columns, kept, form, name)
-        self.table_env.create_temporary_view(sql.identifier(name), decoded)
-        self._join_errors(f"{name}_errors", errors)
-        if isinstance(connector, Recording):  # has none
-            heartbeats = self.table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
-        self.table_env.create_temporary_view(sql.identifier(f"{name}_heartbeats"), heartbeats)
 
     def _view(self, relation: View) -> None:
         where = f"{relation.name}.sql"

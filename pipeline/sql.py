@@ -163,7 +163,7 @@ def literal(value: Value) -> str:
     if value is None:
         return "CAST(NULL AS STRING)"
     raise InvalidValue(
-        f"literal: required text, number, truth value, timedelta or None, got {type(value).__name__}"
+        f"literal: required text, number, boolean, timedelta or None, got {type(value).__name__}"
     )
 
 

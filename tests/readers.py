@@ -4,19 +4,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from infra.stream_reader import all_records
+
 
 def on_stream(kinesis: Any, name: str) -> list[bytes]:
     """All records of a Kinesis stream, shard by shard, oldest first."""
-    found: list[bytes] = []
-    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
-        start = kinesis.get_shard_iterator(
-            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )
-        at = start["ShardIterator"]
-        while at and (answer := kinesis.get_records(ShardIterator=at))["Records"]:
-            found += [record["Data"] for record in answer["Records"]]
-            at = answer.get("NextShardIterator")
-    return found
+    return [record["Data"] for record in all_records(kinesis, name)]
 
 
 def finished(folder: Path) -> list[Path]:

@@ -5,24 +5,13 @@ import re
 import pytest
 
 from infra.paths import ROOT
+from tests.rooms import ROOMS
 
 TABLE = (ROOT / "CONTRIBUTING.md").read_text().partition("## Words")[2]
 OLD = re.findall(
     r"`([a-z ]+)`", "".join(line.rpartition(" | ")[2] for line in TABLE.splitlines() if line[:1] == "|")
 )
-FOLDERS = (
-    "base",
-    "jobs",
-    "pipeline",
-    "kda_sql",
-    "udfs",
-    "connectors",
-    "lambdas",
-    "generator",
-    "discovery",
-    "infra",
-)
-FOLDERS += ("workbench", "console", "cli", "bench", "docs", "tests")
+FOLDERS = (*ROOMS, "bench", "docs", "tests")
 #: Files with other people's words: names of products in made-up records, KDA's cases, libraries, old savepoints.
 EXEMPT = re.compile(
     r"generator/words\.py|tests/kda_sql/(more_)?cases/|/vendor/|/editor/|/savepoints/|test_words\.py"

@@ -25,7 +25,7 @@ from base.aws import LOCAL_CREDENTIALS, Aws
 from bench.job import harness, labs, stream
 from bench.job.labs import Lab
 from connectors.kinesis import KinesisSource
-from infra import flink
+from infra import flink, saved_state
 from pipeline.catalog import JOBS
 from pipeline.flink_version import stop_with_savepoint
 
@@ -172,7 +172,7 @@ class Chain:
         while before != now:
             time.sleep(SILENCE)
             before, now = now, self._rows()
-        stop_with_savepoint(self._client, flink.savepoint_folder("chain", self._folder), drain=True)
+        stop_with_savepoint(self._client, saved_state.savepoint_folder("chain", self._folder), drain=True)
         self._finished.result()
         return self._rows()
 

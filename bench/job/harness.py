@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra import flink
+from infra import flink, saved_state
 from infra.loopback import free_port
 from infra.paths import ROOT
 from pipeline.flink_version import stop_with_savepoint
@@ -126,7 +126,7 @@ def restore(form: Form, folder: Path, rows: int, **options: str) -> Restored:
         client = _start(form, folder, Path(first), port, 0, options).get_job_client()
         _wait_for(client, Path(first), rows)
         began = time.monotonic()
-        savepoint = stop_with_savepoint(client, flink.savepoint_folder("bench", folder))
+        savepoint = stop_with_savepoint(client, saved_state.savepoint_folder("bench", folder))
         saved = time.monotonic() - began
         size = sum(p.stat().st_size for p in Path(savepoint.removeprefix("file:")).iterdir())
 

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from base.aws import Aws
-from infra import supervisor
+from infra import child, supervisor
 from infra.loopback import free_port
 from infra.paths import ROOT
 
@@ -73,31 +72,16 @@ class Stream:
             "STATE_DIR": str(self._folder),
             "TMPDIR": str(self._folder),
         }
-        with (self._folder / "emulator.log").open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _EMULATOR],
-                cwd=self._folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=supervisor.die_with_parent,
-            )
+        log = self._folder / "emulator.log"
+        process = child.start([sys.executable, "-c", _EMULATOR], log, cwd=self._folder, env=environment)
         self.roles[process.pid] = "emulator"
         try:
             client = Aws.local(self.endpoint).client("kinesis")
-            end = time.monotonic() + _START_SECONDS
-            while not _answers(client):
-                if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(
-                        f"the emulator did not come up: {(self._folder / 'emulator.log').read_text()}"
-                    )
-                time.sleep(0.05)
+            child.wait_until(process, lambda: _answers(client), _START_SECONDS, log)
             client.create_stream(StreamName=NAME, ShardCount=self._shards)
             yield
         finally:
-            process.kill()
-            process.wait()
+            child.kill(process)
 
     def generate(
         self, templates: tuple[str, ...], count: int, rate: int, earlier: int | None = None

@@ -23,6 +23,7 @@ from cli.shown import plain
 from generator import runner, scenario, sinks
 from infra import stacks
 from infra.stream_reader import StreamReader
+from jobs.sessions.reference import Click, session_id, sessions
 from pipeline.catalog import find
 
 #: How much faster than the lab's hour and three quarters.
@@ -84,15 +85,12 @@ def sessions_made(clicks: Iterable[str]) -> Items:
     >>> list(sessions_made([click % 0, click % 10_000, click % 20_001]))
     ['user1_desktop_00:00:00', 'user1_desktop_00:00:20']
     """
-    last: dict[str, int] = {}
+    documents = map(json.loads, clicks)
+    made = (Click(d["user_id"], int(d["event_timestamp"]), d["device_type"]) for d in documents)
     items = {}
-    for click in map(json.loads, clicks):
-        user, ms = click["user_id"], int(click["event_timestamp"])
-        if user not in last or ms - last[user] > GAP_MS:
-            began = f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M:%S}"
-            session = f"{user}_{click['device_type']}_{began}"
-            items[session] = {"session_id": session, "session_time": began, "user_id": user}
-        last[user] = ms
+    for first, *_ in sessions(made, GAP_MS):
+        id_ = session_id(first, "%H:%M:%S")
+        items[id_] = {"session_id": id_, "session_time": id_.rpartition("_")[2], "user_id": first.user}
     return items
 
 
@@ -267,12 +265,12 @@ def _summary(out: Console, course: Course) -> None:
     )
     table.add_row("clicks", f"{course.counts.sent:,} sent, {course.counts.failed:,} failed")
     table.add_row("sessions", f"{len(course.items):,} of {len(course.made):,}")
-    for name, sessions in (
+    for name, ids in (
         ("missing", course.made.keys() - course.items.keys()),
         ("too many", course.items.keys() - course.made.keys()),
     ):
-        if sessions:
-            table.add_row(name, Text(", ".join(sorted(sessions)[:5]), style="red"))
+        if ids:
+            table.add_row(name, Text(", ".join(sorted(ids)[:5]), style="red"))
     for expectation, held in course.expectations.items():
         table.add_row(expectation, Text("yes" if held else "NO", style="green" if held else "red"))
     for error in course.errors[: len(BAD_RECORDS)]:

@@ -22,6 +22,7 @@ from cli import report
 from cli.demo_job import DemoError, DemoJob, running_job
 from cli.shown import plain
 from infra import stacks
+from infra.stream_reader import StreamReader
 from pipeline.catalog import find
 
 ROUNDS = 30
@@ -45,7 +46,6 @@ class _Found:
 
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     errors: list[dict[str, Any]] = field(default_factory=list)
-    iterator: str | None = None
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -67,6 +67,7 @@ def show(aws: Aws, folder: Path, out: Console) -> bool:
     parameters = {"Rounds": str(ROUNDS), "RoundIntervalSeconds": "1", "Seed": "3"}
     outputs = stacks.deploy(aws, find("trades"), parameters)
     found, since = _Found(), datetime.now(UTC)
+    errors = StreamReader(aws.client("kinesis"), outputs["ErrorStreamName"], None)
     properties = {
         "source.position": "TRIM_HORIZON",
         "tap.stream": outputs["TapStreamName"],
@@ -84,7 +85,7 @@ def show(aws: Aws, folder: Path, out: Console) -> bool:
         _send_bad_records(aws, outputs["TradeStreamName"])
         deadline = None
         while True:
-            _look(aws, outputs, found)
+            _look(aws, outputs, found, errors)
             live.update(_picture(job, producer, found))
             if producer.answer is not None and deadline is None:
                 deadline = time.monotonic() + _DRAIN_SECONDS
@@ -127,7 +128,7 @@ def _send_bad_records(aws: Aws, stream: str) -> None:
     aws.client("kinesis").put_records(StreamName=stream, Records=records)
 
 
-def _look(aws: Aws, outputs: dict[str, str], found: _Found) -> None:
+def _look(aws: Aws, outputs: dict[str, str], found: _Found, errors: StreamReader) -> None:
     """Read new rows from the bucket and the error stream."""
     s3 = aws.client("s3")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=outputs["AnomalyBucketName"]):
@@ -135,15 +136,7 @@ def _look(aws: Aws, outputs: dict[str, str], found: _Found) -> None:
             if item["Key"] not in found.objects:
                 body = s3.get_object(Bucket=outputs["AnomalyBucketName"], Key=item["Key"])["Body"].read()
                 found.objects[item["Key"]] = list(json_documents(body.decode()))
-    kinesis = aws.client("kinesis")
-    if found.iterator is None:
-        shard = kinesis.list_shards(StreamName=outputs["ErrorStreamName"])["Shards"][0]["ShardId"]
-        found.iterator = kinesis.get_shard_iterator(
-            StreamName=outputs["ErrorStreamName"], ShardId=shard, ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-    answer = kinesis.get_records(ShardIterator=found.iterator)
-    found.iterator = answer["NextShardIterator"]
-    found.errors += [json.loads(record["Data"]) for record in answer["Records"]]
+    found.errors += [json.loads(record.data) for record in errors.read()]
 
 
 def json_documents(text: str) -> Any:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from base.aws import Aws
 from cli import deploy
-from infra import local, managed_flink, package, stacks
+from infra import cloudformation, local, managed_flink, package, stacks
 from pipeline.application import Application
 from pipeline.catalog import all_applications
 from tests.fleet import fleet
@@ -19,7 +19,7 @@ from tests.fleet import fleet
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(stacks._WAIT, "Delay", 0.1)
+    monkeypatch.setitem(cloudformation._WAIT, "Delay", 0.1)
     monkeypatch.setattr(managed_flink, "_POLL_SECONDS", 0.05)
 
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from pipeline.application import read
-from tests.kda_sql.test_importing import SCHEMA, description
+from tests.kda_sql.descriptions import SCHEMA, description
 
 SQL = """-- by the minute
 CREATE OR REPLACE STREAM "COUNTS" (ticker VARCHAR(4), n INTEGER);

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from base.aws import Aws
 from cli.local import app
-from infra import local, stacks
+from infra import cloudformation, local, stacks
 from tests.fleet import fleet
 from tests.waiting import until
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.aws
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "aws"
     monkeypatch.setattr(local, "DATA", folder)
-    monkeypatch.setitem(stacks._WAIT, "Delay", 0.1)
+    monkeypatch.setitem(cloudformation._WAIT, "Delay", 0.1)
     yield folder
     local.end(folder)
 

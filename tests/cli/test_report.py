@@ -9,8 +9,9 @@ import typer
 from typer.testing import CliRunner
 
 from cli import report
+from console.charts import PLOTLY
 
-HOSTILE = "</script><img src=x onerror=alert(1)>@plotly@"
+HOSTILE = "</script><img src=x onerror=alert(1)>{{ plotly }}"
 DATA = report.Report(
     "trades",
     {
@@ -32,7 +33,7 @@ DATA = report.Report(
 
 def test_one_file_needs_nothing_beside_it(tmp_path: Path) -> None:
     text = report.write(tmp_path / "deep" / "report.html", DATA).read_text()
-    own = text.replace(report.PLOTLY.read_text(), "")
+    own = text.replace(PLOTLY.read_text(), "")
     assert len(text) - len(own) > 1_000_000
     assert not re.findall(r'(?:src|href)="(?!data:)', own)
     assert "http" not in re.sub(r'http-equiv="', "", own)
@@ -41,11 +42,12 @@ def test_one_file_needs_nothing_beside_it(tmp_path: Path) -> None:
 
 def test_what_records_hold_is_text(tmp_path: Path) -> None:
     text = report.page(DATA)
-    assert "<img" not in text.replace(report.PLOTLY.read_text(), "")
-    # In the chart, the message and the record.
-    assert text.count("&lt;/script&gt;&lt;img") == 3
+    assert "<img" not in text.replace(PLOTLY.read_text(), "")
+    # The message and the record; and in the chart's data, as JSON.
+    assert text.count("&lt;/script&gt;&lt;img") == 2
+    assert text.count(r"\u0026lt;/script\u0026gt;\u0026lt;img") == 1
     # Nothing of a record is taken for a place in the page.
-    assert text.count(report.PLOTLY.read_text()) == 1
+    assert text.count(PLOTLY.read_text()) == 1
 
 
 def test_found_against_injected() -> None:
@@ -57,7 +59,7 @@ def test_found_against_injected() -> None:
         "not injected</dt><dd>9<",
     ):
         assert shown in text
-    assert "<dt>all found</dt><dd class=no>NO</dd>" in text
+    assert '<dt>all found</dt><dd class="no">NO</dd>' in text
     assert "<dt>none lost</dt><dd>yes</dd>" in text
     assert "recall" not in report.page(report.Report("trades", {}))
 

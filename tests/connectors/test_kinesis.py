@@ -9,7 +9,7 @@ import pytest
 
 from base.aws import Aws
 from connectors.kinesis import KinesisSource
-from infra import flink
+from infra import saved_state
 from tests.jobs.conftest import Flink
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from tests.torture.kinesis_local import running_kinesis
@@ -122,7 +122,7 @@ def test_splits_merges_and_a_restore_while_records_come(
         reshard(client, name, splits=2)
         wait_until_read(kinesis, name, shards=7)
         counting.client.cancel().result()
-        checkpoint = flink.last_state("test", mini_flink.folder)
+        checkpoint = saved_state.last_state("test", mini_flink.folder)
         assert checkpoint is not None
         reshard(client, name, merges=1)
         counting = Counting(environment(mini_flink, checkpoint, parallelism=1), tmp_path, source)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from console.controller import Controller
-from console.jobs import JobError, JobView
+from console.job_view import JobError, JobView
 from console.server import page_of
 from console.workbench import Workbench
 from infra.flink_health import Health

@@ -45,16 +45,8 @@ def console(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator
         # The pre-lab stack: the function and its topic. The rest is done on the page.
         stacks.deploy(aws, read(JOBS / "ctr"))
         environment = os.environ | {"KDA_STATE": str(folder), "COLUMNS": "140"}
-        command = [
-            sys.executable,
-            "-m",
-            "cli.main",
-            "console",
-            "--port",
-            "0",
-            "--endpoint",
-            str(aws.endpoint),
-        ]
+        command = [sys.executable, "-m", "cli.main", "console", "--port", "0"]
+        command += ["--endpoint", str(aws.endpoint)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
         assert process.stdout
         line = process.stdout.readline()

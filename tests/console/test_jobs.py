@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from console.jobs import JobError, LocalJob
+from console.job_view import JobError
+from console.jobs import LocalJob
 from infra.flink_health import Health
 from tests import waiting
 

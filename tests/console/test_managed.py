@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from base.aws import Aws
 from console import managed
-from console.jobs import JobError
+from console.job_view import JobError
 from console.managed import ManagedJob
 from infra.application_metrics import Metrics
 from infra.managed_flink import ServiceError, Status

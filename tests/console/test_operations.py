@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from console.controller import Controller
-from console.jobs import JobView
+from console.job_view import JobView
 from infra.flink_health import Health
 from pipeline.catalog import JOBS, read
 from pipeline.settings import override

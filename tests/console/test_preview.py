@@ -68,16 +68,8 @@ class Console:
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("preview")
     with local.running_local_aws(folder / "aws") as aws:
-        command = [
-            sys.executable,
-            "-m",
-            "cli.main",
-            "console",
-            "--port",
-            "0",
-            "--endpoint",
-            str(aws.endpoint),
-        ]
+        command = [sys.executable, "-m", "cli.main", "console", "--port", "0"]
+        command += ["--endpoint", str(aws.endpoint)]
         environment = os.environ | {"KDA_STATE": str(folder)}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
         assert process.stdout

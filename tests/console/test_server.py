@@ -11,7 +11,7 @@ import pytest
 
 from console import server
 from console.controller import Controller
-from console.jobs import JobView
+from console.job_view import JobView
 from infra.flink_health import Health
 from pipeline.catalog import JOBS, read
 from tests.console.bench import Ask, Idle, asked, bench, unreachable

@@ -7,7 +7,7 @@ import pytest
 from console.controller import Controller
 from console.standby import Standby, StandbyError
 from console.workbench import Workbench
-from infra import flink
+from infra import saved_state
 from pipeline.catalog import JOBS, read
 from tests.console.bench import Idle, bench, unreachable
 from workbench.checked import check
@@ -45,7 +45,7 @@ def test_state_that_no_longer_fits_is_reported(tmp_path: Path, monkeypatch: pyte
 
     workbench: Workbench = bench(tmp_path, {"ctr": Controller(read(JOBS / "ctr"), unreachable, Idle())})
     monkeypatch.setattr(workbench, "standby", Known())
-    monkeypatch.setattr(flink, "known_operators", lambda name: {"b": "GroupWindow"})
+    monkeypatch.setattr(saved_state, "known_operators", lambda name: {"b": "GroupWindow"})
     files = workbench.document("ctr")["files"]
     scores = files["scores.sql"].replace("SELECT", "SELECT DISTINCT", 1)
     _, found = workbench.plan("ctr", files | {"scores.sql": f"-- another\n{scores}"})

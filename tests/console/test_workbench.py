@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,19 +10,8 @@ from console.controller import Controller
 from console.workbench import Workbench
 from pipeline.catalog import JOBS, read
 from tests.console.bench import Ask, Idle, asked, bench, unreachable
+from tests.console.made import SCHEMA, SQL, made, saved
 from workbench.store import Store
-
-SQL = """\
-CREATE OR REPLACE STREAM "OUT" ("TICKER" VARCHAR(4), "N" INTEGER);
-CREATE OR REPLACE PUMP "P" AS INSERT INTO "OUT"
-SELECT STREAM "TICKER", COUNT(*) FROM "SOURCE_SQL_STREAM_001"
-GROUP BY "TICKER", STEP("SOURCE_SQL_STREAM_001".ROWTIME BY INTERVAL '10' SECOND);
-"""
-SCHEMA = {
-    "RecordFormat": {"RecordFormatType": "JSON"},
-    "RecordColumns": [{"Name": "TICKER", "SqlType": "VARCHAR(4)", "Mapping": "$.t"}],
-}
-FROM_SQL = {"kind": "sql", "sql": SQL, "stream": "ticks", "schema": SCHEMA}
 
 
 @pytest.fixture
@@ -34,17 +22,6 @@ def workbench(tmp_path: Path) -> Workbench:
 @pytest.fixture
 def ask(workbench: Workbench) -> Ask:
     return asked(workbench)
-
-
-def made(ask: Ask, name: str = "mine", origin: Any = FROM_SQL) -> dict[str, Any]:
-    answer = ask("POST", "/api/applications", json={"name": name, "title": "Mine", "from": origin})
-    assert answer.status_code == 201, answer.text
-    return ask("GET", f"/api/applications/{name}/document").json()
-
-
-def saved(ask: Ask, document: dict[str, Any], **changed: Any) -> Any:
-    asked_for = {"files": document["files"], "revision": document["revision"], **changed}
-    return ask("POST", f"/api/applications/{document['name']}/save", json=asked_for)
 
 
 def test_from_sql_to_a_folder_that_every_command_finds(
@@ -213,91 +190,6 @@ def test_a_description_is_imported_with_all_its_parts(ask: Ask) -> None:
     assert [node["label"] for node in flow["stages"][-1]] == ["alert", "s3://lake/out/", "outs"]
 
 
-REFUSED = {
-    "a file as reference table": ("references", "  r: {path: file:///etc/passwd, columns: {a: STRING}}"),
-    "a recording": ("sources", "  s: {type: recording, path: 'file:///etc/', columns: {a: STRING}}"),
-    "a landing on this machine": (
-        "sources",
-        "  s: {type: firehose, path: 'file:///etc/', columns: {a: STRING}}",
-    ),
-    "a destination on this machine": ("destinations", "  - {of: s, type: s3, path: file:///tmp/x}"),
-    "an alias": ("label", " &a [x, *a]"),
-}
-
-
-@pytest.mark.parametrize("what", REFUSED)
-def test_what_is_made_on_the_page_reaches_no_file_of_this_machine(ask: Ask, what: str) -> None:
-    document = made(ask, "evil", {"kind": "copy", "application": "ctr"})
-    key, line = REFUSED[what]
-    parts = {"title": " t", "sources": "\n  s: {stream: x, columns: {a: STRING}}", "relations": "\n  - v"}
-    parts[key] = line if key == "label" else f"\n{line}"
-    document["files"] = {
-        "application.yaml": "".join(f"{k}:{v}\n" for k, v in parts.items()),
-        "v.sql": "SELECT a FROM s",
-    }
-    answer = saved(ask, document)
-    assert answer.status_code == 422
-    assert all(p["file"] == "application.yaml" and p["line"] for p in answer.json()["problems"])
-
-
-def test_no_hint_gives_a_connector_other_options(ask: Ask) -> None:
-    document = made(ask)
-    hint = "/*+ OPTIONS('path'='/') */"
-    # Also after text that looks like the start of a string, or like an open comment.
-    for before in ("", "/* ' */ ", "// '\n", "-- x\r", "/* -- */ "):
-        document["files"]["kda.sql"] = SQL.replace("GROUP", f"{before}{hint} GROUP")
-        assert "hint" in saved(ask, document).json()["problems"][0]["message"]
-    document["files"]["kda.sql"] = f"-- no hint: /*+ x */\n{SQL}"
-    assert saved(ask, document).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("name", "origin"),
-    [
-        ("../x", FROM_SQL),
-        ("a/b", FROM_SQL),
-        ("", FROM_SQL),
-        (7, FROM_SQL),
-        ("x" * 49, FROM_SQL),
-        ("ok", {"kind": "sql", "sql": SQL, "stream": "s://x"}),
-        ("ok", {"kind": "description", "text": "{}", "filename": "../../x.json"}),
-        ("ok", {"kind": "description", "text": 'x = file("/etc/passwd")', "filename": "x.tf"}),
-        ("ok", {"kind": "description", "text": "a", "filename": "x.py"}),
-        ("ok", {"kind": "description", "text": "a: &a [1]\nb: [*a, *a]", "filename": "x.json"}),
-        ("ok", {"kind": "nothing"}),
-        ("ok", [FROM_SQL]),
-    ],
-)
-def test_invalid_names_and_origins(ask: Ask, name: Any, origin: Any, tmp_path: Path) -> None:
-    answer = ask("POST", "/api/applications", json={"name": name, "from": origin})
-    assert answer.status_code == 400
-    assert answer.json()["error"]
-    assert not [p for p in (tmp_path / "workbench").glob("*") if p.is_dir()]
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {},
-        [],
-        {"../x.sql": ""},
-        {"stack.yaml": ""},
-        {"job.py": ""},
-        {"a.sql": 1},
-        {"a.sql": "\ud800"},
-        {"a.sql": "x" * 1_500_000},
-    ],
-)
-def test_invalid_files(ask: Ask, files: Any) -> None:
-    document = made(ask)
-    text = json.dumps({"files": files, "revision": document["revision"]})
-    assert ask("PUT", "/api/applications/mine/draft", content=text).status_code == 400
-    assert ask("PUT", "/api/applications/mine/draft", content="[" * 100_000).status_code == 400
-    assert ask("PUT", "/api/applications/mine/draft", content="x" * 2_000_001).status_code == 400
-    made_twice = ask("POST", "/api/applications", json={"name": "MINE", "from": FROM_SQL})
-    assert made_twice.status_code == 409
-
-
 def test_an_application_that_can_no_longer_be_read_spoils_nothing_else(ask: Ask, tmp_path: Path) -> None:
     assert saved(ask, made(ask)).status_code == 200
     (tmp_path / "applications" / "mine" / "application.yaml").write_text("title: [")
@@ -308,12 +200,6 @@ def test_an_application_that_can_no_longer_be_read_spoils_nothing_else(ask: Ask,
     assert again("POST", "/api/applications/mine/job/start").status_code == 409
     assert saved(again, again("GET", "/api/applications/mine/document").json()).status_code == 200
     assert again("GET", "/api/applications").json()[-1]["problem"] == ""
-
-
-@pytest.mark.parametrize("name", ["..", "%2e%2e", ".previews", "%00", "a%2Fb"])
-def test_a_url_can_not_name_a_path(ask: Ask, name: str) -> None:
-    for method, what in (("GET", "document"), ("POST", "save"), ("GET", "bundle"), ("DELETE", "")):
-        assert ask(method, f"/api/applications/{name}/{what}".rstrip("/")).status_code in (404, 405)
 
 
 def test_a_delivery_stream_is_read_where_it_lands(ask: Ask, tmp_path: Path) -> None:

@@ -3,30 +3,29 @@
 import contextlib
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 import venv
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from infra import flink, package, supervisor
+from infra import child, flink, package, supervisor
+from infra.java import java_home
+from infra.loopback import free_port
 from pipeline import flink_version
 from pipeline.application import Application
 from tests.canaries import CREDENTIALS
-
-Found = TypeVar("Found")
+from tests.waiting import until
 
 
 def closure(*names: str) -> set[str]:
@@ -123,7 +122,7 @@ class Cluster:
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             trigger = json.load(answer)["request-id"]
-        wait_for(lambda: self.get(f"/jobs/{job}")["state"] == "FINISHED", 120, "savepoint")
+        until(lambda: self.get(f"/jobs/{job}")["state"] == "FINISHED", "the savepoint")
         return Path(
             self.get(f"/jobs/{job}/savepoints/{trigger}")["operation"]["location"].removeprefix("file:")
         )
@@ -165,7 +164,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
             conf.writelines(
                 f"\n{line}" for line in ours if line.startswith(("logger.beam.", "logger.python."))
             )
-    rpc, rest = _free_ports(2)
+    rpc, rest = free_port(), free_port()
     configuration = yaml.safe_load((home / "conf" / "config.yaml").read_text())
     configuration["env"]["java"]["opts"]["all"] += f" -Djava.io.tmpdir={folder / 'tmp'}"
     configuration["jobmanager"]["rpc"]["port"] = rpc
@@ -181,7 +180,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
         "restart-strategy.type": "none",
     }
     (folder / "conf" / "config.yaml").write_text(yaml.safe_dump(configuration))
-    java = flink.java_home()
+    java = java_home()
     environment = {
         # `python` is the runtime's, for the client and for the workers.
         "PATH": f"{python.parent}:{java / 'bin'}:/usr/bin:/bin",
@@ -213,7 +212,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-            processes.callback(_end, process)
+            processes.callback(child.kill, process)
 
         def registered() -> bool:
             with contextlib.suppress(OSError):
@@ -221,33 +220,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
             return False
 
         try:
-            wait_for(registered, 180, "TaskManagers")
-        except TimeoutError as e:
-            raise TimeoutError(f"{e}\n{cluster.why()}") from None
+            until(registered, "the TaskManagers")
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{cluster.why()}") from None
         yield cluster
-
-
-def wait_for(look: Callable[[], Found], seconds: float, what: str) -> Found:
-    """Wait until `look` returns a true value, and return that."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.5)
-    raise TimeoutError(f"no {what} within {seconds} s")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a JVM and its Python workers, which are one process group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Different free ports."""
-    with contextlib.ExitStack() as sockets:
-        taken = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for s in taken:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in taken]

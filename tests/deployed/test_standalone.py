@@ -15,7 +15,8 @@ from lambdas.stock_trades_producer import make_trades
 from pipeline.application import Application, read
 from tests.canaries import leaks
 from tests.conftest import LocalAws
-from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, unpacked, wait_for
+from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, unpacked
+from tests.waiting import until
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
@@ -109,7 +110,7 @@ def test_lab_3_finds_its_anomalies(code: Path, cluster: Cluster, local_aws: Loca
             raise AssertionError(cluster.get(f"/jobs/{job['jid']}/exceptions"))
         return injected <= set(anomalies(local_aws))
 
-    wait_for(found, 300, "anomalies")
+    until(found, "the anomalies")
     scores = anomalies(local_aws)
     # The worker compiled the package's forest, and cached it in a folder that it may write to.
     assert list((cluster.folder / "tmp").glob("kda-numba-*/**/*.nbc"))
@@ -176,7 +177,7 @@ def test_a_users_application_runs_in_thread_mode_from_its_package_on_its_derived
         rows = [json.loads(line) for line in kept.read_text().splitlines()]
         return rows if len(rows) >= 2 else []
 
-    rows = wait_for(delivered, 300, "rows")
+    rows = until(delivered, "the rows")
     assert sorted((row["truck"], row["temperature"]) for row in rows) == [("a", 8.5), ("c", 31.25)]
     for row in rows:
         came = datetime.fromisoformat(f"{row['came']}+00:00")

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from base.aws import Aws
-from infra import code_bucket, local, stacks
+from infra import cloudformation, code_bucket, local, stacks
+from infra.cloudformation import StackError
 from pipeline.catalog import all_applications
 from pipeline.settings import settings
 from tests.fleet import fleet
@@ -27,7 +28,7 @@ def deploy_all(aws: Aws) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(stacks._WAIT, "Delay", 0.1)
+    monkeypatch.setitem(cloudformation._WAIT, "Delay", 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_all_stacks_are_made_changed_and_deleted_without_a_trace(
     # A second time does no harm.
     stacks.delete(aws, "sessions")
     code_bucket.delete(aws)
-    with pytest.raises(stacks.StackError, match="resources-kda-sessions is not deployed"):
+    with pytest.raises(StackError, match="resources-kda-sessions is not deployed"):
         stacks.outputs(aws, "sessions")
 
 
@@ -110,7 +111,7 @@ def test_a_failure_names_the_resource_and_the_reason_and_is_repaired(
             copy.writestr(name, code)
     with monkeypatch.context() as patched:
         patched.setattr(stacks, "zip_lambdas", broken.getvalue)
-        with pytest.raises(stacks.StackError) as failed:
+        with pytest.raises(StackError) as failed:
             stacks.deploy(aws, CTR)
     assert str(failed.value) == "stack resources-kda-ctr: User: the user was not set up: ValueError"
     # What the failure left is replaced.
@@ -128,9 +129,7 @@ def test_parameters_reach_the_resources(aws: Aws) -> None:
     producer = aws.client("lambda").get_function_configuration(FunctionName="stock_trades_producer")
     assert (producer["Environment"]["Variables"]["SEED"], producer["Timeout"]) == ("7", 900)
     assert producer["Environment"]["Variables"]["ROUNDS"] == "2"
-    with pytest.raises(
-        stacks.StackError, match="Shards: not a parameter; there are ShardCount, RetentionHours"
-    ):
+    with pytest.raises(StackError, match="Shards: not a parameter; there are ShardCount, RetentionHours"):
         stacks.deploy(aws, LABS["trades"], {"Shards": "2"})
     stacks.delete(aws, "trades")
 
@@ -147,7 +146,7 @@ def test_parameters_reach_the_resources(aws: Aws) -> None:
     ],
 )
 def test_wrong_parameters_are_refused(aws: Aws, name: str, value: str) -> None:
-    with pytest.raises(stacks.StackError, match=name) as refused:
+    with pytest.raises(StackError, match=name) as refused:
         stacks.deploy(aws, CTR, {name: value})
     if name == "Password":
         assert value not in str(refused.value)
@@ -284,7 +283,7 @@ def test_a_name_of_its_own_part_that_is_taken_is_named(aws: Aws, tmp_path: Path)
         "Resources: {Mine: {Type: AWS::S3::Bucket, Properties: {BucketName: taken}}}\n"
     )
     aws.client("s3").create_bucket(Bucket="taken")
-    with pytest.raises(stacks.StackError, match=r"^stack resources-kda-fleet: Mine: .*taken") as refused:
+    with pytest.raises(StackError, match=r"^stack resources-kda-fleet: Mine: .*taken") as refused:
         stacks.deploy(aws, application)
     assert "\n" not in str(refused.value)
     stacks.delete(aws, application.name)

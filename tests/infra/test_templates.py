@@ -1,61 +1,17 @@
 """The CloudFormation templates by themselves: what is derived of an application, and what is its own."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cfnlint.api import lint
 
 from infra import code_bucket
-from infra.application_template import application_template
 from infra.resources import BUCKET, DELIVERY, STREAM, TABLE
 from infra.template import TemplateError, derived, local_values
-from pipeline.application import Application
-from pipeline.catalog import all_applications, find
+from pipeline.catalog import find
 from pipeline.requirements import requirements
 from pipeline.settings import settings
 from tests.fleet import fleet
-
-LABS = {a.name: a for a in all_applications()}
-
-
-def template(application: Application, **groups: dict[str, str]) -> dict[str, Any]:
-    return derived(application, settings(application, groups))
-
-
-def resources(tree: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    return {
-        name: resource["Properties"]
-        for name, resource in tree["Resources"].items()
-        if resource["Type"] == kind
-    }
-
-
-def each(kind: str) -> list:
-    return [
-        pytest.param(properties, id=f"{lab}-{name}")
-        for lab, application in LABS.items()
-        for name, properties in resources(template(application), kind).items()
-    ]
-
-
-def problems(tree: dict[str, Any]) -> list:
-    return lint(json.dumps(tree), config={"regions": ["us-east-1"]})
-
-
-def statements(tree: dict[str, Any], role: str) -> list[dict[str, Any]]:
-    return [
-        statement
-        for policy in resources(tree, "AWS::IAM::Role")[role]["Policies"]
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
-
-
-def actions(found: list[dict[str, Any]]) -> list[str]:
-    """Every action that these allow, as often as they do."""
-    named = [s["Action"] if isinstance(s["Action"], list) else [s["Action"]] for s in found]
-    return sorted(action for each in named for action in each)
+from tests.infra.templates import LABS, each, problems, resources, statements, template
 
 
 @pytest.mark.parametrize("lab", LABS)
@@ -209,93 +165,6 @@ def test_groups_whose_resources_would_have_one_name_are_refused(tmp_path: Path) 
     path.write_text(path.read_text() + "  - {name: errOr, of: hot, type: kinesis, stream: b}\n")
     with pytest.raises(ValueError, match=r"b: another resource of fleet has the logical name ErrOrStream"):
         template(find(str(application.folder)))
-
-
-# ---- Roles ----
-
-
-@pytest.mark.parametrize("role", each("AWS::IAM::Role"))
-def test_roles_name_their_actions_and_resources(role: dict) -> None:
-    for policy in role["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            found = actions([statement])
-            assert not [action for action in found if "*" in action]
-            if statement["Resource"] == "*":
-                lists = (":List", ":DescribeRegions")
-                assert all(any(name in action for name in lists) for action in found), (
-                    "only lists know no resource"
-                )
-
-
-def test_a_jobs_role_is_what_its_connectors_require_and_each_statement_names_a_resource(
-    tmp_path: Path,
-) -> None:
-    application = fleet(tmp_path)
-    found = settings(application, {"tap": {"stream": "fleet-taps"}, "source": {"preprocess": "clean:live"}})
-    tree = application_template({}, requirements(application, found).statements, ["fleet-telemetry"])
-    assert problems(tree) == []
-    derived = statements(tree, "Role")[3:]
-    allowed = {s["Resource"]["Fn::Sub"].removeprefix("arn:${AWS::Partition}:"): s["Action"] for s in derived}
-    here = "${AWS::Region}:${AWS::AccountId}"
-    write = ["kinesis:DescribeStreamSummary", "kinesis:PutRecords"]
-    assert allowed == {
-        f"kinesis:{here}:stream/fleet-telemetry": [
-            "kinesis:DescribeStream",
-            "kinesis:DescribeStreamSummary",
-            "kinesis:GetRecords",
-            "kinesis:GetShardIterator",
-            "kinesis:ListShards",
-        ],
-        f"lambda:{here}:function:clean:live": ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
-        f"lambda:{here}:function:fleet-pager": ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
-        "s3:::fleet-landing": ["s3:ListBucket"],
-        "s3:::fleet-landing/*": ["s3:GetObject"],
-        "s3:::fleet-landing/doors/_landing": ["s3:PutObject"],
-        "s3:::fleet-doors": ["s3:ListBucket"],
-        "s3:::fleet-doors/*": [
-            "s3:AbortMultipartUpload",
-            "s3:DeleteObject",
-            "s3:GetObject",
-            "s3:PutObject",
-        ],
-        f"kinesis:{here}:stream/fleet-errors": write,
-        f"kinesis:{here}:stream/fleet-taps": write,
-        f"kinesis:{here}:stream/fleet-alerts": write,
-        f"firehose:{here}:deliverystream/fleet-averages": [
-            "firehose:DescribeDeliveryStream",
-            "firehose:PutRecordBatch",
-        ],
-        f"dynamodb:{here}:table/fleet-newest": ["dynamodb:BatchWriteItem", "dynamodb:DescribeTable"],
-    }
-
-
-def test_lab_1s_role_allows_what_the_deployed_jobs_does() -> None:
-    """The role that lab 1 names is for either source and either destination of its job."""
-    lab = LABS["ctr"]
-    needed: set[str] = set()
-    for groups in (
-        {"tap": {"stream": "ctr-taps"}},
-        {
-            "source": {"type": "firehose", "path": "s3://landing/direct/"},
-            "sink": {"type": "s3", "path": "s3://processed/x/"},
-        },
-    ):
-        needed |= {a for s in requirements(lab, settings(lab, groups)).statements for a in s["Action"]}
-    assert set(actions(statements(template(lab), "ApplicationRole"))) == needed
-
-
-def test_the_generators_role_allows_what_its_page_calls() -> None:
-    assert actions(statements(template(LABS["ctr"]), "GeneratorRole")) == [
-        # Refused, the page shows an error in place of its form.
-        "ec2:DescribeRegions",
-        "firehose:ListDeliveryStreams",
-        "firehose:PutRecordBatch",
-        "kinesis:ListStreams",
-        "kinesis:PutRecords",
-    ]
-
-
-# ---- The labs' own ----
 
 
 @pytest.mark.parametrize("function", each("AWS::Lambda::Function"))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from base.aws import LOCAL_REGION
+from jobs.sessions.reference import Click, session_id, sessions
 from pipeline.flink_version import stop_with_savepoint
 from pipeline.settings import override
 from tests.jobs.conftest import EPOCH, Flink
@@ -108,15 +109,8 @@ def _click(rng: random.Random, number: int, arrival: int) -> dict[str, Any]:
 
 
 def _sessions(clicks: list[dict[str, Any]]) -> set[Any]:
-    last: dict[str, int] = {}
-    starts = set()
-    for click in clicks:
-        user, moment = click["user_id"], click["event_timestamp"]
-        if moment - last.get(user, 0) > 1000:
-            at = datetime.fromtimestamp(moment // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            starts.add(f"{user}_phone_{at}.{moment % 1000:03d}Z")
-        last[user] = moment
-    return starts
+    made = (Click(c["user_id"], c["event_timestamp"], c["device_type"]) for c in clicks)
+    return {session_id(first) for first, *_ in sessions(made, 1000)}
 
 
 _FOREST = ("random_cut_forest.number_of_trees=20", "random_cut_forest.seed=7", "anomalies.threshold=0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from dataclasses import dataclass, field
 
-from tests.torture.labs import Outcome
+from tests.torture.lab import Outcome
 
 
 @dataclass

@@ -19,13 +19,14 @@ from botocore.exceptions import BotoCoreError
 
 from base.aws import LOCAL_CREDENTIALS, LOCAL_REGION, Aws
 from infra import local
+from infra.stream_reader import all_records
 from tests.torture.account import Account
 from tests.torture.cluster import Cluster, running_cluster
 from tests.torture.durable import Durable, running_durable
 from tests.torture.function import running_function
-from tests.torture.labs import BUCKET, Lab, Outcome, Record
+from tests.torture.lab import BUCKET, Lab, Outcome, Record
 from tests.torture.proxy import Fault, Proxy, running_proxy
-from tests.torture.shards import put_on_each, records_of, reshard
+from tests.torture.shards import put_on_each, reshard
 from tests.waiting import until
 
 #: What can be done to a job. A killed JobManager forgets its jobs, so recovery takes longest.
@@ -204,11 +205,7 @@ class ChaosRun:
         """Let the job process all records of the stream, and fill in the account."""
         # Shards are read in order: when a shard's last record is in the error stream, all before it have been read.
         last = put_on_each(self.client("kinesis"), self.lab.stream, _LAST)
-        deadline = time.monotonic() + 300
-        while not last <= self.errors().keys():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.lab.name}: the last records were not read; see {self.folder}")
-            time.sleep(0.5)
+        until(lambda: last <= self.errors().keys(), f"the last records of {self.lab.name}: see {self.folder}")
         self.cluster.stop_job(self.job, drain=True)
         records = self.records()
         if self.lab.sink == "lambda":
@@ -224,12 +221,12 @@ class ChaosRun:
         """All records of the stream, a shard's in order."""
         return [
             Record(r["Data"], r["SequenceNumber"], round(r["ApproximateArrivalTimestamp"].timestamp() * 1000))
-            for r in records_of(self.client("kinesis"), self.lab.stream)
+            for r in all_records(self.client("kinesis"), self.lab.stream)
         ]
 
     def errors(self) -> collections.Counter[str]:
         """The raw records in the rows of the error stream."""
-        reported = records_of(self.client("kinesis"), self.lab.errors)
+        reported = all_records(self.client("kinesis"), self.lab.errors)
         return collections.Counter(json.loads(r["Data"])["data_row"] for r in reported)
 
     def _send(self, rate: float) -> None:

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -19,8 +18,10 @@ from typing import Any
 import pyflink
 import yaml
 
-from infra import flink, flink_rest, supervisor
+from infra import child, flink, flink_rest
+from infra.java import java_home
 from infra.loopback import free_port
+from tests.waiting import until
 
 _BIN = Path(pyflink.__file__).parent / "bin"
 _START_SECONDS = 240.0
@@ -51,7 +52,7 @@ class Cluster:
             "FLINK_LOG_DIR": str(folder / "log"),
             "FLINK_PID_DIR": str(folder),
             "FLINK_PLUGINS_DIR": str(flink.PLUGINS),
-            "JAVA_HOME": str(flink.java_home()),
+            "JAVA_HOME": str(java_home()),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "AWS_CBOR_DISABLE": "1",
             "CBOR_ENABLED": "false",
@@ -111,8 +112,8 @@ class Cluster:
 
         try:
             self._wait(running, f"job {job} to run")
-        except TimeoutError as e:
-            raise TimeoutError(f"{e}; {flink.root_cause(self.rest, job)}") from None
+        except AssertionError as e:
+            raise AssertionError(f"{e}; {flink.root_cause(self.rest, job)}") from None
 
     def python_workers(self) -> list[int]:
         """Process ids of all Python workers of the running TaskManagers."""
@@ -199,16 +200,10 @@ class Cluster:
                     os.kill(pid, signal.SIGKILL)
 
     def _start(self, script: str) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{script}.log").open("ab") as log:
-            return subprocess.Popen(
-                [_BIN / script, "start-foreground"],
-                env=self._environment,
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=supervisor.die_with_parent,
-            )
+        log, environment = self.folder / f"{script}.log", self._environment
+        return child.start(
+            [_BIN / script, "start-foreground"], log, env=environment, cwd=self.folder, append=True
+        )
 
     def _write_configuration(self, changed: Mapping[str, str]) -> None:
         base = yaml.safe_load((flink.CONFIGURATION / "config.yaml").read_text())
@@ -249,14 +244,11 @@ class Cluster:
             (self._conf / f"{name}.properties").write_text(text)
 
     def _wait(self, condition: Any, what: str) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            with contextlib.suppress(OSError, ValueError, KeyError, urllib.error.URLError):
-                if condition():
-                    return
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"waited {_START_SECONDS:.0f} s for {what}: see {self.folder / 'log'}")
-            time.sleep(0.1)
+        def holds() -> Any:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                return condition()
+
+        until(holds, f"{what}: see {self.folder / 'log'}")
 
 
 @contextlib.contextmanager

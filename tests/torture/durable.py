@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from infra import supervisor
+from infra import child
 from infra.loopback import free_port
 from tests.torture import npm
 
@@ -54,28 +53,20 @@ class Durable:
         if reason := npm.install(package, version):
             pytest.skip(reason)
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / f"{package}.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [npm.NODE, "-e", _SERVER, package, self._folder / package, str(self._port)],
-                cwd=npm.FOLDER,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=supervisor.die_with_parent,
-            )
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
-                return
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{package} did not come up: see {self._folder / f'{package}.log'}")
-            time.sleep(0.05)
+        log = self._folder / f"{package}.log"
+        command = [npm.NODE, "-e", _SERVER, package, self._folder / package, str(self._port)]
+        self._process = child.start(command, log, cwd=npm.FOLDER, append=True)
+        child.wait_until(self._process, self._answers, _START_SECONDS, log)
 
     def kill(self) -> None:
         """Kill the service with SIGKILL."""
         if self._process:
-            self._process.kill()
-            self._process.wait()
+            child.kill(self._process)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
+            return True
+        return False
 
 
 @contextlib.contextmanager

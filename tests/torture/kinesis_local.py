@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import supervisor
+from infra import child
 from infra.loopback import free_port
 from tests.torture import npm
 
@@ -53,27 +51,14 @@ def running_kinesis(folder: Path, port: int = 0) -> Iterator[str]:
         "MERGE_SHARDS_DURATION": "50ms",
         "SHARD_LIMIT": "100",
     }
-    with (folder / "kinesis-local.log").open("ab") as log:
-        process = subprocess.Popen(
-            [npm.NODE, "-e", _SERVER],
-            cwd=npm.package("kinesis-local"),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            preexec_fn=supervisor.die_with_parent,
-        )
+    log, endpoint = folder / "kinesis-local.log", f"http://127.0.0.1:{port}"
+    command = [npm.NODE, "-e", _SERVER]
+    process = child.start(command, log, cwd=npm.package("kinesis-local"), env=environment, append=True)
     try:
-        endpoint = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + _START_SECONDS
-        while not _answers(endpoint):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"kinesis-local did not come up: see {folder / 'kinesis-local.log'}")
-            time.sleep(0.05)
+        child.wait_until(process, lambda: _answers(endpoint), _START_SECONDS, log)
         yield endpoint
     finally:
-        process.kill()
-        process.wait()
+        child.kill(process)
 
 
 def _answers(endpoint: str) -> bool:

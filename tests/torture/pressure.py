@@ -23,6 +23,7 @@ from infra import local
 from tests.torture.cluster import Cluster, running_cluster
 from tests.torture.failing import FAILURES, Destination, writer
 from tests.torture.proxy import Proxy, running_proxy
+from tests.waiting import until
 
 
 def _click(number: int) -> dict[str, Any]:
@@ -215,8 +216,8 @@ def run(
         t.send(1)
         begin_recovery = time.monotonic()
         least = t.sent - (10 if name == "firehose" else 1)
-        with contextlib.suppress(TimeoutError):
-            _until(lambda: t.came() >= least, 300, "the rest")
+        with contextlib.suppress(AssertionError):
+            until(lambda: t.came() >= least, "the rest", 300)
         report.recovery = time.monotonic() - begin_recovery
         t.measure(report)
         history = t.cluster.get(f"/jobs/{t.job}/checkpoints")
@@ -235,14 +236,6 @@ def run(
         report.missing = max(0, least - t.came())
         report.repeated = sum(t.destination.taken.values()) - t.came()
     return report
-
-
-def _until(condition: Any, seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
-        time.sleep(0.1)
 
 
 def main() -> int:

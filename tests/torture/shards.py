@@ -43,22 +43,3 @@ def put_on_each(client: Any, stream: str, data: bytes) -> set[str]:
         client.put_record(StreamName=stream, Data=named, PartitionKey="p", ExplicitHashKey=key)
         put.add(named.hex())
     return put
-
-
-def records_of(client: Any, stream: str) -> list[dict[str, Any]]:
-    """All records, those of closed shards too; a shard's are in order."""
-    return [record for shard in shards_of(client, stream) for record in _read(client, stream, shard)]
-
-
-def _read(client: Any, stream: str, shard: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    iterator = client.get_shard_iterator(
-        StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    while iterator:
-        answer = client.get_records(ShardIterator=iterator)
-        if not answer["Records"] and not answer["MillisBehindLatest"]:
-            return found
-        found += answer["Records"]
-        iterator = answer.get("NextShardIterator")
-    return found

@@ -13,10 +13,11 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from infra import flink
+from infra.java import java_home
 from tests.torture.account import Account
 from tests.torture.chaos import ChaosRun, chaos_run
-from tests.torture.labs import BY_SYMBOL, SESSIONS, Lab, changed
+from tests.torture.lab import Lab, changed
+from tests.torture.labs import BY_SYMBOL, SESSIONS
 from tests.torture.proxy import Call, Fault
 
 #: Seconds between two measurements, and between two failures of the sink.
@@ -124,7 +125,7 @@ def _look(trial: ChaosRun) -> Iterator[tuple[str, float]]:
 
 def _heap(pid: int) -> float:
     """MB of a JVM's heap that are in use after a collection."""
-    command = flink.java_home() / "bin" / "jcmd"
+    command = java_home() / "bin" / "jcmd"
     shown = ""
     for request in ("GC.run", "GC.heap_info"):
         shown = subprocess.run(

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.kinesis import KinesisSource
+from infra.stream_reader import all_records
 from pipeline.application import parse
 from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
-from tests.torture.shards import records_of
 
 _COUNTS = """
     SELECT CAST(window_start AS STRING), COUNT(*), COUNT(DISTINCT id)
@@ -135,7 +135,7 @@ class Producer:
 def truth(client: Any, stream: str) -> dict[str, int]:
     """Records by second of arrival, read from all shards of the stream, closed ones too."""
     counts: dict[str, int] = collections.defaultdict(int)
-    for record in records_of(client, stream):
+    for record in all_records(client, stream):
         second = time.gmtime(round(record["ApproximateArrivalTimestamp"].timestamp() * 1000) // 1000)
         counts[time.strftime("%Y-%m-%d %H:%M:%S.000", second)] += 1
     return dict(counts)

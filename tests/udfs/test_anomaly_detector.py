@@ -1,7 +1,6 @@
 """The detector's contract: the same however it is split and saved; rules; missing rows; what it says of a row."""
 
 import pickle
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,34 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from udfs.anomaly_detector import REASONS, AnomalyDetector, Detections, Rule, StateError
+from tests.udfs.detector.rows import SMALL, equal, noise, rows_of, stepped
+from udfs.anomaly_detector import REASONS, AnomalyDetector, Rule, StateError
 from udfs.detector.detections import joined
-
-SMALL = {"number_of_trees": 10, "sub_sample_size": 32}
-
-
-def noise(rows: int = 1_000, columns: int = 1, seed: int = 0) -> NDArray[np.float64]:
-    return np.random.default_rng(seed).normal(20, 1, (rows, columns))
-
-
-def stepped(step: float = 9.0, at: int = 800) -> NDArray[np.float64]:
-    values = noise()
-    values[at:] += step
-    return values
-
-
-def equal(one: Detections, other: Detections) -> bool:
-    # Before the first row nothing is expected: NaN.
-    return all(
-        np.array_equal(getattr(one, f.name), getattr(other, f.name), equal_nan=True) for f in fields(one)
-    )
-
-
-def rows_of(found: Detections) -> list[int]:
-    rows: list[int] = np.flatnonzero(found.alert).tolist()
-    return rows
 
 
 @settings(max_examples=25, deadline=None)
@@ -124,76 +99,6 @@ def test_a_slow_wave_is_forecast_better_than_by_a_median() -> None:
     found = AnomalyDetector(seed=0).detect_many(wave)
     medians = np.array([np.median(wave[k - 48 : k]) for k in range(300, 3_000)])
     assert np.abs(wave - found.expected)[300:].mean() < 0.2 * np.abs(wave[300:, 0] - medians).mean()
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_a_side_withholds_what_lies_on_the_other(sign: int) -> None:
-    side, other = ("above", "below") if sign > 0 else ("below", "above")
-    assert rows_of(AnomalyDetector(rules=[Rule(side)]).detect_many(stepped(9 * sign))) == [800]
-    found = AnomalyDetector(rules=[Rule(other)]).detect_many(stepped(9 * sign))
-    assert rows_of(found) == []
-    assert REASONS[found.reason[800]] == "OTHER_SIDE"
-    assert found.grade[800] == 0
-
-
-@pytest.mark.parametrize(
-    ("rule", "alerts"),
-    [
-        (Rule(ignore_within=15.0), False),
-        (Rule(ignore_within=5.0), True),
-        (Rule(ignore_within_percent=60.0), False),
-        (Rule(ignore_within_percent=20.0), True),
-    ],
-)
-def test_near_the_expected_value_there_is_no_alert(rule: Rule, alerts: bool) -> None:
-    found = AnomalyDetector(rules=[rule]).detect_many(stepped())
-    assert bool(rows_of(found)) is alerts
-    assert alerts or "NEAR_EXPECTED" in {REASONS[k] for k in found.reason}
-
-
-def test_what_a_rule_withheld_does_not_hide_what_it_lets_pass() -> None:
-    values = stepped(9, at=700)
-    values[740:] += 31
-    found = AnomalyDetector(rules=[Rule(ignore_within=20.0)]).detect_many(values)
-    assert [k for k in rows_of(found) if 740 <= k < 745]
-
-
-def test_one_column_that_may_is_enough() -> None:
-    values = noise(1_000, 2)
-    values[800:, 1] += 9
-    assert rows_of(AnomalyDetector(2, rules=[Rule("below"), Rule("above")]).detect_many(values)) == [800]
-    assert rows_of(AnomalyDetector(2, rules=[Rule("above"), Rule("below")]).detect_many(values)) == []
-
-
-def test_within_a_run_only_what_is_worse_is_reported_again() -> None:
-    values = stepped(6, at=700)
-    values[760:] += 60
-    first, second = rows_of(AnomalyDetector(seed=1).detect_many(values))
-    assert (first - 700 in range(3), second - 760 in range(3)) == (True, True)
-    assert rows_of(AnomalyDetector(seed=1, again=np.inf).detect_many(values)) == [first]
-
-
-def test_quiet_time_withholds_in_rows_and_in_seconds() -> None:
-    values = noise(1_400)
-    values[700:] += 9
-    values[1_000:] -= 25
-    times = np.arange(1_400) * 60.0
-    first, second = rows_of(AnomalyDetector().detect_many(values))
-    assert (first - 700 in range(3), second - 1_000 in range(3)) == (True, True)
-    for quiet in ({"quiet_rows": 450}, {"quiet_time": 450 * 60.0}):
-        found = AnomalyDetector(**quiet).detect_many(values, times)  # type: ignore[arg-type]
-        assert rows_of(found) == [first]
-        assert REASONS[found.reason[second]] == "QUIET_TIME"
-    with pytest.raises(ValueError, match="times: required"):
-        AnomalyDetector(quiet_time=60.0).detect_many(values)
-
-
-def test_what_still_goes_on_after_the_quiet_time_is_reported_then() -> None:
-    values = noise(1_400)
-    values[700:] += 9
-    values[1_000:] -= 25
-    first, second = rows_of(AnomalyDetector(quiet_rows=320).detect_many(values))
-    assert second == first + 321
 
 
 def test_a_skipped_row_changes_nothing() -> None:
@@ -300,13 +205,6 @@ def test_what_is_no_row_is_reported_and_nothing_learned(points: Any, message: st
 def test_a_parameter_out_of_range_is_reported(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         AnomalyDetector(**options)
-
-
-def test_a_rule_out_of_range_is_reported() -> None:
-    with pytest.raises(ValueError, match=r"rule\.side must be one of both, above, below"):
-        Rule("up")
-    with pytest.raises(ValueError, match=r"rule\.ignore_within must be a number of at least 0"):
-        Rule(ignore_within=-1.0)
 
 
 def test_no_rows_give_no_rows() -> None:

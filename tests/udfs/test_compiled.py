@@ -1,4 +1,4 @@
-"""The door to numba: in Flink's workers, on read-only file systems, and no heavier than it need be."""
+"""Numba, as the forest uses it: in Flink's workers, on read-only file systems, and no heavier than it need be."""
 
 import os
 import subprocess

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.udfs.decoding.test_decoder import EVERYTHING, TYPES, VALUES, same
+from tests.udfs.decoding.records import EVERYTHING, TYPES, VALUES, same
 from udfs.decoding.columns import Column
 from udfs.decoding.decoder import RecordDecoder
 
