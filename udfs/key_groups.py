@@ -40,7 +40,9 @@ def bucket_names(groups: int) -> tuple[str, ...]:
 def bucket_sql(text: str, groups: int) -> str:
     """SQL for the name of a value's bucket; ``text`` is a SQL expression for the value as a string."""
     number = f"MOD(ABS(CAST(HASH_CODE({text}) AS BIGINT) * {_SPREAD}) / 65536, {groups})"
-    return f"SUBSTRING('{''.join(bucket_names(groups))}', CAST({number} AS INTEGER) * {LENGTH} + 1, {LENGTH})"
+    # An array: SUBSTRING counts the characters of the whole text for each row, which took a quarter of a decoder's time.
+    names = ", ".join(f"'{name}'" for name in bucket_names(groups))
+    return f"CAST(ARRAY[{names}][CAST({number} AS INTEGER) + 1] AS STRING)"
 
 
 def bucket_of(text: str, groups: int) -> str:
