@@ -20,6 +20,8 @@ FEW = 16
 MOST = 1024
 #: Characters in a bucket's name.
 LENGTH = 4
+#: Names in a text of `name_sql`.
+_FEW = 16
 #: 2**32 over the golden ratio.
 _SPREAD = 2_654_435_761
 _WORD = 0xFFFFFFFF
@@ -39,10 +41,28 @@ def bucket_names(groups: int) -> tuple[str, ...]:
 
 def bucket_sql(text: str, groups: int) -> str:
     """SQL for the name of a value's bucket; ``text`` is a SQL expression for the value as a string."""
-    number = f"MOD(ABS(CAST(HASH_CODE({text}) AS BIGINT) * {_SPREAD}) / 65536, {groups})"
-    # An array: SUBSTRING counts the characters of the whole text for each row, which took a quarter of a decoder's time.
-    names = ", ".join(f"'{name}'" for name in bucket_names(groups))
-    return f"CAST(ARRAY[{names}][CAST({number} AS INTEGER) + 1] AS STRING)"
+    return (
+        f"SUBSTRING('{''.join(bucket_names(groups))}', {number_sql(text, groups)} * {LENGTH} + 1, {LENGTH})"
+    )
+
+
+def number_sql(text: str, groups: int) -> str:
+    """SQL for the number of a value's bucket, from 0."""
+    return f"CAST(MOD(ABS(CAST(HASH_CODE({text}) AS BIGINT) * {_SPREAD}) / 65536, {groups}) AS INTEGER)"
+
+
+def name_sql(number: str, groups: int) -> str:
+    """SQL for the name of a bucket from its number, a column: `bucket_sql` in less time.
+
+    Flink's SUBSTRING counts the characters of all names, in each row. Here it counts those of a few.
+    """
+    names = bucket_names(groups)
+    cases = [
+        f"WHEN {first // _FEW} THEN SUBSTRING('{''.join(names[first : first + _FEW])}',"
+        f" MOD({number}, {_FEW}) * {LENGTH} + 1, {LENGTH})"
+        for first in range(0, groups, _FEW)
+    ]
+    return f"CASE {number} / {_FEW} {' '.join(cases)} END"
 
 
 def bucket_of(text: str, groups: int) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.jobs.conftest import Flink, rows_of
-from udfs.key_groups import bucket_of, bucket_sql, key_group
+from udfs.key_groups import bucket_of, bucket_sql, key_group, name_sql, number_sql
 
 pytestmark = pytest.mark.flink
 
@@ -14,11 +14,13 @@ def test_flink_has_the_same_groups_and_the_same_buckets(mini_flink: Flink) -> No
     table_env = mini_flink.environment()
     keys = ["", "a", "0", "sensor-9", "Größe", "日本", "\U0001f600", "x" * 300, *map(str, range(200))]
     values = ", ".join(f"('{key}')" for key in keys)
-    found = rows_of(table_env, f"SELECT k, {bucket_sql('k', 512)} FROM (VALUES {values}) AS t (k)")
+    numbered = f"SELECT k, {number_sql('k', 512)} AS number FROM (VALUES {values}) AS t (k)"
+    query = f"SELECT k, {bucket_sql('k', 512)}, {name_sql('number', 512)} FROM ({numbered})"
+    found = rows_of(table_env, query)
     # VALUES pads its texts to the longest of them.
-    assert [name for _, name in found] == [bucket_of(key, 512) for key, _ in found]
+    assert [names for _, *names in found] == [[bucket_of(key, 512)] * 2 for key, *_ in found]
     jvm = get_gateway().jvm
-    for _, name in found[:50]:
+    for _, name, _ in found[:50]:
         row = jvm.org.apache.flink.types.Row(1)
         row.setField(0, name)
         group = jvm.org.apache.flink.runtime.state.KeyGroupRangeAssignment.assignToKeyGroup(row, 512)
