@@ -3,7 +3,7 @@
 import pytest
 
 from tests.jobs.conftest import Flink, rows_of
-from udfs.key_groups import USUAL, bucket_of, bucket_sql, key_group
+from udfs.key_groups import USUAL, bucket_of, bucket_sql, key_group, name_sql, number_sql
 
 pytestmark = pytest.mark.flink
 
@@ -16,10 +16,12 @@ def test_flink_has_the_same_groups_and_the_same_buckets(mini_flink: Flink) -> No
     values = ", ".join(f"('{key}')" for key in keys)
     jvm = get_gateway().jvm
     for groups in (512, USUAL):
-        found = rows_of(table_env, f"SELECT k, {bucket_sql('k', groups)} FROM (VALUES {values}) AS t (k)")
+        numbered = f"SELECT k, {number_sql('k', groups)} AS number FROM (VALUES {values}) AS t (k)"
+        query = f"SELECT k, {bucket_sql('k', groups)}, {name_sql('number', groups)} FROM ({numbered})"
+        found = rows_of(table_env, query)
         # VALUES pads its texts to the longest of them.
-        assert [name for _, name in found] == [bucket_of(key, groups) for key, _ in found]
-        for _, name in found[:50]:
+        assert [names for _, *names in found] == [[bucket_of(key, groups)] * 2 for key, *_ in found]
+        for _, name, _ in found[:50]:
             row = jvm.org.apache.flink.types.Row(1)
             row.setField(0, name)
             group = jvm.org.apache.flink.runtime.state.KeyGroupRangeAssignment.assignToKeyGroup(row, groups)

@@ -23,14 +23,14 @@ from udfs.decoding.decoder import RecordDecoder, late_record
 from udfs.decoding.record_format import RecordFormat
 from udfs.decoding.refused import Decoded
 from udfs.decoding.stream_clock import Saved
-from udfs.key_groups import USUAL, own_buckets
+from udfs.key_groups import own_buckets
 from udfs.row_messages import Switch, take_runs
 
 #: Fields of an element; the source's other columns follow, which are text.
 DATA, SHARD, ARRIVAL, LAST = range(4)
 #: Columns of an answer after those of the record and the source's.
 ERROR = ("error_name", "message", "data_row")
-BUCKETS = USUAL
+BUCKETS = 128
 
 
 class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from udfs.decoding.clocks import Clocks
 from udfs.decoding.columns import Column
 from udfs.decoding.record_format import RecordFormat
 from udfs.decoding.timed_function import ARRIVAL, BUCKETS, ERROR, LAST, SHARD, DecodeAndTime, wire_type
-from udfs.key_groups import bucket_names, bucket_sql
+from udfs.key_groups import bucket_names, name_sql, number_sql
 from udfs.keyed_stream import process_keyed
 from udfs.row_stream import quoted, through_a_stream
 
@@ -98,27 +98,24 @@ def _keyed(
     schema.column("arrival", "TIMESTAMP_LTZ(3)")
     for column in more:
         schema.column(column, "STRING")
+    schema.column("bucket_number", "INT")
     # The source's watermark bounds the clocks'.
     schema.watermark("arrival", "SOURCE_WATERMARK()")
     view, taken = f"{name}_undecoded", ["`data`", "shard", "arrival", *map(quoted, more)]
-    table_env.create_temporary_view(f"{name}_read", records)
-    # Through a data stream, so that the planner does not read the source twice.
-    table_env.create_temporary_view(
-        view,
-        through_a_stream(
-            table_env,
-            table_env.sql_query(f"SELECT {', '.join(taken)} FROM {quoted(name + '_read')}"),
-            schema.build(),
-        ),
-    )
     arrival = "EXTRACT(EPOCH FROM arrival) * 1000 + EXTRACT(MILLISECOND FROM arrival)"
     # Records that are in no order have one shard: they may go to any subtask.
-    bucket = bucket_sql("shard" if in_order else f"CAST({arrival} AS STRING)", BUCKETS)
+    number = number_sql("shard" if in_order else f"CAST({arrival} AS STRING)", BUCKETS)
+    table_env.create_temporary_view(f"{name}_read", records)
+    read = table_env.sql_query(
+        f"SELECT {', '.join(taken)}, {number} AS bucket_number FROM {quoted(f'{name}_read')}"
+    )
+    # Through a data stream, so that the planner does not read the source twice.
+    table_env.create_temporary_view(view, through_a_stream(table_env, read, schema.build()))
     rest = "".join(f", {c}" for c in taken[3:])
     buckets = ", ".join(f"'{b}'" for b in bucket_names(BUCKETS))
     return table_env.sql_query(
-        f"SELECT {bucket} AS `key`, ROW(`data`, shard, {arrival}{rest}) AS `row` FROM {quoted(view)}"
-        " WHERE `data` IS NOT NULL UNION ALL"
+        f"SELECT {name_sql('bucket_number', BUCKETS)} AS `key`, ROW(`data`, shard, {arrival}{rest}) AS `row`"
+        f" FROM {quoted(view)} WHERE `data` IS NOT NULL UNION ALL"
         f" SELECT b.bucket, ROW(`data`, shard, {arrival}{rest}) FROM {quoted(view)}"
         f" CROSS JOIN UNNEST(ARRAY[{buckets}]) AS b(bucket) WHERE `data` IS NULL"
     )
