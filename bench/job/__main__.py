@@ -154,7 +154,7 @@ def many_keys(console: Console, folder: Path) -> None:
 
 def latency(console: Console, folder: Path) -> None:
     """Time from a record at the source to its scored row at the sink."""
-    source = partial(forms.paced_trades, rows=2_400, rate=200)
+    source = partial(forms.paced_trades, rows=2_800, rate=200)
     rivals: dict[str, Rival] = {
         "Java": (forms.java(source), SWIFT),
         "ours, as shipped": (forms.ours(source), {}),
