@@ -96,4 +96,4 @@ def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_
         finally:
             process.kill()
     assert (process.returncode, output, errors) == (130, "", "kda: ended before the job started\n")
-    until(lambda: not jvm.exists())
+    until(lambda: not jvm.is_running())
