@@ -10,7 +10,8 @@ from pyflink.table import Schema
 
 from tests.jobs.conftest import Flink, rows_of
 from udfs.keyed_stream import process_keyed
-from udfs.row_batches import take_batches, take_columns
+from udfs.row_batches import take_batches
+from udfs.row_messages import take_columns
 
 pytestmark = pytest.mark.flink
 COUNT = 3_000

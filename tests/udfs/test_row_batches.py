@@ -134,7 +134,7 @@ class Handler:
 
 def backend_of(handler: Handler) -> RemoteKeyedStateBackend:
     backend = RemoteKeyedStateBackend(handler, row_coder(key=CharCoder()), None, 2, 0, 0)
-    row_batches._commit_together(backend)
+    row_batches.commit_together(backend)
     log = backend.get_list_state("log", IntCoder())
     for k in range(3):
         backend.set_current_key(Row(str(k)))
