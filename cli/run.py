@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -261,11 +262,9 @@ def _end_at_once(number: int, frame: Any) -> None:
     Flink's JVM would also end when its pipe to this process breaks, but it would print errors after the prompt.
     """
     os.write(2, b"kda: ended before the job started\n")
-    # Threads and children may end while they are listed.
-    with contextlib.suppress(OSError):
-        for children in Path("/proc/self/task").glob("*/children"):
-            for child in children.read_text().split():
-                os.kill(int(child), signal.SIGKILL)
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            child.kill()
     os._exit(130)
 
 

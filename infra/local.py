@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from base.aws import Aws
 from base.errors import KdaError
 from infra import supervisor
@@ -72,18 +74,12 @@ def find(data: Path = DATA) -> str | None:
 
 def processes(data: Path = DATA) -> dict[int, int]:
     """Return the port by process id of all processes that belong to the emulator on `data`."""
-    mark = f"{MARK}={data.resolve()}".encode()
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:  # it has ended, or is another user's
-            continue
-        if mark in environment:
-            port = next((e[13:] for e in environment if e.startswith(b"GATEWAY_PORT=")), b"0")
-            found[int(folder.name)] = int(port)
+    mark, found = str(data.resolve()), {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it has ended, or is another user's
+            environment = process.environ()
+            if environment.get(MARK) == mark:
+                found[process.pid] = int(environment.get("GATEWAY_PORT", 0))
     return found
 
 
@@ -260,23 +256,11 @@ def _answers(data: Path, port: int) -> bool:
 
 def _listens(pids: dict[int, int], port: int) -> bool:
     """Whether one of the processes holds the listening socket of `port`."""
-    listening = set()
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        (
-            _,
-            local,
-            _,
-            state,
-            *_,
-        ) = line.split()
-        if state == "0A" and int(local.rpartition(":")[2], 16) == port:
-            listening.add(f"socket:[{line.split()[9]}]")
     for pid in pids:
-        with contextlib.suppress(OSError):
-            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-                with contextlib.suppress(OSError):
-                    if os.readlink(descriptor) in listening:
-                        return True
+        with contextlib.suppress(psutil.Error):
+            sockets = psutil.Process(pid).net_connections("tcp4")
+            if any(s.status == psutil.CONN_LISTEN and s.laddr.port == port for s in sockets):
+                return True
     return False
 
 

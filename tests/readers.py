@@ -1,8 +1,11 @@
 """Reads what a job did, from outside: a stream's records, a file sink's finished files, Flink's Python workers."""
 
-import os
+import contextlib
+import re
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from infra.stream_reader import all_records
 
@@ -17,18 +20,33 @@ def finished(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_"))]
 
 
-def python_workers() -> list[int]:
-    """Process ids of Flink's Python workers that descend from this process."""
-    parents, workers = {}, []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(path.name)] = int(path.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1])
-            if b"beam_boot" in path.joinpath("cmdline").read_bytes():
-                workers.append(int(path.name))
-        except (OSError, IndexError):
-            continue
+def python_workers(of: int | None = None) -> list[int]:
+    """Process ids of Flink's Python workers that descend from a process, by default from this one."""
+    found = []
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(of).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if re.search("beam_boot|beam_worker", " ".join(process.cmdline())):
+                    found.append(process.pid)
+    return found
 
-    def ours(pid: int) -> bool:
-        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
 
-    return [pid for pid in workers if ours(pid)]
+def resident(pid: int) -> float:
+    """Resident memory of a process in MB; 0 if it has ended."""
+    with contextlib.suppress(psutil.Error):
+        return float(psutil.Process(pid).memory_info().rss) / 1e6
+    return 0.0
+
+
+LOOPBACK = ("127.0.0.1", "::ffff:127.0.0.1", "::1")
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    """Addresses and ports on which a process and its descendants listen."""
+    found = set()
+    parent = psutil.Process(pid)
+    for process in (parent, *parent.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            sockets = process.net_connections("tcp")
+            found |= {tuple(s.laddr) for s in sockets if s.status == psutil.CONN_LISTEN}
+    return found

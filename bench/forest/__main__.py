@@ -13,6 +13,7 @@ from statistics import median
 
 import llvmlite.binding
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -138,8 +139,7 @@ def milliseconds(function: Callable[[], object], times: int = 51) -> str:
 
 
 def resident_megabytes() -> float:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * 4096 / 1e6
+    return float(psutil.Process().memory_info().rss) / 1e6
 
 
 def where_time_goes(console: Console) -> None:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from infra import flink, saved_state
 from infra.loopback import free_port
 from infra.paths import ROOT
@@ -28,7 +30,6 @@ JAVA = Path(__file__).parent / "java"
 JAR = JAVA / "target" / "java-job.jar"
 #: Seconds after which a run is aborted.
 LONGEST = 300
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 #: Creates the relation that is measured.
 Form = Callable[["StreamTableEnvironment"], "Table"]
@@ -234,19 +235,9 @@ def counted(folder: Path) -> tuple[int, int, list[int]]:
 
 def cpu_seconds() -> dict[int, float]:
     """CPU seconds of each descendant of this process, by process id."""
-    children: dict[int, list[int]] = {}
-    spent: dict[int, float] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        pid = int(stat.parent.name)
-        children.setdefault(int(fields[1]), []).append(pid)
-        spent[pid] = (int(fields[11]) + int(fields[12])) / _TICKS
-    descendants, waiting = {}, list(children.get(os.getpid(), []))
-    while waiting:
-        pid = waiting.pop()
-        descendants[pid] = spent[pid]
-        waiting += children.get(pid, [])
-    return descendants
+    spent = {}
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            spent[process.pid] = times.user + times.system
+    return spent

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from cli import run
@@ -69,13 +70,9 @@ def test_stopped_before_its_tasks_run_it_says_so_and_ends(
     )
 
 
-def jvms(pid: int) -> list[Path]:
+def jvms(pid: int) -> list[psutil.Process]:
     """The processes of Java that a process has started."""
-    # One thread may have started it as well as another.
-    children = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
-    return [
-        path for child in children if (path := Path("/proc") / child).joinpath("comm").read_text() == "java\n"
-    ]
+    return [child for child in psutil.Process(pid).children() if child.name() == "java"]
 
 
 @pytest.mark.flink
@@ -99,4 +96,4 @@ def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_
         finally:
             process.kill()
     assert (process.returncode, output, errors) == (130, "", "kda: ended before the job started\n")
-    until(lambda: not jvm.exists())
+    until(lambda: not jvm.is_running())

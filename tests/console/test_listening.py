@@ -17,7 +17,7 @@ import pytest
 
 from infra.paths import ROOT
 from tests.canaries import leaks
-from tests.infra.test_loopback import LOOPBACK, descendants, listening
+from tests.readers import LOOPBACK, listening
 from tests.waiting import until
 
 Found = TypeVar("Found")
@@ -78,9 +78,9 @@ def ask(port: int, path: str, **headers: str) -> int:
 
 def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
     with running_console(tmp_path, "-m", "cli.main") as (pid, port, _):
-        found = listening(set(descendants(pid)))
-        assert f"{LOOPBACK[0]}:{port:04X}" in found
-        assert sorted(a for a in found if a.rpartition(":")[0] not in LOOPBACK) == []
+        found = listening(pid)
+        assert ("127.0.0.1", port) in found
+        assert sorted(a for a in found if a[0] not in LOOPBACK) == []
         # A process that listens on every address listens on this one too.
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port), timeout=5)

@@ -12,10 +12,12 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from base.aws import Aws
 from infra import local
+from tests.readers import listening
 from tests.waiting import until
 
 pytestmark = pytest.mark.aws
@@ -31,7 +33,7 @@ def data(tmp_path: Path) -> Iterator[Path]:
 
 
 def command_line(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return " ".join(psutil.Process(pid).cmdline())
 
 
 def pid_of(data: Path, what: str, but: str = "no such thing") -> int:
@@ -84,13 +86,8 @@ def test_it_starts_is_found_and_ends(data: Path) -> None:
 
 def test_it_listens_on_loopback_alone(data: Path) -> None:
     port = int(local.start(data=data).endpoint.rpartition(":")[2])
-    listening = [
-        line.split()[1]
-        for table in ("/proc/net/tcp", "/proc/net/tcp6")
-        for line in Path(table).read_text().splitlines()[1:]
-        if line.split()[3] == "0A" and int(line.split()[1].rpartition(":")[2], 16) == port
-    ]
-    assert listening == [f"0100007F:{port:04X}"]
+    found = {address for pid in local.processes(data) for address in listening(pid) if address[1] == port}
+    assert found == {("127.0.0.1", port)}
 
 
 def test_a_given_port_is_used_and_another_one_refused_while_it_runs(data: Path) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psutil
 import pyflink
 import yaml
 
 from infra import child, flink
 from infra.java import java_home
 from infra.loopback import free_port
+from tests.readers import python_workers
 from tests.rest_cluster import RestCluster
 
 _BIN = Path(pyflink.__file__).parent / "bin"
@@ -113,20 +114,8 @@ class Cluster(RestCluster):
 
     def python_workers(self) -> list[int]:
         """Process ids of all Python workers of the running TaskManagers."""
-        children: dict[int, list[int]] = {}
-        commands: dict[int, bytes] = {}
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit():
-                with contextlib.suppress(OSError, ValueError):
-                    parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-                    children.setdefault(parent, []).append(int(process.name))
-                    commands[int(process.name)] = (process / "cmdline").read_bytes()
-        found, left = [], [w.pid for w in self.workers if w.poll() is None]
-        while left:
-            pid = left.pop()
-            left += children.get(pid, [])
-            if b"beam_boot" in commands.get(pid, b"") or b"beam_worker" in commands.get(pid, b""):
-                found.append(pid)
+        alive = [w.pid for w in self.workers if w.poll() is None]
+        found = [pid for worker in alive for pid in python_workers(worker)]
         self._python |= set(found)
         return found
 
@@ -149,15 +138,7 @@ class Cluster(RestCluster):
 
     def owns(self, parent: int, pids: list[int]) -> bool:
         """Whether one of these processes descends from another."""
-        for pid in pids:
-            while pid > 1 and pid != parent:
-                try:
-                    pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-                except OSError:
-                    break
-            if pid == parent:
-                return True
-        return False
+        return any(pid in pids for pid in python_workers(parent))
 
     def end(self) -> None:
         """Kill all remaining processes, Python workers included."""
@@ -166,9 +147,9 @@ class Cluster(RestCluster):
             process.kill()
             process.wait()
         for pid in self._python:
-            with contextlib.suppress(OSError):
-                if b"beam" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(psutil.Error):
+                if "beam" in " ".join((process := psutil.Process(pid)).cmdline()):
+                    process.kill()
 
     def _start(self, script: str) -> subprocess.Popen[bytes]:
         log, environment = self.folder / f"{script}.log", self._environment

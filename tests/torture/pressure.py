@@ -20,6 +20,7 @@ from typing import Any
 
 from base.aws import LOCAL_REGION
 from infra import local
+from tests.readers import resident
 from tests.torture.cluster import Cluster, running_cluster
 from tests.torture.failing import FAILURES, Destination, writer
 from tests.torture.proxy import Proxy, running_proxy
@@ -152,17 +153,9 @@ class Trial:
     def came(self) -> int:
         return len(self.destination.taken)
 
-    def memory(self, pids: list[int]) -> float:
-        """MB of resident memory of some processes."""
-        total = 0
-        for pid in pids:
-            with contextlib.suppress(OSError):
-                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-        return total / 2**20
-
     def measure(self, report: Report) -> None:
-        report.java.append(self.memory([w.pid for w in self.cluster.workers]))
-        report.python.append(self.memory(self.cluster.python_workers()))
+        report.java.append(sum(resident(w.pid) for w in self.cluster.workers))
+        report.python.append(sum(map(resident, self.cluster.python_workers())))
 
 
 @contextlib.contextmanager

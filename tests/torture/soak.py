@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import re
 import subprocess
@@ -14,6 +13,7 @@ from statistics import fmean, median
 from typing import Any
 
 from infra.java import java_home
+from tests.readers import resident
 from tests.torture.account import Account
 from tests.torture.chaos import ChaosRun, chaos_run
 from tests.torture.lab import Lab, changed
@@ -117,8 +117,8 @@ def _look(trial: ChaosRun) -> Iterator[tuple[str, float]]:
     assert cluster.manager is not None
     yield "heap", sum(map(_heap, workers))
     yield "manager heap", _heap(cluster.manager.pid)
-    yield "resident", sum(map(_resident, workers))
-    yield "python", sum(map(_resident, cluster.python_workers()))
+    yield "resident", sum(map(resident, workers))
+    yield "python", sum(map(resident, cluster.python_workers()))
     latest = cluster.get(f"/jobs/{trial.job}/checkpoints")["latest"]["completed"]
     yield "state", latest["state_size"] / 1e6
 
@@ -134,14 +134,6 @@ def _heap(pid: int) -> float:
     # One line for the whole heap, or one for each generation; classes count as resident memory.
     heap = shown.partition("Metaspace")[0]
     return sum(int(kb) for kb in re.findall(r"(?:heap|generation).*?used (\d+)K", heap)) / 1000
-
-
-def _resident(pid: int) -> float:
-    """Resident memory of a process in MB."""
-    with contextlib.suppress(OSError):
-        if match := re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
-            return int(match[1]) / 1000
-    return 0.0
 
 
 def _passing_trade(number: int, rng: random.Random) -> dict[str, Any]:
