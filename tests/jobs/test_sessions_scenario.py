@@ -16,12 +16,11 @@ from infra import flink
 from infra.stream_reader import StreamReader
 from jobs.sessions import demo as demo_sessions
 from pipeline.catalog import find
-from pipeline.environment import table_environment
 from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
 from tests.conftest import LocalAws
 from tests.jobs.clicks import in_time
-from tests.jobs.conftest import MemorySource
+from tests.jobs.conftest import Flink, MemorySource
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
@@ -96,17 +95,15 @@ def items(local_aws: LocalAws) -> Iterator[Any]:
 
 
 @pytest.fixture
-def run_to_its_end(local_aws: LocalAws, tmp_path: Path) -> Any:
+def run_to_its_end(local_aws: LocalAws, mini_flink: Flink) -> Any:
     """Runs the whole job over clicks from memory."""
-    flink.prepare(local_aws.endpoint, tmp_path)
 
     def run(**groups: dict[str, str]) -> None:
-        table_env = table_environment(
-            flink.cluster("sessions", folder=tmp_path, overrides={"restart-strategy.type": "none"})
-        )
         sessions = find("sessions")
         given = settings(sessions, {"aws": {"endpoint": local_aws.endpoint}, **groups})
-        pipeline = Pipeline(table_env, sessions, given, {"source_sql_stream": MemorySource(CLICKS)})
+        pipeline = Pipeline(
+            mini_flink.environment(), sessions, given, {"source_sql_stream": MemorySource(CLICKS)}
+        )
         pipeline.deliver()
         pipeline.check()
         pipeline.execute().wait()
