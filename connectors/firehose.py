@@ -96,7 +96,7 @@ class FirehoseLanding:
 
     Time: objects are found in any order, above all those of a backlog. So the watermark does not follow the objects. It
     follows the clock, ``idle_timeout`` behind, and stops while older objects still come
-    (``udfs.decoding.stream_clock.LandingClock``). So windows also close when the stream is idle. The clocks of S3 and
+    (``udfs.decoding.clocks.LandingClock``). So windows also close when the stream is idle. The clocks of S3 and
     of the cluster must agree within half of ``idle_timeout``.
 
     Limits: plain objects, and gzip by name (``.gz``), in folders of any depth; names that begin with ``.`` or ``_`` are

@@ -14,6 +14,8 @@ def with_heartbeats(
 ) -> Table:
     """A source's records, and each second from every subtask a heartbeat: a row of NULLs.
 
+    The watermark is the records'. While a subtask of the source is idle, it is two seconds behind the present.
+
     Parameters
     ----------
     table_env : StreamTableEnvironment
@@ -26,11 +28,16 @@ def with_heartbeats(
         Prefix of the relations that this creates.
     """
     table_env.execute_sql(
-        f"CREATE TEMPORARY TABLE `{name}_seconds` (number INT)"
+        f"CREATE TEMPORARY TABLE `{name}_seconds` (number INT,"
+        " `now` AS CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)), WATERMARK FOR `now` AS `now` - INTERVAL '2' SECOND)"
         " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
     )
     nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in columns.values())
-    taken = ", ".join(f"`{column}`" for column in columns)
+    # A rowtime attribute can't be united with NULLs.
+    taken = ", ".join(
+        f"CAST(`{column}` AS {type_}) AS `{column}`" if type_.startswith("TIMESTAMP") else f"`{column}`"
+        for column, type_ in columns.items()
+    )
     return table_env.sql_query(
         f"SELECT {taken} FROM `{records}` UNION ALL SELECT {nothing} FROM `{name}_seconds`"
     )

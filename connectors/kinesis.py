@@ -1,9 +1,10 @@
 """Kinesis data streams, as source and as sink.
 
 Source. Delivery: exactly once into Flink's state (shard positions are checkpointed). Order: within a shard; a child
-shard may be read before its parent's end. Rows: the record's bytes with its shard and arrival time. The connector can
-keep watermarks per shard, but they ignore a shard without records since the start, or one whose records wait behind
-another shard's under back-pressure. So the watermark is made downstream (``udfs.decoding.stream_clock``).
+shard may be read before its parent's end. Rows: the record's bytes with its shard and arrival time. The connector's
+watermarks per shard ignore a shard without records since the start, or one whose records wait behind another shard's
+under back-pressure. So the watermark is made downstream (``udfs.decoding.stream_clock``), of which the connector's is
+an upper bound: it holds for the shards that other subtasks read.
 
 Sink. Delivery: at least once; a record may come twice after a failure. Order: within a partition key, as long as
 nothing fails. Batches: 500 records, 5 MB. A record that Kinesis refuses is sent again until it is accepted, with
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from base.aws import Aws
 from base.errors import InvalidValue
@@ -26,6 +27,9 @@ from connectors.table_format import aws_options, format_options
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream
     from pyflink.table import StreamTableEnvironment, Table
+
+#: Milliseconds of disorder allowed between arrival times within a shard.
+_DISORDER = 500
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class KinesisSource:
         options = _common(self.stream, self.aws) | {
             "format": "raw",
             "scan.stream.initpos": self.position,
+            "scan.shard.idle.interval": str(self.idle_timeout // timedelta(milliseconds=1)),
         }
         if self.position not in ("LATEST", "TRIM_HORIZON"):
             moment = datetime.fromisoformat(self.position).astimezone(UTC)
@@ -104,10 +109,12 @@ class KinesisSource:
     ) -> Table:
         """The stream's records, and a heartbeat each second: ``data BYTES, shard STRING, arrival TIMESTAMP_LTZ(3)``.
 
-        The state with the positions in the stream is named after ``name``. There are no watermarks: whoever takes the
-        records decides what their time is. With ``sequence_number`` there is one more column,
+        The state with the positions in the stream is named after ``name``. The watermark, of ``arrival``, is only a
+        bound: whoever takes the records decides what their time is. With ``sequence_number`` there is one more column,
         ``sequence_number STRING``. The connector does not give the partition key.
         """
+        from pyflink.table import Schema
+
         columns = {"data": "BYTES", "shard": "STRING", "arrival": "TIMESTAMP_LTZ(3)"}
         numbers = ""
         if sequence_number:
@@ -122,8 +129,15 @@ class KinesisSource:
             f" `shard` STRING NOT NULL METADATA FROM 'shard-id' VIRTUAL{numbers}) WITH ({with_clause})"
         )
         stream = table_env.to_data_stream(table_env.from_path(f"{name}_stream"))
-        _name_state(stream, f"kinesis {name}")
-        table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream))
+        source = _source_of(stream)
+        # By default Flink derives a uid from the operator's place in the job: positions would be lost with new SQL.
+        source.setUid(f"kinesis {name}")
+        _watermark_per_shard(source)
+        schema = Schema.new_builder()
+        for column, type_ in columns.items():
+            schema.column(column, type_)
+        schema.watermark("arrival", "SOURCE_WATERMARK()")
+        table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream, schema.build()))
         return with_heartbeats(table_env, f"{name}_records", columns, name)
 
 
@@ -181,12 +195,27 @@ def _check(stream: str, aws: Aws) -> None:
     require(aws, "kinesis", f"Kinesis stream {stream}", "describe_stream_summary", StreamName=stream)
 
 
-def _name_state(stream: DataStream, uid: str) -> None:
-    """Give a stream's source a uid, so that its positions are found again when the job's SQL has changed.
-
-    By default Flink derives an operator's uid from its place in the job.
-    """
+def _source_of(stream: DataStream) -> Any:
+    """The source's transformation."""
     source = stream._j_data_stream.getTransformation()
     while not source.getInputs().isEmpty():
         source = source.getInputs().get(0)
-    source.setUid(uid)
+    return source
+
+
+def _watermark_per_shard(source: Any) -> None:
+    """Let the source make a watermark of the arrival time, shard by shard.
+
+    SQL can't say it, so the assigner is put into the connector's consumer. These are internal classes of the connector
+    and of the table runtime.
+    """
+    from pyflink.java_gateway import get_gateway
+
+    jvm = get_gateway().jvm
+    # Metadata columns leave the source in the connector's order and not in the statement's.
+    arrival = list(source.getOutputType().toRowType().getFieldNames()).index("arrival")
+    runtime = jvm.org.apache.flink.table.runtime.operators.wmassigners
+    strategy = jvm.org.apache.flink.table.sources.wmstrategies.BoundedOutOfOrderTimestamps(_DISORDER)
+    source.getOperator().getUserFunction().setPeriodicWatermarkAssigner(
+        runtime.PeriodicWatermarkAssignerWrapper(strategy, arrival)
+    )

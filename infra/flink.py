@@ -21,6 +21,7 @@ import yaml
 
 from base.aws import LOCAL_CREDENTIALS
 from base.errors import KdaError
+from infra import worker_pool
 from infra.java import java_home
 from infra.loopback import listen_on_loopback
 from infra.paths import BUILD, FLINK, ROOT
@@ -115,6 +116,7 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     if endpoint:
         os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
         os.environ.pop("AWS_SESSION_TOKEN", None)
+    worker_pool.install()
     listen_on_loopback()
 
 
@@ -148,6 +150,7 @@ def cluster(
         "execution.checkpointing.dir": (folder / "checkpoints" / job).as_uri(),
         "execution.checkpointing.savepoint-dir": savepoint_folder(job, folder).as_uri(),
         "io.tmp.dirs": str(folder / "tmp"),
+        "python.executable": str(worker_pool.PYTHON),
         "rest.bind-port": str(rest_port or "0"),
         "rest.port": str(rest_port or "0"),
     }

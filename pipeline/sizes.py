@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.sql import json_value
-from udfs.decoding.function import quoted
-from udfs.row_stream import through_a_stream
+from udfs.row_stream import quoted, through_a_stream
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table

@@ -12,7 +12,7 @@ from connectors.recording import Recording
 from connectors.reference import ReferenceFile
 from pipeline.groups import AwsGroup, Reference, Source
 from pipeline.settings import SettingsError
-from udfs.decoding.stream_clock import Clocks
+from udfs.decoding.clocks import Clocks
 from udfs.reference_table import Reference as read_reference
 from udfs.reference_table import ReferenceTable
 

@@ -30,6 +30,8 @@ COMPILED_SOURCES = (
     "forest/compact_arena",
     "forest/call",
     "row_bytes",
+    "decoding/json_bytes",
+    "decoding/json_answers",
     "detector/features",
     "detector/decisions",
     "detector/call",

@@ -82,6 +82,12 @@ def _hash_of(text: str) -> int:
     return hashed
 
 
+def own_buckets(groups: int, subtask: int, subtasks: int) -> tuple[str, ...]:
+    """Names of the buckets of one of ``subtasks`` subtasks: Flink's `KeyGroupRangeAssignment`."""
+    first, end = (-(-groups * k // subtasks) for k in (subtask, subtask + 1))
+    return bucket_names(groups)[first:end]
+
+
 def key_group(name: str, groups: int) -> int:
     """The key group, out of ``groups``, of a row with only this string: Flink's `KeyGroupRangeAssignment`."""
     # Java's hash of a row adds 31 twice: for its list of fields and for the row.

@@ -61,8 +61,9 @@ def process_keyed(
     name: str,
     uid: str,
     key_groups: int | None = None,
+    rowtime: bool = True,
 ) -> Any:
-    """Key a stream of (key, element, rowtime) by its first field and process it.
+    """Key a stream of (key, element), or of (key, element, rowtime), by its first field and process it.
 
     PyFlink's own ``key_by`` adds a second Python operator that only computes the key. Here SQL has computed it and Java
     takes it from the row, which saves a third of the time per record.
@@ -78,6 +79,8 @@ def process_keyed(
         Of the operator: its name in the web UI and the uid of its state.
     key_groups : int or None
         The operator's maximum parallelism, which also caps its parallelism. None: Flink's default.
+    rowtime : bool
+        Whether the stream has the third field.
     """
     from pyflink.datastream import DataStream
     from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
@@ -92,7 +95,8 @@ def process_keyed(
     threads = configuration.get(jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"
     operator = jvm.EmbeddedPythonKeyedProcessOperator if threads else jvm.ExternalPythonKeyedProcessOperator
     info = _create_j_data_stream_python_function_info(function, UserDefinedDataStreamFunction.KEYED_PROCESS)
-    types = Types.ROW_NAMED(["key", "element", "rowtime"], [Types.STRING(), element, Types.INSTANT()])
+    fields = {"key": Types.STRING(), "element": element} | ({"rowtime": Types.INSTANT()} if rowtime else {})
+    types = Types.ROW_NAMED(list(fields), list(fields.values()))
     out = result.get_java_type_info()
     processed = keyed.transform(name, out, operator(configuration, info, types.get_java_type_info(), out))
     if key_groups:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pyflink.table.udf import TableFunction, udtf
 
 from base.errors import InvalidValue
-from udfs.decoding.function import _data_type, quoted
+from udfs.decoding.function import _data_type
 from udfs.reference_table import File, Reference, ReferenceTable
-from udfs.row_stream import through_a_stream
+from udfs.row_stream import quoted, through_a_stream
 
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table

@@ -64,6 +64,7 @@ def read_records(
     column_of: Array,
     floats: Array,
     value_field: int,
+    tail: int,
     places: Array,
     plain: Array,
     points: Array,
@@ -75,6 +76,7 @@ def read_records(
 
     ``plain`` (n,) becomes False for rows that are not insertions or lack one of the numbers. ``bits`` is the memory of
     ``points`` (n, columns), ``short_bits`` that of ``short`` (1,). ``value_field``: the field to locate as the value.
+    ``tail``: bytes after an element.
     """
     mask_bytes = (widths.shape[0] + _KIND + 7) // 8
     place, same = 0, True
@@ -116,7 +118,7 @@ def read_records(
             if field == value_field:
                 here[VALUE], here[VALUE_END] = -1 if null else first, fields
         here[FIELDS_END] = fields
-        plain[k] = ok and fields + 12 == end
+        plain[k] = ok and fields + tail == end
         size = key_end - key
         if size != places[0, KEY_END] - places[0, KEY]:
             same = False

@@ -11,7 +11,10 @@ import numpy as np
 from udfs.forest.layout import Array
 from udfs.row_bytes import (
     BEGIN,
+    BODY,
     END,
+    FIELDS,
+    FIELDS_END,
     KEY,
     KEY_END,
     TIME,
@@ -34,6 +37,7 @@ WIDTHS = {
     "InstantCoder": 12,
     "CharCoder": 0,
     "BigDecimalCoder": 0,
+    "BinaryCoder": 0,
 }
 #: Coders of fields that can be read as numbers.
 FLOATS = ("FloatCoder", "DoubleCoder")
@@ -54,9 +58,14 @@ class RowLayout:
         The fields to read as numbers, in this order.
     value : int or None
         The field that `Rows.values` returns: text or an integer.
+    rowtime : bool
+        Whether each element is followed by its rowtime.
     """
 
-    def __init__(self, coders: list[str], numbers: list[int], value: int | None = None) -> None:
+    def __init__(
+        self, coders: list[str], numbers: list[int], value: int | None = None, rowtime: bool = True
+    ) -> None:
+        self.tail = WIDTHS["InstantCoder"] if rowtime else 0
         self.widths = np.array([WIDTHS[c] for c in coders], np.int64)
         self.floats = np.array([c in FLOATS for c in coders], np.bool_)
         self.columns = len(numbers)
@@ -111,7 +120,7 @@ class Rows:
         points = np.zeros((n, layout.columns))
         short = np.zeros(1, np.float32)
         same = read_records(
-            given, layout.widths, layout.column_of, layout.floats, layout.value,
+            given, layout.widths, layout.column_of, layout.floats, layout.value, layout.tail,
             places, plain, points, points.view(np.uint64), short, short.view(np.uint32),
         )  # fmt: skip
         key = data[places[0, KEY] : places[0, KEY_END]].decode() if n and same else None
@@ -138,6 +147,11 @@ class Rows:
         """The time of each row, in milliseconds."""
         return self.places[first:end, TIME].tolist()  # type: ignore[no-any-return]
 
+    def watermark(self, row: int) -> int:
+        """The operator's watermark when it got a row, in milliseconds; negative if there is none yet."""
+        begin = int(self.places[row, BODY]) + 9
+        return int.from_bytes(self.data[begin : begin + 8], "big", signed=True)
+
     def values(self, first: int, end: int) -> list[str | int | None]:
         """The value of the layout's value field in each row."""
         places = self.places[first:end]
@@ -152,6 +166,25 @@ class Rows:
         for k in np.flatnonzero(places[:, VALUE] < 0).tolist():
             found[k] = None
         return found
+
+    def parts(self, first: int, end: int) -> tuple[Array, Array, Array, Array, Array]:
+        """Where parts of rows are, each (n, 2): what begins an answer, and the fields, encoded.
+
+        For rows of text or bytes, the layout's value, a wide integer and, if there are more, one text.
+        """
+        places = self.places[first:end]
+        head, number = places[:, BODY], places[:, VALUE_END]
+        return (
+            np.stack([head, head + 9], axis=1),
+            places[:, [FIELDS, VALUE]],
+            places[:, [VALUE, VALUE_END]],
+            np.stack([number, number + 8], axis=1),
+            np.stack([number + 8, places[:, FIELDS_END]], axis=1),
+        )
+
+    def texts(self, parts: Array) -> list[bytes]:
+        """The bytes of an encoded text field in each row; none if it is not there."""
+        return [self.data[a + 4 : b] for a, b in parts.tolist()]
 
     def scored(self, first: int, end: int, scores: Array, nulls: int) -> bytes:
         """The answer to some rows: each followed by its score and ``nulls`` NULLs."""

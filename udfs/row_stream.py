@@ -1,4 +1,4 @@
-"""A table to a data stream and back, without converting its rows."""
+"""A table to a data stream and back, without converting its rows; and quoting."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def through_a_stream(table_env: StreamTableEnvironment, table: Table, schema: Sc
     type_ = table._j_table.getResolvedSchema().toPhysicalRowDataType().bridgedTo(as_sql_keeps_it)
     stream = table_env._j_tenv.toDataStream(table._j_table, type_)
     return table_env.from_data_stream(DataStream(stream), schema)
+
+
+def quoted(name: str) -> str:
+    """A name quoted for SQL, with backquotes in it escaped."""
+    return "`" + name.replace("`", "``") + "`"

@@ -12,6 +12,7 @@ from typing import Any
 
 from udfs.key_groups import MOST
 from udfs.state_channel import StateChannel
+from udfs.worker_objects import opening_objects
 
 _METHOD = "/org.apache.beam.model.fn_execution.v1.BeamFnState/State"
 
@@ -85,19 +86,59 @@ class _Together:
         for number, request in enumerate(requests):
             request.id, request.instruction_id = str(number), instruction
         answers = self._channel.exchange([request.SerializeToString() for request in requests])
-        if refused := [error for answer in answers if (error := api.StateResponse.FromString(answer).error)]:
-            raise RuntimeError(f"state could not be written: {refused[0]}")
+        _require_written([api.StateResponse.FromString(answer).error for answer in answers])
 
 
-def write_together(backend: Any, address: str) -> None:
+class _Promised:
+    """PyFlink's state handler, except that answers to writes are waited for in `flush`."""
+
+    def __init__(self, handler: Any) -> None:
+        self._handler = handler
+        self._written: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._handler, name)
+
+    def extend(self, *arguments: Any) -> None:
+        """Write; there is nothing to wait for yet."""
+        self._written.append(self._handler.extend(*arguments))
+
+    def clear(self, *arguments: Any) -> None:
+        """Clear."""
+        self._written.append(self._handler.clear(*arguments))
+
+    def flush(self) -> None:
+        """Wait for all answers."""
+        _require_written([future.get().error for future in self._written])
+        self._written.clear()
+
+
+def commit_together(backend: Any) -> None:
     """Make a keyed state backend write all state at the end of a bundle, and wait once."""
-    commit = backend.commit
-    # What PyFlink drops from its cache (of 1,000) is made anew, which takes longer than to write it.
-    backend._internal_state_cache._max_entries = _KEYS_STATES
-    together = backend._state_handler = _Together(backend._state_handler, address)
+    handler, commit = backend._state_handler, backend.commit
+    address = _address_of(handler)
+    together = _Promised(handler) if address is None else _Together(handler, address)
+    if address is not None:
+        # What PyFlink drops from its cache (of 1,000) is made anew, which takes longer than to write it.
+        backend._internal_state_cache._max_entries = _KEYS_STATES
 
     def commit_all() -> None:
         commit()
         together.flush()
 
-    backend.commit = commit_all
+    backend._state_handler, backend.commit = together, commit_all
+
+
+def _address_of(handler: Any) -> str | None:
+    """The address of the JVM's state service that PyFlink's handler asks; None if it is not known."""
+    for worker in opening_objects():
+        factory = getattr(getattr(worker, "bundle_processor_cache", None), "state_handler_factory", None)
+        for address, known in getattr(factory, "_state_handler_cache", {}).items():
+            if known is handler:
+                return str(address)
+    return None
+
+
+def _require_written(errors: list[str]) -> None:
+    if refused := [error for error in errors if error]:
+        raise RuntimeError(f"state could not be written: {refused[0]}")

@@ -17,9 +17,9 @@ from infra import flink
 from pipeline.environment import table_environment
 from tests.conftest import LocalAws
 from tests.waiting import until
+from udfs.decoding.clocks import Clocks
 from udfs.decoding.columns import Column
 from udfs.decoding.function import decode_records
-from udfs.decoding.stream_clock import Clocks
 
 SOON = timedelta(seconds=3)
 

@@ -14,6 +14,7 @@ from pipeline.application import Application
 from pipeline.catalog import find
 from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
+from tests.session_cluster import session_cluster
 
 EPOCH = datetime.datetime(2024, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 
@@ -35,10 +36,14 @@ class Flink:
         from pipeline.environment import table_environment
 
         options = {k.replace("__", ".").replace("_", "-"): v for k, v in overrides.items()}
-        # A failure must fail the test, not restart the job without end.
-        return table_environment(
-            flink.cluster("test", folder=self.folder, overrides={"restart-strategy.type": "none"} | options)
-        )
+        defaults = {
+            # A failure must fail the test, not restart the job without end.
+            "restart-strategy.type": "none",
+            # To split generated code for the second compiler, which does not run here, takes a third of the planning.
+            "table.generated-code.max-length": "60000",
+        }
+        overrides = session_cluster(self.folder) | defaults | options
+        return table_environment(flink.cluster("test", folder=self.folder, overrides=overrides))
 
     def pipeline(
         self,

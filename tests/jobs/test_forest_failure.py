@@ -53,6 +53,8 @@ def test_scores_after_a_killed_worker_equal_those_without_failure(
     port = free_port()
     table_env = mini_flink.environment(
         python__executable=sys.executable,
+        # A cluster of its own, whose folders and port the test knows.
+        execution__target="local",
         rest__port=str(port),
         rest__bind_port=str(port),
         io__tmp__dirs=str(tmp_path / "local"),

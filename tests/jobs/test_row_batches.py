@@ -10,7 +10,9 @@ from pyflink.table import Schema
 
 from tests.jobs.conftest import Flink, rows_of
 from udfs.keyed_stream import process_keyed
-from udfs.row_batches import take_batches, take_columns
+from udfs.row_batches import take_batches
+from udfs.row_messages import take_columns
+from udfs.worker_objects import opening_objects
 
 pytestmark = pytest.mark.flink
 COUNT = 3_000
@@ -45,6 +47,9 @@ class Doubled(Sized):
     def open(self, runtime_context: Any) -> None:
         super().open(runtime_context)
         assert take_columns(self)
+        operation = next(o for o in opening_objects() if hasattr(o, "keyed_state_backend"))
+        # The JVM's state service was found, so that all state is written in one go.
+        assert type(operation.keyed_state_backend._state_handler).__name__ == "_Together"
 
     def process_batch(self, key: str, rows: list[Any], times: list[int]) -> list[list[Any]]:
         return [[*row, -1.0, "missing"] for row in rows]

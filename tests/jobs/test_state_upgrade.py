@@ -33,14 +33,15 @@ pytestmark = [pytest.mark.flink, pytest.mark.kinesis]
 COMMITTED = Path(__file__).with_name("operator_ids.json")
 LABS = sorted(path.parent.name for path in JOBS.glob("*/application.yaml"))
 NAMED = {
-    "trades": {"kinesis source_sql_stream", "random_cut_forest temp_stream"},
+    "trades": {"kinesis source_sql_stream", "decode source_sql_stream", "random_cut_forest temp_stream"},
     "ctr": {
         "kinesis source_sql_stream",
+        "decode source_sql_stream",
         "random_cut_forest scored_ctr",
         "detector detections",
         "lambda_sink sink",
     },
-    "sessions": {"kinesis source_sql_stream", "lambda_sink sink"},
+    "sessions": {"kinesis source_sql_stream", "decode source_sql_stream", "lambda_sink sink"},
 }
 
 

@@ -25,7 +25,7 @@ from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFun
 from pyflink.fn_execution.state_impl import RemoteKeyedStateBackend
 from pyflink.fn_execution.table.operations import BundleOperation
 
-from udfs import row_batches
+from udfs import row_batches, state_writes
 from udfs.row_batches import LightRow, take_batches
 
 
@@ -134,7 +134,7 @@ class Handler:
 
 def backend_of(handler: Handler) -> RemoteKeyedStateBackend:
     backend = RemoteKeyedStateBackend(handler, row_coder(key=CharCoder()), None, 2, 0, 0)
-    row_batches._commit_together(backend)
+    state_writes.commit_together(backend)
     log = backend.get_list_state("log", IntCoder())
     for k in range(3):
         backend.set_current_key(Row(str(k)))

@@ -27,7 +27,8 @@ from udfs.forest.bucket import Entry, ForestBucket, score_together
 from udfs.forest.fields import keys_of, taking
 from udfs.forest.live import LiveForests
 from udfs.key_groups import USUAL
-from udfs.row_batches import Switch, take_batches, take_columns
+from udfs.row_batches import take_batches
+from udfs.row_messages import Switch, take_columns
 
 #: The most memory for a worker's unpacked and for its compact forests, if there is one for each key; the others stay
 #: packed.
@@ -90,7 +91,7 @@ class ForestFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._numbers = taking(self._indices)
         self._key = self._fields.index(options.partition_by) if options.partition_by else None
         self._nothing = (None,) * (2 if options.explain else 1)
-        #: Required by :class:`udfs.row_batches.InColumns`.
+        #: Required by :class:`udfs.row_messages.InColumns`.
         self.numbers, self.value, self.nulls = self._indices, self._key, len(ERROR_COLUMNS)
 
     def open(self, runtime_context: Any) -> None:

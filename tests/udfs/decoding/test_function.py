@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +9,9 @@ import pytest
 from tests.jobs.conftest import Flink, rows_of
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from udfs.decoding.columns import Column
-from udfs.decoding.function import DecodeAndTime, decode_records, quoted
-from udfs.decoding.record_format import JSON, RecordFormat
-from udfs.decoding.stream_clock import Clocks
+from udfs.decoding.function import decode_records
+from udfs.decoding.record_format import RecordFormat
+from udfs.row_stream import quoted
 
 pytestmark = pytest.mark.flink
 
@@ -125,20 +124,3 @@ def test_a_record_of_ten_mebibytes_passes(mini_flink: Flink, monkeypatch: pytest
         ("", len(text), 2),
         ("COERCION", 49152, 0),
     ]
-
-
-@pytest.mark.parametrize("count_late", [True, False])
-def test_a_late_record_is_reported_and_counts_if_the_source_says_so(count_late: bool) -> None:
-    clocks = Clocks(timedelta(seconds=15), in_order=False, count_late=count_late)
-    function = DecodeAndTime([Column("v", "INTEGER", "$.v")], JSON, clocks)
-    function.open(None)
-    function._clock.watermark = 5_000
-    assert list(function.eval(b'{"v": 1}', "", 5_001)) == [(1, None, None, None, 5_001, 5_000)]
-    assert list(function.eval(None, "", 0)) == [(None, None, None, None, 5_000, 5_000)]
-    *rows, (_, error, _, data, *time) = function.eval(b'{"v": 2}', "", 4_000)
-    assert (error, data, time) == (
-        "LATE_RECORD" if count_late else "LATE_DROPPED",
-        b'{"v": 2}'.hex(),
-        [5_001, 5_000],
-    )
-    assert rows == ([(2, None, None, None, 5_001, 5_000)] if count_late else [])

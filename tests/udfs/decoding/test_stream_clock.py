@@ -3,7 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from udfs.decoding.stream_clock import DISORDER, HOLD, LAG, PATIENCE, LandingClock, ShardClock, StreamClock
+from udfs.decoding.clocks import LandingClock
+from udfs.decoding.shard_clock import DISORDER, HOLD, LAG, PATIENCE, ShardClock
+from udfs.decoding.stream_clock import StreamClock
 
 IDLE = 15.0
 

@@ -1,0 +1,76 @@
+"""The clock of records in no order; and which clock a source has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from udfs.decoding.shard_clock import ShardClock
+from udfs.decoding.stream_clock import StreamClock
+
+
+class LandingClock(StreamClock):
+    """The clock for records in any order, such as objects of a bucket. The watermark follows the wall clock.
+
+    It is ``idle_timeout`` behind the present. It advances only when no record older than that has come for
+    ``idle_timeout``, so it does not advance while a backlog is read.
+
+    Parameters
+    ----------
+    idle_timeout : float
+        Seconds, above 0.
+    monotonic, wall : callable
+        The clocks, in seconds. The wall clock must agree with the records' arrival within half of ``idle_timeout``.
+    """
+
+    # Each update is saved in all buckets.
+    step = 1.0
+
+    def __init__(
+        self,
+        idle_timeout: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(monotonic, wall)
+        self._idle = idle_timeout
+        # Counts as an outdated record, as there may be a backlog at a start.
+        self._outdated = 0.0
+
+    def _note(self, shard: str, earliest: int, latest: int) -> None:
+        if earliest < 1000 * (self._wall() - self._idle):
+            self._outdated = self._passed
+
+    def _over(self) -> int | None:
+        if self._passed - self._outdated < self._idle:
+            return None
+        return int(1000 * (self._wall() - self._idle))
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """How a source's event time is tracked; each subtask makes its own clock from this.
+
+    Parameters
+    ----------
+    idle_timeout : timedelta
+        A shard without records for this long is idle.
+    in_order : bool
+        Whether a shard's records come in order (:class:`ShardClock`); if not, :class:`LandingClock` is used.
+    shared : bool
+        Whether other subtasks or sources wait for this watermark.
+    count_late : bool
+        Whether a late record counts just after the watermark. Late records are reported in any case.
+    """
+
+    idle_timeout: timedelta
+    in_order: bool = True
+    shared: bool = False
+    count_late: bool = True
+
+    def start(self) -> StreamClock:
+        """A clock that starts now."""
+        seconds = self.idle_timeout.total_seconds()
+        return ShardClock(seconds, self.shared) if self.in_order else LandingClock(seconds)
