@@ -2,7 +2,7 @@
 
 PyFlink sends each request for state as a message of its own through gRPC's Python client, which passes it from thread
 to thread: 0.2 ms of CPU each. This client writes all requests of a bundle to the socket at once and then reads all
-answers. It speaks as much of HTTP/2 as that takes: one stream, and the flow control of both sides.
+answers. HTTP/2 is the library h2's; what is here is the socket and gRPC's five bytes before each message.
 """
 
 from __future__ import annotations
@@ -11,26 +11,25 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
+from h2.connection import H2Connection
+from h2.events import ConnectionTerminated, DataReceived, StreamEnded, StreamReset
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes, Settings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-# Kinds of frames.
-_DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GO_AWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
-# Flags: of settings and pings, of the others, and of headers.
-_ACKNOWLEDGED, _LAST, _COMPLETE = 1, 1, 4
-# Settings.
-_INITIAL_WINDOW, _LONGEST_FRAME = 4, 5
 #: The one stream.
 _STREAM = 1
-#: How far the server may write ahead: as far as the protocol allows. Renewed when half of it is used.
+#: How far the server may write ahead: as far as the protocol allows. h2 renews it when half of it is used.
 _WINDOW = 2**31 - 1
+#: The window that a connection starts with.
+_USUAL_WINDOW = 65_535
 #: Bytes of an answer at least, and how many bytes to wait for at most, in less than the system's buffer.
 _SHORTEST_ANSWER, _MOST_AT_ONCE = 8, 32_768
 #: How long to wait for that many bytes, before waiting for any: seconds and microseconds.
 _PATIENCE = struct.pack("ll", 0, 100_000)
-#: Windows before settings and updates.
-_USUAL_WINDOW = 65_535
+_ENDS = (StreamEnded, StreamReset, ConnectionTerminated)
 
 
 class StateChannel:
@@ -56,11 +55,12 @@ class StateChannel:
         self._socket = socket.create_connection((host.strip("[]"), int(port)))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._received = bytearray()
         self._messages = bytearray()
-        self._longest_frame = 16_384
-        self._first_window = self._stream_window = self._window = _USUAL_WINDOW
-        self._unacknowledged = 0
+        self._http = H2Connection()
+        ours = {SettingCodes.ENABLE_PUSH: 0, SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW}
+        self._http.local_settings = Settings(initial_values=ours)
+        self._http.initiate_connection()
+        self._http.increment_flow_control_window(_WINDOW - _USUAL_WINDOW)
         headers = {
             ":method": "POST",
             ":scheme": "http",
@@ -69,12 +69,8 @@ class StateChannel:
             "content-type": "application/grpc",
             "te": "trailers",
         } | dict(metadata)
-        self._socket.sendall(
-            _PREFACE
-            + _frame(_SETTINGS, 0, 0, struct.pack(">HI", _INITIAL_WINDOW, _WINDOW))
-            + _frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", _WINDOW - _USUAL_WINDOW))
-            + _frame(_HEADERS, _COMPLETE, _STREAM, b"".join(map(_header, headers.items())))
-        )
+        self._http.send_headers(_STREAM, list(headers.items()))
+        self._flush()
 
     def exchange(self, requests: Sequence[bytes]) -> list[bytes]:
         """Send requests; returns an answer to each, in the order in which the server gave them.
@@ -96,20 +92,21 @@ class StateChannel:
         self._socket.close()
 
     def _send(self, data: bytes) -> None:
-        sent = 0
-        while sent < len(data):
-            room = min(self._window, self._stream_window, len(data) - sent)
-            if room <= 0:
+        rest = memoryview(data)
+        while rest:
+            room = min(self._http.local_flow_control_window(_STREAM), self._http.max_outbound_frame_size)
+            if room > 0:
+                self._http.send_data(_STREAM, rest[:room])
+                rest = rest[room:]
+            else:
+                self._flush()
                 self._receive()
-                continue
-            frames = []
-            for k in range(sent, sent + room, self._longest_frame):
-                part = data[k : min(k + self._longest_frame, sent + room)]
-                frames += [_frame_head(len(part), _DATA, 0, _STREAM), part]
-            self._socket.sendall(b"".join(frames))
-            self._window -= room
-            self._stream_window -= room
-            sent += room
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what h2 has to send."""
+        if waiting := self._http.data_to_send():
+            self._socket.sendall(waiting)
 
     def _receive(self, expected: int = 1) -> None:
         """Wait for bytes from the server, and act on the frames that are complete.
@@ -128,48 +125,23 @@ class StateChannel:
                 expected = 1
         if not given:
             raise ConnectionError("the JVM's state service closed the connection")
-        self._received += given
-        start = 0
-        while len(self._received) - start >= 9:
-            length = int.from_bytes(self._received[start : start + 3], "big")
-            kind, flags = self._received[start + 3], self._received[start + 4]
-            stream = int.from_bytes(self._received[start + 5 : start + 9], "big")
-            if len(self._received) - start < 9 + length:
-                break
-            self._act(kind, flags, stream, bytes(self._received[start + 9 : start + 9 + length]))
-            start += 9 + length
-        del self._received[:start]
-
-    def _act(self, kind: int, flags: int, stream: int, body: bytes) -> None:
-        if kind == _DATA:
-            self._messages += body
-            self._acknowledge(len(body))
-        elif kind == _SETTINGS and not flags & _ACKNOWLEDGED:
-            for setting, number in struct.iter_unpack(">HI", body):
-                if setting == _INITIAL_WINDOW:
-                    self._stream_window += number - self._first_window
-                    self._first_window = number
-                elif setting == _LONGEST_FRAME:
-                    self._longest_frame = number
-            self._socket.sendall(_frame(_SETTINGS, _ACKNOWLEDGED, 0, b""))
-        elif kind == _PING and not flags & _ACKNOWLEDGED:
-            self._socket.sendall(_frame(_PING, _ACKNOWLEDGED, 0, body))
-        elif kind == _WINDOW_UPDATE:
-            if stream:
-                self._stream_window += int.from_bytes(body, "big")
+        try:
+            events = self._http.receive_data(given)
+        except ProtocolError as error:
+            raise ConnectionError(f"the JVM's state service broke HTTP/2: {error}") from error
+        received, others = 0, []
+        for event in events:
+            if isinstance(event, DataReceived):
+                self._messages += event.data
+                received += event.flow_controlled_length
             else:
-                self._window += int.from_bytes(body, "big")
-        if kind in (_RESET, _GO_AWAY) or (kind in (_DATA, _HEADERS) and flags & _LAST):
-            raise ConnectionError(f"the JVM's state service ended the stream: {body!r:.300}")
-
-    def _acknowledge(self, size: int) -> None:
-        self._unacknowledged += size
-        if self._unacknowledged > _WINDOW // 2:
-            more = struct.pack(">I", self._unacknowledged)
-            self._socket.sendall(
-                _frame(_WINDOW_UPDATE, 0, 0, more) + _frame(_WINDOW_UPDATE, 0, _STREAM, more)
-            )
-            self._unacknowledged = 0
+                others.append(event)
+        if any(isinstance(event, _ENDS) for event in others):
+            # gRPC's status and message are in the headers that came with it.
+            raise ConnectionError(f"the JVM's state service ended the stream: {others!r:.500}")
+        if received:
+            self._http.acknowledge_received_data(received, _STREAM)
+        self._flush()
 
     def _answers(self) -> Iterator[bytes]:
         """The complete messages that have come."""
@@ -181,28 +153,3 @@ class StateChannel:
             yield bytes(self._messages[start + 5 : end])
             start = end
         del self._messages[:start]
-
-
-def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
-    return _frame_head(len(body), kind, flags, stream) + body
-
-
-def _frame_head(length: int, kind: int, flags: int, stream: int) -> bytes:
-    return length.to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream)
-
-
-def _header(header: tuple[str, str]) -> bytes:
-    """A header that is not compressed."""
-    return b"\0" + b"".join(_length(len(text)) + text.encode() for text in header)
-
-
-def _length(length: int) -> bytes:
-    """The length of a text, in seven bits or, if it is longer, in seven bits a byte after that."""
-    if length < 127:
-        return bytes([length])
-    out, rest = bytearray([127]), length - 127
-    while rest >= 128:
-        out.append(rest & 127 | 128)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)

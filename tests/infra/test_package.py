@@ -24,7 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> package.Contents:
 
 
 def test_bundled_is_what_our_dependencies_need_and_the_service_lacks() -> None:
-    ours = closure("boto3", "msgspec", "numba", "pydantic", "PyYAML")
+    ours = closure("boto3", "h2", "msgspec", "numba", "pydantic", "PyYAML")
     assert ours - closure(*package.PROVIDED) <= set(package.BUNDLED) <= ours - set(package.PROVIDED)
 
 
