@@ -92,7 +92,10 @@ class ShardClock(StreamClock):
         }
         newest = max((latest for latest, _ in known.values()), default=0)
         self._hold = HOLD if newest < 1000 * (self._wall() - self._idle) else 0.0
-        self._shards = {s: (latest, -since) for s, (latest, since) in known.items()} | self._shards
+        # The stop itself makes no shard idle: each that was not has the whole timeout again.
+        self._shards = {
+            s: (latest, -since if since >= self._idle else 0.0) for s, (latest, since) in known.items()
+        } | self._shards
 
     def _over(self) -> int | None:
         over = self._of_shards()
