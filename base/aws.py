@@ -104,3 +104,21 @@ class Aws:
 
     def __str__(self) -> str:
         return f"{self.region} at {self.endpoint}" if self.endpoint else self.region
+
+
+def reason(error: Exception) -> str:
+    """An error's message; of AWS, only its message and code.
+
+    Examples
+    --------
+    >>> from botocore.exceptions import ClientError
+    >>> reason(ClientError({"Error": {"Code": "NotFound", "Message": "no table x"}}, "Scan"))
+    'no table x (NotFound)'
+    >>> reason(OSError("no disk"))
+    'no disk'
+    """
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError) and error.response["Error"].get("Message"):
+        return f"{error.response['Error']['Message']} ({error.response['Error']['Code']})"
+    return str(error)

@@ -16,11 +16,10 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from base.aws import Aws
+from base.aws import Aws, reason
 from base.errors import KdaError
 from cli import target
 from cli.groups import Name, Properties, PropertiesFile, application, is_application, property_groups
-from cli.shown import reason
 from infra import managed_flink, package, stacks
 from infra.application_log import failure
 from infra.application_template import application_template, job_parameters

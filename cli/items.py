@@ -9,10 +9,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from base.aws import reason
 from base.errors import KdaError
 from cli import target
 from cli.groups import application
-from cli.shown import plain, reason
+from cli.shown import plain
 from console.pollers import items_of, key_of, newest_by, tables_of
 from console.resources import resources
 

@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from base.aws import reason
 from base.errors import KdaError
 from cli import target
 from cli.groups import Name, application
-from cli.shown import plain, reason
+from cli.shown import plain
 from console import sending
 from console.resources import resources
 from generator import sinks

@@ -10,10 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from base.aws import reason
 from base.errors import KdaError
 from cli import target
 from cli.groups import application
-from cli.shown import plain, reason
+from cli.shown import plain
 from console.resources import resources
 from infra.paths import APPLICATIONS
 from infra.recording import EVENT_TIME

@@ -11,9 +11,9 @@ import ipaddress
 import secrets
 import socket
 from dataclasses import dataclass
-from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -72,28 +72,28 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
+        refusal = self._refusal(Request(scope))
         if refusal is not None:
             await refusal(scope, receive, _with_headers(send))
             return
         await self.app(scope, receive, _with_headers(send))
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+    def _refusal(self, request: Request) -> Response | None:
+        headers = request.headers
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._is_ours(host):
             return PlainTextResponse(f"Host {host[:80]!r} is not an address of this console.", 421)
         if origin is not None and origin != f"http://{host}":
             return PlainTextResponse("Pages of another origin may not call this console.", 403)
-        changes = scope["method"] not in ("GET", "HEAD")
+        changes = request.method not in ("GET", "HEAD")
         if changes and origin is None:
             return PlainTextResponse("A request that changes something must have an Origin header.", 403)
-        if scope["path"].startswith("/api/") and headers.get("sec-fetch-site", "same-origin") not in (
+        if request.scope["path"].startswith("/api/") and headers.get("sec-fetch-site", "same-origin") not in (
             "same-origin",
             "none",
         ):
             return PlainTextResponse("Pages of another site may not call this console.", 403)
-        return None if self.token is None else self._token_refusal(scope, headers)
+        return None if self.token is None else self._token_refusal(request)
 
     def _is_ours(self, host_header: str) -> bool:
         name = host_header.rpartition(":")[0] if host_header.rpartition(":")[2].isdigit() else host_header
@@ -107,18 +107,14 @@ class Guard:
         # DNS rebinding needs a name, not an address; beyond loopback the token is checked.
         return address.is_loopback or self.token is not None
 
-    def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        given = query.get("token", [""])[0]
-        if scope["path"] == "/" and scope["method"] == "GET" and self._is_token(given):
+    def _token_refusal(self, request: Request) -> Response | None:
+        given = request.query_params.get("token", "")
+        if request.scope["path"] == "/" and request.method == "GET" and self._is_token(given):
             # Move the token from the URL to a cookie that scripts can't read.
             answer = RedirectResponse("/", 303)
             answer.set_cookie(COOKIE, given, httponly=True, samesite="strict", path="/")
             return answer
-        cookies = dict(
-            part.strip().partition("=")[::2] for part in headers.get("cookie", "").split(";") if "=" in part
-        )
-        if self._is_token(cookies.get(COOKIE, "")):
+        if self._is_token(request.cookies.get(COOKIE, "")):
             return None
         return PlainTextResponse("Open the address with the token that `kda console` printed.", 401)
 
@@ -129,11 +125,9 @@ class Guard:
 def _with_headers(send: Send) -> Send:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            present = {name.lower() for name, _ in message["headers"]}
-            message["headers"] = [
-                *message["headers"],
-                *((k.encode(), v.encode()) for k, v in _HEADERS.items() if k.encode() not in present),
-            ]
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
         await send(message)
 
     return sent

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from base.aws import reason
 from console.arrivals import Arrivals, Poller
 from console.pollers import pollers_of
 from console.resources import Target
@@ -64,7 +65,7 @@ class Results:
                     place = poller.arrivals
                     place.problem = poller.poll() or ""
             except (ClientError, BotoCoreError) as error:
-                place.problem = _reason(error)[:300]
+                place.problem = reason(error)[:300]
             except Exception as error:  # shown, as the thread must not die silently
                 place.problem = f"{type(error).__name__}: {error}"[:300]
         return _LOOK_SECONDS
@@ -73,10 +74,3 @@ class Results:
         if name not in self._clients:
             self._clients[name] = self._client(name)
         return self._clients[name]
-
-
-def _reason(error: Exception) -> str:
-    """An error's message; of AWS, only its message and code."""
-    if isinstance(error, ClientError) and error.response["Error"].get("Message"):
-        return f"{error.response['Error']['Message']} ({error.response['Error']['Code']})"
-    return str(error)

@@ -6,14 +6,12 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 import venv
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -25,7 +23,7 @@ from infra.loopback import free_port
 from pipeline import flink_version
 from pipeline.application import Application
 from tests.canaries import CREDENTIALS
-from tests.waiting import until
+from tests.rest_cluster import RestCluster
 
 
 def closure(*names: str) -> set[str]:
@@ -90,7 +88,7 @@ def _link(installed: Distribution, site: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class Cluster(RestCluster):
     """A running cluster.
 
     Attributes
@@ -109,23 +107,6 @@ class Cluster:
     folder: Path
     rest: str
     environment: dict[str, str]
-
-    def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.rest}{path}", timeout=10) as answer:
-            return json.load(answer)
-
-    def stop_with_savepoint(self, job: str) -> Path:
-        """Stop a job; return where its state is."""
-        body = json.dumps({"drain": False, "targetDirectory": (self.folder / "savepoints").as_uri()})
-        request = urllib.request.Request(
-            f"{self.rest}/jobs/{job}/stop", body.encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            trigger = json.load(answer)["request-id"]
-        until(lambda: self.get(f"/jobs/{job}")["state"] == "FINISHED", "the savepoint")
-        return Path(
-            self.get(f"/jobs/{job}/savepoints/{trigger}")["operation"]["location"].removeprefix("file:")
-        )
 
     def run(
         self, code: Path, groups: Mapping[str, Mapping[str, str]], properties: Path, *more: str
@@ -214,13 +195,10 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
             )
             processes.callback(child.kill, process)
 
-        def registered() -> bool:
-            with contextlib.suppress(OSError):
-                return int(cluster.get("/overview")["taskmanagers"]) == task_managers
-            return False
-
         try:
-            until(registered, "the TaskManagers")
+            cluster.wait(
+                lambda: cluster.get("/overview")["taskmanagers"] == task_managers, "the TaskManagers"
+            )
         except AssertionError as e:
             raise AssertionError(f"{e}\n{cluster.why()}") from None
         yield cluster

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pyflink
 import yaml
 
-from infra import child, flink, flink_rest
+from infra import child, flink
 from infra.java import java_home
 from infra.loopback import free_port
-from tests.waiting import until
+from tests.rest_cluster import RestCluster
 
 _BIN = Path(pyflink.__file__).parent / "bin"
 _START_SECONDS = 240.0
 
 
-class Cluster:
+class Cluster(RestCluster):
     """One JobManager and some TaskManagers; state in a folder.
 
     Parameters
@@ -73,7 +69,7 @@ class Cluster:
         self.workers.append(self._start("taskmanager.sh"))
 
     def wait_for_slots(self, slots: int) -> None:
-        self._wait(lambda: self.get("/overview")["slots-available"] >= slots, f"{slots} free slots")
+        self.wait(lambda: self.get("/overview")["slots-available"] >= slots, f"{slots} free slots")
 
     def submit(self, properties: Path, parallelism: int = 1, state: str | None = None) -> str:
         """Submit the job that a properties file names, as a deployed application is; return its id."""
@@ -111,7 +107,7 @@ class Cluster:
             )
 
         try:
-            self._wait(running, f"job {job} to run")
+            self.wait(running, f"job {job} to run")
         except AssertionError as e:
             raise AssertionError(f"{e}; {flink.root_cause(self.rest, job)}") from None
 
@@ -139,21 +135,6 @@ class Cluster:
         found = max(self.folder.glob("state/**/_metadata"), key=lambda p: p.stat().st_mtime)
         return str(found.parent)
 
-    def stop_job(self, job: str, *, drain: bool = False) -> str:
-        """Stop with a savepoint and return it; with ``drain`` all windows close first."""
-        body = {"drain": drain, "targetDirectory": (self.folder / "state").as_uri()}
-        trigger = self.post(f"/jobs/{job}/stop", body)["request-id"]
-        outcome: dict[str, Any] = {}
-
-        def done() -> bool:
-            outcome.update(self.get(f"/jobs/{job}/savepoints/{trigger}"))
-            return bool(outcome["status"]["id"] == "COMPLETED")
-
-        self._wait(done, "the savepoint")
-        if "failure-cause" in outcome["operation"]:
-            raise RuntimeError(outcome["operation"]["failure-cause"]["stack-trace"][:3000])
-        return str(outcome["operation"]["location"])
-
     def restarts(self, job: str) -> int:
         return int(self.get(f"/jobs/{job}/checkpoints")["counts"]["restored"])
 
@@ -161,10 +142,10 @@ class Cluster:
         return int(self.get(f"/jobs/{job}/checkpoints")["counts"]["completed"])
 
     def wait_for_restart(self, job: str, before: int) -> None:
-        self._wait(lambda: self.restarts(job) > before, f"job {job} to restart")
+        self.wait(lambda: self.restarts(job) > before, f"job {job} to restart")
 
     def wait_for_checkpoint(self, job: str, before: int) -> None:
-        self._wait(lambda: self.completed(job) > before, "a checkpoint")
+        self.wait(lambda: self.completed(job) > before, "a checkpoint")
 
     def owns(self, parent: int, pids: list[int]) -> bool:
         """Whether one of these processes descends from another."""
@@ -177,16 +158,6 @@ class Cluster:
             if pid == parent:
                 return True
         return False
-
-    def get(self, path: str) -> Any:
-        return flink_rest.get(self.rest + path)
-
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        request = urllib.request.Request(
-            self.rest + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
 
     def end(self) -> None:
         """Kill all remaining processes, Python workers included."""
@@ -242,13 +213,6 @@ class Cluster:
         text = (flink.CONFIGURATION / "log4j-cli.properties").read_text()
         for name in ("log4j-cli", "log4j", "log4j-console", "log4j-session"):
             (self._conf / f"{name}.properties").write_text(text)
-
-    def _wait(self, condition: Any, what: str) -> None:
-        def holds() -> Any:
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                return condition()
-
-        until(holds, f"{what}: see {self.folder / 'log'}")
 
 
 @contextlib.contextmanager
