@@ -269,7 +269,7 @@ def chaos_run(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[Chaos
             options |= {"s3.access-key": key, "s3.secret-key": secret}
         cluster = stack.enter_context(running_cluster(folder / "cluster", options=options))
         account = Account(lab.name, backend)
-        trial = ChaosRun(lab, folder, cluster, proxy, services, seed, account)
+        trial = ChaosRun(lab, folder, cluster, proxy, services, seed, account, parallelism=min(2, lab.shards))
         if lab.sink == "lambda":
             proxy.routes["lambda"] = stack.enter_context(running_function(trial.invoked))
         trial.make_services()
@@ -287,7 +287,7 @@ def run(
     """Run a lab's job, cause the failures in ``kinds`` one after the other, and return the account."""
     begin = time.monotonic()
     with chaos_run(lab, folder, seed, backend) as trial:
-        trial.parallelism = min(2, lab.shards)  # several shards need the clocks of several subtasks to agree
+        trial.cluster.wait_for_slots(trial.parallelism)
         trial.submit(trial.parallelism)
         with trial.load(rate):
             for kind in kinds(trial.rng):

@@ -61,14 +61,10 @@ class ShardClock(StreamClock):
         self._shared = shared
         self._shards: dict[str, tuple[int, float]] = {}  # latest arrival, and when it was heard
         self._restored = False
-        self._hold = HOLD
-        self._awaited: set[str] = set()
 
     def _note(self, shard: str, earliest: int, latest: int) -> None:
         known = self._shards.get(shard)
         self._shards[shard] = (latest if known is None or latest > known[0] else known[0], self._passed)
-        if self._awaited:
-            self._awaited.discard(shard)
 
     def saved(self, shards: Collection[str]) -> Saved:
         """What to save of these shards; those forgotten by then are left out."""
@@ -79,8 +75,8 @@ class ShardClock(StreamClock):
     def restore(self, parts: Sequence[Saved]) -> None:
         """Continue from these parts.
 
-        A shard that was idle may have got records since, and after a long stop there may be new shards. Only then the
-        watermark does not advance at once.
+        There may be shards that the source has found and that are not in the parts, so the watermark waits as after a
+        first start, but it is never behind.
         """
         super().restore(parts)
         if not parts:
@@ -90,9 +86,10 @@ class ShardClock(StreamClock):
         self._awaited = {
             s for s, (_, since) in known.items() if since >= self._idle and s not in self._shards
         }
-        newest = max((latest for latest, _ in known.values()), default=0)
-        self._hold = HOLD if newest < 1000 * (self._wall() - self._idle) else 0.0
-        self._shards = {s: (latest, -since) for s, (latest, since) in known.items()} | self._shards
+        # The stop itself makes no shard idle: each that was not has the whole timeout again.
+        self._shards = {
+            s: (latest, -since if since >= self._idle else 0.0) for s, (latest, since) in known.items()
+        } | self._shards
 
     def _over(self) -> int | None:
         over = self._of_shards()
@@ -104,7 +101,7 @@ class ShardClock(StreamClock):
     def _of_shards(self) -> int | None:
         """The watermark by this subtask's shards."""
         now, heard = self._passed, self._shards.values()
-        if now < self._hold or (self._awaited and now < HOLD):
+        if now < HOLD:
             return None
         if not heard:
             # A subtask without shards must not hold back the others for ever. Alone, its first read may just be slow.
