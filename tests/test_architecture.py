@@ -32,7 +32,7 @@ MAY_KNOW: dict[str, set[str]] = {
 THIRD_PARTIES = {
     "kda_sql": {"hcl2", "sqlglot", "yaml"},
     "lambdas": {"boto3", "botocore"},
-    "udfs": {"h2", "llvmlite", "msgspec", "numba", "numpy", "pyflink"},
+    "udfs": {"apache_beam", "h2", "llvmlite", "msgspec", "numba", "numpy", "pyflink"},
 }
 #: Modules that make Flink's tables, streams and operators. All others can be imported without Flink: algorithms, and
 #: whatever reads descriptions and settings.
