@@ -14,7 +14,8 @@ def with_heartbeats(
 ) -> Table:
     """A source's records, and each second from every subtask a heartbeat: a row of NULLs.
 
-    The watermark is the records'. While a subtask of the source is idle, it is two seconds behind the present.
+    The watermark is the records'. While a subtask of the source is idle, it is three seconds behind the present, enough
+    to find and read the children of a shard.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def with_heartbeats(
     """
     table_env.execute_sql(
         f"CREATE TEMPORARY TABLE `{name}_seconds` (number INT,"
-        " `now` AS CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)), WATERMARK FOR `now` AS `now` - INTERVAL '2' SECOND)"
+        " `now` AS CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)), WATERMARK FOR `now` AS `now` - INTERVAL '3' SECOND)"
         " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
     )
     nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in columns.values())

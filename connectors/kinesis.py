@@ -47,7 +47,7 @@ class KinesisSource:
         from its savepoint.
     idle_timeout : timedelta
         After this time a shard without records no longer holds the watermark back, and a stream without records
-        closes its windows. More than 10 s, the interval of shard discovery: a closed parent shard must hold the
+        closes its windows. Above a second, the interval of shard discovery: a closed parent shard must hold the
         watermark until its children are found.
 
     Raises
@@ -78,6 +78,8 @@ class KinesisSource:
         options = _common(self.stream, self.aws) | {
             "format": "raw",
             "scan.stream.initpos": self.position,
+            # The children of a shard must be found and read before the watermark of idle subtasks, see heartbeats.
+            "scan.shard.discovery.intervalmillis": "1000",
             "scan.shard.idle.interval": str(self.idle_timeout // timedelta(milliseconds=1)),
         }
         if self.position not in ("LATEST", "TRIM_HORIZON"):
