@@ -121,10 +121,6 @@ for name in {without}:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-#: Over the limit while they are being taken apart.
-LONG = {"udfs/forest/compact.py"}
-
-
 def test_no_file_has_more_than_300_lines() -> None:
     files = [
         p
@@ -135,7 +131,7 @@ def test_no_file_has_more_than_300_lines() -> None:
     lengths = {
         p.relative_to(ROOT).as_posix(): p.read_text().count("\n") for p in files if "vendor" not in p.parts
     }
-    assert {name: length for name, length in lengths.items() if length > 300 and name not in LONG} == {}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
 
 
 #: Reads back what the job itself wrote into its checkpoints.

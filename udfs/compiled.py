@@ -25,6 +25,7 @@ COMPILED_SOURCES = (
     "forest/stream",
     "forest/packing",
     "forest/arena",
+    "forest/ranges",
     "forest/compact",
     "forest/compact_shapes",
     "forest/compact_arena",

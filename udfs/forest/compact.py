@@ -6,8 +6,7 @@ lie side by side and are one leaf. A node is the dimension of its cut, and how m
 has; so each node is a range of records, and its box the least and largest of them. Boxes and cuts are computed from the
 records on the way (see :mod:`udfs.forest.trees`, which keeps them), so nothing has to be kept up to date.
 
-A coordinate is stored as an integer of the same order as the float32 (`ordered`): compilers make loops over
-integers' minima fast, of floats' they don't.
+A coordinate is stored as an integer (see :mod:`udfs.forest.ranges`).
 """
 
 import math
@@ -17,12 +16,13 @@ import numpy as np
 
 from udfs.compiled import at, compiled, real, whole
 from udfs.forest.layout import Array
+from udfs.forest.ranges import float_of, least, most, ordered, set_box
 from udfs.forest.stream import key_of
 from udfs.forest.trees import cut_between, outside, scrambled, uniform
 
 # A node's word: the dimension of its cut, and the nodes and the records of its left child.
-_NODES_BITS, _RECORDS_BITS = whole(8), whole(20)
-_MASK = whole(0xFFF)
+NODES_BITS, RECORDS_BITS = whole(8), whole(20)
+MASK = whole(0xFFF)
 
 
 class Compact(NamedTuple):
@@ -31,7 +31,7 @@ class Compact(NamedTuple):
     `seeds`, `weights` and `logarithms` are those of :class:`udfs.forest.layout.Arrays`, shared by all forests.
     """
 
-    coordinates: Array  # int32 (T, D, M): `ordered`
+    coordinates: Array  # int32 (T, D, M): `ranges.ordered`
     numbers: Array  # uint32 (T, M): how many points came before this one, modulo 2**32
     nodes: Array  # uint32 (T, M): words of up to M - 1 nodes; the last one is how many there are
     oldest: Array  # int32 (T,): the record to evict next
@@ -50,57 +50,6 @@ class Room(NamedTuple):
     begins: Array  # int64 (M,): where the ranges of a path begin
     ends: Array  # int64 (M,)
     bits: Array  # uint64 (M,)
-
-
-@compiled
-def ordered(x: np.float32) -> np.int32:
-    """An integer for a float32, so that integers compare as the floats do (there is no -0.0)."""
-    bits = np.float32(x).view(np.int32)
-    return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
-
-
-@compiled
-def float_of(number: np.int32) -> np.float32:
-    """The float32 of an `ordered` integer."""
-    bits = np.int32(number ^ ((number >> np.int32(31)) & np.int32(0x7FFFFFFF)))
-    return np.int32(bits).view(np.float32)
-
-
-@compiled
-def least(x: Array, begin: int, end: int) -> np.int32:
-    """The least of a range."""
-    # Two at a time, so that neither waits for the other; the same below.
-    one = other = x[at(begin)]
-    for k in range(begin + 1, end - 1, 2):
-        one, other = min(one, x[at(k)]), min(other, x[at(k + 1)])
-    return min(min(one, other), x[at(end - 1)])
-
-
-@compiled
-def most(x: Array, begin: int, end: int) -> np.int32:
-    """The largest of a range."""
-    one = other = x[at(begin)]
-    for k in range(begin + 1, end - 1, 2):
-        one, other = max(one, x[at(k)]), max(other, x[at(k + 1)])
-    return max(max(one, other), x[at(end - 1)])
-
-
-@compiled
-def set_box(x: Array, box: Array, begin: int, end: int) -> np.float32:
-    """Fill in the box of a range of records; returns the sum of its sides, rounded as `set_sides` does."""
-    dimensions = x.shape[0]
-    total = 0.0
-    for d in range(dimensions):
-        low = high = other_low = other_high = x[at(d), at(begin)]
-        for k in range(begin + 1, end - 1, 2):
-            one, other = x[at(d), at(k)], x[at(d), at(k + 1)]
-            low, other_low = min(low, one), min(other_low, other)
-            high, other_high = max(high, one), max(other_high, other)
-        last = x[at(d), at(end - 1)]
-        box[at(d)] = float_of(min(min(low, other_low), last))
-        box[at(dimensions + d)] = -float_of(max(max(high, other_high), last))
-        total -= real(box[at(dimensions + d)]) + real(box[at(d)])
-    return np.float32(total)
 
 
 @compiled
@@ -127,7 +76,7 @@ def score_tree(forest: Compact, room: Room, tree: int) -> float:
     node, below, depth = whole(0), whole(nodes[at(end - 1)]), whole(0)
     while below > 0:
         word = whole(nodes[at(node)])
-        d, left_nodes, split = word & 0xFF, (word >> _NODES_BITS) & _MASK, begin + (word >> _RECORDS_BITS)
+        d, left_nodes, split = word & 0xFF, (word >> NODES_BITS) & MASK, begin + (word >> RECORDS_BITS)
         room.begins[at(depth)], room.ends[at(depth)] = begin, end
         depth += 1
         if goes_right(x, seed, d, query[at(d)], begin, split, end):
@@ -165,7 +114,7 @@ def remove(forest: Compact, tree: int, record: int) -> None:
     node, below, parent = whole(0), whole(nodes[at(last)]), whole(-1)
     while below > 0:
         word = whole(nodes[at(node)])
-        left_nodes, split = (word >> _NODES_BITS) & _MASK, begin + (word >> _RECORDS_BITS)
+        left_nodes, split = (word >> NODES_BITS) & MASK, begin + (word >> RECORDS_BITS)
         parent = node
         if record >= split:
             begin = split
@@ -179,7 +128,7 @@ def remove(forest: Compact, tree: int, record: int) -> None:
     begin, node, below = whole(0), whole(0), whole(nodes[at(last)])
     while below > 0:
         word = whole(nodes[at(node)])
-        left_nodes, split = (word >> _NODES_BITS) & _MASK, begin + (word >> _RECORDS_BITS)
+        left_nodes, split = (word >> NODES_BITS) & MASK, begin + (word >> RECORDS_BITS)
         if record >= split:
             begin = split
             node += 1 + left_nodes
@@ -187,7 +136,7 @@ def remove(forest: Compact, tree: int, record: int) -> None:
         else:
             # The parent's own word is about to go.
             fewer = alone if node != parent else whole(0)
-            nodes[at(node)] = np.uint32(word - (whole(1) << _RECORDS_BITS) - (fewer << _NODES_BITS))
+            nodes[at(node)] = np.uint32(word - (whole(1) << RECORDS_BITS) - (fewer << NODES_BITS))
             node += 1
             below = left_nodes
     if alone:
@@ -219,7 +168,7 @@ def add(forest: Compact, room: Room, tree: int, number: int) -> None:
             if uniform(scrambled(state, np.uint64(draws))) * (real(sides) + excess) < excess:
                 break
         word = whole(nodes[at(node)])
-        d, left_nodes, split = word & 0xFF, (word >> _NODES_BITS) & _MASK, begin + (word >> _RECORDS_BITS)
+        d, left_nodes, split = word & 0xFF, (word >> NODES_BITS) & MASK, begin + (word >> RECORDS_BITS)
         if goes_right(x, seed, d, query[at(d)], begin, split, end):
             begin = split
             node += 1 + left_nodes
@@ -250,7 +199,7 @@ def add(forest: Compact, room: Room, tree: int, number: int) -> None:
     for k in range(depth):
         here = room.begins[at(k)]
         nodes[at(here)] = np.uint32(
-            whole(nodes[at(here)]) + (whole(1) << _RECORDS_BITS) + (grown << _NODES_BITS)
+            whole(nodes[at(here)]) + (whole(1) << RECORDS_BITS) + (grown << NODES_BITS)
         )
     if grown:
         count = whole(nodes[at(last)])
@@ -258,7 +207,7 @@ def add(forest: Compact, room: Room, tree: int, number: int) -> None:
             nodes[at(k)] = nodes[at(k - 1)]
         left_records, left_nodes = (end - begin, below) if above else (whole(1), whole(0))
         nodes[at(last)] = np.uint32(count + 1)
-        nodes[at(node)] = np.uint32(dimension | (left_nodes << _NODES_BITS) | (left_records << _RECORDS_BITS))
+        nodes[at(node)] = np.uint32(dimension | (left_nodes << NODES_BITS) | (left_records << RECORDS_BITS))
     for d in range(dimensions):
         for k in range(last, place, -1):
             x[at(d), at(k)] = x[at(d), at(k - 1)]

@@ -3,9 +3,10 @@
 import numpy as np
 
 from udfs.compiled import at, compiled, whole
-from udfs.forest.compact import _MASK, _NODES_BITS, _RECORDS_BITS, Compact, Room, ordered, set_oldest
+from udfs.forest.compact import MASK, NODES_BITS, RECORDS_BITS, Compact, Room, set_oldest
 from udfs.forest.layout import Array
 from udfs.forest.packing import equal_rows
+from udfs.forest.ranges import ordered
 
 
 @compiled
@@ -40,9 +41,7 @@ def read_compact(
             else:
                 left_records, left_nodes = room.begins[at(height - 1)], room.ends[at(height - 1)]
                 first -= 1
-                nodes[at(first)] = np.uint32(
-                    d | (left_nodes << _NODES_BITS) | (left_records << _RECORDS_BITS)
-                )
+                nodes[at(first)] = np.uint32(d | (left_nodes << NODES_BITS) | (left_records << RECORDS_BITS))
                 height -= 1
                 room.begins[at(height - 1)] += left_records
                 room.ends[at(height - 1)] += left_nodes + 1
@@ -65,7 +64,7 @@ def write_compact(forest: Compact, room: Room, shapes: Array, rows: Array) -> in
             if below > 0:
                 word = whole(nodes[at(node)])
                 node += 1
-                left_nodes, split = (word >> _NODES_BITS) & _MASK, begin + (word >> _RECORDS_BITS)
+                left_nodes, split = (word >> NODES_BITS) & MASK, begin + (word >> RECORDS_BITS)
                 shapes[at(written)] = (word & 0xFF) + 1
                 written += 1
                 room.begins[at(height)], room.ends[at(height)] = end, below - 1 - left_nodes
