@@ -102,7 +102,7 @@ def test_a_destination_of_each_kind_is_planned(mini_flink: Flink) -> None:
     # What DynamoDB can't take is an error row instead of a job that fails.
     assert "sixth_errors" in text
     uids = {operator.uid for operator in pipeline.operators()} - {None}
-    assert uids == {"kinesis numbers", "lambda_sink third", "lambda_sink fourth"}
+    assert uids == {"decode numbers", "kinesis numbers", "lambda_sink third", "lambda_sink fourth"}
     for wrong, message in (
         ("nothing", "sink.key must be one of k, x, t"),
         ("rowtime", "sink.key must be one of"),

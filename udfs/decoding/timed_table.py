@@ -112,7 +112,9 @@ def _keyed(
     # Through a data stream, so that the planner does not read the source twice.
     table_env.create_temporary_view(view, through_a_stream(table_env, read, schema.build()))
     rest = "".join(f", {c}" for c in taken[3:])
-    buckets = ", ".join(f"'{b}'" for b in bucket_names(BUCKETS))
+    # With a column in it (NULL in a heartbeat), or the planner makes a join of it that keeps all heartbeats.
+    first, *others = (f"'{b}'" for b in bucket_names(BUCKETS))
+    buckets = ", ".join([f"COALESCE(shard, {first})", *others])
     return table_env.sql_query(
         f"SELECT {name_sql('bucket_number', BUCKETS)} AS `key`, ROW(`data`, shard, {arrival}{rest}) AS `row`"
         f" FROM {quoted(view)} WHERE `data` IS NOT NULL UNION ALL"

@@ -223,8 +223,7 @@ def test_a_worker_killed_between_call_and_acknowledgement_loses_nothing(
         passed = newest_checkpoint(tmp_path)
         until(lambda: newest_checkpoint(tmp_path) >= passed + 2)  # noqa: B023
         unanswered |= set(function.ids())
-        workers = python_workers()
-        assert workers
+        workers = until(python_workers)
         for pid in workers:
             os.kill(pid, signal.SIGKILL)
         until(lambda: not set(workers) & set(python_workers()))  # noqa: B023
