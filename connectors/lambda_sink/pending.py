@@ -24,7 +24,8 @@ NO_TIMESTAMP = -(2**63)
 #: Before a row's bytes: its sequence, its event time, and how many bytes they are.
 _HEAD = struct.Struct(">qqI")
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-CHUNKS = MapStateDescriptor("pending_chunks", Types.LONG(), _BYTES)
+# Pickled: in thread mode PyFlink makes an array of objects of an array of bytes.
+CHUNKS = MapStateDescriptor("pending_chunks", Types.LONG(), Types.PICKLED_BYTE_ARRAY())
 #: State of older savepoints: an entry for each row.
 ROWS = MapStateDescriptor(
     "pending", Types.LONG(), Types.ROW_NAMED(["rowtime", "data"], [Types.LONG(), _BYTES])

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from pyflink.common import Row
+from pyflink.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo
+from pyflink.datastream.state import MapStateDescriptor
 
 from base.aws import Aws
 from connectors.check import ConnectorError
 from connectors.lambda_sink import sink as module
 from connectors.lambda_sink.contract import Delivery
 from connectors.lambda_sink.options import LambdaSinkOptions
+from connectors.lambda_sink.pending import CHUNKS, ROWS
 from connectors.lambda_sink.sink import END_OF_INPUT
 from tests.connectors.lambda_sink.operator import FakeFunction, Harness
 
@@ -251,3 +254,9 @@ def test_rows_in_a_savepoint_of_the_first_version_are_sent_again_under_their_ids
     assert [(error[0], error[2]) for error in run.errors] == [("DeliveryFailed", 1_700_000_000_000)]
     run.commit()
     assert [pickle.loads(entries) for entries in backend.values()] == [{}, {}]
+
+
+@pytest.mark.parametrize("descriptor", [CHUNKS, ROWS], ids=lambda descriptor: descriptor.name)
+def test_state_is_of_types_that_thread_mode_pickles(descriptor: MapStateDescriptor) -> None:
+    """Of an array of bytes PyFlink made one of objects there, and each checkpoint failed."""
+    assert isinstance(descriptor.type_info._value_type_info, PickledBytesTypeInfo | RowTypeInfo)
