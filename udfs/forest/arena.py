@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from udfs.compiled import at, compiled, real, whole
 from udfs.forest.layout import LEARNED, USED, Array, Arrays, Scratch, scale, scratch
 from udfs.forest.records import as_records
+from udfs.forest.slots import Slots
 from udfs.forest.state import Parameters, StateError, pack_young, unpack_young
 from udfs.forest.stream import score_and_learn
 from udfs.random_cut_forest import RandomCutForest
@@ -119,7 +120,7 @@ class Arena:
             for name, array in one._asdict().items()
         }
         self._arrays = Arrays(**beside)._replace(links=beside["nodes"].view(np.int16))
-        self._free = list(reversed(range(self.room)))
+        self._slots = Slots(self.room)
 
     @property
     def bytes_of_one(self) -> int:
@@ -131,7 +132,7 @@ class Arena:
     @property
     def is_full(self) -> bool:
         """Whether there is no room for another forest."""
-        return not self._free
+        return self._slots.are_taken
 
     @property
     def scores_each(self) -> bool:
@@ -149,7 +150,7 @@ class Arena:
             If the arena is full.
         """
         forest = self._empty if packed is None else self.unpacked(packed)
-        slot = self._free.pop()
+        slot = self._slots.take()
         arrays = Arrays(
             **{n: a if n in SHARED else a[slot] for n, a in zip(Arrays._fields, self._arrays, strict=True)}
         )
@@ -178,7 +179,7 @@ class Arena:
 
     def free(self, slot: int) -> None:
         """Free a slot; the forest in it is lost."""
-        self._free.append(slot)
+        self._slots.free(slot)
 
     def score_each(self, slots: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
         """Score, then learn, each row with the forest in its slot, in order. Not for forests with shingles.

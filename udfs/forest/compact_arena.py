@@ -13,6 +13,7 @@ from udfs.forest.compact import Compact, Room, score_and_learn_compact
 from udfs.forest.compact_shapes import read_compact, write_compact
 from udfs.forest.layout import LEARNED, Array, scale
 from udfs.forest.records import as_records
+from udfs.forest.slots import Slots
 from udfs.forest.state import pack_parts, shapes_of
 from udfs.random_cut_forest import RandomCutForest
 
@@ -93,12 +94,12 @@ class CompactArena:
             np.zeros(samples, np.int64),
             np.zeros(samples, np.uint64),
         )
-        self._free = list(reversed(range(self.room)))
+        self._slots = Slots(self.room)
 
     @property
     def is_full(self) -> bool:
         """Whether there is no room for another forest."""
-        return not self._free
+        return self._slots.are_taken
 
     def takes(self, forest: RandomCutForest) -> bool:
         """Whether the forest has a full sample, as a compact one must."""
@@ -106,7 +107,7 @@ class CompactArena:
 
     def allocate(self, forest: RandomCutForest) -> int:
         """Allocate a slot for a copy of a forest, which must have a full sample; returns the slot."""
-        slot = self._free.pop()
+        slot = self._slots.take()
         arrays = forest.arrays
         shapes, rows = shapes_of(forest.parameters, arrays)
         self._arrays.learned[slot] = arrays.counts[LEARNED]
@@ -123,7 +124,7 @@ class CompactArena:
 
     def free(self, slot: int) -> None:
         """Free a slot; the forest in it is lost."""
-        self._free.append(slot)
+        self._slots.free(slot)
 
     def to_bytes(self, slot: int) -> bytes:
         """The forest in a slot, as `RandomCutForest.to_bytes` packs it."""

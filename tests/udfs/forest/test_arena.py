@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from udfs.forest.arena import Arena
+from udfs.forest.slots import Slots
 from udfs.forest.state import Parameters, StateError
 from udfs.random_cut_forest import RandomCutForest
 
@@ -78,3 +79,13 @@ def test_points_are_checked(points: object) -> None:
     with pytest.raises(ValueError, match="points must"):
         arena.score_each([slot], points)  # type: ignore[arg-type]
     assert forest.learned == 0
+
+
+def test_slots_are_given_once_until_they_are_free_and_cost_nothing_before() -> None:
+    assert Slots(10**12).take() == 0
+    slots = Slots(2)
+    assert [slots.take(), slots.take(), slots.are_taken] == [0, 1, True]
+    with pytest.raises(IndexError, match="2 slots are taken"):
+        slots.take()
+    slots.free(0)
+    assert [slots.are_taken, slots.take()] == [False, 0]
