@@ -13,7 +13,7 @@ from udfs.compiled import at, compiled, real, whole
 from udfs.forest.layout import Array
 
 #: Bits of a row's kind; they are 0 for an insertion.
-_KIND = 2
+KIND = 2
 #: Columns of `places`: where a record and its parts begin and end, and its time in milliseconds.
 BEGIN, BODY, KEY, KEY_END, ELEMENT, FIELDS, FIELDS_END, END, TIME, VALUE, VALUE_END = range(11)
 
@@ -48,6 +48,17 @@ def length_at(data: Array, start: int) -> int:
 
 
 @compiled
+def write_length(out: Array, size: int, length: int) -> int:
+    """Write the length of a record; returns where it ends."""
+    while length > 0x7F:
+        out[at(size)] = length & 0x7F | 0x80
+        length >>= 7
+        size += 1
+    out[at(size)] = length
+    return size + 1
+
+
+@compiled
 def count_records(data: Array) -> int:
     """How many records a message holds."""
     place, count = 0, 0
@@ -78,7 +89,7 @@ def read_records(
     ``points`` (n, columns), ``short_bits`` that of ``short`` (1,). ``value_field``: the field to locate as the value.
     ``tail``: bytes after an element.
     """
-    mask_bytes = (widths.shape[0] + _KIND + 7) // 8
+    mask_bytes = (widths.shape[0] + KIND + 7) // 8
     place, same = 0, True
     for k in range(places.shape[0]):
         body = body_of(data, place)
@@ -94,7 +105,7 @@ def read_records(
         ok = data[at(body)] == 0 and data[at(body + 17)] == 0 and data[at(key_end)] >> 6 == 0
         for field in range(widths.shape[0]):
             width = widths[at(field)]
-            bit = field + _KIND
+            bit = field + KIND
             null = data[at(key_end + bit // 8)] >> (7 - bit % 8) & 1
             first = fields
             if not null:
@@ -131,18 +142,12 @@ def read_records(
 @compiled
 def write_records(data: Array, places: Array, fields: int, score_bits: Array, nulls: int, out: Array) -> int:
     """Write each row followed by its score and ``nulls`` NULLs; returns the number of bytes written."""
-    before = (fields + _KIND + 7) // 8
-    after = (fields + _KIND + 1 + nulls + 7) // 8
+    before = (fields + KIND + 7) // 8
+    after = (fields + KIND + 1 + nulls + 7) // 8
     size = 0
     for k in range(places.shape[0]):
         here = places[k]
-        length = whole(9 + after + here[FIELDS_END] - here[FIELDS] + 8)
-        while length > 0x7F:
-            out[at(size)] = length & 0x7F | 0x80
-            length >>= 7
-            size += 1
-        out[at(size)] = length
-        size += 1
+        size = write_length(out, size, 9 + after + here[FIELDS_END] - here[FIELDS] + 8)
         # The mask, without NULLs, and the time. The bit that was the watermark's in the mask is unused here.
         for byte in range(9):
             out[at(size)] = data[at(here[BODY] + byte)]
@@ -150,7 +155,7 @@ def write_records(data: Array, places: Array, fields: int, score_bits: Array, nu
         for byte in range(after):
             out[at(size + byte)] = data[at(here[ELEMENT] + byte)] if byte < before else 0
         for null in range(nulls):
-            bit = fields + _KIND + 1 + null
+            bit = fields + KIND + 1 + null
             out[at(size + bit // 8)] |= 0x80 >> bit % 8
         size += after
         for byte in range(here[FIELDS], here[FIELDS_END]):

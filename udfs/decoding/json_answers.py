@@ -4,9 +4,7 @@ import numpy as np
 
 from udfs.compiled import at, compiled
 from udfs.forest.layout import Array
-
-#: Bits of a row's kind; they are 0 for an insertion.
-_KIND = 2
+from udfs.row_bytes import KIND, write_length
 
 
 @compiled
@@ -42,7 +40,7 @@ def write_objects(
         Whether an end message follows each row.
     """
     columns, fields, rest = widths.shape[0], copied.shape[1], numbers.shape[1]
-    mask_bytes = (_KIND + columns + fields + nulls + rest + 7) // 8
+    mask_bytes = (KIND + columns + fields + nulls + rest + 7) // 8
     size = 0
     for k in range(heads.shape[0]):
         length = heads[k, 1] - heads[k, 0] + mask_bytes + 8 * rest
@@ -52,12 +50,7 @@ def write_objects(
                 length += width if width else 4 + spans[k, column, 1] - spans[k, column, 0]
         for field in range(fields):
             length += copied[k, field, 1] - copied[k, field, 0]
-        while length > 0x7F:
-            out[at(size)] = length & 0x7F | 0x80
-            length >>= 7
-            size += 1
-        out[at(size)] = length
-        size += 1
+        size = write_length(out, size, length)
         for byte in range(heads[k, 0], heads[k, 1]):
             out[at(size)] = data[at(byte)]
             size += 1
@@ -68,7 +61,7 @@ def write_objects(
         for column in range(columns):
             first, stop = spans[k, column, 0], spans[k, column, 1]
             if first < 0:
-                out[at(mask + (column + _KIND) // 8)] |= 0x80 >> (column + _KIND) % 8
+                out[at(mask + (column + KIND) // 8)] |= 0x80 >> (column + KIND) % 8
                 continue
             width = widths[at(column)]
             if width:
@@ -82,7 +75,7 @@ def write_objects(
             first = copied[k, field, 0] if field < fields else 0
             stop = copied[k, field, 1] if field < fields else 0
             if first == stop:
-                bit = columns + field + _KIND
+                bit = columns + field + KIND
                 out[at(mask + bit // 8)] |= 0x80 >> bit % 8
             for byte in range(first, stop):
                 out[at(size)] = data[at(byte)]
