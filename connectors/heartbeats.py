@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from udfs.row_stream import quoted
+
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
@@ -12,10 +14,7 @@ if TYPE_CHECKING:
 def with_heartbeats(
     table_env: StreamTableEnvironment, records: str, columns: Mapping[str, str], name: str
 ) -> Table:
-    """A source's records, and each second from every subtask a heartbeat: a row of NULLs.
-
-    The watermark is the records'. While a subtask of the source is idle, it is three seconds behind the present, enough
-    to find and read the children of a shard.
+    """A source's records, and each second from every subtask a heartbeat: a row of NULLs. No watermarks.
 
     Parameters
     ----------
@@ -29,16 +28,9 @@ def with_heartbeats(
         Prefix of the relations that this creates.
     """
     table_env.execute_sql(
-        f"CREATE TEMPORARY TABLE `{name}_seconds` (number INT,"
-        " `now` AS CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)), WATERMARK FOR `now` AS `now` - INTERVAL '3' SECOND)"
-        " WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
+        f"CREATE TEMPORARY TABLE `{name}_seconds` (number INT) WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
     )
     nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in columns.values())
-    # A rowtime attribute can't be united with NULLs.
-    taken = ", ".join(
-        f"CAST(`{column}` AS {type_}) AS `{column}`" if type_.startswith("TIMESTAMP") else f"`{column}`"
-        for column, type_ in columns.items()
-    )
     return table_env.sql_query(
-        f"SELECT {taken} FROM `{records}` UNION ALL SELECT {nothing} FROM `{name}_seconds`"
+        f"SELECT {', '.join(map(quoted, columns))} FROM `{records}` UNION ALL SELECT {nothing} FROM `{name}_seconds`"
     )

@@ -3,8 +3,7 @@
 Source. Delivery: exactly once into Flink's state (shard positions are checkpointed). Order: within a shard; a child
 shard may be read before its parent's end. Rows: the record's bytes with its shard and arrival time. The connector's
 watermarks per shard ignore a shard without records since the start, or one whose records wait behind another shard's
-under back-pressure. So the watermark is made downstream (``udfs.decoding.stream_clock``), of which the connector's is
-an upper bound: it holds for the shards that other subtasks read.
+under back-pressure. So the watermark is made downstream (``udfs.decoding.stream_clock``).
 
 Sink. Delivery: at least once; a record may come twice after a failure. Order: within a partition key, as long as
 nothing fails. Batches: 500 records, 5 MB. A record that Kinesis refuses is sent again until it is accepted, with
@@ -27,9 +26,6 @@ from connectors.table_format import aws_options, format_options
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream
     from pyflink.table import StreamTableEnvironment, Table
-
-#: Milliseconds of disorder allowed between arrival times within a shard.
-_DISORDER = 500
 
 
 @dataclass(frozen=True)
@@ -78,9 +74,8 @@ class KinesisSource:
         options = _common(self.stream, self.aws) | {
             "format": "raw",
             "scan.stream.initpos": self.position,
-            # The children of a shard must be found and read before the watermark of idle subtasks, see heartbeats.
+            # A new shard holds the watermark until it is read.
             "scan.shard.discovery.intervalmillis": "1000",
-            "scan.shard.idle.interval": str(self.idle_timeout // timedelta(milliseconds=1)),
         }
         if self.position not in ("LATEST", "TRIM_HORIZON"):
             moment = datetime.fromisoformat(self.position).astimezone(UTC)
@@ -111,9 +106,8 @@ class KinesisSource:
     ) -> Table:
         """The stream's records, and a heartbeat each second: ``data BYTES, shard STRING, arrival TIMESTAMP_LTZ(3)``.
 
-        The state with the positions in the stream is named after ``name``. The watermark, of ``arrival``, is only a
-        bound: whoever takes the records decides what their time is. With ``sequence_number`` there is one more column,
-        ``sequence_number STRING``. The connector does not give the partition key.
+        The state with the positions in the stream is named after ``name``. No watermarks. With ``sequence_number``
+        there is one more column, ``sequence_number STRING``. The connector does not give the partition key.
         """
         from pyflink.table import Schema
 
@@ -134,11 +128,9 @@ class KinesisSource:
         source = _source_of(stream)
         # By default Flink derives a uid from the operator's place in the job: positions would be lost with new SQL.
         source.setUid(f"kinesis {name}")
-        _watermark_per_shard(source)
         schema = Schema.new_builder()
         for column, type_ in columns.items():
             schema.column(column, type_)
-        schema.watermark("arrival", "SOURCE_WATERMARK()")
         table_env.create_temporary_view(f"{name}_records", table_env.from_data_stream(stream, schema.build()))
         return with_heartbeats(table_env, f"{name}_records", columns, name)
 
@@ -203,21 +195,3 @@ def _source_of(stream: DataStream) -> Any:
     while not source.getInputs().isEmpty():
         source = source.getInputs().get(0)
     return source
-
-
-def _watermark_per_shard(source: Any) -> None:
-    """Let the source make a watermark of the arrival time, shard by shard.
-
-    SQL can't say it, so the assigner is put into the connector's consumer. These are internal classes of the connector
-    and of the table runtime.
-    """
-    from pyflink.java_gateway import get_gateway
-
-    jvm = get_gateway().jvm
-    # Metadata columns leave the source in the connector's order and not in the statement's.
-    arrival = list(source.getOutputType().toRowType().getFieldNames()).index("arrival")
-    runtime = jvm.org.apache.flink.table.runtime.operators.wmassigners
-    strategy = jvm.org.apache.flink.table.sources.wmstrategies.BoundedOutOfOrderTimestamps(_DISORDER)
-    source.getOperator().getUserFunction().setPeriodicWatermarkAssigner(
-        runtime.PeriodicWatermarkAssignerWrapper(strategy, arrival)
-    )

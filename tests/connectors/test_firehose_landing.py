@@ -96,7 +96,7 @@ def test_a_backlog_in_any_order_makes_nothing_late_and_windows_close_when_idle(t
         land(f"2026/01/31/{n % 24:02d}/{n}", n + 1, 7200 - n * 120)
     source = FirehoseLanding(landing.as_uri(), Aws("us-east-1"), idle_timeout=SOON)
     env = table_env(tmp_path, None, parallelism=2)
-    clocks = Clocks(SOON, in_order=False, shared=True)
+    clocks = Clocks(SOON, shared=True)
     rows, _, _ = decode_records(env, source.records(env, "landing"), [Column("n", "INTEGER", "$.n")], clocks)
     env.create_temporary_view("numbers", rows)
     windows = lines(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
-from udfs.decoding.shard_clock import ShardClock
+from udfs.decoding.shard_clock import Lister, ShardClock
 from udfs.decoding.stream_clock import StreamClock
 
 
@@ -39,6 +40,13 @@ class LandingClock(StreamClock):
         # Counts as an outdated record, as there may be a backlog at a start.
         self._outdated = 0.0
 
+    def known(self) -> Collection[str]:
+        """Shards are not told apart."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing runs beside it."""
+
     def _note(self, shard: str, earliest: int, latest: int) -> None:
         if earliest < 1000 * (self._wall() - self._idle):
             self._outdated = self._passed
@@ -49,6 +57,13 @@ class LandingClock(StreamClock):
         return int(1000 * (self._wall() - self._idle))
 
 
+class ShardList(Protocol):
+    """What shards a stream has. Pickled with the job."""
+
+    def start(self) -> Lister:
+        """On the worker: what lists them."""
+
+
 @dataclass(frozen=True)
 class Clocks:
     """How a source's event time is tracked; each subtask makes its own clock from this.
@@ -57,8 +72,9 @@ class Clocks:
     ----------
     idle_timeout : timedelta
         A shard without records for this long is idle.
-    in_order : bool
-        Whether a shard's records come in order (:class:`ShardClock`); if not, :class:`LandingClock` is used.
+    shards : ShardList or None
+        The shards of a stream whose records come in order (:class:`ShardClock`); None if they come in no order
+        (:class:`LandingClock`).
     shared : bool
         Whether other subtasks or sources wait for this watermark.
     count_late : bool
@@ -66,11 +82,13 @@ class Clocks:
     """
 
     idle_timeout: timedelta
-    in_order: bool = True
+    shards: ShardList | None = None
     shared: bool = False
     count_late: bool = True
 
-    def start(self) -> StreamClock:
-        """A clock that starts now."""
+    def start(self, own: Callable[[str], bool]) -> StreamClock:
+        """A clock that starts now, of the shards that are this subtask's ``own``."""
         seconds = self.idle_timeout.total_seconds()
-        return ShardClock(seconds, self.shared) if self.in_order else LandingClock(seconds)
+        if self.shards is None:
+            return LandingClock(seconds)
+        return ShardClock(seconds, self.shards.start(), own, self.shared)

@@ -51,7 +51,6 @@ class StreamClock(ABC):
         self._passed = 0.0
         self._next_look = 0.0
         self._identity = uuid4().hex
-        self._bound, self._bounded = 0, 0.0
         self.watermark = 0
 
     def hear(self, shard: str, arrival: int) -> int:
@@ -94,15 +93,6 @@ class StreamClock(ABC):
         reached[-1] = self.watermark
         return np.maximum(arrivals, reached + 1), reached
 
-    def bound(self, watermark: int) -> None:
-        """Take note of the whole source's watermark, as far as it is known here; negative if it is not.
-
-        It holds back a shared clock: a shard that other subtasks read may have ended a while before its children are
-        found, here.
-        """
-        if watermark > self._bound:
-            self._bound, self._bounded = watermark, self._passed
-
     def saved(self, shards: Collection[str]) -> Saved:
         """What to save of these shards."""
         return self._identity, self.watermark, {}
@@ -123,6 +113,14 @@ class StreamClock(ABC):
         if self._passed >= self._next_look:
             self._look()
         return self.watermark
+
+    @abstractmethod
+    def known(self) -> Collection[str]:
+        """The shards to save."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what runs beside the clock."""
 
     @abstractmethod
     def _note(self, shard: str, earliest: int, latest: int) -> None:

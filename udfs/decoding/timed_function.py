@@ -23,7 +23,7 @@ from udfs.decoding.decoder import RecordDecoder, late_record
 from udfs.decoding.record_format import RecordFormat
 from udfs.decoding.refused import Decoded
 from udfs.decoding.stream_clock import Saved
-from udfs.key_groups import own_buckets
+from udfs.key_groups import bucket_of, own_buckets
 from udfs.row_messages import Switch, take_runs
 
 #: Fields of an element; the source's other columns follow, which are text.
@@ -76,7 +76,7 @@ class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]
         )
         self._parts: dict[str, Saved | None] = {}
         self._shards: dict[str, set[str]] = {}
-        self._clock = self._clocks.start()
+        self._clock = self._clocks.start(lambda shard: bucket_of(shard, BUCKETS) in self._own)
         self._said = 0
         self._known: set[str] = set()
         self._switch: Switch | None = None
@@ -92,6 +92,10 @@ class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]
         self._json: Any = None
         if all(k <= LAST for k in self._copied) and take_runs(self):
             self.compile()
+
+    def close(self) -> None:
+        """End the lists of shards."""
+        self._clock.close()
 
     def compile(self) -> None:
         """Take the compiled reader, if it can read these columns. Imported on the worker: it can't be pickled."""
@@ -116,10 +120,7 @@ class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]
         runs, begin = [], 0
         for shard, same in groupby(shards):
             runs.append((shard, begin, begin + sum(1 for _ in same)))
-            if shard not in self._known:
-                self._know(rows.keys(first + begin, first + begin + 1)[0], shard)
             begin = runs[-1][2]
-        self._clock.bound(rows.watermark(end - 1))
         happened, reached = self._clock.hear_all(runs, arrivals)
         self._write()
         yield from self._answers(rows, first, end, shards, np.stack([arrivals, happened, reached]))
@@ -169,23 +170,19 @@ class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]
         bucket, clock = ctx.get_current_key(), self._clock
         if bucket not in self._parts:
             self._read(bucket)
-        clock.bound(ctx.timer_service().current_watermark())
         data, shard, arrival = value[DATA], value[SHARD], value[ARRIVAL]
         if data is None:
             clock.heartbeat()
-            self._state.update(clock.saved(self._shards.get(bucket, ())))
-            self._write()
+            self._write(bucket)
             # Each bucket has heartbeats, so that all are saved; one row says the time.
             if bucket == self._own[0]:
                 yield Row(*self._nothing, *self._no_source, *self._no_error, clock.watermark, clock.watermark)
             return
-        self._know(bucket, shard)
         happened = clock.hear(shard, arrival)
         if len(self._parts) < len(self._own) and (part := self._parts[bucket]) is not None:
             # The clock has not been restored yet.
             happened = max(happened, part[1] + 1)
-        self._state.update(clock.saved(self._shards[bucket]))
-        self._write()
+        self._write(bucket)
         for row in self._any_or_late(
             bytes(data), arrival, tuple(value[k] for k in self._copied), (happened, clock.watermark)
         ):
@@ -193,25 +190,30 @@ class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]
 
     def _read(self, bucket: str) -> None:
         """Read the state of the current key; restore the clock with the last bucket."""
-        part = self._parts[bucket] = self._state.value()
-        if part is not None:
-            self._shards.setdefault(bucket, set()).update(part[2])
+        self._parts[bucket] = self._state.value()
         if len(self._parts) == len(self._own):
             self._clock.restore([part for part in self._parts.values() if part is not None])
             self._said = self._clock.watermark
 
-    def _know(self, bucket: str, shard: str) -> None:
-        self._known.add(shard)
-        self._shards.setdefault(bucket, set()).add(shard)
-
-    def _write(self) -> None:
-        """Write all parts of the clock if its watermark has moved; not if only the current key's state can be set."""
-        if self._switch is None or self._clock.watermark == self._said:
+    def _write(self, current: str | None = None) -> None:
+        """Write the parts of the clock: all if its watermark has moved and any can be set, and the current key's."""
+        if len(self._parts) < len(self._own):
+            # What is saved has not been read yet.
             return
-        self._said = self._clock.watermark
-        for bucket in self._shards if self._clocks.in_order else self._own:
-            self._switch(bucket)
-            self._state.update(self._clock.saved(self._shards.get(bucket, ())))
+        moved = self._switch is not None and self._clock.watermark != self._said
+        if not moved and current is None:
+            return
+        for shard in self._clock.known():
+            if shard not in self._known:
+                self._known.add(shard)
+                self._shards.setdefault(bucket_of(shard, BUCKETS), set()).add(shard)
+        if current is not None:
+            self._state.update(self._clock.saved(self._shards.get(current, ())))
+        if self._switch is not None and moved:
+            self._said = self._clock.watermark
+            for bucket in self._own if self._clocks.shards is None else self._shards:
+                self._switch(bucket)
+                self._state.update(self._clock.saved(self._shards.get(bucket, ())))
 
     def _any_or_late(
         self, data: bytes, arrival: int, source: tuple[Any, ...], time: tuple[int, ...]

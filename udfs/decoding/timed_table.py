@@ -69,7 +69,7 @@ def timed_rows(
         [Types.PRIMITIVE_ARRAY(Types.BYTE()), text, Types.LONG(), *[text] * len(more)],
     )
     processed = process_keyed(
-        table_env.to_data_stream(_keyed(table_env, records, more, clocks.in_order, name)),
+        table_env.to_data_stream(_keyed(table_env, records, more, clocks.shards is not None, name)),
         function,
         element,
         Types.ROW_NAMED(list(sent), [_type(t) for t in sent.values()]),
@@ -99,8 +99,6 @@ def _keyed(
     for column in more:
         schema.column(column, "STRING")
     schema.column("bucket_number", "INT")
-    # The source's watermark bounds the clocks'.
-    schema.watermark("arrival", "SOURCE_WATERMARK()")
     view, taken = f"{name}_undecoded", ["`data`", "shard", "arrival", *map(quoted, more)]
     arrival = "EXTRACT(EPOCH FROM arrival) * 1000 + EXTRACT(MILLISECOND FROM arrival)"
     # Records that are in no order have one shard: they may go to any subtask.

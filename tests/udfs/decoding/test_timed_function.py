@@ -9,10 +9,11 @@ import pytest
 from pyflink.common import Row
 from pyflink.fn_execution.coders import BigIntCoder, BinaryCoder, CharCoder, IntCoder, RowCoder
 
+from tests.udfs.decoding.shards import Shards
 from udfs.decoding.clocks import Clocks
 from udfs.decoding.columns import Column
 from udfs.decoding.record_format import JSON
-from udfs.decoding.shard_clock import DISORDER, HOLD, ShardClock
+from udfs.decoding.shard_clock import DISORDER, ShardClock
 from udfs.decoding.timed_function import ARRIVAL, BUCKETS, LAST, SHARD, DecodeAndTime
 from udfs.key_groups import bucket_of, key_group, own_buckets
 from udfs.row_columns import RowLayout, Rows
@@ -59,7 +60,7 @@ def read(answer: bytes) -> list[list[Any]]:
 
 
 class Subtask:
-    """One subtask of the operator; ``now`` moves both of its clocks."""
+    """One subtask of the operator; ``now`` moves both of its clocks. The stream has the shards in ``stream``."""
 
     def __init__(
         self,
@@ -69,11 +70,12 @@ class Subtask:
         count_late: bool = True,
         now: float = NOW,
         columns: Sequence[Column] = COLUMNS,
+        stream: Shards | None = None,
     ) -> None:
-        self.state, self.key, self.now, self.bound = state, "", now, -(2**63)
-        self.function = DecodeAndTime(
-            columns, JSON, Clocks(timedelta(seconds=15), count_late=count_late), [SHARD, ARRIVAL, LAST]
-        )
+        self.state, self.key, self.now = state, "", now
+        self.stream = stream or Shards(a=True, b=True)
+        clocks = Clocks(timedelta(seconds=15), self.stream, count_late=count_late)
+        self.function = DecodeAndTime(columns, JSON, clocks, [SHARD, ARRIVAL, LAST])
         self.function.open(
             SimpleNamespace(
                 get_index_of_this_subtask=lambda: number,
@@ -84,9 +86,12 @@ class Subtask:
                 ),
             )
         )
-        self.clock = ShardClock(15, of > 1, lambda: self.now, lambda: self.now)
-        self.function._clock = self.clock
         self.own = own_buckets(BUCKETS, number, of)
+        self.clock = ShardClock(15, self.stream, self.has, of > 1, lambda: self.now, lambda: self.now)
+        self.function._clock = self.clock
+
+    def has(self, shard: str) -> bool:
+        return bucket_of(shard, BUCKETS) in self.own
 
     def switch(self, key: str) -> None:
         assert key in self.own
@@ -95,8 +100,7 @@ class Subtask:
     def one(self, *element: Any, bucket: str = "") -> list[list[Any]]:
         """The answers to a row alone."""
         self.switch(bucket or bucket_of(element[1], BUCKETS))
-        timers = SimpleNamespace(current_watermark=lambda: self.bound)
-        context = SimpleNamespace(get_current_key=lambda: self.key, timer_service=lambda: timers)
+        context = SimpleNamespace(get_current_key=lambda: self.key)
         return [list(row) for row in self.function.process_element(Row(*element), context)]
 
     def together(self, elements: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
@@ -104,7 +108,7 @@ class Subtask:
         self.function.start(self.switch)
         message = b""
         for element in elements:
-            data = GIVEN.encode(Row(0, self.bound, Row(bucket_of(element[1], BUCKETS), Row(*element))))
+            data = GIVEN.encode(Row(0, -(2**63), Row(bucket_of(element[1], BUCKETS), Row(*element))))
             message += bytes([len(data) & 0x7F | 0x80, len(data) >> 7]) + data
         layout = RowLayout([type(c).__name__ for c in FIELDS.values()], [ARRIVAL], SHARD, rowtime=False)
         rows = Rows.read(message, layout)
@@ -119,9 +123,9 @@ class Subtask:
         return [a for b in self.own for a in self.one(None, None, None, None, bucket=b)]
 
 
-def restarted(state: State, now: float, of: int = 1) -> list[Subtask]:
+def restarted(state: State, now: float, stream: Shards, of: int = 1) -> list[Subtask]:
     """New subtasks with the state of a failed job, which have read it."""
-    found = [Subtask(dict(state), number, of, now=now) for number in range(of)]
+    found = [Subtask(dict(state), number, of, now=now, stream=stream) for number in range(of)]
     for subtask in found:
         subtask.function.start(subtask.switch)
     return found
@@ -169,7 +173,7 @@ def test_late_records_are_reported_and_count_if_the_source_says_so(way: str, cou
 
 
 def test_one_heartbeat_of_a_subtask_says_the_watermark() -> None:
-    subtask = Subtask({})
+    subtask = Subtask({}, stream=Shards(a=True))
     live(subtask, "a")
     end = int(subtask.now * 1000)
     subtask.now += 1
@@ -180,16 +184,15 @@ def test_after_a_failure_the_watermark_is_never_behind_and_waits_for_all_shards(
     subtask = Subtask({})
     live(subtask, "a", "b")
     said = subtask.clock.watermark
-    [again] = restarted(subtask.state, subtask.now + 2)
+    [again] = restarted(subtask.state, subtask.now + 2, subtask.stream)
     assert again.clock.watermark == said == int(subtask.now * 1000) - DISORDER
     # Shard b is read later: it holds the watermark, and nothing of it is late.
     again.together([record(1, "a", int(again.now * 1000))])
     assert again.clock.watermark == said
     [answer] = again.together([record(2, "b", said + DISORDER + 1)])
     assert answer[-2] == said + DISORDER + 1
-    for _ in range(int(HOLD)):
-        again.now += 1
-        again.heartbeat()
+    again.now += 1
+    again.heartbeat()
     assert again.clock.watermark == said + 1
 
 
@@ -200,57 +203,58 @@ def test_a_shard_that_became_idle_before_a_failure_is_not_behind_after_it() -> N
     live(subtask, "a", seconds=30)
     said = subtask.clock.watermark
     assert said > backlog
-    [again] = restarted(subtask.state, subtask.now)
+    [again] = restarted(subtask.state, subtask.now, subtask.stream)
     counted, late = again.together([record(2, "b", backlog)])
     assert (counted[-2], late[5]) == (said + 1, "LATE_RECORD")
 
 
 @pytest.mark.parametrize("stopped", [0, 60])
-def test_an_idle_shard_and_a_long_stop_hold_the_watermark_for_seconds(stopped: int) -> None:
+def test_only_an_idle_shard_is_waited_for_after_a_stop(stopped: int) -> None:
+    """It may have records that came during the stop. A closed one has none."""
+    subtask = Subtask({}, stream=Shards(a=True, b=True, c=False))
+    live(subtask, "a", "b", seconds=20)
+    [again] = restarted(subtask.state, subtask.now + stopped, subtask.stream)
+    live(again, "a", "b", seconds=1)
+    assert again.clock.watermark == int(again.now * 1000) - DISORDER
+    live(subtask, "a", seconds=30)
+    said = subtask.clock.watermark
+    [again] = restarted(subtask.state, subtask.now + stopped, subtask.stream)
+    live(again, "a", seconds=14)
+    assert again.clock.watermark == said
+    live(again, "a", "b", seconds=1)
+    assert again.clock.watermark == int(again.now * 1000) - DISORDER
+
+
+def test_a_shard_that_was_split_during_a_stop_is_waited_for() -> None:
     subtask = Subtask({})
     live(subtask, "a", "b")
-    if not stopped:
-        live(subtask, "a", seconds=30)
     said = subtask.clock.watermark
-    [again] = restarted(subtask.state, subtask.now + stopped)
-    for second in range(int(HOLD)):
-        assert again.clock.watermark == said, second
-        live(again, "a", "b" if stopped else "a", seconds=1)
-    live(again, "a", "b" if stopped else "a", seconds=1)
+    stream = Shards(a=True, b=False, c=False, d=True, e=True, f=True)
+    [again] = restarted(subtask.state, subtask.now + 30, stream)
+    for shard in "abdef":
+        live(again, "a", shard, seconds=2)
+        assert again.clock.watermark == said
+    # The last one, which was closed and is not heard of any more, is idle in the end.
+    live(again, *"abdef", seconds=10)
     assert again.clock.watermark > said
-
-
-def test_a_child_shard_is_not_late_if_another_subtask_reads_its_parent() -> None:
-    """The parent ends; its child is found seconds later, by a subtask whose own shards are at the present."""
-    other = Subtask({}, 1, 2)
-    own = next(s for s in map(str, range(99)) if bucket_of(s, BUCKETS) in other.own)
-    child = next(s for s in map(str, range(int(own) + 1, 99)) if bucket_of(s, BUCKETS) in other.own)
-    live(other, own)
-    ended = other.bound = int(other.now * 1000)
-    live(other, own, seconds=8)
-    [answer] = other.together([record(1, child, ended + 1)])
-    assert answer[-2:] == [ended + 1, ended]
-    # The source's watermark stands still for the timeout: all that is left of it is idle.
-    for _ in range(16):
-        live(other, own, child, seconds=1)
-    assert other.clock.watermark == int(other.now * 1000) - DISORDER
 
 
 def test_shards_are_divided_and_united_with_their_buckets() -> None:
     shards = [f"shardId-{n:012}" for n in range(8)]
-    subtask = Subtask({})
+    stream = Shards(**dict.fromkeys(shards, True))
+    subtask = Subtask({}, stream=stream)
     live(subtask, *shards)
     said = subtask.clock.watermark
     state: State = {}
-    for part in restarted(subtask.state, subtask.now, of=2):
+    for part in restarted(subtask.state, subtask.now, stream, of=2):
         own = [s for s in shards if bucket_of(s, BUCKETS) in part.own]
         assert 2 <= len(own) <= 6
         assert part.clock.watermark == said
         live(part, *own, seconds=5 if part.own[0] == own_buckets(BUCKETS, 0, 2)[0] else 9)
         state |= {bucket: saved for bucket, saved in part.state.items() if bucket in part.own}
     # Two clocks become one: at the slower one's watermark, which is what operators downstream have seen.
-    [united] = restarted(state, subtask.now)
-    assert united.clock.watermark == said + 5000
+    [united] = restarted(state, subtask.now, stream)
+    assert united.clock.watermark == said + 4000
     assert united.clock.saved(shards)[2].keys() == set(shards)
 
 

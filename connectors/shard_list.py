@@ -1,0 +1,61 @@
+"""A stream's shards, listed on the worker that needs to know them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from base.aws import Aws
+
+
+@dataclass(frozen=True)
+class ShardList:
+    """What shards a stream has.
+
+    Parameters
+    ----------
+    stream : str
+        Its name.
+    aws : Aws
+        Where it is.
+    """
+
+    stream: str
+    aws: Aws
+
+    def start(self) -> ShardLister:
+        """On the worker: what asks for lists."""
+        return ShardLister(self.stream, self.aws)
+
+
+class ShardLister:
+    """Asks for lists of a stream's shards, in a thread. AWS allows a stream 1,000 calls a second."""
+
+    def __init__(self, stream: str, aws: Aws) -> None:
+        self._stream, self._aws = stream, aws
+        self._thread = ThreadPoolExecutor(1, "shards")
+        self._client: Any = None
+
+    def ask(self) -> Future[Mapping[str, bool]]:
+        """For each shard whether it is open; closed ones are listed as long as they have records."""
+        return self._thread.submit(self._list)
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _list(self) -> Mapping[str, bool]:
+        if self._client is None:
+            from botocore.config import Config
+
+            # It is asked for again: an answer that comes late is worth nothing.
+            config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
+            self._client = self._aws.client("kinesis", config)
+        pages = self._client.get_paginator("list_shards").paginate(StreamName=self._stream)
+        return {
+            shard["ShardId"]: "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+            for page in pages
+            for shard in page["Shards"]
+        }
