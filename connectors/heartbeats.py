@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from udfs.row_stream import quoted
-
 if TYPE_CHECKING:
     from pyflink.table import StreamTableEnvironment, Table
 
@@ -31,6 +29,7 @@ def with_heartbeats(
         f"CREATE TEMPORARY TABLE `{name}_seconds` (number INT) WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
     )
     nothing = ", ".join(f"CAST(NULL AS {type_})" for type_ in columns.values())
+    taken = ", ".join(f"`{column}`" for column in columns)
     return table_env.sql_query(
-        f"SELECT {', '.join(map(quoted, columns))} FROM `{records}` UNION ALL SELECT {nothing} FROM `{name}_seconds`"
+        f"SELECT {taken} FROM `{records}` UNION ALL SELECT {nothing} FROM `{name}_seconds`"
     )

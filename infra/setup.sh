@@ -76,6 +76,6 @@ step "installing the locked Python packages (1.4 GB; minutes on a slow line)" \
   .venv/bin/python -m pip install --require-hashes -r requirements.lock
 step "installing the kda command" .venv/bin/python -m pip install --no-deps --no-build-isolation -e .
 step "building the connector jar" mvn -B -f flink-conf/pom.xml package
-step "compiling the forest" .venv/bin/python -c 'from udfs.forest.arena import warm_up; warm_up()'
+step "compiling forest, detector and decoder" .venv/bin/python -c 'from udfs.warm_up import warm_up; warm_up()'
 printf '%s' "$state" >"$stamp"
 say "ready"

@@ -88,6 +88,16 @@ class _Together:
         answers = self._channel.exchange([request.SerializeToString() for request in requests])
         _require_written([api.StateResponse.FromString(answer).error for answer in answers])
 
+    def close_with_worker(self) -> None:
+        """Close the channel when the worker closes its own: the JVM waits a minute for one that stays open."""
+        done = self._handler.done
+
+        def done_and_closed() -> None:
+            self._channel.close()
+            done()
+
+        self._handler.done = done_and_closed
+
 
 class _Promised:
     """PyFlink's state handler, except that answers to writes are waited for in `flush`."""
@@ -117,8 +127,10 @@ def commit_together(backend: Any) -> None:
     """Make a keyed state backend write all state at the end of a bundle, and wait once."""
     handler, commit = backend._state_handler, backend.commit
     address = _address_of(handler)
-    together = _Promised(handler) if address is None else _Together(handler, address)
+    together: _Promised | _Together = _Promised(handler)
     if address is not None:
+        together = _Together(handler, address)
+        together.close_with_worker()
         # What PyFlink drops from its cache (of 1,000) is made anew, which takes longer than to write it.
         backend._internal_state_cache._max_entries = _KEYS_STATES
 

@@ -20,8 +20,8 @@ from rich.table import Table
 
 from bench.forest.rivals import TREES, JavaForest, Run, krcf_forest, learn_only, ours, ours_one_by_one
 from bench.forest.streams import Stream, lab_streams, repeating_streams
-from udfs.forest.arena import warm_up
 from udfs.random_cut_forest import RandomCutForest
+from udfs.warm_up import warm_up
 
 ROUNDS = 5
 WARM_UP, MEASURED = 5_000, 10_000
@@ -173,7 +173,7 @@ def sizes(console: Console) -> None:
     table.add_row("one of them saved", f"{len(forests[0].to_bytes()):,} bytes")
     code = (
         "import time; start = time.perf_counter()\n"
-        "from udfs.forest.arena import warm_up; warm_up()\n"
+        "from udfs.warm_up import warm_up; warm_up()\n"
         "print(time.perf_counter() - start)"
     )
     fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -183,7 +183,7 @@ def sizes(console: Console) -> None:
 
 def main() -> None:
     console = Console(width=120)
-    with console.status("loading the compiled forest (compiling takes about 15 s, the first time)"):
+    with console.status("loading the compiled forest (compiling takes about a minute, the first time)"):
         warm_up()
     with JavaForest() as java:
         speed(console, java)

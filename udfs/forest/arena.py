@@ -204,16 +204,3 @@ class Arena:
             self._arrays, np.asarray(slots, np.int64), room, records, 1.0 / p.time_decay, scores
         )
         return scores * scale(self._empty.arrays)
-
-
-def warm_up() -> None:
-    """Load all compiled functions, compiling them first if they are not cached: up to 20 s, once per machine.
-
-    The first score does so too. Commands that a user waits for call this first and say so.
-    """
-    forest = RandomCutForest(1, number_of_trees=1, sub_sample_size=10)
-    forest.score_many(np.arange(12.0)[:, None])
-    forest.attribution([3.0])
-    arena = Arena(forest.parameters, 0)
-    slot, _ = arena.allocate(forest.to_bytes())
-    arena.score_each([slot], [[3.0]])
