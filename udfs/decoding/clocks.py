@@ -41,7 +41,7 @@ class LandingClock(StreamClock):
         self._outdated = 0.0
 
     def known(self) -> Collection[str]:
-        """Shards are not told apart."""
+        """It knows no shards."""
         return ()
 
     def close(self) -> None:
