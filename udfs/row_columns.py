@@ -147,11 +147,6 @@ class Rows:
         """The time of each row, in milliseconds."""
         return self.places[first:end, TIME].tolist()  # type: ignore[no-any-return]
 
-    def watermark(self, row: int) -> int:
-        """The operator's watermark when it got a row, in milliseconds; negative if there is none yet."""
-        begin = int(self.places[row, BODY]) + 9
-        return int.from_bytes(self.data[begin : begin + 8], "big", signed=True)
-
     def values(self, first: int, end: int) -> list[str | int | None]:
         """The value of the layout's value field in each row."""
         places = self.places[first:end]
