@@ -17,11 +17,12 @@ from tests.canaries import leaks
 from tests.conftest import LocalAws
 from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, unpacked
 from tests.waiting import until
+from udfs.random_cut_forest import RandomCutForest
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
 
-#: An application that is not a lab, with nested columns, as telemetry has.
+#: An application that is not a lab, with nested columns, as telemetry has, and a forest.
 TRUCKS = """\
 title: Trucks whose cargo is too warm
 properties: {cargo: {limit: {default: 8.0, help: degrees Celsius above which it is reported}}}
@@ -29,7 +30,7 @@ sources:
   telemetry:
     stream: trucks
     columns: {truck: VARCHAR(8) NOT NULL $.truck.id, temperature: DOUBLE $.cargo.temperature, came: TIMESTAMP @arrival}
-relations: [warm]
+relations: [{forest: scored, of: telemetry, columns: temperature, number_of_trees: 20, sub_sample_size: 10}, warm]
 destinations: [{of: warm, type: kinesis, stream: trucks-warm, key: truck}]
 """
 #: A function that stores each row that it gets.
@@ -49,7 +50,7 @@ def trucks(tmp_path_factory: pytest.TempPathFactory) -> Application:
     folder = tmp_path_factory.mktemp("own") / "my-trucks"
     folder.mkdir()
     (folder / "application.yaml").write_text(TRUCKS)
-    (folder / "warm.sql").write_text("SELECT * FROM telemetry WHERE temperature > :cargo.limit")
+    (folder / "warm.sql").write_text("SELECT * FROM scored WHERE temperature > :cargo.limit")
     return read(folder)
 
 
@@ -159,10 +160,12 @@ def test_a_users_application_runs_in_thread_mode_from_its_package_on_its_derived
 ) -> None:
     outputs = stacks.deploy(local_aws.aws, trucks)
     kinesis = local_aws.client("kinesis")
-    for truck, temperature in (("a", 8.5), ("b", 8.0), ("c", 31.25)):
-        record = {"truck": {"id": truck}, "cargo": {"temperature": temperature}}
+    # The forest scores the rows after the first ten, in their order on the one shard.
+    temperatures = [*(7 + 0.1 * n for n in range(10)), 8.5, 8.0, 31.25]
+    for n, temperature in enumerate(temperatures):
+        record = {"truck": {"id": f"t{n}"}, "cargo": {"temperature": temperature}}
         kinesis.put_record(
-            StreamName=outputs["SourceStreamName"], Data=json.dumps(record).encode(), PartitionKey=truck
+            StreamName=outputs["SourceStreamName"], Data=json.dumps(record).encode(), PartitionKey="one"
         )
     groups = {
         "job": {"name": trucks.name},
@@ -178,7 +181,12 @@ def test_a_users_application_runs_in_thread_mode_from_its_package_on_its_derived
         return rows if len(rows) >= 2 else []
 
     rows = until(delivered, "the rows")
-    assert sorted((row["truck"], row["temperature"]) for row in rows) == [("a", 8.5), ("c", 31.25)]
+    forest = RandomCutForest(1, number_of_trees=20, sub_sample_size=10)
+    scores = forest.score_many([[temperature] for temperature in temperatures])
+    assert sorted((row["truck"], row["temperature"], row["anomaly_score"]) for row in rows) == [
+        (f"t{n}", temperatures[n], float(scores[n])) for n in (10, 12)
+    ]
+    assert 0 < scores[10] < scores[12]
     for row in rows:
         came = datetime.fromisoformat(f"{row['came']}+00:00")
         assert abs(datetime.now(UTC) - came) < timedelta(hours=1)
