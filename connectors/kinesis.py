@@ -21,6 +21,7 @@ from base.errors import InvalidValue
 from connectors.check import require
 from connectors.heartbeats import with_heartbeats
 from connectors.requirements import Requirements, Resource, allow, arn
+from connectors.shard_list import ShardList
 from connectors.table_format import aws_options, format_options
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ class KinesisSource:
     def check(self) -> None:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream exists."""
         _check(self.stream, self.aws)
+
+    def shards(self) -> ShardList:
+        """What shards the stream has."""
+        return ShardList(self.stream, self.aws)
 
     def requires(self) -> Requirements:
         """The permissions and resources that this source needs."""

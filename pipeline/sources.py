@@ -10,7 +10,6 @@ from connectors.kinesis import KinesisSource
 from connectors.preprocess_options import PreprocessOptions
 from connectors.recording import Recording
 from connectors.reference import ReferenceFile
-from connectors.shard_list import ShardList
 from pipeline.groups import AwsGroup, Reference, Source
 from pipeline.settings import SettingsError
 from udfs.decoding.clocks import Clocks
@@ -45,7 +44,7 @@ def clocks(connector: RecordSource, group: Source, shared: bool) -> Clocks | Non
     """The clocks that make a source's watermark; None if its connector makes one."""
     if not isinstance(connector, KinesisSource | FirehoseLanding):
         return None
-    shards = ShardList(connector.stream, connector.aws) if isinstance(connector, KinesisSource) else None
+    shards = connector.shards() if isinstance(connector, KinesisSource) else None
     return Clocks(connector.idle_timeout, shards, shared, count_late=group.late == "count_now")
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from base.aws import Aws
+from connectors.kinesis import KinesisSource
+from connectors.shard_list import ShardList
 from pipeline.catalog import find
 from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
@@ -20,33 +24,47 @@ if TYPE_CHECKING:
 START = 1_700_006_400_000
 
 
-@dataclass(frozen=True)
-class Files:
-    """A source: a file of lines ``arrival in epoch milliseconds, tab, record``, read once."""
+class OneShard(ShardList):
+    """The shards of a file: one."""
 
-    path: Path
+    def start(self) -> OneShard:  # type: ignore[override]
+        return self
+
+    def ask(self) -> Future[dict[str, bool]]:
+        listing: Future[dict[str, bool]] = Future()
+        listing.set_result({"0": True})
+        return listing
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Files(KinesisSource):
+    """A stream of one shard, from a file of lines ``arrival in epoch milliseconds, tab, record``, read once."""
+
+    path: Path = Path()
+
+    @classmethod
+    def of(cls, path: Path) -> Files:
+        return cls("a file", Aws("us-east-1"), path=path)
 
     def check(self) -> None: ...
 
-    def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
-        """The records in the form of every source: ``data BYTES`` and ``rowtime``."""
-        from pyflink.table import Schema
+    def shards(self) -> ShardList:
+        return OneShard(self.stream, self.aws)
 
+    def records(
+        self, table_env: StreamTableEnvironment, name: str, *, sequence_number: bool = False
+    ) -> Table:
+        """The records as a stream gives them, without heartbeats."""
         table_env.execute_sql(
             f"CREATE TEMPORARY TABLE {name}_lines (line STRING) WITH ('connector' = 'filesystem', 'format' = 'raw',"
             f" 'path' = '{self.path.as_uri()}')"
         )
-        timed = table_env.sql_query(
-            "SELECT ENCODE(SPLIT_INDEX(line, CHR(9), 1), 'UTF-8') AS `data`,"
-            f" TO_TIMESTAMP_LTZ(CAST(SPLIT_INDEX(line, CHR(9), 0) AS BIGINT), 3) AS rowtime FROM {name}_lines"
+        return table_env.sql_query(
+            "SELECT ENCODE(SPLIT_INDEX(line, CHR(9), 1), 'UTF-8') AS `data`, CAST('0' AS STRING) AS shard,"
+            f" TO_TIMESTAMP_LTZ(CAST(SPLIT_INDEX(line, CHR(9), 0) AS BIGINT), 3) AS arrival FROM {name}_lines"
         )
-        schema = (
-            Schema.new_builder()
-            .column("data", "BYTES")
-            .column("rowtime", "TIMESTAMP_LTZ(3)")
-            .watermark("rowtime", "rowtime - INTERVAL '0.001' SECOND")
-        )
-        return table_env.from_data_stream(table_env.to_data_stream(timed), schema.build())
 
 
 @dataclass(frozen=True)
@@ -83,7 +101,7 @@ def form_of(name: str, path: Path, relation: str, given: dict[str, dict[str, str
     """One relation of an application, over records from a file."""
 
     def form(table_env: StreamTableEnvironment) -> Table:
-        compose(table_env, name, Files(path), given)
+        compose(table_env, name, Files.of(path), given)
         return table_env.from_path(relation)
 
     return form

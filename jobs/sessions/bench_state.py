@@ -47,7 +47,7 @@ def run(path: Path, folder: Path, rows: str, state_backend: str) -> dict[str, An
         )
     )
     application = find("sessions")
-    Pipeline(table_env, application, settings(application, {}), {"source_sql_stream": Files(path)})
+    Pipeline(table_env, application, settings(application, {}), {"source_sql_stream": Files.of(path)})
     columns = {
         "starts": "user_id STRING, session_id STRING, session_time STRING, latest_time STRING",
         "events": "user_id STRING, session_id STRING, session_time STRING, latest_time STRING",
