@@ -175,11 +175,15 @@ TO_FUNCTION = replace(
     SESSIONS, rows=lambda rows: collections.Counter({r["session_id"] for r in rows}), sink="lambda"
 )
 
+#: The same with several shards.
+SESSIONS_OF_SHARDS = replace(SESSIONS, shards=3)
+
 LABS = {
     "trades": TRADES,
     "trades-by-symbol": BY_SYMBOL,
     "ctr": CTR,
     "ctr-of-shards": CTR_OF_SHARDS,
     "sessions": SESSIONS,
+    "sessions-of-shards": SESSIONS_OF_SHARDS,
     "sessions-to-function": TO_FUNCTION,
 }
