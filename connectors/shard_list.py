@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -53,9 +53,17 @@ class ShardLister:
             # It is asked for again: an answer that comes late is worth nothing.
             config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
             self._client = self._aws.client("kinesis", config)
-        pages = self._client.get_paginator("list_shards").paginate(StreamName=self._stream)
         return {
             shard["ShardId"]: "EndingSequenceNumber" not in shard["SequenceNumberRange"]
-            for page in pages
-            for shard in page["Shards"]
+            for shard in shards_of(self._client, self._stream)
         }
+
+
+def shards_of(kinesis: Any, stream: str) -> Iterator[dict[str, Any]]:
+    """All shards of a stream as Kinesis describes them, closed ones too; ``kinesis`` is a client."""
+    # Not boto3's paginator: it names the stream beside the token, which Kinesis refuses: so beyond 1,000 shards.
+    answer = kinesis.list_shards(StreamName=stream)
+    yield from answer["Shards"]
+    while token := answer.get("NextToken"):
+        answer = kinesis.list_shards(NextToken=token)
+        yield from answer["Shards"]

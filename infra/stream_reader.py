@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from base.errors import KdaError
+from connectors.shard_list import shards_of
 
 #: Kinesis allows five reads per second of one shard, by all its consumers together.
 READ_SECONDS = 0.25
@@ -121,11 +122,10 @@ class StreamReader:
             caught_up = 0 if new or self.behind_seconds else caught_up + 1
 
     def _find_shards(self) -> None:
-        for page in self._kinesis.get_paginator("list_shards").paginate(StreamName=self._stream):
-            for shard in page["Shards"]:
-                name = shard["ShardId"]
-                if name not in self._iterators and name not in self._ended:
-                    self._iterators[name] = self._iterator(name)
+        for shard in shards_of(self._kinesis, self._stream):
+            name = shard["ShardId"]
+            if name not in self._iterators and name not in self._ended:
+                self._iterators[name] = self._iterator(name)
         self._shards_known_until = time.monotonic() + _SHARDS_SECONDS
 
     def _iterator(self, shard: str) -> str:
@@ -164,15 +164,14 @@ class StreamReader:
 
 def all_records(kinesis: Any, stream: str) -> Iterator[dict[str, Any]]:
     """Every record of a stream as Kinesis gives it, shard by shard, oldest first; those of closed shards too."""
-    for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream):
-        for shard in page["Shards"]:
-            iterator = kinesis.get_shard_iterator(
-                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            caught_up = 0
-            while iterator and caught_up < CAUGHT_UP_READS:
-                answer = kinesis.get_records(ShardIterator=iterator)
-                yield from answer["Records"]
-                iterator = answer.get("NextShardIterator")
-                end = not answer["Records"] and answer.get("MillisBehindLatest", 0) == 0
-                caught_up = caught_up + 1 if end else 0
+    for shard in shards_of(kinesis, stream):
+        iterator = kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        caught_up = 0
+        while iterator and caught_up < CAUGHT_UP_READS:
+            answer = kinesis.get_records(ShardIterator=iterator)
+            yield from answer["Records"]
+            iterator = answer.get("NextShardIterator")
+            end = not answer["Records"] and answer.get("MillisBehindLatest", 0) == 0
+            caught_up = caught_up + 1 if end else 0

@@ -61,6 +61,19 @@ def test_any_other_position_is_refused(position: str) -> None:
         KinesisSource("s", Aws("us-east-1"), position=position)
 
 
+@pytest.mark.aws
+def test_each_shard_is_listed_open_or_closed(kinesis: Proxy) -> None:
+    client = stream(kinesis, "listed", 1)
+    lister = KinesisSource("listed", Aws.local(kinesis.endpoint)).shards().start()
+    [(shard, is_open)] = lister.ask().result(60).items()
+    assert is_open
+    reshard(client, "listed", splits=1)
+    listed = lister.ask().result(60)
+    assert not listed.pop(shard)
+    assert list(listed.values()) == [True, True]
+    lister.close()
+
+
 @pytest.mark.flink
 @pytest.mark.aws
 @pytest.mark.kinesis

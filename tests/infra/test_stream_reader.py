@@ -18,11 +18,8 @@ class Kinesis:
         self.shards = shards
         self.started: list[dict[str, Any]] = []
 
-    def get_paginator(self, operation: str) -> Any:
-        return self
-
-    def paginate(self, **arguments: Any) -> list[dict[str, Any]]:
-        return [{"Shards": [{"ShardId": name} for name in self.shards]}]
+    def list_shards(self, **arguments: Any) -> dict[str, Any]:
+        return {"Shards": [{"ShardId": name} for name in self.shards]}
 
     def get_shard_iterator(self, **arguments: Any) -> dict[str, str]:
         self.started.append(arguments)
