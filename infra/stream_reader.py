@@ -19,7 +19,7 @@ from connectors.shard_list import shards_of
 
 #: Kinesis allows five reads per second of one shard, by all its consumers together.
 READ_SECONDS = 0.25
-#: Reads without a record after which the end is reached: an answer may be empty although there are more records.
+#: Reads that found the end, after which it counts: an answer may be empty although there are more records.
 CAUGHT_UP_READS = 3
 _SHARDS_SECONDS = 10.0
 #: Errors after which another call may succeed.
@@ -114,12 +114,15 @@ class StreamReader:
         return sorted(records, key=lambda record: record.arrival)
 
     def rest(self, limit: int = 1000) -> Iterator[list[StreamRecord]]:
-        """What each of several reads gives, until the stream's end is reached; raises as :meth:`read`."""
+        """What each of several reads gives, until the stream's end is reached; raises as :meth:`read`.
+
+        Records that keep coming don't prolong it: a read that gets all there is has reached the end.
+        """
         caught_up = 0
         while caught_up < CAUGHT_UP_READS:
             new = self.read(limit)
             yield new
-            caught_up = 0 if new or self.behind_seconds else caught_up + 1
+            caught_up = 0 if len(new) >= limit or self.behind_seconds else caught_up + 1
 
     def _find_shards(self) -> None:
         for shard in shards_of(self._kinesis, self._stream):

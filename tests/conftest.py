@@ -13,13 +13,14 @@ import hypothesis
 import pytest
 
 from base.aws import Aws
+from tests.jvm import SHORT_LIVED
 
 # Workers run side by side, each with its own local AWS, its own JVM and, by this, its own state on disk.
 os.environ["KDA_STATE"] = str(
     Path(__file__).parents[1] / ".kda" / "tests" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 )
-# Most JVMs here live for seconds, too short for the second compiler to pay off. This saves a third of all CPU time.
-os.environ["JVM_ARGS"] = "-XX:TieredStopAtLevel=1"
+# This saves a third of all CPU time. Without a limit a worker's JVM grows to a quarter of the machine's memory.
+os.environ["JVM_ARGS"] = f"{SHORT_LIVED} -Xmx1g"
 
 from infra import local, stacks
 from pipeline.catalog import all_applications

@@ -23,6 +23,7 @@ from infra.loopback import free_port
 from pipeline import flink_version
 from pipeline.application import Application
 from tests.canaries import CREDENTIALS
+from tests.jvm import SHORT_LIVED
 from tests.rest_cluster import RestCluster
 
 
@@ -157,6 +158,8 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
         "parallelism.default": task_managers,
         "execution.checkpointing.interval": "5 s",
         "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
+        # A TaskManager that starts before the JobManager would try again after ten seconds.
+        "cluster.registration.error-delay": "200 ms",
         # The service would restart without end; here a failure must show.
         "restart-strategy.type": "none",
     }
@@ -177,6 +180,7 @@ def running_cluster(python: Path, folder: Path, task_managers: int = 2) -> Itera
         **CREDENTIALS,
         "AWS_CBOR_DISABLE": "1",
         "CBOR_ENABLED": "false",
+        "JVM_ARGS": SHORT_LIVED,
     }
     cluster = Cluster(home, folder, f"http://localhost:{rest}", environment)
     with contextlib.ExitStack() as processes:

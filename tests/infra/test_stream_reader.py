@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.stream_reader import StreamError, StreamReader
+from infra.stream_reader import CAUGHT_UP_READS, StreamError, StreamReader
 
 NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)
 
@@ -17,6 +17,7 @@ class Kinesis:
     def __init__(self, **shards: list[Any]) -> None:
         self.shards = shards
         self.started: list[dict[str, Any]] = []
+        self.behind = [1500]  # milliseconds, read by read; the last one stays
 
     def list_shards(self, **arguments: Any) -> dict[str, Any]:
         return {"Shards": [{"ShardId": name} for name in self.shards]}
@@ -40,7 +41,8 @@ class Kinesis:
             for moment, data in answer or []
         ]
         following = {} if answer is None else {"NextShardIterator": ShardIterator}
-        return {"Records": records, "MillisBehindLatest": 1500} | following
+        behind = self.behind.pop(0) if len(self.behind) > 1 else self.behind[0]
+        return {"Records": records, "MillisBehindLatest": behind} | following
 
 
 def at(second: int) -> datetime:
@@ -70,6 +72,19 @@ def test_an_expired_position_goes_on_after_the_last_record() -> None:
     reader = StreamReader(kinesis, "s", NOON)
     assert [[r.data for r in reader.read()] for _ in range(3)] == [[b"1"], [], [b"2"]]
     assert kinesis.started[-1]["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER"
+
+
+def test_the_end_is_reached_although_records_keep_coming() -> None:
+    kinesis = Kinesis(a=[[(at(second), b"%d" % second)] for second in range(60)])
+    kinesis.behind = [1500, 0, 1500, 0]
+    reads = StreamReader(kinesis, "s", NOON).rest()
+    assert [[r.data for r in read] for read in reads] == [[b"%d" % n] for n in range(3 + CAUGHT_UP_READS)]
+
+
+def test_a_full_answer_is_not_the_end() -> None:
+    kinesis = Kinesis(a=[[(at(n), b"%d" % n), (at(n), b"%da" % n)] for n in range(9)])
+    kinesis.behind = [0]  # some local emulators report no other
+    assert len(list(StreamReader(kinesis, "s", NOON).rest(2))) == 9 + CAUGHT_UP_READS
 
 
 def test_a_busy_stream_is_asked_again_and_a_missing_one_is_an_error() -> None:

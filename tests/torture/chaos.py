@@ -251,7 +251,7 @@ class ChaosRun:
 
 
 @contextlib.contextmanager
-def chaos_run(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[ChaosRun]:
+def chaos_run(lab: Lab, folder: Path, seed: int, backend: str, workers: int = 2) -> Iterator[ChaosRun]:
     """A lab's job on a cluster of its own, with services that can be killed; all processes end with the block."""
     with contextlib.ExitStack() as stack:
         kinesis = stack.enter_context(running_durable("kinesis", folder / "kinesis"))
@@ -267,7 +267,7 @@ def chaos_run(lab: Lab, folder: Path, seed: int, backend: str) -> Iterator[Chaos
             key, secret = LOCAL_CREDENTIALS
             options |= {"s3.endpoint": proxy.endpoint, "s3.path.style.access": "true"}
             options |= {"s3.access-key": key, "s3.secret-key": secret}
-        cluster = stack.enter_context(running_cluster(folder / "cluster", options=options))
+        cluster = stack.enter_context(running_cluster(folder / "cluster", workers, options))
         account = Account(lab.name, backend)
         trial = ChaosRun(lab, folder, cluster, proxy, services, seed, account, parallelism=min(2, lab.shards))
         if lab.sink == "lambda":
@@ -283,10 +283,11 @@ def run(
     kinds: Callable[[random.Random], Iterator[str]],
     rate: float = 100.0,
     backend: str = "rocksdb",
+    workers: int = 2,
 ) -> Account:
     """Run a lab's job, cause the failures in ``kinds`` one after the other, and return the account."""
     begin = time.monotonic()
-    with chaos_run(lab, folder, seed, backend) as trial:
+    with chaos_run(lab, folder, seed, backend, workers) as trial:
         trial.cluster.wait_for_slots(trial.parallelism)
         trial.submit(trial.parallelism)
         with trial.load(rate):

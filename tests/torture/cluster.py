@@ -17,6 +17,7 @@ import yaml
 from infra import child, flink
 from infra.java import java_home
 from infra.loopback import free_port
+from tests.jvm import SHORT_LIVED
 from tests.readers import python_workers
 from tests.rest_cluster import RestCluster
 
@@ -53,6 +54,7 @@ class Cluster(RestCluster):
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "AWS_CBOR_DISABLE": "1",
             "CBOR_ENABLED": "false",
+            "JVM_ARGS": SHORT_LIVED,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
         }
@@ -183,6 +185,8 @@ class Cluster(RestCluster):
                 "restart-strategy.type": "fixed-delay",
                 "restart-strategy.fixed-delay.attempts": "1000",
                 "restart-strategy.fixed-delay.delay": "500 ms",
+                # A TaskManager that starts before the JobManager would try again after ten seconds.
+                "cluster.registration.error-delay": "200 ms",
                 # A killed process is noticed in seconds.
                 "heartbeat.interval": "1000",
                 "heartbeat.timeout": "8000",

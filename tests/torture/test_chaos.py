@@ -19,7 +19,8 @@ def test_forests_survive_a_killed_worker_and_a_rescaling(tmp_path: Path) -> None
     def kinds(rng: random.Random) -> Iterator[str]:
         yield from ("python worker", "rescaling")
 
-    account = run(BY_SYMBOL, tmp_path, seed=1, kinds=kinds)
+    # One TaskManager, as none is killed; it has the two slots of the rescaled job.
+    account = run(BY_SYMBOL, tmp_path, seed=1, kinds=kinds, workers=1)
     assert account.exact(), "\n".join(account.lines())
     # Least privilege: the deployed job's role allows the Kinesis actions that were called here, and no others.
     lab = find("trades")
