@@ -19,8 +19,9 @@ from tests.jvm import SHORT_LIVED
 os.environ["KDA_STATE"] = str(
     Path(__file__).parents[1] / ".kda" / "tests" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 )
-# This saves a third of all CPU time. Without a limit a worker's JVM grows to a quarter of the machine's memory.
-os.environ["JVM_ARGS"] = f"{SHORT_LIVED} -Xmx1g"
+# This saves a third of all CPU time. Without a limit a worker's heap grows to a quarter of the machine's memory. The
+# network buffers of clusters that ended are outside of it, and count until the heap is next collected.
+os.environ["JVM_ARGS"] = f"{SHORT_LIVED} -Xmx2g -XX:MaxDirectMemorySize=4g"
 
 from infra import local, stacks
 from pipeline.catalog import all_applications

@@ -107,13 +107,14 @@ def test_stopped_and_resumed_the_scores_are_those_of_an_unbroken_run(
     put(local_aws, trades[250:])
     with running_job("trades", local_aws.aws, tmp_path, properties, resume=True) as job:
         until(lambda: scored(job) == 150, "150 more scored trades")
-        rows = until(lambda: len(r := landed(local_aws)) >= len(expected) and r, "anomalies in S3") or []
+        # Meanwhile the sink waits until its file is idle.
         said = kda("status", local_aws, tmp_path)
+        said += kda("report", local_aws, tmp_path, "trades", "--to", str(tmp_path / "report.html"))
+        rows = until(lambda: len(r := landed(local_aws)) >= len(expected) and r, "anomalies in S3") or []
     assert sorted(row["id"] for row in rows) == sorted(expected)
     assert {row["id"]: row["anomaly_score"] for row in rows} == expected
 
     # Of a user's own credentials nothing was written, nor of the secrets that a run makes up.
-    said += kda("report", local_aws, tmp_path, "trades", "--to", str(tmp_path / "report.html"))
     written = {path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*") if path.is_file()}
     assert written >= {("trades.log",), ("report.html",), ("flink", "log"), ("flink", "savepoints")}
     assert leaks(tmp_path, said) == []
