@@ -121,6 +121,34 @@ for name in {without}:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_tests_import_what_there_is() -> None:
+    """Some run on Flink 2 only, so that nothing else would tell."""
+    missing = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "tests":
+                folder = ROOT.joinpath(*str(node.module).split("."))
+                source = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+                known = names_of(source) | {p.stem for p in folder.glob("*")}
+                missing += [f"{path.name}: {node.module}.{a.name}" for a in node.names if a.name not in known]
+    assert missing == []
+
+
+def names_of(path: Path) -> set[str]:
+    """What a module defines or imports at its top level."""
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        else:
+            names |= {
+                n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
+    return names
+
+
 def test_no_file_has_more_than_300_lines() -> None:
     files = [
         p

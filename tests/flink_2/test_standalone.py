@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployed.cluster import managed_runtime, running_cluster, unpacked, wait_for
+from tests.deployed.cluster import managed_runtime, running_cluster, unpacked
 from tests.flink_2 import trucks
 
 pytestmark = pytest.mark.flink
@@ -29,7 +29,7 @@ def test_a_recording_runs_to_its_end(tmp_path: Path) -> None:
             assert job["state"] != "FAILED", cluster.get(f"/jobs/{job['jid']}/exceptions")
             return bool(job["state"] == "FINISHED")
 
-        wait_for(finished, 300, "end of the job")
+        cluster.wait(finished, "the end of the job")
     rows = trucks.found(tmp_path / "scored")
     assert len(rows) == 100
     assert {row["TRUCK"]: row["ANOMALY_SCORE"] for row in rows} == trucks.scores(celsius)
