@@ -254,22 +254,21 @@ class ChaosRun:
 def chaos_run(lab: Lab, folder: Path, seed: int, backend: str, workers: int = 2) -> Iterator[ChaosRun]:
     """A lab's job on a cluster of its own, with services that can be killed; all processes end with the block."""
     with contextlib.ExitStack() as stack:
-        kinesis = stack.enter_context(running_durable("kinesis", folder / "kinesis"))
-        services = [kinesis]
-        proxy = stack.enter_context(running_proxy(kinesis.endpoint))
+        services = [stack.enter_context(running_durable("kinesis", folder / "kinesis"))]
+        proxy = stack.enter_context(running_proxy(services[0].endpoint))
         options = {"state.backend.type": backend, "execution.checkpointing.incremental": "true"}
         if lab.sink == "dynamodb":
-            services.append(stack.enter_context(running_durable("dynamodb", folder / "dynamodb")))
+            services += [stack.enter_context(running_durable("dynamodb", folder / "dynamodb"))]
             proxy.routes["dynamodb"] = services[-1].endpoint
         elif lab.sink == "s3":
             # This one is not killed: it would forget unfinished uploads.
             proxy.routes["s3"] = str(stack.enter_context(local.running_local_aws(folder / "aws")).endpoint)
             key, secret = LOCAL_CREDENTIALS
-            options |= {"s3.endpoint": proxy.endpoint, "s3.path.style.access": "true"}
-            options |= {"s3.access-key": key, "s3.secret-key": secret}
+            options |= {"s3.endpoint": proxy.endpoint, "s3.access-key": key, "s3.secret-key": secret}
+            options["s3.path.style.access"] = "true"
         cluster = stack.enter_context(running_cluster(folder / "cluster", workers, options))
-        account = Account(lab.name, backend)
-        trial = ChaosRun(lab, folder, cluster, proxy, services, seed, account, parallelism=min(2, lab.shards))
+        account, parallelism = Account(lab.name, backend), min(2, lab.shards)
+        trial = ChaosRun(lab, folder, cluster, proxy, services, seed, account, parallelism=parallelism)
         if lab.sink == "lambda":
             proxy.routes["lambda"] = stack.enter_context(running_function(trial.invoked))
         trial.make_services()
