@@ -37,7 +37,7 @@ READ = 0.9
 #: Seconds by which event times of a backlog are behind the clock; more than the backlog lasts.
 EARLIER = 200
 #: Rows that a sink may have counted but not reported yet.
-UNREPORTED = 5_000
+UNREPORTED = 20_000
 #: Seconds that a step may take; seconds without a new row after which all rows are taken to have come.
 LONGEST, SILENCE = 150, 2
 
