@@ -20,7 +20,7 @@ from udfs.forest.function import ForestFunction, ForestOptions
 from udfs.random_cut_forest import RandomCutForest
 
 ORACLE = Path(__file__).parent / "oracle"
-ROWS, WARM_UP, ROUNDS = 40_000, 20_000, 5
+ROWS, WARM_UP, ROUNDS = 40_000, 20_000, 3
 #: Rows in a function's batch: rows measured.
 BATCHES = {1: 4_000, 10: 10_000, 100: 20_000, 1_000: 20_000}
 Values = NDArray[np.float64]

@@ -23,7 +23,7 @@ from bench.forest.streams import Stream, lab_streams, repeating_streams
 from udfs.random_cut_forest import RandomCutForest
 from udfs.warm_up import warm_up
 
-ROUNDS = 5
+ROUNDS = 3
 WARM_UP, MEASURED = 5_000, 10_000
 SEEDS = range(1, 6)
 

@@ -169,7 +169,7 @@ def full_forests(console: Console, folder: Path) -> None:
 
 def latency(console: Console, folder: Path) -> None:
     """Time from a record at the source to its scored row at the sink."""
-    source = partial(forms.paced_trades, rows=2_800, rate=200)
+    source = partial(forms.paced_trades, rows=2_000, rate=200)
     rivals: dict[str, Rival] = {
         "Java": (forms.java(source), SWIFT),
         "ours, as shipped": (forms.ours(source), {}),
@@ -178,7 +178,7 @@ def latency(console: Console, folder: Path) -> None:
         "the same in thread mode": (forms.ours(source), MANAGED | THREAD),
     }
     table = Table("form", "p50, ms", "p99, ms", title="Latency at 200 records/s")
-    for name, (run,) in rounds(rivals, folder, 1_200, 1).items():
+    for name, (run,) in rounds(rivals, folder, 800, 1).items():
         table.add_row(name, f"{run.latency(0.5)}", f"{run.latency(0.99)}")
     console.print(table)
 

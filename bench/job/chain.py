@@ -31,7 +31,7 @@ from pipeline.flink_version import stop_with_savepoint
 
 ROLES = ("JVM", "Python worker", "emulator", "generator")
 #: Records sent before anything is measured, while compilers warm up.
-WARM_UP = 400_000
+WARM_UP = 200_000
 #: A backlog is measured until this share of it has come through: the newest records wait until the watermark passes.
 READ = 0.9
 #: Seconds by which event times of a backlog are behind the clock; more than the backlog lasts.

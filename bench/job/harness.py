@@ -30,6 +30,8 @@ JAVA = Path(__file__).parent / "java"
 JAR = JAVA / "target" / "java-job.jar"
 #: Seconds after which a run is aborted.
 LONGEST = 300
+#: Rows that are enough to be measured, whatever was skipped.
+_ENOUGH = 1_000_000
 
 #: Creates the relation that is measured.
 Form = Callable[["StreamTableEnvironment"], "Table"]
@@ -201,7 +203,7 @@ def _follow(result: Any, counts: Path, skip: int, port: int, longest: float) -> 
         time.sleep(0.05)
     finished.result()
     rows, moment, latencies = counted(counts)
-    if first is None or last[0] - first[0] < skip / 2:
+    if first is None or last[0] - first[0] < min(skip / 2, _ENOUGH):
         raise RuntimeError(f"the run was too short to be measured: {rows} rows, {skip} skipped")
     seconds = (moment - first[1]) / 1000
     return Measured(
