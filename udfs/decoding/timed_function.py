@@ -211,7 +211,7 @@ class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]
             self._state.update(self._clock.saved(self._shards.get(current, ())))
         if self._switch is not None and moved:
             self._said = self._clock.watermark
-            for bucket in self._own if self._clocks.shards is None else self._shards:
+            for bucket in self._own if self._clocks.lister is None else self._shards:
                 self._switch(bucket)
                 self._state.update(self._clock.saved(self._shards.get(bucket, ())))
 

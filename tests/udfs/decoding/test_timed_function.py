@@ -74,7 +74,7 @@ class Subtask:
     ) -> None:
         self.state, self.key, self.now = state, "", now
         self.stream = stream or Shards(a=True, b=True)
-        clocks = Clocks(timedelta(seconds=15), self.stream, count_late=count_late)
+        clocks = Clocks(timedelta(seconds=15), lambda: self.stream, count_late=count_late)
         self.function = DecodeAndTime(columns, JSON, clocks, [SHARD, ARRIVAL, LAST])
         self.function.open(
             SimpleNamespace(
