@@ -39,7 +39,7 @@ class LandingClock(StreamClock):
         # Counts as an outdated record, as there may be a backlog at a start.
         self._outdated = 0.0
 
-    def known(self) -> Collection[str]:
+    def new_shards(self) -> Collection[str]:
         """It knows no shards."""
         return ()
 

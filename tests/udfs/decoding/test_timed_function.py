@@ -180,6 +180,21 @@ def test_one_heartbeat_of_a_subtask_says_the_watermark() -> None:
     assert subtask.heartbeat() == [[*[None] * 8, end - DISORDER, end - DISORDER]]
 
 
+def test_row_by_row_a_state_is_written_when_the_watermark_moves_and_not_for_each_record() -> None:
+    subtask = Subtask({}, stream=Shards(a=True))
+    subtask.heartbeat()
+    written = []
+    for second in (0, 0, 1):
+        subtask.now += second
+        subtask.one(*record(1, "a", int(subtask.now * 1000)))
+        written.append(subtask.state[bucket_of("a", BUCKETS)])
+    assert written[1] is written[0]
+    assert written[2][1] == subtask.clock.watermark > written[0][1]
+    assert written[2][2].keys() == {"a"}
+    [again] = restarted(subtask.state, subtask.now, subtask.stream)
+    assert again.clock.watermark == subtask.clock.watermark
+
+
 def test_after_a_failure_the_watermark_is_never_behind_and_waits_for_all_shards() -> None:
     subtask = Subtask({})
     live(subtask, "a", "b")
