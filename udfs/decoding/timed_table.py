@@ -69,7 +69,7 @@ def timed_rows(
         [Types.PRIMITIVE_ARRAY(Types.BYTE()), text, Types.LONG(), *[text] * len(more)],
     )
     processed = process_keyed(
-        table_env.to_data_stream(_keyed(table_env, records, more, clocks.shards is not None, name)),
+        table_env.to_data_stream(_keyed(table_env, records, more, clocks.lister is not None, name)),
         function,
         element,
         Types.ROW_NAMED(list(sent), [_type(t) for t in sent.values()]),
