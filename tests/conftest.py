@@ -32,23 +32,32 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("suite")
 
-#: Folders of the longest-running test files, which start first, so that workers end at about the same time.
-_LONGEST = ("kda_sql", "deployed", "torture", "console", "jobs", "pipeline", "cli", "connectors")
+#: The longest test files, which start first, so that workers end at about the same time. Those that wait the most come
+#: before those that compute the most.
+LONGEST = (
+    "deployed/test_standalone.py",
+    "console/test_browser.py",
+    "cli/test_run.py",
+    "torture/test_chaos.py",
+    "jobs/test_ctr_scenario.py",
+    "jobs/test_sessions_scenario.py",
+    "kda_sql/test_cases.py",
+    "pipeline/test_tutorial.py",
+    "connectors/test_kinesis.py",
+    "console/test_preview.py",
+    "connectors/lambda_sink/test_flink.py",
+    "jobs/test_forest_failure.py",
+    "udfs/forest/test_targets.py",
+    "infra/test_package.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the long files first, the many short ones last."""
-
-    def rank(item: pytest.Item) -> int:
-        if not item.get_closest_marker("flink"):
-            return len(_LONGEST)
-        room = item.path.parent.name
-        return _LONGEST.index(room) if room in _LONGEST else len(_LONGEST) - 1
-
-    ranks: dict[Path, int] = {}
-    for item in items:
-        ranks[item.path] = min(rank(item), ranks.get(item.path, len(_LONGEST)))
-    items.sort(key=lambda item: ranks[item.path])
+    """Run the longest files first, then those that need Flink, the many short ones last."""
+    here = Path(__file__).parent
+    first = {here / name: rank for rank, name in enumerate(LONGEST)}
+    flink = {item.path for item in items if item.get_closest_marker("flink")}
+    items.sort(key=lambda item: first.get(item.path, len(first) + (item.path not in flink)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.paths import ROOT
+from tests.conftest import LONGEST
 from tests.rooms import ROOMS
 
 #: Our packages that each package may import, and the third-party ones where those are restricted. Every package may
@@ -147,6 +148,10 @@ def names_of(path: Path) -> set[str]:
                 n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
             }
     return names
+
+
+def test_the_tests_that_start_first_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []
 
 
 def test_no_file_has_more_than_300_lines() -> None:
