@@ -62,7 +62,8 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
     name = f"lambda_sink {options.operator_name}"
     rows = _with_buckets(table_env, table, options)
     undelivered = process_keyed(
-        table_env.to_data_stream(rows),
+        table_env,
+        rows,
         _InBatches(names, options),
         _JavaType(table),
         _ERROR_ROW,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pyflink.common import Types
+from pyflink.common import TypeInformation, Types
 
 from base.errors import InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pyflink.common.typeinfo import TypeInformation
-    from pyflink.table import Table
+    from pyflink.table import StreamTableEnvironment, Table
 
 #: PyFlink's types of a column, by the roots of Flink's; times differ from function to function.
 TYPES = {
@@ -28,6 +27,32 @@ TYPES = {
     "DOUBLE": Types.DOUBLE,
     "DECIMAL": Types.BIG_DEC,
 }
+#: Types of which Java's objects and Flink SQL's internal form are the same bytes on the way to Python.
+_SAME = (
+    "VARCHAR", "CHAR", "STRING", "BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE",
+    "BINARY", "VARBINARY", "BYTES",
+)  # fmt: skip
+
+
+class InternalRows(TypeInformation):  # type: ignore[misc]
+    """Rows in Flink SQL's internal form: no field becomes a Java object on its way to Python or back.
+
+    ``columns`` are names and Flink's types.
+    """
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        super().__init__()
+        jvm, new_array = _gateway().jvm, _gateway().new_array
+        flink = jvm.org.apache.flink.table
+        types = new_array(flink.types.logical.LogicalType, len(columns))
+        names = new_array(jvm.String, len(columns))
+        for k, (name, type_) in enumerate(columns.items()):
+            names[k], types[k] = name, flink.types.logical.utils.LogicalTypeParser.parse(type_, _loader())
+        self._j_typeinfo = flink.runtime.typeutils.InternalTypeInfo.ofFields(types, names)
+
+    def get_java_type_info(self) -> Any:
+        """Flink's own type."""
+        return self._j_typeinfo
 
 
 def root_of(type_: str) -> str:
@@ -40,6 +65,8 @@ def row_type(
 ) -> TypeInformation:
     """The row of some columns, names and Flink's types; ``types`` are PyFlink's by the roots of these.
 
+    It is in SQL's internal form if Python gets the same bytes: that saves a tenth of a job's CPU time.
+
     Raises
     ------
     ValueError
@@ -50,11 +77,14 @@ def row_type(
             raise InvalidValue(
                 f"column {column} has type {type_}, which can't be passed to Python; leave it out"
             )
+    if all(root_of(t) in _SAME for t in columns.values()):
+        return InternalRows(columns)
     return Types.ROW_NAMED(list(columns), [types[root_of(t)]() for t in columns.values()])
 
 
 def process_keyed(
-    stream: Any,
+    table_env: StreamTableEnvironment,
+    table: Table,
     function: Any,
     element: TypeInformation,
     result: TypeInformation,
@@ -64,14 +94,16 @@ def process_keyed(
     rowtime: bool = True,
     key: TypeInformation | None = None,
 ) -> Any:
-    """Key a stream of (key, element), or of (key, element, rowtime), by its first field and process it.
+    """Key rows of (key, element), or of (key, element, rowtime), by their first field and process them.
 
     PyFlink's own ``key_by`` adds a second Python operator that only computes the key. Here SQL has computed it and Java
     takes it from the row, which saves a third of the time per record.
 
     Parameters
     ----------
-    stream : DataStream
+    table_env : StreamTableEnvironment
+    table : Table
+        Insert-only.
     function : KeyedProcessFunction
         It receives only the elements.
     element, result : TypeInformation
@@ -81,7 +113,7 @@ def process_keyed(
     key_groups : int or None
         The operator's maximum parallelism, which also caps its parallelism. None: Flink's default.
     rowtime : bool
-        Whether the stream has the third field.
+        Whether the table has the third field.
     key : TypeInformation or None
         The key's type. None: text.
     """
@@ -90,9 +122,10 @@ def process_keyed(
     from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
     from pyflink.util.java_utils import get_j_env_configuration
 
-    jvm = _jvm()
+    jvm = _gateway().jvm
     key = key or Types.STRING()
-    keyed = stream._j_data_stream.keyBy(jvm.KeyByKeySelector(), Types.ROW([key]).get_java_type_info())
+    stream = _stream(table_env, table, isinstance(element, InternalRows))
+    keyed = stream.keyBy(jvm.KeyByKeySelector(), Types.ROW([key]).get_java_type_info())
     configuration = get_j_env_configuration(keyed.getExecutionEnvironment())
     threads = configuration.get(jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"
     operator = jvm.EmbeddedPythonKeyedProcessOperator if threads else jvm.ExternalPythonKeyedProcessOperator
@@ -116,7 +149,7 @@ def resolved(table: Table) -> tuple[dict[str, str], str]:
     ValueError
         If the table does not have exactly one rowtime attribute.
     """
-    checks = _jvm().org.apache.flink.table.types.logical.utils.LogicalTypeChecks
+    checks = _gateway().jvm.org.apache.flink.table.types.logical.utils.LogicalTypeChecks
     columns, rowtimes = {}, []
     for column in table._j_table.getResolvedSchema().getColumns():
         type_ = column.getDataType().getLogicalType()
@@ -129,7 +162,25 @@ def resolved(table: Table) -> tuple[dict[str, str], str]:
     return columns, rowtimes[0]
 
 
-def _jvm() -> Any:
+def _stream(table_env: StreamTableEnvironment, table: Table, internal: bool) -> Any:
+    """The table's rows in Java; with ``internal`` their second field, the element, stays in SQL's internal form."""
+    if not internal:
+        return table_env._j_tenv.toDataStream(table._j_table)
+    types = _gateway().jvm.org.apache.flink.table.api.DataTypes
+    form = _gateway().jvm.java.lang.Class.forName("org.apache.flink.table.data.RowData", False, _loader())
+    columns = table._j_table.getResolvedSchema().getColumns()
+    fields = _gateway().new_array(types.Field, len(columns))
+    for k, column in enumerate(columns):
+        type_ = column.getDataType()
+        fields[k] = types.FIELD(column.getName(), type_.bridgedTo(form) if k == 1 else type_)
+    return table_env._j_tenv.toDataStream(table._j_table, types.ROW(fields))
+
+
+def _loader() -> Any:
+    return _gateway().jvm.Thread.currentThread().getContextClassLoader()
+
+
+def _gateway() -> Any:
     from pyflink.java_gateway import get_gateway
 
-    return get_gateway().jvm
+    return get_gateway()

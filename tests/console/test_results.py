@@ -1,6 +1,7 @@
 """Results: what is shown for each type of destination, with a local AWS's answers and with refusals."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -132,3 +133,13 @@ def test_a_functions_log_where_nothing_else_is_known_of_it(local_aws: LocalAws) 
     assert log.arrivals.total == 0
     functions.invoke(FunctionName="results-log", Payload=b'{"n": 7}')
     until(lambda: log.poll() or "seen 7" in json.dumps(log.arrivals.as_json()), "the log's line")
+    # A line of another worker comes later, and is older.
+    logs, total = local_aws.client("logs"), log.arrivals.total
+    other = {"logGroupName": "/aws/lambda/results-log", "logStreamName": "other"}
+    logs.create_log_stream(**other)
+    earlier = round(time.time() * 1000) - 20_000
+    logs.put_log_events(**other, logEvents=[{"timestamp": earlier, "message": "from another worker"}])
+    for _ in range(2):
+        assert log.poll() is None
+        assert log.arrivals.total == total + 1
+    assert "from another worker" in json.dumps(log.arrivals.as_json())

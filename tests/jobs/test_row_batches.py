@@ -72,7 +72,8 @@ def test_rows_of_a_real_job_come_in_columns(mini_flink: Flink, monkeypatch: pyte
     """)
     types = [Types.LONG(), Types.STRING(), Types.DOUBLE()]
     out = process_keyed(
-        table_env.to_data_stream(keyed),
+        table_env,
+        keyed,
         Doubled(),
         Types.ROW_NAMED(["id", "name", "x"], types),
         Types.ROW_NAMED(["id", "name", "x", "twice", "error"], [*types, Types.DOUBLE(), Types.STRING()]),
@@ -95,7 +96,8 @@ def test_a_backlog_comes_in_batches(mini_flink: Flink, monkeypatch: pytest.Monke
     )
     names = ["id", "at", "size"]
     out = process_keyed(
-        table_env.to_data_stream(keyed),
+        table_env,
+        keyed,
         Sized(),
         Types.ROW_NAMED(["id"], [Types.LONG()]),
         Types.ROW_NAMED(names, [Types.LONG(), Types.LONG(), Types.INT()]),

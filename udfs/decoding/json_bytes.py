@@ -1,7 +1,8 @@
 """Read plain JSON records, thousands in one call, without an object for a record.
 
-A plain record here is one JSON object in ASCII, without escapes and without nested values, whose values already have
-the types of their columns. All others are left to :mod:`udfs.decoding.decoder`, which gives the same values for these.
+A plain record here is one JSON object in ASCII, without escapes and without nested values, whose values have the types
+of their columns; numbers may be texts. All others are left to :mod:`udfs.decoding.decoder`, which gives the same values
+for these.
 """
 
 import numpy as np
@@ -196,29 +197,25 @@ def read_object(
             return False
         kind = -1 if column < 0 else kinds[at(column)]
         byte = data[at(place)]
-        first, null = place, False
+        first, null, number = place, False, False
         if byte == _QUOTE:
             first = place + 1
             stop = past_text(data, first, end)
-            if stop < 0 or (kind >= 0 and (kind != TEXT or stop - first > limits[at(column)])):
+            if stop < 0:
                 return False
             place = stop + 1
+            # KDA reads a number from a text, too.
+            number = kind in (INTEGER, DOUBLE)
+            if number and past_number(data, first, stop) != stop:
+                return False
+            if kind == BOOLEAN or (kind == TEXT and stop - first > limits[at(column)]):
+                return False
         elif byte == _MINUS or _ZERO <= byte <= _NINE:
             stop = past_number(data, place, end)
             if stop < 0 or kind in (TEXT, BOOLEAN):
                 return False
             place = stop
-            if kind >= 0 and not number_at(
-                data,
-                first,
-                stop,
-                kind,
-                limits[at(column)],
-                tens,
-                reals[column : column + 1],
-                bits[column : column + 1],
-            ):
-                return False
+            number = kind >= 0
         else:
             word = word_at(data, place, end)
             if word < 0 or (word > 0 and kind >= 0 and kind != BOOLEAN):
@@ -227,6 +224,10 @@ def read_object(
             stop = place = place + (5 if word == 1 else 4)
             if kind == BOOLEAN:
                 bits[at(column)] = np.uint64(word == 2)
+        if number:
+            its_real, its_bits = reals[column : column + 1], bits[column : column + 1]
+            if not number_at(data, first, stop, kind, limits[at(column)], tens, its_real, its_bits):
+                return False
         if column >= 0:
             spans[column, 0] = _NULL if null else first
             spans[column, 1] = stop

@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pyflink.common import Types
+
 from udfs.decoding.clocks import Clocks
 from udfs.decoding.columns import Column
 from udfs.decoding.record_format import RecordFormat
 from udfs.decoding.timed_function import ARRIVAL, BUCKETS, ERROR, LAST, SHARD, DecodeAndTime, wire_type
 from udfs.key_groups import bucket_names, name_sql, number_sql
-from udfs.keyed_stream import process_keyed
+from udfs.keyed_stream import TYPES, process_keyed, row_type
 from udfs.row_stream import quoted, through_a_stream
 
 if TYPE_CHECKING:
-    from pyflink.common.typeinfo import TypeInformation
     from pyflink.table import StreamTableEnvironment, Table
 
 #: A row's rowtime and its subtask's watermark, in milliseconds since the epoch.
 _HAPPENED, _REACHED = "happened_ms", "reached_ms"
+_TYPES = (
+    TYPES
+    | {"INTEGER": TYPES["INT"], "REAL": TYPES["FLOAT"]}
+    | dict.fromkeys(("DEC", "NUMERIC"), TYPES["DECIMAL"])
+    | dict.fromkeys(("BINARY", "VARBINARY", "BYTES"), lambda: Types.PRIMITIVE_ARRAY(Types.BYTE()))
+)
 
 
 def timed_rows(
@@ -50,7 +57,6 @@ def timed_rows(
     fields : str
         The expressions that select ``columns``.
     """
-    from pyflink.common import Types
     from pyflink.table import Schema
 
     names = records.get_schema().get_field_names()
@@ -63,16 +69,13 @@ def timed_rows(
     sent = {f"c{columns.index(c)}": wire_type(c.type) for c in in_record}
     sent |= {f"c{columns.index(c)}": "BIGINT" if given[c.name] == "arrival" else "STRING" for c in copied}
     sent |= dict.fromkeys(ERROR, "STRING") | {_HAPPENED: "BIGINT", _REACHED: "BIGINT"}
-    text = Types.STRING()
-    element = Types.ROW_NAMED(
-        ["data", "shard", "arrival", *more],
-        [Types.PRIMITIVE_ARRAY(Types.BYTE()), text, Types.LONG(), *[text] * len(more)],
-    )
+    element = {"data": "BYTES", "shard": "STRING", "arrival": "BIGINT"} | dict.fromkeys(more, "STRING")
     processed = process_keyed(
-        table_env.to_data_stream(_keyed(table_env, records, more, clocks.lister is not None, name)),
+        table_env,
+        _keyed(table_env, records, more, clocks.lister is not None, name),
         function,
-        element,
-        Types.ROW_NAMED(list(sent), [_type(t) for t in sent.values()]),
+        row_type(element, _TYPES),
+        row_type({c: t.upper() for c, t in sent.items()}, _TYPES),
         "DECODE",
         f"decode {name}",
         BUCKETS,
@@ -129,26 +132,3 @@ def _received(k: int, column: Column, given: Mapping[str, str]) -> str:
             sent = f"TO_TIMESTAMP_LTZ({sent}, 3)"
         return f"CAST({sent} AS {column.type})"
     return sent if wire_type(column.type) == column.type else f"CAST({sent} AS {column.type})"
-
-
-def _type(type_: str) -> TypeInformation:
-    from pyflink.common import Types
-
-    root = type_.upper().partition("(")[0].strip()
-    return {
-        "BOOLEAN": Types.BOOLEAN,
-        "TINYINT": Types.BYTE,
-        "SMALLINT": Types.SHORT,
-        "INT": Types.INT,
-        "INTEGER": Types.INT,
-        "BIGINT": Types.LONG,
-        "FLOAT": Types.FLOAT,
-        "REAL": Types.FLOAT,
-        "DOUBLE": Types.DOUBLE,
-        "DECIMAL": Types.BIG_DEC,
-        "DEC": Types.BIG_DEC,
-        "NUMERIC": Types.BIG_DEC,
-        "BINARY": lambda: Types.PRIMITIVE_ARRAY(Types.BYTE()),
-        "VARBINARY": lambda: Types.PRIMITIVE_ARRAY(Types.BYTE()),
-        "BYTES": lambda: Types.PRIMITIVE_ARRAY(Types.BYTE()),
-    }.get(root, Types.STRING)()

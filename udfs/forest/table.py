@@ -101,7 +101,8 @@ def through_keys(
     # starting without the state.
     groups = options.buckets if options.partition_by and options.buckets != FEW else None
     processed = process_keyed(
-        table_env.to_data_stream(table_env.sql_query(_rows(shape, options))),
+        table_env,
+        table_env.sql_query(_rows(shape, options)),
         function,
         shape.row,
         shape.result,

@@ -58,12 +58,12 @@ def through_keyed_function(
     parts = ", ".join(f"CAST(`{c}` AS STRING)" for c in key)
     keyed = f"JSON_ARRAY({parts} NULL ON NULL)" if key else "CAST('' AS STRING)"
     values = ", ".join(_outbound(c, t) for c, t in columns.items()) or "CAST(0 AS INT)"
-    stream = table_env.to_data_stream(
-        table_env.sql_query(f"SELECT {keyed} AS `key`, ROW({values}) AS `row`, `{rowtime}` FROM `{name}_in`")
+    rows = table_env.sql_query(
+        f"SELECT {keyed} AS `key`, ROW({values}) AS `row`, `{rowtime}` FROM `{name}_in`"
     )
     element = row_type(columns or {"nothing": "INT"}, _TYPES)
     row = row_type({_TIME: "BIGINT"} | dict(results), _TYPES)
-    made = process_keyed(stream, function, element, row, kind, f"{kind} {name}")
+    made = process_keyed(table_env, rows, function, element, row, kind, f"{kind} {name}")
     schema = Schema.new_builder().column(_TIME, "BIGINT NOT NULL")
     for column, type_ in results.items():
         schema.column(column, _between(type_))

@@ -67,6 +67,8 @@ def decoded(record: bytes) -> list[list[Any]]:
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.integers(-40_000, 40_000), st.floats(allow_nan=False),
     st.decimals(-1000, 1000, places=3).map(float), st.text(max_size=6), st.lists(st.integers(), max_size=2),
+    st.integers().map(str), st.integers(-40_000, 40_000).map(str), st.floats().map(str),
+    st.text(" +-.0123e", max_size=6),
 )  # fmt: skip
 MEMBERS = st.lists(
     st.tuples(st.sampled_from(["s", "price", "size", "id", "small", "flag", "more"]), VALUES), max_size=8
@@ -96,6 +98,11 @@ def test_what_is_read_is_what_the_decoder_reads(
 @example('"price":-,"id":1')
 @example('"price":123456789012345678901234567890,"id":1')
 @example('"price":9007199254740993,"id":1')
+@example('"price":"-0","size":"007","id":"1"')
+@example('"price":"+.5e1","size":" 7","id":"1."')
+@example('"price":"","id":"-"')
+@example('"price":"1e2","size":"1e2","id":"1.0","flag":"1"')
+@example('"small":"32768","size":"-2147483648","id":"9223372036854775808"')
 @example('"price":1E-5,"id":9223372036854775807,"flag":nul')
 def test_what_is_not_json_is_left_to_the_decoder(text: str) -> None:
     record = ("{" + text + "}").encode()
@@ -109,12 +116,14 @@ def test_the_usual_record_is_plain() -> None:
         b'{"s": "AMZN", "price": 99.12, "size": 7, "id": 1, "small": -3, "flag": true, "other": "x"}',
         b' {"id":9007199254740993,"price":100,"s":null,"flag":false,"more":1.5e3,"size":-2147483647} ',
         b'{"price": 1e22, "id": 0}',
+        b'{"price": "-9.5e1", "id": "1700006400000", "small": "-3", "size":"0"}',
     ]
     rows, *_ = read(records)
     assert rows == [
         ["AMZN", 99.12, 7, 1, -3, True],
         [None, 100.0, -2147483647, 9007199254740993, None, False],
         [None, 1e22, None, 0, None, None],
+        [None, -95.0, 0, 1700006400000, -3, None],
     ]
     assert rows == [decoded(r)[0] for r in records]
 
