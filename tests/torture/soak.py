@@ -132,7 +132,9 @@ def _heap(pid: int) -> float:
         ).stdout
     # One line for the whole heap, or one for each generation; classes count as resident memory.
     heap = shown.partition("Metaspace")[0]
-    return sum(int(kb) for kb in re.findall(r"(?:heap|generation).*?used (\d+)K", heap)) / 1000
+    used = re.findall(r"(?:heap|generation|Gen) .*?used (\d+)K", heap)
+    assert used, shown
+    return sum(map(int, used)) / 1000
 
 
 def _passing_trade(number: int, rng: random.Random) -> dict[str, Any]:
