@@ -106,7 +106,7 @@ def _faults(chosen: Application, cases: Sequence[Case]) -> Iterator[str]:
         yield line
     _holds(f"stack: {len(tree.get('Resources', {}))} resources; role: {_allowed(chosen, defaults)}")
     with tempfile.TemporaryDirectory() as folder:
-        flink.prepare("http://127.0.0.1:1", Path(folder))
+        flink.prepare("http://127.0.0.1:1", Path(folder), short=True)
         from pipeline.environment import table_environment
         from pipeline.pipeline import Pipeline
 

@@ -12,8 +12,10 @@ back-pressure meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from base.aws import Aws
@@ -21,7 +23,7 @@ from base.errors import InvalidValue
 from connectors.check import require
 from connectors.heartbeats import with_heartbeats
 from connectors.requirements import Requirements, Resource, allow, arn
-from connectors.shard_list import ShardList
+from connectors.shard_list import ShardLister
 from connectors.table_format import aws_options, format_options
 
 if TYPE_CHECKING:
@@ -91,9 +93,9 @@ class KinesisSource:
         """Raise :class:`~connectors.check.ConnectorError` unless the stream exists."""
         _check(self.stream, self.aws)
 
-    def shards(self) -> ShardList:
-        """What shards the stream has."""
-        return ShardList(self.stream, self.aws)
+    def lister(self) -> Callable[[], ShardLister]:
+        """What makes, on a worker, a lister of the stream's shards. Pickled with the job."""
+        return partial(ShardLister, self.stream, self.aws)
 
     def requires(self) -> Requirements:
         """The permissions and resources that this source needs."""

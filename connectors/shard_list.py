@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from base.aws import Aws
 
 
-@dataclass(frozen=True)
-class ShardList:
-    """What shards a stream has.
+class ShardLister:
+    """Asks for lists of a stream's shards, in a thread. AWS allows a stream 1,000 calls a second.
 
     Parameters
     ----------
@@ -21,17 +19,6 @@ class ShardList:
     aws : Aws
         Where it is.
     """
-
-    stream: str
-    aws: Aws
-
-    def start(self) -> ShardLister:
-        """On the worker: what asks for lists."""
-        return ShardLister(self.stream, self.aws)
-
-
-class ShardLister:
-    """Asks for lists of a stream's shards, in a thread. AWS allows a stream 1,000 calls a second."""
 
     def __init__(self, stream: str, aws: Aws) -> None:
         self._stream, self._aws = stream, aws

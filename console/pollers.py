@@ -21,6 +21,8 @@ from infra.stream_reader import StreamError, StreamReader
 _LOOK_BACK = timedelta(minutes=15)
 MOST_ITEMS = 1000
 _MOST_SEEN = 10_000
+#: How much later than a newer event an event can come into a log.
+_LATE_MS = 60_000
 _MOST_PAGES = 5
 #: Folders by hour, as Firehose and Flink write them.
 _HOURS = ("%Y/%m/%d/%H/", "yyyy=%Y/MM=%m/dd=%d/HH=%H/")
@@ -196,27 +198,30 @@ class LogLines:
         self._group = f"/aws/lambda/{function.partition(':')[0]}"
         self._logs = service("logs")
         self._since = int((datetime.now(UTC) - _LOOK_BACK).timestamp() * 1000)
-        self._seen: set[str] = set()
+        #: Times in milliseconds of the events from `_since` on.
+        self._seen: dict[str, int] = {}
 
     def poll(self) -> str | None:
         try:
-            events = self._logs.filter_log_events(logGroupName=self._group, startTime=self._since)["events"]
+            answer = self._logs.filter_log_events(logGroupName=self._group, startTime=self._since)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 return None  # the function was not called yet
             raise
-        if len(self._seen) >= _MOST_SEEN:
-            self._seen.clear()
-        for event in events:
+        for event in answer["events"]:
             # Local services give events without ids.
             id_ = event.get("eventId") or f"{event['timestamp']} {event['message']}"
             if id_ not in self._seen:
-                self._seen.add(id_)
+                self._seen[id_] = event["timestamp"]
                 moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).isoformat()
                 self.arrivals.keep(id_, moment, "", event["message"].rstrip("\n"))
                 self.arrivals.total += 1
-                # Later polls start at the newest event; others of its millisecond are in `_seen`.
-                self._since = max(self._since, event["timestamp"])
+        newest = max(self._seen.values(), default=self._since)
+        # A log gets events that are older than others that it has: of another worker, say. Not so far back where there
+        # are more than one answer holds.
+        late = 0 if "nextToken" in answer else _LATE_MS
+        self._since = max(self._since, newest - late)
+        self._seen = {id_: moment for id_, moment in self._seen.items() if moment >= self._since}
         return None
 
 

@@ -21,7 +21,7 @@ import yaml
 
 from base.aws import LOCAL_CREDENTIALS
 from base.errors import KdaError
-from infra import worker_pool
+from infra import class_archive, worker_pool
 from infra.java import java_home
 from infra.loopback import listen_on_loopback
 from infra.paths import BUILD, FLINK, ROOT
@@ -63,7 +63,7 @@ class Running:
     application: str = ""
 
 
-def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
+def prepare(endpoint: str | None, folder: Path = FLINK, *, short: bool = False) -> None:
     """Set the environment of the JVM and its Python workers, and start the JVM. Call it before importing Flink.
 
     Parameters
@@ -72,6 +72,8 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
         URL of the local AWS, whose credentials every client in the JVM gets. None: the default credential chain.
     folder : Path
         Folder of logs and temporary files.
+    short : bool
+        It runs for seconds: the JVM compiles quickly rather than well, for half of the CPU time.
 
     Raises
     ------
@@ -93,6 +95,9 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
     inherited = ("PYFLINK_", "PYTHON_LOOPBACK_", "FLINK_LIB_", "FLINK_OPT_")
     for name in [n for n in os.environ if n.startswith(inherited)]:
         del os.environ[name]
+    jvm = [os.environ.get("JVM_ARGS", ""), f"-Djava.io.tmpdir={folder / 'tmp'}", *class_archive.options()]
+    if short:
+        jvm.append("-XX:TieredStopAtLevel=1")
     os.environ |= {
         # If it is not set, PyFlink sets it, and replaces the plugin folder by its own.
         "FLINK_HOME": str(Path(pyflink.__file__).parent),
@@ -101,7 +106,7 @@ def prepare(endpoint: str | None, folder: Path = FLINK) -> None:
         "FLINK_PLUGINS_DIR": str(PLUGINS),
         "JAVA_HOME": str(java_home()),
         # A killed JVM leaves temporary files of a hundred megabytes: keep them out of the system's folder.
-        "JVM_ARGS": f"{os.environ.get('JVM_ARGS', '')} -Djava.io.tmpdir={folder / 'tmp'}".strip(),
+        "JVM_ARGS": " ".join(jvm).strip(),
         # With CBOR, arrival times of local emulators are read as January 1970, and no window ever closes.
         "AWS_CBOR_DISABLE": "1",
         "CBOR_ENABLED": "false",

@@ -7,7 +7,12 @@ code: `infra.worker_pool` replaces it.
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import socket
+
+#: Below those that Linux and macOS give to connections.
+_PORTS = range(16_000, 32_000)
 
 
 def listen_on_loopback() -> None:
@@ -25,7 +30,13 @@ def listen_on_loopback() -> None:
 
 
 def free_port() -> int:
-    """A port on loopback that is free at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on loopback that is free at the moment.
+
+    Not one that the system would choose: that is soon one of the connections that every client opens, and it could not
+    be listened on again for the minute after such a connection.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -44,8 +44,8 @@ def clocks(connector: RecordSource, group: Source, shared: bool) -> Clocks | Non
     """The clocks that make a source's watermark; None if its connector makes one."""
     if not isinstance(connector, KinesisSource | FirehoseLanding):
         return None
-    shards = connector.shards() if isinstance(connector, KinesisSource) else None
-    return Clocks(connector.idle_timeout, shards, shared, count_late=group.late == "count_now")
+    lister = connector.lister() if isinstance(connector, KinesisSource) else None
+    return Clocks(connector.idle_timeout, lister, shared, count_late=group.late == "count_now")
 
 
 def reference_file(group: Reference, aws: AwsGroup) -> ReferenceFile:

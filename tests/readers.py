@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 
+from infra import local
 from infra.stream_reader import all_records
 
 
@@ -29,6 +30,20 @@ def python_workers(of: int | None = None) -> list[int]:
                 if re.search("beam_boot|beam_worker", " ".join(process.cmdline())):
                     found.append(process.pid)
     return found
+
+
+def local_aws_pid(data: Path, what: str, but: str = "no such thing") -> int:
+    """The one process of the local AWS on `data` that has `what` in its command line."""
+    lines = {pid: " ".join(psutil.Process(pid).cmdline()) for pid in local.processes(data)}
+    (found,) = (pid for pid, line in lines.items() if what in line and but not in line)
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and not a zombie."""
+    with contextlib.suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def resident(pid: int) -> float:

@@ -6,6 +6,7 @@ look-up succeed.
 """
 
 import builtins
+import fcntl
 import os
 import sys
 import tempfile
@@ -51,6 +52,7 @@ _fix_print()
 import llvmlite.binding  # noqa: E402
 import numba  # noqa: E402
 import numba.core.caching  # noqa: E402
+import numba.core.compiler_lock  # noqa: E402
 import numba.extending  # noqa: E402
 import numba.np.arrayobj  # noqa: E402
 import numpy as np  # noqa: E402
@@ -144,6 +146,33 @@ llvmlite.binding.set_option("udfs", "-unroll-runtime=false")
 CACHED = bool(numba.config.CACHE_DIR)
 
 
+class _CompilerLock:
+    """Lets one process of a machine compile at a time; the others then find its code in the cache.
+
+    Otherwise all workers of a cluster that starts would compile the same functions side by side.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        # Threads of this process: one that compiles a function compiles those that it calls, too.
+        numba.core.compiler_lock.global_compiler_lock.acquire()
+        if self._depth == 0:
+            self._file = open(Path(numba.config.CACHE_DIR) / "lock", "w")
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._file.close()
+        numba.core.compiler_lock.global_compiler_lock.release()
+
+
+_COMPILER_LOCK = _CompilerLock()
+
+
 def compiled(function: AnyFunction) -> AnyFunction:
     """Compile to machine code on first call.
 
@@ -152,7 +181,16 @@ def compiled(function: AnyFunction) -> AnyFunction:
     arrays and must be given all of them.
     """
     options = {"cache": CACHED, "error_model": "numpy", "boundscheck": False, "_nrt": False}
-    return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    dispatcher = numba.njit(**options)(function)
+    if CACHED:
+        compile_or_load = dispatcher.compile
+
+        def one_at_a_time(signature: Any) -> Any:
+            with _COMPILER_LOCK:
+                return compile_or_load(signature)
+
+        dispatcher.compile = one_at_a_time
+    return dispatcher  # type: ignore[no-any-return]
 
 
 @numba.extending.intrinsic  # type: ignore[untyped-decorator]

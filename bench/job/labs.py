@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from base.aws import Aws
 from connectors.kinesis import KinesisSource
-from connectors.shard_list import ShardList
+from connectors.shard_list import ShardLister
 from pipeline.catalog import find
 from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
@@ -24,14 +25,13 @@ if TYPE_CHECKING:
 START = 1_700_006_400_000
 
 
-class OneShard(ShardList):
-    """The shards of a file: one."""
+class OneShard(ShardLister):
+    """Lists the shards of a file: one."""
 
-    def start(self) -> OneShard:  # type: ignore[override]
-        return self
+    def __init__(self) -> None: ...
 
-    def ask(self) -> Future[dict[str, bool]]:
-        listing: Future[dict[str, bool]] = Future()
+    def ask(self) -> Future[Mapping[str, bool]]:
+        listing: Future[Mapping[str, bool]] = Future()
         listing.set_result({"0": True})
         return listing
 
@@ -50,8 +50,8 @@ class Files(KinesisSource):
 
     def check(self) -> None: ...
 
-    def shards(self) -> ShardList:
-        return OneShard(self.stream, self.aws)
+    def lister(self) -> type[OneShard]:
+        return OneShard
 
     def records(
         self, table_env: StreamTableEnvironment, name: str, *, sequence_number: bool = False

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
 import threading
@@ -19,6 +18,8 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench.job.labs import Files
 from infra import flink
@@ -84,15 +85,9 @@ def run(path: Path, folder: Path, rows: str, state_backend: str) -> dict[str, An
 
 def _cpu_seconds() -> float:
     """CPU time of this process, whose threads are the Python workers, and of its child, the JVM."""
-    total = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if os.getpid() in (int(path.parent.name), int(fields[1])):
-            total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
+    this = psutil.Process()
+    times = [process.cpu_times() for process in (this, *this.children())]
+    return float(sum(time.user + time.system for time in times))
 
 
 def _checkpoints(port: int, job_id: str) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.readers import alive
 from tests.waiting import until
 
 # A part that starts a process of its own, as the JVM is.
@@ -19,14 +20,6 @@ child.wait()
 BENCH = "from bench import __main__ as bench; bench.PARTS = ('part',); bench.machine = str; bench.main()"
 
 
-def runs(pid: int) -> bool:
-    """Whether the process is there and not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_what_a_part_started_ends_with_the_bench(tmp_path: Path) -> None:
     (tmp_path / "part.py").write_text(PART)
     with subprocess.Popen([sys.executable, "-c", BENCH], cwd=tmp_path, stdout=subprocess.DEVNULL) as bench:
@@ -36,7 +29,7 @@ def test_what_a_part_started_ends_with_the_bench(tmp_path: Path) -> None:
         bench.terminate()
     try:
         assert bench.returncode == 128 + signal.SIGTERM
-        until(lambda: not runs(child), "its end")
+        until(lambda: not alive(child), "its end")
     finally:
-        if runs(child):
+        if alive(child):
             os.kill(child, signal.SIGKILL)

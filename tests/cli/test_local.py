@@ -15,6 +15,7 @@ from base.aws import Aws
 from cli.local import app
 from infra import cloudformation, local, stacks
 from tests.fleet import fleet
+from tests.readers import local_aws_pid
 from tests.waiting import until
 
 pytestmark = pytest.mark.aws
@@ -111,9 +112,7 @@ def test_a_port_in_use_is_one_line(data: Path) -> None:
 
 def test_up_after_a_kill_says_so(data: Path) -> None:
     kda_local("up")
-    supervisor = next(
-        pid for pid in local.processes(data) if b"supervisor.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
+    supervisor = local_aws_pid(data, "supervisor.py")
     emulator = next(pid for pid in local.processes(data) if pid != supervisor)
     os.kill(emulator, signal.SIGSTOP)
     os.kill(supervisor, signal.SIGSTOP)

@@ -64,7 +64,7 @@ def test_any_other_position_is_refused(position: str) -> None:
 @pytest.mark.aws
 def test_each_shard_is_listed_open_or_closed(kinesis: Proxy) -> None:
     client = stream(kinesis, "listed", 1)
-    lister = KinesisSource("listed", Aws.local(kinesis.endpoint)).shards().start()
+    lister = KinesisSource("listed", Aws.local(kinesis.endpoint)).lister()()
     [(shard, is_open)] = lister.ask().result(60).items()
     assert is_open
     reshard(client, "listed", splits=1)

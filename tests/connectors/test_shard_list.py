@@ -5,11 +5,11 @@ from botocore.exceptions import BotoCoreError
 from botocore.stub import Stubber
 
 from base.aws import Aws
-from connectors.shard_list import ShardList, shards_of
+from connectors.shard_list import ShardLister, shards_of
 
 
 def test_what_cannot_be_listed_is_an_error() -> None:
-    lister = ShardList("listed", Aws.local("http://127.0.0.1:1")).start()
+    lister = ShardLister("listed", Aws.local("http://127.0.0.1:1"))
     with pytest.raises(BotoCoreError, match="Could not connect"):
         lister.ask().result(60)
     lister.close()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from typing import Any
 
@@ -142,3 +143,13 @@ def test_a_functions_log_where_nothing_else_is_known_of_it(local_aws: LocalAws) 
     assert log.arrivals.total == 0
     functions.invoke(FunctionName="results-log", Payload=b'{"n": 7}')
     until(lambda: log.poll() or "seen 7" in json.dumps(log.arrivals.as_json()), "the log's line")
+    # A line of another worker comes later, and is older.
+    logs, total = local_aws.client("logs"), log.arrivals.total
+    other = {"logGroupName": "/aws/lambda/results-log", "logStreamName": "other"}
+    logs.create_log_stream(**other)
+    earlier = round(time.time() * 1000) - 20_000
+    logs.put_log_events(**other, logEvents=[{"timestamp": earlier, "message": "from another worker"}])
+    for _ in range(2):
+        assert log.poll() is None
+        assert log.arrivals.total == total + 1
+    assert "from another worker" in json.dumps(log.arrivals.as_json())

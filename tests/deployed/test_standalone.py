@@ -15,7 +15,7 @@ from lambdas.stock_trades_producer import make_trades
 from pipeline.application import Application, read
 from tests.canaries import leaks
 from tests.conftest import LocalAws
-from tests.deployed.cluster import Cluster, managed_runtime, running_cluster, unpacked
+from tests.deployed.cluster import Cluster, managed_runtime, unpacked
 from tests.waiting import until
 from udfs.random_cut_forest import RandomCutForest
 
@@ -66,7 +66,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running_cluster(runtime, tmp_path_factory.mktemp("cluster") / "flink") as cluster:
+    with Cluster(runtime, tmp_path_factory.mktemp("cluster") / "flink").running(2) as cluster:
         yield cluster
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployed.cluster import managed_runtime, running_cluster, unpacked
+from tests.deployed.cluster import Cluster, managed_runtime, unpacked
 from tests.flink_2 import trucks
 
 pytestmark = pytest.mark.flink
@@ -20,7 +20,7 @@ def test_a_recording_runs_to_its_end(tmp_path: Path) -> None:
     trucks.put(tmp_path, "b", celsius[:60], 0)
     groups = trucks.properties(tmp_path) | {"job": {"name": "trucks"}}
     groups["source"] |= {"type": "recording"}
-    with running_cluster(managed_runtime(tmp_path / "runtime"), tmp_path / "cluster") as cluster:
+    with Cluster(managed_runtime(tmp_path / "runtime"), tmp_path / "cluster").running(2) as cluster:
         submitted = cluster.run(code, groups, tmp_path / "properties.json")
         assert submitted.returncode == 0, submitted.stdout + submitted.stderr
 

@@ -12,12 +12,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from base.aws import Aws
 from infra import local
-from tests.readers import listening
+from tests.readers import listening, local_aws_pid
 from tests.waiting import until
 
 pytestmark = pytest.mark.aws
@@ -32,25 +31,12 @@ def data(tmp_path: Path) -> Iterator[Path]:
     local.end(folder)
 
 
-def command_line(pid: int) -> str:
-    return " ".join(psutil.Process(pid).cmdline())
-
-
-def pid_of(data: Path, what: str, but: str = "no such thing") -> int:
-    """The one process with `what` in its command line."""
-    found = [
-        pid for pid in local.processes(data) if what in command_line(pid) and but not in command_line(pid)
-    ]
-    assert len(found) == 1, found
-    return found[0]
-
-
 def emulator_of(data: Path) -> int:
-    return pid_of(data, "-m ministack", but="supervisor.py")
+    return local_aws_pid(data, "-m ministack", but="supervisor.py")
 
 
 def supervisor_of(data: Path) -> int:
-    return pid_of(data, "supervisor.py")
+    return local_aws_pid(data, "supervisor.py")
 
 
 def start_busy_function(endpoint: str, data: Path) -> int:
@@ -69,7 +55,7 @@ def start_busy_function(endpoint: str, data: Path) -> int:
     )
     function.invoke(FunctionName="busy", InvocationType="Event")
     until(lambda: len(local.processes(data)) == 3)
-    return pid_of(data, "_worker.py")
+    return local_aws_pid(data, "_worker.py")
 
 
 def test_it_starts_is_found_and_ends(data: Path) -> None:

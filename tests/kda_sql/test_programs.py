@@ -16,11 +16,11 @@ COLUMNS = """
     Oid INTEGER, Otype VARCHAR(10), Oticker VARCHAR(4), Oprice DOUBLE,
     Tid INTEGER, Toid INTEGER, Tprice DOUBLE, Tticker VARCHAR(4)
 """
-PROGRAMS = dict(
-    re.findall(
-        r"(?ms)^-- ### (\w+)\n(.*?)(?=^-- ### |\Z)", Path(__file__).with_name("programs.sql").read_text()
-    )
-)
+PROGRAMS = {
+    name: program
+    for path in sorted(Path(__file__).with_name("programs").iterdir())
+    for name, program in re.findall(r"(?ms)^-- ### (\w+)\n(.*?)(?=^-- ### |\Z)", path.read_text())
+}
 
 
 def schema(columns: str) -> Schema:

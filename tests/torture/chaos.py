@@ -21,7 +21,7 @@ from base.aws import LOCAL_CREDENTIALS, LOCAL_REGION, Aws
 from infra import local
 from infra.stream_reader import all_records
 from tests.torture.account import Account
-from tests.torture.cluster import Cluster, running_cluster
+from tests.torture.cluster import Cluster
 from tests.torture.durable import Durable, running_durable
 from tests.torture.function import running_function
 from tests.torture.lab import BUCKET, Lab, Outcome, Record
@@ -142,17 +142,12 @@ class ChaosRun:
     def _kill_task_manager(self) -> None:
         workers = self.cluster.python_workers()
         # The TaskManager that runs the forest is the one with the Python worker.
-        victims = [w for w in self.cluster.workers if w.poll() is None and self.cluster.owns(w.pid, workers)]
-        victim = self.rng.choice(victims)
-        victim.kill()
-        victim.wait()
+        victims = [w for w in self.cluster.workers if self.cluster.owns(w.pid, workers)]
+        self.cluster.kill(self.rng.choice(victims))
         self.cluster.start_worker()
 
     def _kill_job_manager(self) -> None:
-        manager = self.cluster.manager
-        assert manager is not None
-        manager.kill()
-        manager.wait()
+        self.cluster.kill(self.cluster.manager)
         state = self.cluster.last_checkpoint()
         self.cluster.start_manager()
         self.cluster.wait_for_slots(2)
@@ -266,7 +261,7 @@ def chaos_run(lab: Lab, folder: Path, seed: int, backend: str, workers: int = 2)
             key, secret = LOCAL_CREDENTIALS
             options |= {"s3.endpoint": proxy.endpoint, "s3.access-key": key, "s3.secret-key": secret}
             options["s3.path.style.access"] = "true"
-        cluster = stack.enter_context(running_cluster(folder / "cluster", workers, options))
+        cluster = stack.enter_context(Cluster(folder / "cluster", options).running(workers))
         account, parallelism = Account(lab.name, backend), min(2, lab.shards)
         trial = ChaosRun(lab, folder, cluster, proxy, services, seed, account, parallelism=parallelism)
         if lab.sink == "lambda":

@@ -21,7 +21,7 @@ from typing import Any
 from base.aws import LOCAL_REGION
 from infra import local
 from tests.readers import resident
-from tests.torture.cluster import Cluster, running_cluster
+from tests.torture.cluster import Cluster
 from tests.torture.failing import FAILURES, Destination, writer
 from tests.torture.proxy import Proxy, running_proxy
 from tests.waiting import until
@@ -154,7 +154,7 @@ class Trial:
         return len(self.destination.taken)
 
     def measure(self, report: Report) -> None:
-        report.java.append(sum(resident(w.pid) for w in self.cluster.workers))
+        report.java.append(sum(resident(self.cluster.java(w)) for w in self.cluster.workers))
         report.python.append(sum(map(resident, self.cluster.python_workers())))
 
 
@@ -173,7 +173,7 @@ def trial(name: str, folder: Path, options: Mapping[str, str]) -> Iterator[Trial
             kinesis.create_stream(StreamName=stream, ShardCount=1)
             kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
         cluster = stack.enter_context(
-            running_cluster(folder / "cluster", 1, {"web.checkpoints.history": "1000", **options})
+            Cluster(folder / "cluster", {"web.checkpoints.history": "1000", **options}).running(1)
         )
         yield Trial(name, folder, cluster, proxy, destination, kinesis)
 

@@ -113,10 +113,9 @@ def _failing(lab: Lab, *, reset: bool) -> Any:
 
 def _look(trial: ChaosRun) -> Iterator[tuple[str, float]]:
     cluster = trial.cluster
-    workers = [w.pid for w in cluster.workers if w.poll() is None]
-    assert cluster.manager is not None
+    workers = list(map(cluster.java, cluster.workers))
     yield "heap", sum(map(_heap, workers))
-    yield "manager heap", _heap(cluster.manager.pid)
+    yield "manager heap", _heap(cluster.java(cluster.manager))
     yield "resident", sum(map(resident, workers))
     yield "python", sum(map(resident, cluster.python_workers()))
     latest = cluster.get(f"/jobs/{trial.job}/checkpoints")["latest"]["completed"]

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
 from udfs.decoding.shard_clock import Lister, ShardClock
 from udfs.decoding.stream_clock import StreamClock
@@ -41,7 +40,7 @@ class LandingClock(StreamClock):
         # Counts as an outdated record, as there may be a backlog at a start.
         self._outdated = 0.0
 
-    def known(self) -> Collection[str]:
+    def new_shards(self) -> Collection[str]:
         """It knows no shards."""
         return ()
 
@@ -58,13 +57,6 @@ class LandingClock(StreamClock):
         return int(1000 * (self._wall() - self._idle))
 
 
-class ShardList(Protocol):
-    """What shards a stream has. Pickled with the job."""
-
-    def start(self) -> Lister:
-        """On the worker: what lists them."""
-
-
 @dataclass(frozen=True)
 class Clocks:
     """How a source's event time is tracked; each subtask makes its own clock from this.
@@ -73,9 +65,9 @@ class Clocks:
     ----------
     idle_timeout : timedelta
         A shard without records for this long is idle.
-    shards : ShardList or None
-        The shards of a stream whose records come in order (:class:`ShardClock`); None if they come in no order
-        (:class:`LandingClock`).
+    lister : callable or None
+        For a stream whose records come in order (:class:`ShardClock`): makes, on the worker, what lists its shards;
+        pickled with the job. None if records come in no order (:class:`LandingClock`).
     shared : bool
         Whether other subtasks or sources wait for this watermark.
     count_late : bool
@@ -83,13 +75,13 @@ class Clocks:
     """
 
     idle_timeout: timedelta
-    shards: ShardList | None = None
+    lister: Callable[[], Lister] | None = None
     shared: bool = False
     count_late: bool = True
 
     def start(self, own: Callable[[str], bool]) -> StreamClock:
         """A clock that starts now, of the shards that are this subtask's ``own``."""
         seconds = self.idle_timeout.total_seconds()
-        if self.shards is None:
+        if self.lister is None:
             return LandingClock(seconds)
-        return ShardClock(seconds, self.shards.start(), own, self.shared)
+        return ShardClock(seconds, self.lister(), own, self.shared)

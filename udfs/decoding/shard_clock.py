@@ -80,6 +80,7 @@ class ShardClock(StreamClock):
         self._shared = shared
         #: Latest arrival, 0 before the first record; and when the shard was heard, or listed.
         self._shards: dict[str, tuple[int, float]] = {}
+        self._new: list[str] = []
         self._restored = False
         self._open: set[str] | None = None  # of the whole stream
         self._listing: Listing | None = lister.ask()
@@ -87,12 +88,15 @@ class ShardClock(StreamClock):
         self._then: int | None = None  # the watermark by what was known when the list was asked for
         self._confirmed: int | None = None  # and the same for the last list that came
 
-    def known(self) -> Collection[str]:
-        """The shards to save."""
-        return self._shards.keys()
+    def new_shards(self) -> Collection[str]:
+        """The shards to save that were not known at the last call."""
+        new, self._new = self._new, []
+        return new
 
     def _note(self, shard: str, earliest: int, latest: int) -> None:
         known = self._shards.get(shard)
+        if known is None:
+            self._new.append(shard)
         self._shards[shard] = (latest if known is None or latest > known[0] else known[0], self._passed)
 
     def saved(self, shards: Collection[str]) -> Saved:
@@ -113,6 +117,7 @@ class ShardClock(StreamClock):
             s: (latest, self._passed - since if since >= self._idle else self._passed)
             for s, (latest, since) in known.items()
         } | self._shards
+        self._new = list(self._shards)
 
     def close(self) -> None:
         """Ask for no more lists."""
@@ -138,6 +143,8 @@ class ShardClock(StreamClock):
         self._listed, self._confirmed = now, self._then
         self._open = {shard for shard, is_open in listed.items() if is_open}
         for shard in filter(self._own, listed):
+            if shard not in self._shards:
+                self._new.append(shard)
             latest, heard = self._shards.get(shard, (0, now))
             # While the job was stopped records may have come that have not been read.
             awake = self._restored and shard in self._open

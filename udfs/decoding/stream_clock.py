@@ -114,8 +114,8 @@ class StreamClock(ABC):
         return self.watermark
 
     @abstractmethod
-    def known(self) -> Collection[str]:
-        """The shards to save."""
+    def new_shards(self) -> Collection[str]:
+        """The shards to save that were not known at the last call."""
 
     @abstractmethod
     def close(self) -> None:

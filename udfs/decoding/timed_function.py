@@ -78,7 +78,8 @@ class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]
         self._shards: dict[str, set[str]] = {}
         self._clock = self._clocks.start(lambda shard: bucket_of(shard, BUCKETS) in self._own)
         self._said = 0
-        self._known: set[str] = set()
+        #: Row by row: the watermark in each bucket's state.
+        self._written: dict[str, int] = {}
         self._switch: Switch | None = None
         self._decoder = RecordDecoder(self._columns, self._format)
         sent_as_text = any(wire_type(c.type) != c.type for c in self._columns)
@@ -182,7 +183,8 @@ class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]
         if len(self._parts) < len(self._own) and (part := self._parts[bucket]) is not None:
             # The clock has not been restored yet.
             happened = max(happened, part[1] + 1)
-        self._write(bucket)
+        if self._written.get(bucket) != clock.watermark:
+            self._write(bucket)
         for row in self._any_or_late(
             bytes(data), arrival, tuple(value[k] for k in self._copied), (happened, clock.watermark)
         ):
@@ -203,15 +205,14 @@ class DecodeAndTime(KeyedProcessFunction):  # type: ignore[misc]
         moved = self._switch is not None and self._clock.watermark != self._said
         if not moved and current is None:
             return
-        for shard in self._clock.known():
-            if shard not in self._known:
-                self._known.add(shard)
-                self._shards.setdefault(bucket_of(shard, BUCKETS), set()).add(shard)
+        for shard in self._clock.new_shards():
+            self._shards.setdefault(bucket_of(shard, BUCKETS), set()).add(shard)
         if current is not None:
+            self._written[current] = self._clock.watermark
             self._state.update(self._clock.saved(self._shards.get(current, ())))
         if self._switch is not None and moved:
             self._said = self._clock.watermark
-            for bucket in self._own if self._clocks.shards is None else self._shards:
+            for bucket in self._own if self._clocks.lister is None else self._shards:
                 self._switch(bucket)
                 self._state.update(self._clock.saved(self._shards.get(bucket, ())))
 

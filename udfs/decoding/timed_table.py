@@ -72,7 +72,7 @@ def timed_rows(
     element = {"data": "BYTES", "shard": "STRING", "arrival": "BIGINT"} | dict.fromkeys(more, "STRING")
     processed = process_keyed(
         table_env,
-        _keyed(table_env, records, more, clocks.shards is not None, name),
+        _keyed(table_env, records, more, clocks.lister is not None, name),
         function,
         row_type(element, _TYPES),
         row_type({c: t.upper() for c, t in sent.items()}, _TYPES),

@@ -1,7 +1,6 @@
 """Clocks moved by hand, a stream's shards, and a clock of both."""
 
 from concurrent.futures import Future
-from typing import Self
 
 from udfs.decoding.shard_clock import Listing, ShardClock
 
@@ -44,10 +43,6 @@ class Shards:
     def answer(self) -> None:
         """Answer the last question with the shards that there are now."""
         self.asked[-1].set_result(dict(self.shards))
-
-    def start(self) -> Self:
-        """Of a `ShardList`: it is its own lister."""
-        return self
 
     def close(self) -> None:
         self.closed = True

@@ -74,7 +74,7 @@ class Subtask:
     ) -> None:
         self.state, self.key, self.now = state, "", now
         self.stream = stream or Shards(a=True, b=True)
-        clocks = Clocks(timedelta(seconds=15), self.stream, count_late=count_late)
+        clocks = Clocks(timedelta(seconds=15), lambda: self.stream, count_late=count_late)
         self.function = DecodeAndTime(columns, JSON, clocks, [SHARD, ARRIVAL, LAST])
         self.function.open(
             SimpleNamespace(
@@ -178,6 +178,21 @@ def test_one_heartbeat_of_a_subtask_says_the_watermark() -> None:
     end = int(subtask.now * 1000)
     subtask.now += 1
     assert subtask.heartbeat() == [[*[None] * 8, end - DISORDER, end - DISORDER]]
+
+
+def test_row_by_row_a_state_is_written_when_the_watermark_moves_and_not_for_each_record() -> None:
+    subtask = Subtask({}, stream=Shards(a=True))
+    subtask.heartbeat()
+    written = []
+    for second in (0, 0, 1):
+        subtask.now += second
+        subtask.one(*record(1, "a", int(subtask.now * 1000)))
+        written.append(subtask.state[bucket_of("a", BUCKETS)])
+    assert written[1] is written[0]
+    assert written[2][1] == subtask.clock.watermark > written[0][1]
+    assert written[2][2].keys() == {"a"}
+    [again] = restarted(subtask.state, subtask.now, subtask.stream)
+    assert again.clock.watermark == subtask.clock.watermark
 
 
 def test_after_a_failure_the_watermark_is_never_behind_and_waits_for_all_shards() -> None:
