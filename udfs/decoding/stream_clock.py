@@ -41,8 +41,8 @@ class StreamClock(ABC):
         Milliseconds since the epoch; 0 until the first one is known. It never goes back.
     """
 
-    #: The watermark is updated after these seconds, or after these records: SQL's OVER sorts the rows between two updates
-    #: in time that grows with the square of their number.
+    #: The watermark is updated after these seconds, or after these records: SQL's OVER sorts the rows between two of
+    #: its updates in time that grows with the square of their number.
     step, most = 0.1, 1_000
 
     def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
