@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -23,6 +25,7 @@ _out = Console()
 #: Most errors that are counted.
 MOST_ERRORS = 10_000
 _ERRORS_OF = timedelta(hours=24)
+_AT_ONCE = 8
 
 
 def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> None:
@@ -38,17 +41,22 @@ def status(endpoint: target.Endpoint = None, aws: target.RealAws = False) -> Non
         where: Aws | None = target.choose(endpoint, aws)
     except typer.BadParameter:
         where = None
+    kinesis = _kinesis(where) if where else None
+
+    def errors_of(chosen: Application | None) -> str:
+        if chosen is None:
+            return "unreadable"
+        return _errors(chosen, kinesis) if kinesis else "no AWS"
+
     table = Table("application", "state", "checkpoint", "restored", "behind", "late", "errors in 24 h")
     pages = []
     troubled = False
-    for name, chosen in _applications().items():
-        found = health(name)
+    applications = _applications()
+    # Side by side: on a busy machine each answer of a cluster takes long.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        healths, counts = pool.map(health, applications), pool.map(errors_of, applications.values())
+    for name, found, errors in zip(applications, healths, counts, strict=True):
         troubled = troubled or found.state in ("lost", "failed", "failing", "restarting")
-        errors = "no AWS"
-        if chosen is None:
-            errors = "unreadable"
-        elif where:
-            errors = _errors(chosen, where)
         table.add_row(name, *_cells(found), errors)
         # Below the table: in a column, a URL would be cut and leave no room for the others.
         if found.url:
@@ -85,9 +93,18 @@ def _applications() -> dict[str, Application | None]:
     return found
 
 
-def _errors(chosen: Application, aws: Aws) -> str:
+def _kinesis(aws: Aws) -> Any:
+    """A client that does not wait long for an AWS that does not answer."""
+    from botocore.config import Config
+
+    return aws.client(
+        "kinesis", Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+    )
+
+
+def _errors(chosen: Application, kinesis: Any) -> str:
     since = datetime.now(UTC) - _ERRORS_OF
-    reader = StreamReader(aws.client("kinesis"), chosen.error_stream, since)
+    reader = StreamReader(kinesis, chosen.error_stream, since)
     count = 0
     try:
         for found in reader.rest(MOST_ERRORS):

@@ -107,9 +107,6 @@ def prepare(endpoint: str | None, folder: Path = FLINK, *, short: bool = False) 
         "JAVA_HOME": str(java_home()),
         # A killed JVM leaves temporary files of a hundred megabytes: keep them out of the system's folder.
         "JVM_ARGS": " ".join(jvm).strip(),
-        # With CBOR, arrival times of local emulators are read as January 1970, and no window ever closes.
-        "AWS_CBOR_DISABLE": "1",
-        "CBOR_ENABLED": "false",
     }
     if flink_version.AWS_CONNECTORS:
         # PyFlink adds this to the JVM's class path. As a jar of the job, it would be hashed and copied three times and
@@ -119,6 +116,9 @@ def prepare(endpoint: str | None, folder: Path = FLINK, *, short: bool = False) 
         ]
         os.environ["HADOOP_CLASSPATH"] = os.pathsep.join([*paths, str(CONNECTORS)])
     if endpoint:
+        # With CBOR, arrival times of local emulators are read as January 1970, and no window ever closes. Not for the
+        # real AWS: without CBOR the client sends a position's time wrong.
+        os.environ |= {"AWS_CBOR_DISABLE": "1", "CBOR_ENABLED": "false"}
         os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
         os.environ.pop("AWS_SESSION_TOKEN", None)
     worker_pool.install()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from infra import flink, saved_state
-from infra.flink_rest import get, job_state, late_records
+from infra.flink_rest import job_state, metrics
 from infra.paths import FLINK
+
+_LATE, _BEHIND = "numLateRecordsDropped", "millisBehindLatest"
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,9 @@ def health(job: str, folder: Path = FLINK) -> Health:
         return Health("lost", pid=found.pid, resumable=resumable)
     settled = state.state in ("RUNNING", "FINISHED", "CANCELED")
     completed = state.last_checkpoint
+    measured = metrics(found.rest, found.job_id, _LATE, _BEHIND)
+    # Negative until a shard is read.
+    behind = [float(m["max"]) for m in measured if m["id"].endswith(_BEHIND) and float(m["max"]) >= 0]
     return Health(
         state=state.state.lower(),
         reason="" if settled else _reason(found.rest, found.job_id),
@@ -82,8 +85,8 @@ def health(job: str, folder: Path = FLINK) -> Health:
         failed_checkpoints=state.failed_checkpoints,
         restored=state.restored,
         checkpoint_age=max(0.0, time.time() - completed / 1000) if completed else None,
-        late=late_records(found.rest, found.job_id),
-        behind_seconds=_behind(found.rest, found.job_id),
+        late=int(sum(float(m["sum"]) for m in measured if m["id"].endswith(_LATE))),
+        behind_seconds=max(behind) / 1000 if behind else None,
         resumable=resumable,
     )
 
@@ -103,18 +106,3 @@ def _was_killed(job: str, folder: Path) -> bool:
 def _reason(rest: str, job_id: str) -> str:
     reason = flink.root_cause(rest, job_id)
     return "" if reason.startswith("see the log") else reason
-
-
-def _behind(rest: str, job_id: str) -> float | None:
-    """Seconds that the slowest shard's reader is behind."""
-    newest: list[float] = []
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-        for vertex in get(f"{rest}/jobs/{job_id}")["vertices"]:
-            if "Source" not in vertex["name"]:
-                continue
-            url = f"{rest}/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics"
-            names = [m["id"] for m in get(url) if m["id"].endswith("millisBehindLatest")]
-            if names:
-                values = get(f"{url}?get={quote(','.join(names))}&agg=max")
-                newest += [float(v["max"]) for v in values if float(v.get("max", -1)) >= 0]
-    return max(newest) / 1000 if newest else None

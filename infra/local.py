@@ -2,7 +2,7 @@
 
 There is no pid file. The emulator and every worker that it forks have the data folder's path in their environment
 (`MARK`), so the process table says what runs. It can't be outdated, a reused process id is never mistaken, and workers
-that outlived a killed emulator are found too. It reads ``/proc``, so it needs Linux.
+that outlived a killed emulator are found too. Processes end with their parents by ``prctl``, so it needs Linux.
 """
 
 import contextlib

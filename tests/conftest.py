@@ -82,7 +82,7 @@ class LocalAws:
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     with local.running_local_aws(tmp_path_factory.mktemp("aws")) as aws:
-        # The producer's rounds: few and without pauses, where a test invokes it.
-        parameters = {"trades": {"Rounds": "3", "RoundIntervalSeconds": "0"}}
+        # The producer's rounds: few, without pauses and always the same, where a test invokes it.
+        parameters = {"trades": {"Rounds": "6", "RoundIntervalSeconds": "0", "Seed": "3"}}
         outputs = {a.name: stacks.deploy(aws, a, parameters.get(a.name)) for a in all_applications()}
         yield LocalAws(aws, outputs)

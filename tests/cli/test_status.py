@@ -68,8 +68,8 @@ def test_what_runs_from_another_folder_is_shown_with_its_errors(
     fleet = Path(__file__).parents[1] / "console" / "fleet"
     asked = []
 
-    def errors(chosen: Any, aws: Aws) -> str:
-        asked.append((chosen.error_stream, aws))
+    def errors(chosen: Any, kinesis: Any) -> str:
+        asked.append((chosen.error_stream, kinesis.meta.endpoint_url))
         return "3"
 
     monkeypatch.setattr(status.target, "choose", lambda endpoint, aws: Aws.local("http://x"))
@@ -79,13 +79,13 @@ def test_what_runs_from_another_folder_is_shown_with_its_errors(
     lines = {line.strip("│ ").split()[0]: line for line in result.output.splitlines() if "stopped" in line}
     assert set(lines) == {"ctr", "fleet", "gone", "sessions", "trades"}
     assert "no AWS" not in result.output
-    assert ("fleet-errors", Aws.local("http://x")) in asked
+    assert ("fleet-errors", "http://x") in asked
     assert "unreadable" in lines["gone"]
 
 
 def test_a_stream_that_is_not_there_is_no_missing_aws() -> None:
     chosen = read(JOBS / "ctr")
-    assert status._errors(chosen, Aws.local("http://127.0.0.1:1")) == "no answer"
+    assert status._errors(chosen, status._kinesis(Aws.local("http://127.0.0.1:1"))) == "no answer"
 
 
 def test_a_killed_job_is_not_a_stopped_one(tmp_path: Path) -> None:

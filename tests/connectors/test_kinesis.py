@@ -1,7 +1,7 @@
 """Several shards in one subtask: every record counts in its own second, whatever the shards and the service do."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,9 @@ def test_a_time_is_a_position() -> None:
     options = KinesisSource("s", Aws("us-east-1"), position="2024-01-31T13:00:00.250+01:00").options()
     assert options["scan.stream.initpos"] == "AT_TIMESTAMP"
     assert options["scan.stream.initpos-timestamp"] == "2024-01-31T12:00:00.250Z"
+    # In thousandths for a local AWS: milliseconds of it are the seconds that are read there.
+    local = KinesisSource("s", Aws.local("http://x"), position="2024-01-31T12:00:00.250Z").options()
+    assert local["scan.stream.initpos-timestamp"] == "1970-01-20T18:05:02.400Z"
 
 
 @pytest.mark.parametrize("position", ["latest", "2024-01-31T13:00:00", "yesterday", ""])
@@ -81,7 +84,7 @@ def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_seco
     kinesis: Proxy, mini_flink: Flink, tmp_path: Path
 ) -> None:
     """The first shard that is read answers after 3.5 s; then reads fail in every known way."""
-    name = "backlog"
+    name, since = "backlog", datetime.now(UTC).isoformat()
     client = stream(kinesis, name, 4)
     Producer(client, name).put(1500, 5.0)
     reads = 0
@@ -103,7 +106,7 @@ def test_a_backlog_with_a_slow_shard_and_refused_reads_is_counted_second_by_seco
 
     kinesis.rule = rule
     faults = kinesis.faults
-    source = KinesisSource(name, Aws.local(kinesis.endpoint), "TRIM_HORIZON", timedelta(seconds=3))
+    source = KinesisSource(name, Aws.local(kinesis.endpoint), since, timedelta(seconds=3))
     counting = Counting(environment(mini_flink), tmp_path, source)
     try:
         counts = counting.wait(1500, 90)

@@ -1,9 +1,7 @@
 """A real handler pre-processes records on a mini-cluster: order, heartbeats, time and errors are right."""
 
-import io
 import json
 import textwrap
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +14,7 @@ from connectors.preprocess import preprocess
 from connectors.preprocess_options import PreprocessOptions
 from pipeline.operators import operators_of
 from tests.conftest import LocalAws
+from tests.functions import deployed
 from tests.jobs.conftest import Flink, MemorySource
 from tests.jobs.conftest import mini_flink as mini_flink  # a fixture
 from udfs.decoding.columns import Column
@@ -46,20 +45,8 @@ HANDLER = textwrap.dedent(
 
 @pytest.fixture(scope="module")
 def options(local_aws: LocalAws) -> Iterator[PreprocessOptions]:
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("code.py", HANDLER)
-    client, name = local_aws.client("lambda"), "preprocess"
-    client.create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Role="arn:aws:iam::000000000000:role/lambda",
-        Handler="code.handler",
-        Code={"ZipFile": package.getvalue()},
-        Timeout=20,
-    )
-    yield PreprocessOptions(name, local_aws.aws, stream="s", max_retries=0)
-    client.delete_function(FunctionName=name)
+    with deployed(local_aws.aws, "preprocess", HANDLER):
+        yield PreprocessOptions("preprocess", local_aws.aws, stream="s", max_retries=0)
 
 
 def collected(table_env: Any, query: str) -> list[tuple[Any, ...]]:

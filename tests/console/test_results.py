@@ -1,9 +1,7 @@
 """Results: what is shown for each type of destination, with a local AWS's answers and with refusals."""
 
-import io
 import json
 import time
-import zipfile
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ from console.pollers import Items, Messages, Objects, Records, pollers_of, table
 from console.resources import Target
 from console.results import Results
 from tests.conftest import LocalAws
+from tests.functions import deploy
 from tests.waiting import until
 
 
@@ -127,17 +126,8 @@ def test_records_objects_and_items_of_a_local_aws(local_aws: LocalAws) -> None:
 
 @pytest.mark.aws
 def test_a_functions_log_where_nothing_else_is_known_of_it(local_aws: LocalAws) -> None:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("f.py", "def handler(event, context):\n    print('seen', event['n'])\n")
-    functions = local_aws.client("lambda")
-    functions.create_function(
-        FunctionName="results-log",
-        Runtime="python3.11",
-        Role="arn:aws:iam::000000000000:role/any",
-        Handler="f.handler",
-        Code={"ZipFile": archive.getvalue()},
-    )
+    code = "def handler(event, context):\n    print('seen', event['n'])\n"
+    functions = deploy(local_aws.aws, "results-log", code)
     (log,) = pollers_of(target("lambda", "results-log"), local_aws.client)
     assert log.poll() is None
     assert log.arrivals.total == 0

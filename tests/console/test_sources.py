@@ -1,8 +1,6 @@
 """Streams, samples and destinations through the page's interface, on a local AWS that is empty at first."""
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 from base.aws import Aws
 from infra import local
 from tests.console.bench import Ask, asked, bench
+from tests.functions import deploy
 from tests.waiting import until
 
 pytestmark = pytest.mark.aws
@@ -68,16 +67,7 @@ def test_a_demo_stream_is_made_filled_and_discovered(ask: Ask, aws: Aws) -> None
     assert "SECTOR" in again["errors"][0]["record"]
     assert ask("POST", "/api/decode", json={"sample": "none", "schema": found["schema"]}).status_code == 422
 
-    functions, archive = aws.client("lambda"), io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("f.py", CODE)
-    functions.create_function(
-        FunctionName="fix",
-        Runtime="python3.11",
-        Role="arn:aws:iam::000000000000:role/any",
-        Handler="f.handler",
-        Code={"ZipFile": archive.getvalue()},
-    )
+    deploy(aws, "fix", CODE)
     found = discovered(ask, stream=made["name"], preprocess="fix")
     assert [c["Name"] for c in found["schema"]["RecordColumns"]][-1] == "COST"
     assert {e["name"] for e in found["errors"]} == {"ProcessingFailed"}

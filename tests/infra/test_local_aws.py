@@ -1,14 +1,12 @@
 """The emulator's life: started, found again, killed in every way, and never left behind."""
 
 import base64
-import io
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 
 from base.aws import Aws
 from infra import local
+from tests.functions import deploy
 from tests.readers import listening, local_aws_pid
 from tests.waiting import until
 
@@ -41,19 +40,8 @@ def supervisor_of(data: Path) -> int:
 
 def start_busy_function(endpoint: str, data: Path) -> int:
     """Start a Lambda function that is busy for a minute; return the process id of its worker."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("busy.py", "import time\ndef handler(event, context):\n    time.sleep(60)\n")
-    function = Aws.local(endpoint).client("lambda")
-    function.create_function(
-        FunctionName="busy",
-        Runtime="python3.12",
-        Handler="busy.handler",
-        Role="arn:aws:iam::000000000000:role/busy",
-        Code={"ZipFile": code.getvalue()},
-        Timeout=90,
-    )
-    function.invoke(FunctionName="busy", InvocationType="Event")
+    code = "import time\ndef handler(event, context):\n    time.sleep(60)\n"
+    deploy(Aws.local(endpoint), "busy", code, 90).invoke(FunctionName="busy", InvocationType="Event")
     until(lambda: len(local.processes(data)) == 3)
     return local_aws_pid(data, "_worker.py")
 

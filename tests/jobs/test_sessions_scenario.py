@@ -1,10 +1,7 @@
 """Lab 2 for real: simulator → Kinesis → job → Lambda → DynamoDB; and each kind of sink."""
 
-import contextlib
-import io
 import json
 import textwrap
-import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +16,13 @@ from pipeline.catalog import find
 from pipeline.pipeline import Pipeline
 from pipeline.settings import settings
 from tests.conftest import LocalAws
+from tests.functions import deployed
 from tests.jobs.clicks import in_time
 from tests.jobs.conftest import Flink, MemorySource
 
 pytestmark = [pytest.mark.flink, pytest.mark.aws, pytest.mark.kinesis]
 
-TABLE, HANDLED = "SinkSessions", "HandlerSessions"
+TABLE, HANDLED, FUNCTION = "SinkSessions", "HandlerSessions", "kda-handler"
 #: A handler written from KDA's contract alone.
 HANDLER = textwrap.dedent(
     """
@@ -33,7 +31,7 @@ HANDLER = textwrap.dedent(
 
     table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 
-    def lambda_handler(event, context):
+    def handler(event, context):
         output = []
         for record in event["records"]:
             row = json.loads(base64.b64decode(record["data"]).decode("utf8"))
@@ -51,7 +49,7 @@ REFUSING = textwrap.dedent(
     """
     import base64, json
 
-    def lambda_handler(event, context):
+    def handler(event, context):
         def answer(record):
             taken = json.loads(base64.b64decode(record["data"]))["user_id"] != "b"
             return {"recordId": record["recordId"], "result": "Ok" if taken else "DeliveryFailed"}
@@ -111,35 +109,13 @@ def run_to_its_end(local_aws: LocalAws, mini_flink: Flink) -> Any:
     return run
 
 
-@contextlib.contextmanager
-def deployed(aws: LocalAws, code: str) -> Iterator[str]:
-    """Deploy a function with this code; return its name."""
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("code.py", code)
-    functions = aws.client("lambda")
-    functions.create_function(
-        FunctionName="kda-handler",
-        Runtime="python3.11",
-        Role="arn:aws:iam::000000000000:role/lambda",
-        Handler="code.lambda_handler",
-        Code={"ZipFile": package.getvalue()},
-        Timeout=60,
-        Environment={"Variables": {"TABLE_NAME": HANDLED}},
-    )
-    try:
-        yield "kda-handler"
-    finally:
-        functions.delete_function(FunctionName="kda-handler")
-
-
 def test_each_sink_takes_its_rows_and_what_is_written_twice_is_one_item(
     local_aws: LocalAws, run_to_its_end: Any, items: Any
 ) -> None:
     since = datetime.now(UTC)
-    with deployed(local_aws, HANDLER) as function:
+    with deployed(local_aws.aws, FUNCTION, HANDLER, TABLE_NAME=HANDLED):
         run_to_its_end(
-            sink={"type": "dynamodb", "table": TABLE}, closed={"type": "lambda", "function": function}
+            sink={"type": "dynamodb", "table": TABLE}, closed={"type": "lambda", "function": FUNCTION}
         )
     once = {
         f"{user}_desktop_{time}": {
@@ -160,9 +136,9 @@ def test_each_sink_takes_its_rows_and_what_is_written_twice_is_one_item(
         "a_desktop_12:01:00": ("12:01:00", "['search']"),
     }
 
-    with deployed(local_aws, REFUSING) as function:
+    with deployed(local_aws.aws, FUNCTION, REFUSING):
         run_to_its_end(
-            sink={"function": function, "max_retries": "1"}, closed={"type": "dynamodb", "table": TABLE}
+            sink={"function": FUNCTION, "max_retries": "1"}, closed={"type": "dynamodb", "table": TABLE}
         )
     # The same keys, now with the values at the end of the sessions.
     assert items(TABLE).keys() == once.keys()

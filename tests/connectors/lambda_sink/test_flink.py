@@ -1,12 +1,10 @@
 """The Lambda sink on a mini-cluster, with a real handler on the local AWS."""
 
 import dataclasses
-import io
 import json
 import os
 import signal
 import textwrap
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from pipeline.environment import table_environment
 from pipeline.flink_version import stop_with_savepoint
 from pipeline.lambda_sink import lambda_sink
 from tests.conftest import LocalAws
+from tests.functions import deployed
 from tests.readers import python_workers
 from tests.waiting import until
 
@@ -62,22 +61,9 @@ class Function:
     """A deployed handler and the rows that it got: (retryHint, row) in order."""
 
     def __init__(self, local_aws: LocalAws, name: str, seen: Path) -> None:
-        self.client = local_aws.client("lambda")
         self.seen_path = seen
         self.hold_path = seen.with_name("hold")  # no call is answered while this file is there
         seen.touch()
-        package = io.BytesIO()
-        with zipfile.ZipFile(package, "w") as archive:
-            archive.writestr("code.py", HANDLER)
-        self.client.create_function(
-            FunctionName=name,
-            Runtime="python3.11",
-            Role="arn:aws:iam::000000000000:role/lambda",
-            Handler="code.handler",
-            Code={"ZipFile": package.getvalue()},
-            Timeout=20,
-            Environment={"Variables": {"SEEN": str(seen), "HOLD": str(self.hold_path)}},
-        )
         self.options = LambdaSinkOptions(name, local_aws.aws, max_retries=1, batch_seconds=0.2)
 
     def seen(self) -> list[tuple[int, dict[str, Any]]]:
@@ -104,8 +90,8 @@ def environment(local_aws: LocalAws, tmp_path: Path) -> Callable[..., Any]:
 def function(local_aws: LocalAws, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Function]:
     name = f"kda-{request.node.name[:40]}"
     made = Function(local_aws, name, tmp_path / "seen")
-    yield made
-    made.client.delete_function(FunctionName=name)
+    with deployed(local_aws.aws, name, HANDLER, 20, SEEN=str(made.seen_path), HOLD=str(made.hold_path)):
+        yield made
 
 
 def start(
