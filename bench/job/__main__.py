@@ -105,8 +105,6 @@ def throughput(console: Console, folder: Path) -> None:
         "as shipped": (forms.ours(more), {}),
         "bundles as on Managed Flink": (forms.ours(more), MANAGED),
         "thread mode": (forms.ours(source), THREAD),
-        # The work of a subtask if two shared a forest's trees: all rows, half the trees.
-        "half the trees": (forms.ours(more, trees=50), {}),
     }
     compare(console, "One forest (100 trees, 256 samples), ours", rounds(rivals, folder, 50_000, 1))
 

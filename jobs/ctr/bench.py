@@ -18,7 +18,7 @@ CHAIN = Lab(
     ("click", "impression"),
     shards=20,
     backlog=400_000,
-    live=300_000,
+    live=200_000,
     pace=5_000,
     rate=20_000,
     through="SELECT browseraction, site, forest_key, rowtime FROM on_time_actions",

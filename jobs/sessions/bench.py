@@ -22,7 +22,7 @@ CHAIN = Lab(
     (_CLICK,),
     shards=50,
     backlog=400_000,
-    live=300_000,
+    live=200_000,
     pace=20_000,
     rate=50_000,
     through="SELECT user_id, device_type, event_timestamp, session_ms, last_session_ms FROM session_events",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class LandingClock(StreamClock):
     """
 
     # Each update is saved in all buckets.
-    step = 1.0
+    step, most = 1.0, sys.maxsize
 
     def __init__(
         self,

@@ -41,8 +41,9 @@ class StreamClock(ABC):
         Milliseconds since the epoch; 0 until the first one is known. It never goes back.
     """
 
-    #: Seconds between two updates of the watermark.
-    step = 0.1
+    #: The watermark is updated after these seconds, or after these records: SQL's OVER sorts the rows between two of
+    #: its updates in time that grows with the square of their number.
+    step, most = 0.1, 1_000
 
     def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -50,6 +51,7 @@ class StreamClock(ABC):
         self._now = monotonic()
         self._passed = 0.0
         self._next_look = 0.0
+        self._since_look = 0
         self._identity = uuid4().hex
         self.watermark = 0
 
@@ -65,8 +67,7 @@ class StreamClock(ABC):
         """
         self._pass_time()
         self._note(shard, arrival, arrival)
-        if self._passed >= self._next_look:
-            self._look()
+        self._look_if_due(1)
         watermark = self.watermark
         return arrival if arrival > watermark else watermark + 1
 
@@ -87,8 +88,7 @@ class StreamClock(ABC):
         for shard, first, end in shards:
             of_shard = arrivals[first:end]
             self._note(shard, int(of_shard.min()), int(of_shard.max()))
-        if self._passed >= self._next_look:
-            self._look()
+        self._look_if_due(len(arrivals))
         reached = np.full(len(arrivals), before, np.int64)
         reached[-1] = self.watermark
         return np.maximum(arrivals, reached + 1), reached
@@ -110,8 +110,7 @@ class StreamClock(ABC):
     def heartbeat(self) -> int:
         """Take note that time passes; return the watermark. Call it about once a second."""
         self._pass_time()
-        if self._passed >= self._next_look:
-            self._look()
+        self._look_if_due(0)
         return self.watermark
 
     @abstractmethod
@@ -135,8 +134,11 @@ class StreamClock(ABC):
         self._passed += min(now - self._now, _GAP)
         self._now = now
 
-    def _look(self) -> None:
-        self._next_look = self._passed + self.step
+    def _look_if_due(self, records: int) -> None:
+        self._since_look += records
+        if self._passed < self._next_look and self._since_look < self.most:
+            return
+        self._next_look, self._since_look = self._passed + self.step, 0
         over = self._over()
         if over is not None and over > self.watermark:
             self.watermark = over

@@ -24,6 +24,17 @@ def test_nothing_is_awaited_when_all_shards_are_heard() -> None:
     assert clock.watermark >= clocks.ms - 1000 - DISORDER
 
 
+def test_many_records_advance_the_watermark_in_no_time() -> None:
+    clocks, clock = started("a")
+    live(clocks, clock, 2, "a")
+    first, before = clocks.ms, clock.watermark
+    for n in range(1, clock.most):
+        clock.hear("a", first + n)
+        assert clock.watermark == before
+    clock.hear("a", first + clock.most)
+    assert clock.watermark == first + clock.most - DISORDER
+
+
 def test_the_slowest_shard_holds_the_others() -> None:
     clocks, clock = started("a", "b")
     live(clocks, clock, 10, "a", "b")
