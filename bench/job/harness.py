@@ -119,7 +119,8 @@ def measure(form: Form, folder: Path, skip: int, longest: float = LONGEST, /, **
         Flink's options with ``__`` for ``.`` and ``_`` for ``-``.
     """
     port = free_port()
-    with tempfile.TemporaryDirectory(dir=folder) as counts:
+    # A job that is aborted may still write there, and its error is the one to report.
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as counts:
         result = _start(form, folder, Path(counts), port, skip, options)
         return _follow(result, Path(counts), skip, port, longest)
 
