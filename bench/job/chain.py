@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from base.aws import LOCAL_CREDENTIALS, Aws
+from base.aws import Aws
 from bench.job import harness, labs, stream
 from bench.job.labs import Lab
 from connectors.kinesis import KinesisSource
@@ -219,8 +219,6 @@ def table(lab: Lab, steps: list[Step]) -> Table:
 def main() -> None:
     """Measure both labs; exit code 1 if a record was lost or came twice."""
     console = Console(width=120)
-    # The emulator's credentials, for the source: the JVM inherits them when it starts.
-    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
     with tempfile.TemporaryDirectory() as folder:
         harness.prepare(Path(folder))
         for number, lab in enumerate(LABS):

@@ -99,7 +99,8 @@ def prepare(folder: Path) -> None:
         # As deployed: Python runs in processes of its own, not in this one.
         "_python_worker_execution_mode": "process",
     }
-    flink.prepare(None, folder)
+    # Whatever a job reads or writes is on this machine.
+    flink.prepare("http://127.0.0.1:1", folder)
 
 
 def measure(form: Form, folder: Path, skip: int, longest: float = LONGEST, /, **options: str) -> Measured:
