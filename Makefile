@@ -14,8 +14,8 @@ setup: ## tools, packages, connector jar: once, from lock files
 demo: setup ## local AWS, the labs end to end, what was found (LAB=trades|ctr|sessions for one)
 	@$(KDA) demo $(LAB)
 
-test: setup ## every test, by four workers
-	@.venv/bin/pytest -n 4
+test: setup ## every test, by three workers
+	@.venv/bin/pytest -n 3
 
 test-flink2: setup ## what needs no AWS connector, on Flink 2 with Python 3.12
 	@sh infra/flink_2.sh
