@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,30 @@ def install() -> None:
 
     os.environ["KDA_PYTHON"] = sys.executable
     BeamFnLoopbackWorkerPoolServicer.start = _start
+    _close_all_when_a_worker_fails()
+
+
+@cache
+def _close_all_when_a_worker_fails() -> None:
+    """Close a worker's channels, too, when the JVM ends it with an error, as where a function failed at its start.
+
+    Beam leaves that to the end of the worker's process; a thread has none, and the JVM would wait a minute for them.
+    """
+    from apache_beam.runners.worker.sdk_worker import SdkHarness  # type: ignore[import-untyped]
+
+    run = SdkHarness.run
+
+    def run_and_close(worker: Any) -> None:
+        try:
+            run(worker)
+        except Exception:
+            worker._worker_thread_pool.shutdown()
+            worker._data_channel_factory.close()
+            worker._state_handler_factory.close()
+            worker._bundle_processor_cache.shutdown()
+            raise
+
+    SdkHarness.run = run_and_close
 
 
 def _start(pool: Any) -> str:
