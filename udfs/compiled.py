@@ -6,6 +6,7 @@ look-up succeed.
 """
 
 import builtins
+import contextlib
 import fcntl
 import os
 import sys
@@ -160,7 +161,9 @@ class _CompilerLock:
         numba.core.compiler_lock.global_compiler_lock.acquire()
         if self._depth == 0:
             self._file = open(Path(numba.config.CACHE_DIR) / "lock", "w")
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            # A file system without locks: then each process compiles, as it may.
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._file, fcntl.LOCK_EX)
         self._depth += 1
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import class_archive
+from infra.java import java_home
 from infra.paths import ROOT
 
 pytestmark = pytest.mark.flink
@@ -21,7 +21,7 @@ get_gateway().jvm.org.apache.flink.configuration.Configuration()
 """
 
 
-@pytest.mark.skipif(not class_archive.ARCHIVE.exists(), reason="Java 11 makes none")
+@pytest.mark.skipif('JAVA_VERSION="11' in (java_home() / "release").read_text(), reason="Java 11 makes none")
 def test_a_jvm_takes_flinks_classes_from_it(tmp_path: Path) -> None:
     loaded = tmp_path / "loaded"
     environment = os.environ | {"JVM_ARGS": f"-Xlog:class+load:file={loaded}", "PYTHONPATH": str(ROOT)}
