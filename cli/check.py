@@ -112,7 +112,7 @@ def _faults(chosen: Application, cases: Sequence[Case]) -> Iterator[str]:
 
         def environment() -> Any:
             never = {"restart-strategy.type": "none"}
-            return table_environment(flink.cluster("check", folder=Path(folder), overrides=never))
+            return table_environment(flink.cluster("check", folder=Path(folder), short=True, overrides=never))
 
         pipeline = Pipeline(environment(), chosen, defaults.with_tap(chosen.tap_stream))
         pipeline.deliver()

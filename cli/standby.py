@@ -63,7 +63,7 @@ def planned(folder: str, job: str) -> dict[str, Any]:
     application = read(Path(folder))
     chosen = settings(application, {"aws": {"endpoint": _NOWHERE}}).with_tap(application.tap_stream)
     with tempfile.TemporaryDirectory(prefix="kda-plan-") as work:
-        table_env = table_environment(flink.cluster("plan", folder=Path(work)))
+        table_env = table_environment(flink.cluster("plan", folder=Path(work), short=True))
         pipeline = Pipeline(table_env, application, chosen)
         pipeline.deliver()
         return {

@@ -22,7 +22,7 @@ import yaml
 from base.aws import LOCAL_CREDENTIALS
 from base.errors import KdaError
 from infra import class_archive, worker_pool
-from infra.java import java_home
+from infra.java import java_home, remember_names
 from infra.loopback import listen_on_loopback
 from infra.paths import BUILD, FLINK, ROOT
 from infra.saved_state import savepoint_folder
@@ -122,6 +122,7 @@ def prepare(endpoint: str | None, folder: Path = FLINK, *, short: bool = False) 
         os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = LOCAL_CREDENTIALS
         os.environ.pop("AWS_SESSION_TOKEN", None)
     worker_pool.install()
+    remember_names()
     listen_on_loopback()
 
 
@@ -131,6 +132,7 @@ def cluster(
     folder: Path = FLINK,
     rest_port: int = 0,
     resume_from: str | None = None,
+    short: bool = False,
     overrides: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the mini-cluster's configuration for one job.
@@ -145,6 +147,8 @@ def cluster(
         Port of the REST API and dashboard, on loopback; 0: any free one.
     resume_from : str or None
         Path of a savepoint or retained checkpoint.
+    short : bool
+        It is only planned, or runs for seconds.
     overrides : mapping or None
         Options that replace the ones above.
     """
@@ -159,6 +163,9 @@ def cluster(
         "rest.bind-port": str(rest_port or "0"),
         "rest.port": str(rest_port or "0"),
     }
+    if short:
+        # Code is split for the JVM's second compiler, which leaves long methods alone: a third of the planning.
+        configuration["table.generated-code.max-length"] = "60000"
     if resume_from:
         configuration["execution.state-recovery.path"] = resume_from
         # Callers check beforehand which state no longer fits, and ask whether it may be dropped (`lost_state`).

@@ -1,4 +1,4 @@
-"""Finds a Java version that Flink supports."""
+"""Finds a Java version that Flink supports, and asks its JVM for names once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from base.errors import KdaError
 from pipeline import flink_version
@@ -49,3 +51,20 @@ def _java_version(home: Path) -> int | None:
         return None
     match = re.search(r'version "(?:1\.)?(\d+)', shown)
     return int(match.group(1)) if match else None
+
+
+@cache
+def remember_names() -> None:
+    """Ask the JVM once for each package and class. py4j asks at each use, and the JVM looks into all jars each time."""
+    from py4j.java_gateway import JavaClass, JavaPackage, JVMView
+
+    for kind in (JVMView, JavaPackage):
+
+        def remembered(self: Any, name: str, ask: Any = kind.__getattr__) -> Any:
+            found = ask(self, name)
+            # Any name that is no class is a package to py4j, even of a class whose jar comes later.
+            if isinstance(found, JavaClass) or name.islower():
+                self.__dict__[name] = found
+            return found
+
+        kind.__getattr__ = remembered

@@ -60,7 +60,7 @@ def test_rows_become_items_and_a_key_that_comes_twice_is_one(
 ) -> None:
     flink.prepare(local_aws.endpoint, tmp_path)
     table_env = table_environment(
-        flink.cluster("dynamodb", folder=tmp_path, overrides={"restart-strategy.type": "none"})
+        flink.cluster("dynamodb", folder=tmp_path, short=True, overrides={"restart-strategy.type": "none"})
     )
     options = DynamoDbSink("Sessions", "session_id", local_aws.aws).options()
     table_env.execute_sql(

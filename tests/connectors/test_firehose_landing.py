@@ -27,7 +27,7 @@ SOON = timedelta(seconds=3)
 def table_env(folder: Path, endpoint: str | None, parallelism: int = 1) -> Any:
     flink.prepare(endpoint or "http://127.0.0.1:1", folder)
     options = {"restart-strategy.type": "none", "parallelism.default": str(parallelism)}
-    made = table_environment(flink.cluster("landing", folder=folder, overrides=options))
+    made = table_environment(flink.cluster("landing", folder=folder, short=True, overrides=options))
     flink.load_s3(endpoint)
     return made
 

@@ -90,7 +90,7 @@ def test_connectors_ask_for_what_they_require_and_nothing_else(local_aws: LocalA
     with running_proxy(local_aws.endpoint) as proxy:
         flink.prepare(proxy.endpoint, tmp_path)
         options = {"restart-strategy.type": "none", "execution.checkpointing.interval": "500 ms"}
-        env = table_environment(flink.cluster("policies", folder=tmp_path, overrides=options))
+        env = table_environment(flink.cluster("policies", folder=tmp_path, short=True, overrides=options))
         flink.load_s3(proxy.endpoint)
         aws = Aws.local(proxy.endpoint)
         function = LambdaSinkOptions("policies", aws, batch_seconds=0.2)

@@ -39,11 +39,9 @@ class Flink:
         defaults = {
             # A failure must fail the test, not restart the job without end.
             "restart-strategy.type": "none",
-            # To split generated code for the second compiler, which does not run here, takes a third of the planning.
-            "table.generated-code.max-length": "60000",
         }
         overrides = session_cluster(self.folder) | defaults | options
-        return table_environment(flink.cluster("test", folder=self.folder, overrides=overrides))
+        return table_environment(flink.cluster("test", folder=self.folder, short=True, overrides=overrides))
 
     def pipeline(
         self,

@@ -96,7 +96,9 @@ def main(arguments: list[str]) -> int:
 
             given = {k.replace("__", ".").replace("_", "-"): v for k, v in options.items()}
             overrides = {"restart-strategy.type": "none"} | given
-            return table_environment(flink.cluster("cases", folder=Path(temporary), overrides=overrides))
+            return table_environment(
+                flink.cluster("cases", folder=Path(temporary), short=True, overrides=overrides)
+            )
 
         found: dict[str, list[str]] = {}
         for i in range(0, len(cases), TOGETHER):

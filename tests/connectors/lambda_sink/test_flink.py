@@ -81,7 +81,9 @@ def environment(local_aws: LocalAws, tmp_path: Path) -> Callable[..., Any]:
     def make(**options: str) -> Any:
         options = {key.replace("__", ".").replace("_", "-"): value for key, value in options.items()}
         defaults = {"restart-strategy.type": "none", "parallelism.default": "2"}
-        return table_environment(flink.cluster("lambda", folder=tmp_path, overrides=defaults | options))
+        return table_environment(
+            flink.cluster("lambda", folder=tmp_path, short=True, overrides=defaults | options)
+        )
 
     return make
 
