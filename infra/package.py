@@ -73,6 +73,8 @@ PLATFORM = "manylinux2014_x86_64"
 
 _TIME = (1980, 1, 1, 0, 0, 0)
 _PACKED_ALREADY = (".jar", ".gz")
+# Half the time of zlib's usual 6, for 2 % more bytes.
+_LEVEL = 4
 _UNWANTED = re.compile(
     r"(^|/)(tests?|__pycache__|\.[^/]*)(/|$)|\.(pyc|pem|key|p12)$|(^|/)(credentials|application_properties\.json)$"
     # Documentation of botocore, with private keys as examples.
@@ -147,7 +149,7 @@ def build(application: Application | None = None, path: Path = PACKAGE) -> Conte
             info.external_attr = 0o644 << 16
             packed = name.endswith(_PACKED_ALREADY)
             info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
-            archive.writestr(info, entries[name])
+            archive.writestr(info, entries[name], compresslevel=_LEVEL)
     contents = check(unfinished)
     unfinished.replace(path)
     return Contents(path, contents.size, contents.parts)
