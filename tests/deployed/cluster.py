@@ -81,7 +81,7 @@ def _link(installed: Distribution, site: Path) -> None:
 
 
 class Cluster(cluster.Cluster):
-    """TaskManagers of one slot, without access to this repository or its packages.
+    """A TaskManager of two slots, without access to this repository or its packages.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class Cluster(cluster.Cluster):
         # The local AWS accepts any credentials. The service has no such variables. No process may write them anywhere.
         environment = {"HOME": "/nonexistent"} | CREDENTIALS
         home = _site_packages(python.parent.parent) / "pyflink"
-        super().__init__(folder, python, home, 1, options, environment)
+        super().__init__(folder, python, home, 2, options, environment)
 
     def run(
         self, code: Path, groups: Mapping[str, Mapping[str, str]], properties: Path, *more: str

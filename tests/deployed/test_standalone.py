@@ -65,7 +65,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(runtime, tmp_path_factory.mktemp("cluster") / "flink").running(2) as cluster:
+    with Cluster(runtime, tmp_path_factory.mktemp("cluster") / "flink").running(1) as cluster:
         yield cluster
 
 

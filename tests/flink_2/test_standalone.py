@@ -20,7 +20,7 @@ def test_a_recording_runs_to_its_end(tmp_path: Path) -> None:
     trucks.put(tmp_path, "b", celsius[:60], 0)
     groups = trucks.properties(tmp_path) | {"job": {"name": "trucks"}}
     groups["source"] |= {"type": "recording"}
-    with Cluster(managed_runtime(tmp_path / "runtime"), tmp_path / "cluster").running(2) as cluster:
+    with Cluster(managed_runtime(tmp_path / "runtime"), tmp_path / "cluster").running(1) as cluster:
         submitted = cluster.run(code, groups, tmp_path / "properties.json")
         assert submitted.returncode == 0, submitted.stdout + submitted.stderr
 
