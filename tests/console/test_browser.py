@@ -87,7 +87,7 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     for template in ("impression", "click"):
         page.press("Add a sender")
         page.field("What").select_option(template)
-        page.field("Records per second").fill("20")
+        page.field("Records per second").fill("10")
         page.locator("dialog").get_by_role("button", name="Start", exact=True).click()
         page.see(".senders li", template)
     page.see(".senders small", re.compile(r"[1-9]\d* sent"))
@@ -178,10 +178,10 @@ def test_lab_1_from_an_empty_account_to_its_message(page: Page, console: Console
     page.step("Overview")
     page.locator(".plot .scatterlayer .point").nth(15).wait_for(state="attached")
     burst = page.locator(".senders li").filter(has_text="click").locator("input")
-    burst.fill("80")
+    burst.fill("40")
     burst.press("Enter")
     page.see("#results pre", re.compile(r"The click-through rate is anomalous: [34]\d\d\.\d %"))
-    burst.fill("20")
+    burst.fill("10")
     burst.press("Enter")
     page.see("#results h4", "Messages sent: ")
     # Settings are tried on the rows that were scored; another threshold needs no new run.
