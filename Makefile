@@ -4,6 +4,8 @@ CASES ?= tests/kda_sql/cases
 FLINK_2 := tests/flink_2 tests/udfs tests/pipeline tests/kda_sql tests/connectors tests/jobs
 .PHONY: help setup demo test test-fast check kda-sql-cases bench bench-forest test-flink2 package sbom torture console editor clean
 KDA := .venv/bin/kda
+# Dozens of processes run the same code: each would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
