@@ -1,6 +1,7 @@
 #!/bin/sh
 # Everything a fresh clone needs, once: Python 3.11, a JDK, Maven; the virtual environment from the lock file; the
-# connector jar and the S3 plugin; the compiled forest. Safe to interrupt and to repeat; a second run does nothing.
+# connector jar and the S3 plugin; the compiled forest; Flink's classes. Safe to interrupt and to repeat; a second run
+# does nothing.
 set -eu
 cd "$(dirname "$0")/.."
 
