@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,13 @@ class LocalAws:
         return str(self.aws.endpoint)
 
     def client(self, service: str) -> Any:
-        return self.aws.client(service)
+        return _client(self.aws, service)
+
+
+@cache
+def _client(aws: Aws, service: str) -> Any:
+    """Made once: to make one takes as long as twenty calls."""
+    return aws.client(service)
 
 
 @pytest.fixture(scope="session")

@@ -34,9 +34,14 @@ def python_workers(of: int | None = None) -> list[int]:
 
 def local_aws_pid(data: Path, what: str, but: str = "no such thing") -> int:
     """The one process of the local AWS on `data` that has `what` in its command line."""
-    lines = {pid: " ".join(psutil.Process(pid).cmdline()) for pid in local.processes(data)}
-    (found,) = (pid for pid, line in lines.items() if what in line and but not in line)
+    (found,) = local_aws_pids(data, what, but)
     return found
+
+
+def local_aws_pids(data: Path, what: str, but: str = "no such thing") -> list[int]:
+    """The processes of the local AWS on `data` that have `what` in their command line."""
+    lines = {pid: " ".join(psutil.Process(pid).cmdline()) for pid in local.processes(data)}
+    return [pid for pid, line in lines.items() if what in line and but not in line]
 
 
 def alive(pid: int) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from base.aws import Aws
 from infra import local
 from tests.functions import deploy
-from tests.readers import listening, local_aws_pid
+from tests.readers import listening, local_aws_pid, local_aws_pids
 from tests.waiting import until
 
 pytestmark = pytest.mark.aws
@@ -42,8 +42,9 @@ def start_busy_function(endpoint: str, data: Path) -> int:
     """Start a Lambda function that is busy for a minute; return the process id of its worker."""
     code = "import time\ndef handler(event, context):\n    time.sleep(60)\n"
     deploy(Aws.local(endpoint), "busy", code, 90).invoke(FunctionName="busy", InvocationType="Event")
-    until(lambda: len(local.processes(data)) == 3)
-    return local_aws_pid(data, "_worker.py")
+    # A worker that was just forked has its emulator's command line still.
+    (worker,) = until(lambda: local_aws_pids(data, "_worker.py"))
+    return worker
 
 
 def test_it_starts_is_found_and_ends(data: Path) -> None:
