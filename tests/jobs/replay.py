@@ -262,14 +262,11 @@ class Run:
 
 @contextlib.contextmanager
 def running(
-    mini_flink: Flink, replay: Replay, services: Services, savepoint: Path | None = None, parallelism: int = 1
+    mini_flink: Flink, replay: Replay, services: Services, savepoint: Path | None = None
 ) -> Iterator[Run]:
     """The job, from its beginning or a savepoint."""
     # State in files beside the savepoint's own has relative paths, so the folder can be moved; hence no inline state.
-    options = {
-        "execution.checkpointing.data-inline-threshold": "0 b",
-        "parallelism.default": str(parallelism),
-    }
+    options = {"execution.checkpointing.data-inline-threshold": "0 b"}
     options |= {"execution.state-recovery.path": savepoint.as_uri()} if savepoint else {}
     table_env = mini_flink.environment(**options)
     with running_proxy("http://127.0.0.1:1") as proxy:

@@ -51,8 +51,7 @@ def test_todays_job_continues_from_a_released_savepoint(
     number, _, _ = COURSE[replay.name]
     records = replay.records(number)
     services = Services(records, visible=number)
-    # More subtasks than it was taken with.
-    with running(mini_flink, replay, services, delivered.with_name("state"), parallelism=2) as run:
+    with running(mini_flink, replay, services, delivered.with_name("state")) as run:
         run.wait(rows=0)
         run.stop(tmp_path, drain=True)
     taken = json.loads(delivered.read_text())
