@@ -25,7 +25,7 @@ def found(mini_flink: Flink, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     assert len(stopped) > 20 > len(through) > 5
     folder = tmp_path_factory.mktemp("cases")
     # The code of eight programs is longest, and would take a third of the planning to split.
-    environment = partial(mini_flink.environment, table__generated_code__max_length="1000000")
+    environment = partial(mini_flink.environment, table__generated_code__max_length="150000")
     return verdicts(through, folder / "through", environment) | verdicts(
         stopped, folder / "stopped", environment, stop=True
     )

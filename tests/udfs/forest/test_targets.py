@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 #: other bits. LLVM models both with a loop buffer, and where there is one it unrolls loops whose counts are known only
 #: at run time, unless forbidden.
 X86 = {"x86-64": "sse2", "sapphirerapids": "avx512f"}
+#: Graviton, as far as it can be seen from elsewhere.
+ARM = ("generic", "neoverse-v1")
 
 # Nothing from the cache, which keeps no IR. Arguments: whether the code runs here, then processors of Arm.
 CODE = """
@@ -76,19 +78,30 @@ def run(code: str, *arguments: str, **environment: str) -> Any:
     return json.loads(done.stdout)
 
 
+def check_arm(found: list[tuple[int, int, int]]) -> None:
+    """A multiplication fused with an addition would round otherwise."""
+    for unrolled, fused, lines in found:
+        assert (unrolled, fused) == (0, 0)
+        assert lines > 1000
+
+
+@pytest.mark.skipif(platform.machine() == "x86_64", reason="the next test compiles for Arm, too")
+def test_it_compiles_for_arm_without_unrolling_and_without_fused_arithmetic() -> None:
+    *_, of_arm = run(CODE, "compile", *ARM)
+    assert len(of_arm) == len(ARM)
+    check_arm(of_arm)
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="compiles for x86 processors")
 def test_each_target_gives_the_same_bits_and_has_no_loop_that_is_unrolled_at_run_time() -> None:
     here = llvmlite.binding.get_host_cpu_features()
     scores = {}
     for target, needed in X86.items():
         verb = "run" if here.get(needed) else "compile"
-        # Graviton, as far as it can be seen from here: a multiplication fused with an addition would round otherwise.
-        arm = ["generic", "neoverse-v1"] if target == "x86-64" else []
+        arm = ARM if target == "x86-64" else ()
         found, unrolled, bits, of_arm = run(CODE, verb, *arm, NUMBA_CPU_NAME=target, NUMBA_CPU_FEATURES="")
         assert (found, unrolled, len(of_arm)) == (target, 0, len(arm))
-        for unrolled, fused, lines in of_arm:
-            assert (unrolled, fused) == (0, 0)
-            assert lines > 1000
+        check_arm(of_arm)
         if verb == "run":
             scores[target] = bits
     assert all(bits == scores["x86-64"] for bits in scores.values())
