@@ -58,14 +58,10 @@ class Files(KinesisSource):
     ) -> Table:
         """The records as a stream gives them, without heartbeats."""
         table_env.execute_sql(
-            f"CREATE TEMPORARY TABLE {name}_lines (line STRING) WITH ('connector' = 'filesystem', 'format' = 'raw',"
-            f" 'path' = '{self.path.as_uri()}')"
+            f"CREATE TEMPORARY TABLE `{name}_file` (`data` BYTES, `shard` STRING, `arrival` TIMESTAMP_LTZ(3))"
+            f" WITH ('connector' = 'records', 'path' = '{self.path}')"
         )
-        return table_env.sql_query(
-            # An arrival has 13 digits.
-            "SELECT CAST(SUBSTRING(line, 15) AS BYTES) AS `data`, CAST('0' AS STRING) AS shard,"
-            f" TO_TIMESTAMP_LTZ(CAST(SUBSTRING(line, 1, 13) AS BIGINT), 3) AS arrival FROM {name}_lines"
-        )
+        return table_env.from_path(f"`{name}_file`")
 
 
 @dataclass(frozen=True)
