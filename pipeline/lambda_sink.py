@@ -63,7 +63,7 @@ def lambda_sink(table_env: StreamTableEnvironment, table: Table, options: Lambda
     rows = _with_buckets(table_env, table, options)
     undelivered = process_keyed(
         table_env,
-        rows,
+        [rows],
         _InBatches(names, options),
         _JavaType(table),
         _ERROR_ROW,

@@ -9,7 +9,7 @@ from pyflink.common import TypeInformation, Types
 from base.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pyflink.table import StreamTableEnvironment, Table
 
@@ -84,7 +84,7 @@ def row_type(
 
 def process_keyed(
     table_env: StreamTableEnvironment,
-    table: Table,
+    tables: Sequence[Table],
     function: Any,
     element: TypeInformation,
     result: TypeInformation,
@@ -102,8 +102,8 @@ def process_keyed(
     Parameters
     ----------
     table_env : StreamTableEnvironment
-    table : Table
-        Insert-only.
+    tables : sequence of Table
+        Insert-only. A union of several in SQL would be a task of its own, to and from which each row is serialized.
     function : KeyedProcessFunction
         It receives only the elements.
     element, result : TypeInformation
@@ -124,7 +124,11 @@ def process_keyed(
 
     jvm = _gateway().jvm
     key = key or Types.STRING()
-    stream = _stream(table_env, table, isinstance(element, InternalRows))
+    stream, *others = [_stream(table_env, table, isinstance(element, InternalRows)) for table in tables]
+    for other in others:
+        array = _gateway().new_array(jvm.org.apache.flink.streaming.api.datastream.DataStream, 1)
+        array[0] = other
+        stream = stream.union(array)
     keyed = stream.keyBy(jvm.KeyByKeySelector(), Types.ROW([key]).get_java_type_info())
     configuration = get_j_env_configuration(keyed.getExecutionEnvironment())
     threads = configuration.get(jvm.org.apache.flink.python.PythonOptions.PYTHON_EXECUTION_MODE) == "thread"

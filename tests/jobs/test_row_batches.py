@@ -73,7 +73,7 @@ def test_rows_of_a_real_job_come_in_columns(mini_flink: Flink, monkeypatch: pyte
     types = [Types.LONG(), Types.STRING(), Types.DOUBLE()]
     out = process_keyed(
         table_env,
-        keyed,
+        [keyed],
         Doubled(),
         Types.ROW_NAMED(["id", "name", "x"], types),
         Types.ROW_NAMED(["id", "name", "x", "twice", "error"], [*types, Types.DOUBLE(), Types.STRING()]),
@@ -97,7 +97,7 @@ def test_a_backlog_comes_in_batches(mini_flink: Flink, monkeypatch: pytest.Monke
     names = ["id", "at", "size"]
     out = process_keyed(
         table_env,
-        keyed,
+        [keyed],
         Sized(),
         Types.ROW_NAMED(["id"], [Types.LONG()]),
         Types.ROW_NAMED(names, [Types.LONG(), Types.LONG(), Types.INT()]),

@@ -93,8 +93,8 @@ def timed_rows(
 
 def _keyed(
     table_env: StreamTableEnvironment, records: Table, more: Sequence[str], in_order: bool, name: str
-) -> Table:
-    """Bucket and element of each record; a heartbeat goes to all buckets, so that each subtask gets some."""
+) -> tuple[Table, Table]:
+    """Bucket and element of each record, and of the heartbeats: to all buckets, so that each subtask gets some."""
     from pyflink.table import Schema
 
     schema = Schema.new_builder().column("data", "BYTES").column("shard", "STRING")
@@ -116,11 +116,16 @@ def _keyed(
     # With a column in it (NULL in a heartbeat), or the planner makes a join of it that keeps all heartbeats.
     first, *others = (f"'{b}'" for b in bucket_names(BUCKETS))
     buckets = ", ".join([f"COALESCE(shard, {first})", *others])
-    return table_env.sql_query(
-        f"SELECT {name_sql('bucket_number', BUCKETS)} AS `key`, ROW(`data`, shard, {arrival}{rest}) AS `row`"
-        f" FROM {quoted(view)} WHERE `data` IS NOT NULL UNION ALL"
-        f" SELECT b.bucket, ROW(`data`, shard, {arrival}{rest}) FROM {quoted(view)}"
-        f" CROSS JOIN UNNEST(ARRAY[{buckets}]) AS b(bucket) WHERE `data` IS NULL"
+    row = f"ROW(`data`, shard, {arrival}{rest}) AS `row` FROM {quoted(view)}"
+    return (
+        table_env.sql_query(
+            # The planner takes the name for a nullable CHAR(4); the two streams must have one type.
+            f"SELECT COALESCE(CAST({name_sql('bucket_number', BUCKETS)} AS STRING), {first}) AS `key`, {row}"
+            " WHERE `data` IS NOT NULL"
+        ),
+        table_env.sql_query(
+            f"SELECT b.bucket AS `key`, {row} CROSS JOIN UNNEST(ARRAY[{buckets}]) AS b(bucket) WHERE `data` IS NULL"
+        ),
     )
 
 

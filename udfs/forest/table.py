@@ -102,7 +102,7 @@ def through_keys(
     groups = options.buckets if options.partition_by and options.buckets != FEW else None
     processed = process_keyed(
         table_env,
-        table_env.sql_query(_rows(shape, options)),
+        [table_env.sql_query(_rows(shape, options))],
         function,
         shape.row,
         shape.result,

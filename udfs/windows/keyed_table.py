@@ -63,7 +63,7 @@ def through_keyed_function(
     )
     element = row_type(columns or {"nothing": "INT"}, _TYPES)
     row = row_type({_TIME: "BIGINT"} | dict(results), _TYPES)
-    made = process_keyed(table_env, rows, function, element, row, kind, f"{kind} {name}")
+    made = process_keyed(table_env, [rows], function, element, row, kind, f"{kind} {name}")
     schema = Schema.new_builder().column(_TIME, "BIGINT NOT NULL")
     for column, type_ in results.items():
         schema.column(column, _between(type_))
