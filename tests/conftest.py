@@ -1,5 +1,6 @@
 """Fixtures that the tests of several packages share."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import hypothesis
 import pytest
 
 from base.aws import Aws
+from tests import order
 from tests.jvm import SHORT_LIVED
 
 # Workers run side by side, each with its own local AWS, its own JVM and, by this, its own state on disk.
@@ -33,36 +35,25 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("suite")
 
-#: The longest test files, which start first, so that workers end at about the same time. Those that wait the most come
-#: before those that compute the most.
-LONGEST = (
-    "deployed/test_standalone.py",
-    "console/test_browser.py",
-    "cli/test_run.py",
-    "torture/test_chaos.py",
-    "jobs/test_ctr_scenario.py",
-    "jobs/test_sessions_scenario.py",
-    "kda_sql/test_cases.py",
-    "pipeline/test_tutorial.py",
-    "connectors/test_kinesis.py",
-    "console/test_preview.py",
-    "connectors/lambda_sink/test_flink.py",
-    "jobs/test_forest_failure.py",
-    "udfs/forest/test_targets.py",
-    "infra/test_package.py",
-)
+# Tests make and drop many objects: with its usual thresholds the collector takes up to a tenth of their CPU time.
+gc.set_threshold(100_000, 50, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest files first, then those that need Flink, the many short ones last."""
-    here = Path(__file__).parent
-    first = {here / name: rank for rank, name in enumerate(LONGEST)}
     flink = {item.path for item in items if item.get_closest_marker("flink")}
-    items.sort(key=lambda item: first.get(item.path, len(first) + (item.path not in flink)))
+    items.sort(key=lambda item: order.rank(item.path, item.path in flink))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> order.OneWorkerWithoutFlink:
+    """Called by pytest-xdist where tests are run by several workers."""
+    return order.OneWorkerWithoutFlink(config, log)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Assert that no import started the JVM: it would lack what `infra.flink.prepare` sets."""
+    # What was imported stays: the collector need not look at it again and again.
+    gc.freeze()
     gateway = sys.modules.get("pyflink.java_gateway")
     assert gateway is None or gateway._gateway is None, "a JVM was started while the tests were collected"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.paths import ROOT
-from tests.conftest import LONGEST
+from tests.order import LONGEST
 from tests.rooms import ROOMS
 
 #: Our packages that each package may import, and the third-party ones where those are restricted. Every package may
