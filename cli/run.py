@@ -25,7 +25,7 @@ from infra.paths import APPLICATIONS
 from pipeline.application import Application
 from pipeline.catalog import all_applications
 from pipeline.flink_version import stop_with_savepoint
-from pipeline.requirements import requirements
+from pipeline.requirements import check, requirements
 from pipeline.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def run(
         # Two jobs would deliver everything twice, and `kda status` would show only the last one.
         flink.claim(chosen.name)
         _make_local_resources(chosen, chosen_settings, where)
+        check(chosen, chosen_settings)
         state = saved_state.last_state(chosen.name) if resume else None
         if resume and state is None:
             _out.print(f"No savepoint or checkpoint of {chosen.name} yet: it starts without state.")
@@ -123,7 +124,6 @@ def run(
         port = rest_port or free_port()
         cluster = flink.cluster(chosen.name, rest_port=port, resume_from=state)
         pipeline = _pipeline(chosen, chosen_settings, cluster)
-        pipeline.check()
         _agree(chosen, pipeline, state, yes)
     except KdaError as e:
         raise _refused(e) from e

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.catalog import find
 from pipeline.environment import table_environment
 from pipeline.pipeline import Pipeline
+from pipeline.requirements import check
 from pipeline.settings import SettingsError, read_groups, settings
 
 #: The file of property groups on the service.
@@ -24,10 +25,11 @@ def main() -> None:
     if not name:
         raise SettingsError("job.name is required, and not set")
     application = find(name)
-    pipeline = Pipeline(table_environment(), application, settings(application, groups))
-    pipeline.deliver()
+    given = settings(application, groups)
     # A wrong name is one line in the log instead of a job that restarts forever.
-    pipeline.check()
+    check(application, given)
+    pipeline = Pipeline(table_environment(), application, given)
+    pipeline.deliver()
     pipeline.execute()
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from base.errors import InvalidValue
 from connectors.kinesis import KinesisSink
-from connectors.lambda_sink.sink import check_function
 from connectors.s3 import S3Sink
 from pipeline import destinations, groups, sql
 from pipeline.application import ERRORS, Application
@@ -21,11 +20,7 @@ from pipeline.relations import Detector, Errors, Forest, Lookup, Relation, View
 from pipeline.settings import Settings, parameters
 from pipeline.sizes import part_by_size
 from pipeline.source_views import source_views
-from pipeline.sources import (
-    RecordSource,
-    check_reference,
-    reference_file,
-)
+from pipeline.sources import RecordSource, reference_file
 from pipeline.statements import RecordedEnvironment
 from pipeline.tap import tap_statements
 from udfs.detector.table import detect_anomalies
@@ -78,13 +73,10 @@ class Pipeline:
         self._settings = settings
         self._parameters = parameters(settings)
         self._errors: list[str] = []
-        self._checks: list[Callable[[], None]] = []
         self._inserts = table_env.create_statement_set()
         for name in application.sources:
             chosen = (sources or {}).get(name)
-            self._checks += source_views(
-                self.table_env, application, settings, name, chosen, self._join_errors
-            )
+            source_views(self.table_env, application, settings, name, chosen, self._join_errors)
         for relation in application.relations:
             _MAKERS[type(relation)](self, relation)
 
@@ -94,11 +86,6 @@ class Pipeline:
             self._deliver(destination, getattr(self._settings, self._application.group_of(destination)))
         self._deliver_errors(self._settings.errors)
         self._deliver_tap(self._settings.tap)
-
-    def check(self) -> None:
-        """Check that the resources of every connector exist; raises the first connector's error."""
-        for check in self._checks:
-            check()
 
     def explain(self) -> str:
         """Flink's plan of everything that is delivered; raises as :meth:`execute`."""
@@ -166,7 +153,6 @@ class Pipeline:
         spec = self._application.references[relation.reference]
         group = getattr(self._settings, self._application.group_of(spec))
         file = reference_file(group, self._settings.aws)
-        self._checks.append(lambda: check_reference(file, spec.table))
         stream = self.table_env.from_path(sql.identifier(relation.of))
         on, reload = relation.on, group.reload
         joined = lookup(self.table_env, stream, relation.name, file, spec.table, on, relation.join, reload)
@@ -184,14 +170,12 @@ class Pipeline:
             return
         if group.type == "lambda":
             options = destinations.function(destination.name, group, aws)
-            self._checks.append(lambda: check_function(options))
             rows = self.table_env.sql_query(destinations.rows(self.table_env, destination.of))
             self._join_errors(f"{destination.name}_errors", lambda_sink(self.table_env, rows, options))
             return
         connector = destinations.connector(group, aws)
         if not isinstance(connector, S3Sink):
             require_aws_connectors(destination.name)
-        self._checks.append(connector.check)
         most_bytes = getattr(connector, "most_record_bytes", None)
         name = destination.name
         if most_bytes and (parted := part_by_size(self.table_env, destination.of, most_bytes, name)):
@@ -224,23 +208,21 @@ class Pipeline:
             files = Destination(name=ERRORS, of="all_errors", type="s3", path=group.path, time="error_time")
             self._deliver(files, groups.Destination(type="s3", path=group.path))
             return
-        options = sql.with_options(self._stream_sink("errors", group.stream).options())
+        options = sql.with_options(self._stream_options("errors", group.stream))
         self.table_env.execute_sql(f"{sql.load(destinations.HERE / 'error_stream.sql')}\n{options}")
         self._insert("INSERT INTO error_stream\nSELECT * FROM all_errors")
 
     def _deliver_tap(self, group: groups.Tap) -> None:
         if not group.stream:
             return
-        options = self._stream_sink("tap", group.stream).options()
+        options = self._stream_options("tap", group.stream)
         for statement in tap_statements(self.table_env, self._application.shown, group.rate, options):
             self.table_env.execute_sql(statement)
         self._insert("INSERT INTO tap\nSELECT * FROM tapped_rows")
 
-    def _stream_sink(self, group: str, stream: str) -> KinesisSink:
+    def _stream_options(self, group: str, stream: str) -> dict[str, str]:
         require_aws_connectors(group)
-        sink = KinesisSink(stream, self._settings.aws.where)
-        self._checks.append(sink.check)
-        return sink
+        return KinesisSink(stream, self._settings.aws.where).options()
 
     def _insert(self, statement: str) -> None:
         self.statements.append(statement)

@@ -32,8 +32,8 @@ def source_views(
     name: str,
     chosen: RecordSource | None,
     join_errors: Callable[[str, Table], None],
-) -> list[Callable[[], None]]:
-    """Make the views ``<name>`` and ``<name>_heartbeats``; return the checks of what the source needs.
+) -> None:
+    """Make the views ``<name>`` and ``<name>_heartbeats``.
 
     Parameters
     ----------
@@ -52,7 +52,6 @@ def source_views(
     group_name = application.group_of(spec)
     group: Source = getattr(settings, group_name)
     connector = chosen or record_source(group, settings.aws)
-    checks = [connector.check]
     columns, form = list(spec.decoded), spec.record_format
     if isinstance(connector, KinesisSource):
         require_aws_connectors(group_name)
@@ -62,7 +61,6 @@ def source_views(
         records = connector.records(table_env, name)
     if group.preprocess:
         options = preprocess_options(group, settings.aws, group_name)
-        checks.append(options.check)
         records, errors = preprocess(table_env, records, options, name)
         join_errors(f"{name}_preprocess_errors", errors)
     if isinstance(connector, Recording):
@@ -79,4 +77,3 @@ def source_views(
     if isinstance(connector, Recording):  # has none
         heartbeats = table_env.sql_query(f"SELECT rowtime FROM `{name}` WHERE FALSE")
     table_env.create_temporary_view(sql.identifier(f"{name}_heartbeats"), heartbeats)
-    return checks

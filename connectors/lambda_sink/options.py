@@ -95,6 +95,13 @@ class LambdaSinkOptions:
         if not self.application_arn:
             raise InvalidValue(f"aws.application_arn must be set, got {self.application_arn!r}")
 
+    def check(self) -> None:
+        """Raise :class:`~connectors.check.ConnectorError` unless the function's configuration can be read."""
+        # Not at the top: settings are read without boto3, which is slow to import.
+        from connectors.lambda_sink.calls import LambdaFunction
+
+        LambdaFunction(self.function, self.aws).check()
+
     def requires(self) -> Requirements:
         """The permissions and resources that the sink needs."""
         return function_requirements(self.function)

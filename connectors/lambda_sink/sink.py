@@ -54,11 +54,6 @@ DATA_ROW_LENGTH = 49152
 ERROR = ("error_name", "message", "data_rowtime", "data_row")
 
 
-def check_function(options: LambdaSinkOptions) -> None:
-    """Check before the job starts that the function exists; ConnectorError if not, or if access is denied."""
-    _function(options).check()
-
-
 def _function(options: LambdaSinkOptions) -> LambdaFunction:
     return LambdaFunction(options.function, options.aws, options.concurrency)
 

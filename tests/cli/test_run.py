@@ -152,3 +152,5 @@ def test_what_is_missing_is_one_line_before_the_job_starts(tmp_path: Path) -> No
     assert (done.returncode, done.stdout) == (2, "")
     (said,) = [text for text in done.stderr.splitlines() if text.strip()]
     assert "stream Demo-samples: kinesis in us-east-1 at http://127.0.0.1:1 can't be reached" in said
+    # To start Flink takes ten seconds; nobody should wait for it to hear of a wrong name.
+    assert not list(tmp_path.rglob("log"))

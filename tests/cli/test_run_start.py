@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -78,22 +77,28 @@ def jvms(pid: int) -> list[psutil.Process]:
 @pytest.mark.flink
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(number: int, tmp_path: Path) -> None:
-    # A stranger that takes calls and answers none holds the start up, however fast the machine is.
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "run", "trades", "--endpoint", endpoint],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"KDA_STATE": str(tmp_path)},
-        )
-        try:
-            until(lambda: jvms(process.pid))
-            (jvm,) = jvms(process.pid)
-            process.send_signal(number)
-            output, errors = process.communicate(timeout=60)
-        finally:
-            process.kill()
+    # Files alone: nothing is to be found before Flink starts, which takes seconds on any machine.
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "one").write_text('{"tickerSymbol": "AMZN", "t": "2024-01-31T12:00:00Z"}\n')
+    recording = [
+        "source.type=recording",
+        f"source.path={(tmp_path / 'records').as_uri()}",
+        "source.event_time=$.t",
+    ]
+    properties = [*recording, "sink.type=none", f"errors.path={(tmp_path / 'errors').as_uri()}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "run", "trades", *(w for p in properties for w in ("-p", p))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"KDA_STATE": str(tmp_path)},
+    )
+    try:
+        until(lambda: jvms(process.pid))
+        (jvm,) = jvms(process.pid)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, output, errors) == (130, "", "kda: ended before the job started\n")
     until(lambda: not jvm.is_running())

@@ -15,7 +15,6 @@ from base.aws import Aws
 from connectors.dynamodb import DynamoDbSink
 from connectors.firehose import FirehoseLanding, FirehoseSink
 from connectors.lambda_sink.options import LambdaSinkOptions
-from connectors.lambda_sink.sink import check_function
 from connectors.requirements import together
 from connectors.s3 import S3Sink
 from infra import code_bucket, flink
@@ -100,7 +99,7 @@ def test_connectors_ask_for_what_they_require_and_nothing_else(local_aws: LocalA
         delivery = FirehoseSink("policies", aws)
         for each in (landing, files, table, delivery):
             each.check()
-        check_function(function)
+        function.check()
 
         names = "session_id STRING, session_time STRING, user_id STRING"
         env.execute_sql(

@@ -19,7 +19,7 @@ from connectors.kinesis import KinesisSink, KinesisSource
 from connectors.lambda_sink.calls import LambdaFunction, deliver
 from connectors.lambda_sink.contract import Delivery
 from connectors.lambda_sink.options import LambdaSinkOptions
-from connectors.lambda_sink.sink import LambdaSink, check_function
+from connectors.lambda_sink.sink import LambdaSink
 from connectors.s3 import S3Sink
 from infra import stacks
 from pipeline.application import Application
@@ -58,7 +58,7 @@ def messages_of(error: BaseException) -> str:
     "fails",
     [
         lambda: require(AWS, "kinesis", "a stream", "list_streams"),
-        lambda: check_function(LAMBDA),
+        LAMBDA.check,
         lambda: deliver(FUNCTION, LAMBDA.application_arn, [DELIVERY]),
         DynamoDbSink("t", "k", AWS).check,
         FirehoseSink("d", AWS).check,

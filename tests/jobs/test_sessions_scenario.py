@@ -14,6 +14,7 @@ from infra.stream_reader import StreamReader
 from jobs.sessions import demo as demo_sessions
 from pipeline.catalog import find
 from pipeline.pipeline import Pipeline
+from pipeline.requirements import check
 from pipeline.settings import settings
 from tests.conftest import LocalAws
 from tests.functions import deployed
@@ -99,11 +100,11 @@ def run_to_its_end(local_aws: LocalAws, mini_flink: Flink) -> Any:
     def run(**groups: dict[str, str]) -> None:
         sessions = find("sessions")
         given = settings(sessions, {"aws": {"endpoint": local_aws.endpoint}, **groups})
+        check(sessions, given)
         pipeline = Pipeline(
             mini_flink.environment(), sessions, given, {"source_sql_stream": MemorySource(CLICKS)}
         )
         pipeline.deliver()
-        pipeline.check()
         pipeline.execute().wait()
 
     return run

@@ -20,7 +20,6 @@ from connectors.lambda_sink import calls as lambda_calls
 from connectors.lambda_sink.calls import CallFailed, CallRefused, LambdaFunction, deliver
 from connectors.lambda_sink.contract import Delivery, Refusal
 from connectors.lambda_sink.options import LambdaSinkOptions
-from connectors.lambda_sink.sink import check_function
 
 BATCH = [Delivery(1, "0-1", b"{}")]
 OK = b'{"records":[{"recordId":"0-1","result":"Ok"}]}'
@@ -138,7 +137,7 @@ def test_a_call_waits_as_long_as_the_function_may_run(
     timeout: int, waits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lambda_calls, "require", lambda *_, **__: {"Timeout": timeout})
-    check_function(LambdaSinkOptions("f", Aws("eu-west-1")))
+    LambdaSinkOptions("f", Aws("eu-west-1")).check()
     config = LambdaFunction("f", Aws("eu-west-1"), connections=3).client().meta.config
     assert config.retries["total_max_attempts"] == 1
     assert (config.read_timeout, config.connect_timeout, config.max_pool_connections) == (waits, 10, 3)
@@ -168,4 +167,4 @@ def test_an_unreachable_service_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with pytest.raises(ConnectorError, match=r"Lambda function f: .* can't be reached"):
-        check_function(LambdaSinkOptions("f", Aws("eu-west-1", "http://127.0.0.1:1")))
+        LambdaSinkOptions("f", Aws("eu-west-1", "http://127.0.0.1:1")).check()

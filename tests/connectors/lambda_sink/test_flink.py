@@ -14,7 +14,6 @@ import pytest
 
 from connectors.check import ConnectorError
 from connectors.lambda_sink.options import LambdaSinkOptions
-from connectors.lambda_sink.sink import check_function
 from infra import flink
 from pipeline.environment import table_environment
 from pipeline.flink_version import stop_with_savepoint
@@ -119,7 +118,7 @@ def start(
 def test_every_row_of_a_bounded_input_is_settled_before_the_job_ends(
     environment: Callable[..., Any], function: Function, tmp_path: Path
 ) -> None:
-    check_function(function.options)
+    function.options.check()
     start(environment(), 300, 100_000, function.options, tmp_path / "errors").wait()
     ids = function.ids()
     assert sorted(ids) == list(range(1, 301))
@@ -249,7 +248,7 @@ def test_a_missing_function_fails_early_with_one_line(
 ) -> None:
     options = LambdaSinkOptions("nobody", local_aws.aws)
     with pytest.raises(ConnectorError, match="Lambda function nobody: not found") as early:
-        check_function(options)
+        options.check()
     assert "\n" not in str(early.value)
     with pytest.raises(Exception, match=r"Lambda function nobody in us-east-1 at .* can't be used"):
         start(environment(), 10, 1000, options).wait()
