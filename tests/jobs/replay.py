@@ -262,12 +262,13 @@ class Run:
 
 @contextlib.contextmanager
 def running(
-    mini_flink: Flink, replay: Replay, services: Services, savepoint: Path | None = None
+    mini_flink: Flink, replay: Replay, services: Services, savepoint: Path | None = None, parallelism: int = 1
 ) -> Iterator[Run]:
     """The job, from its beginning or a savepoint."""
     # State in files beside the savepoint's own has relative paths, so the folder can be moved; hence no inline state.
     options = {"execution.checkpointing.data-inline-threshold": "0 b"}
     options |= {"execution.state-recovery.path": savepoint.as_uri()} if savepoint else {}
+    options["parallelism.default"] = str(parallelism)
     table_env = mini_flink.environment(**options)
     with running_proxy("http://127.0.0.1:1") as proxy:
         proxy.rule = services

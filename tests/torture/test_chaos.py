@@ -1,4 +1,7 @@
-"""The short form of `make torture`: one lab, a killed worker, a rescaling; every score must be right."""
+"""The short form of `make torture`: one lab, a killed worker; every score must be right.
+
+Of rescalings, `tests/jobs/test_rescaling.py` is the short form.
+"""
 
 import random
 from collections.abc import Iterator
@@ -15,11 +18,11 @@ from tests.torture.labs import BY_SYMBOL
 pytestmark = [pytest.mark.flink, pytest.mark.aws]
 
 
-def test_forests_survive_a_killed_worker_and_a_rescaling(tmp_path: Path) -> None:
+def test_forests_survive_a_killed_worker(tmp_path: Path) -> None:
     def kinds(rng: random.Random) -> Iterator[str]:
-        yield from ("python worker", "rescaling")
+        yield "python worker"
 
-    # One TaskManager, as none is killed; it has the two slots of the rescaled job.
+    # One TaskManager, as none is killed.
     account = run(BY_SYMBOL, tmp_path, seed=1, kinds=kinds, workers=1)
     assert account.exact(), "\n".join(account.lines())
     # Least privilege: the deployed job's role allows the Kinesis actions that were called here, and no others.
