@@ -8,5 +8,7 @@ SHORT_LIVED = " ".join(
         "-XX:TieredStopAtLevel=1",
         "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
         "-XX:ReservedCodeCacheSize=240m",
+        # Else the whole heap is collected at each of several sizes of loaded classes.
+        "-XX:MetaspaceSize=256m",
     )
 )

@@ -1,5 +1,6 @@
 """In which order test files run, and which worker runs them."""
 
+from functools import cache
 from pathlib import Path
 
 from xdist.scheduler import LoadFileScheduling
@@ -41,22 +42,34 @@ def rank(path: Path, flink: bool) -> int:
     return _RANKS.get(path, len(_RANKS) + (not flink))
 
 
-class OneWorkerWithoutFlink(LoadFileScheduling):  # type: ignore[misc]
-    """A file is one worker's, and the last worker leaves files that start Flink in the worker to the others.
+def turned(worker: int) -> list[str]:
+    """All that is to be collected, from another place on for each of three workers."""
+    all_ = sorted(str(path) for path in HERE.iterdir() if path.is_dir() or path.name.startswith("test_"))
+    first = worker * len(all_) // 3
+    return all_[first:] + all_[:first]
 
-    Each worker that starts it has a JVM of its own, which spends twenty seconds of CPU time on loading and compiling
-    what the others' have loaded and compiled, too.
+
+class OneWorkerApart(LoadFileScheduling):  # type: ignore[misc]
+    """A file is one worker's. Of three workers the last takes the files whose Flink runs apart, which wait the most.
+
+    The other two start Flink in the worker. Each has a JVM of its own, which spends twenty seconds of CPU time on
+    loading and compiling what the other's has loaded and compiled, too.
     """
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if len(self.nodes) > 2 and node == self.nodes[-1]:
-            others = [name for name in self.workqueue if not _in_worker(name)]
-            for name in others[:1]:
+        if len(self.nodes) > 2:
+            last = node == self.nodes[-1]
+            wanted = [name for name in self.workqueue if (_kind(name) == "apart") == last]
+            wanted += [name for name in self.workqueue if _kind(name) == "without"] if last else []
+            for name in wanted[:1]:
                 self.workqueue.move_to_end(name, last=False)
         super()._assign_work_unit(node)
 
 
-def _in_worker(name: str) -> bool:
-    """Whether a file's tests run Flink in the worker; ``name`` is the file's, from the project's root."""
+@cache
+def _kind(name: str) -> str:
+    """Whether a file's tests run Flink in the worker, ``apart`` or not at all; ``name`` is from the project's root."""
     path = HERE.parent / name
-    return path.relative_to(HERE).as_posix() not in APART and "mark.flink" in path.read_text()
+    if path.relative_to(HERE).as_posix() in APART:
+        return "apart"
+    return "in" if "mark.flink" in path.read_text() else "without"

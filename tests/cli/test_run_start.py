@@ -70,8 +70,10 @@ def test_stopped_before_its_tasks_run_it_says_so_and_ends(
 
 
 def jvms(pid: int) -> list[psutil.Process]:
-    """The processes of Java that a process has started."""
-    return [child for child in psutil.Process(pid).children() if child.name() == "java"]
+    """The processes of Flink that a process has started."""
+    children = psutil.Process(pid).children()
+    # Beside it `java -version`, which ends at once.
+    return [child for child in children if child.name() == "java" and len(child.cmdline()) > 3]
 
 
 @pytest.mark.flink
