@@ -1,5 +1,6 @@
 """`kda run` before its job runs: beside one of the same name, and ended by Ctrl-C."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -70,10 +71,13 @@ def test_stopped_before_its_tasks_run_it_says_so_and_ends(
 
 
 def jvms(pid: int) -> list[psutil.Process]:
-    """The processes of Flink that a process has started."""
-    children = psutil.Process(pid).children()
-    # Beside it `java -version`, which ends at once.
-    return [child for child in children if child.name() == "java" and len(child.cmdline()) > 3]
+    """The processes of Flink that a process has started; not `java -version`, which ends at once."""
+    found = []
+    for child in psutil.Process(pid).children():
+        with contextlib.suppress(psutil.Error):
+            if "org.apache.flink.client.python.PythonGatewayServer" in child.cmdline():
+                found.append(child)
+    return found
 
 
 @pytest.mark.flink
