@@ -24,7 +24,6 @@ class RecordSource(Protocol):
     """A source connector. Its records have ``data BYTES``, and ``rowtime`` with watermarks or for :class:`Clocks`."""
 
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table: ...
-    def check(self) -> None: ...
 
 
 def record_source(source: Source, aws: AwsGroup) -> KinesisSource | FirehoseLanding | Recording:

@@ -30,9 +30,6 @@ class MemorySource:
 
     arrivals: Sequence[tuple[int, bytes | None]]
 
-    def check(self) -> None:
-        """Nothing to check."""
-
     def records(self, table_env: StreamTableEnvironment, name: str) -> Table:
         """``data BYTES`` and ``rowtime``."""
         from pyflink.table import DataTypes, Schema

@@ -81,8 +81,6 @@ class Probe:
         self.folder.mkdir(parents=True, exist_ok=True)
         return {"connector": "probe", "path": str(self.folder), "skip": "0"}
 
-    def check(self) -> None: ...
-
 
 class Chain:
     """A lab's stream and job. Logs, state and counts are in the folder."""

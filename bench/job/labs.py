@@ -48,8 +48,6 @@ class Files(KinesisSource):
     def of(cls, path: Path) -> Files:
         return cls("a file", Aws("us-east-1"), path=path)
 
-    def check(self) -> None: ...
-
     def lister(self) -> type[OneShard]:
         return OneShard
 

@@ -46,9 +46,6 @@ class FolderSource:
 
     folder: Path
 
-    def check(self) -> None:
-        pass
-
     def records(self, table_env: Any, name: str) -> Any:
         from pyflink.table import Schema
 

@@ -27,9 +27,6 @@ class FileSource:
 
     folder: Path
 
-    def check(self) -> None:
-        """There is nothing to ask."""
-
     def write(self, name: str, records: Sequence[Record], quiet_until: int | None) -> int:
         """Put records there, and at last that nothing came until a time; how many lines."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -15,9 +15,6 @@ class CaseSource:
     records_: tuple[Record, ...]
     quiet_until: int
 
-    def check(self) -> None:
-        """There is nothing to ask."""
-
     def records(self, table_env: Any, name: str) -> Any:
         """``data``, ``shard``, ``partition_key``, ``sequence_number`` and ``rowtime``."""
         from pyflink.table import DataTypes, Schema

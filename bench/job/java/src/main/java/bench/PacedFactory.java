@@ -7,10 +7,7 @@ import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.functions.source.SourceFunction;
-import org.apache.flink.table.connector.ChangelogMode;
 import org.apache.flink.table.connector.source.DynamicTableSource;
-import org.apache.flink.table.connector.source.ScanTableSource;
-import org.apache.flink.table.connector.source.SourceFunctionProvider;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.factories.DynamicTableSourceFactory;
@@ -44,35 +41,7 @@ public final class PacedFactory implements DynamicTableSourceFactory {
     @Override
     public DynamicTableSource createDynamicTableSource(Context context) {
         ReadableConfig options = FactoryUtil.createTableFactoryHelper(this, context).getOptions();
-        return new Table(new Pacer(options.get(RATE), options.get(ROWS)));
-    }
-
-    private static final class Table implements ScanTableSource {
-        private final Pacer pacer;
-
-        Table(Pacer pacer) {
-            this.pacer = pacer;
-        }
-
-        @Override
-        public ChangelogMode getChangelogMode() {
-            return ChangelogMode.insertOnly();
-        }
-
-        @Override
-        public ScanRuntimeProvider getScanRuntimeProvider(ScanContext context) {
-            return SourceFunctionProvider.of(pacer, true);
-        }
-
-        @Override
-        public DynamicTableSource copy() {
-            return new Table(pacer);
-        }
-
-        @Override
-        public String asSummaryString() {
-            return "paced";
-        }
+        return new FunctionTable(new Pacer(options.get(RATE), options.get(ROWS)));
     }
 
     private static final class Pacer implements SourceFunction<RowData> {
