@@ -24,6 +24,7 @@ COMPILED_SOURCES = (
     "forest/layout",
     "forest/trees",
     "forest/scores",
+    "forest/shares",
     "forest/stream",
     "forest/packing",
     "forest/arena",

@@ -99,10 +99,16 @@ def test_score_is_zero_until_the_sample_is_full() -> None:
     assert (shingled[19:] > 0).all()
 
 
-@pytest.mark.parametrize("shingle", [1, 3])
-def test_one_by_one_is_many_at_once(shingle: int) -> None:
-    points = gaussian(1500, 2)
-    many, one = (RandomCutForest(2, 70, 16, shingle_size=shingle, time_decay=50) for _ in range(2))
+@pytest.mark.parametrize(
+    ("dimensions", "shingle", "samples"), [(2, 1, 16), (2, 3, 16), (1, 1, 12), (5, 1, 256)]
+)
+# Rounded, most points are equal to a leaf; with a short decay, a tree learns between few points.
+@pytest.mark.parametrize(("decimals", "decay"), [(9, 257), (0, 5000)])
+def test_one_by_one_is_many_at_once(
+    dimensions: int, shingle: int, samples: int, decimals: int, decay: int
+) -> None:
+    points = gaussian(1500, dimensions).round(decimals)
+    many, one = (RandomCutForest(dimensions, 70, samples, decay, shingle) for _ in range(2))
     scores = np.concatenate([many.score_many(part) for part in np.split(points, [1, 300, 305])])
     singly = []
     for point in points:

@@ -30,7 +30,7 @@ def addresses_of(arrays: Arrays, scratch: Scratch) -> Addresses:
     addresses = [array.__array_interface__["data"][0] for array in (*arrays, *scratch)]
     trees, samples = arrays.leaf_row.shape
     rows, columns = arrays.points.shape
-    sizes = [trees, samples, columns, rows, len(scratch.query), len(scratch.child)]
+    sizes = [trees, samples, columns, rows, len(scratch.order), len(scratch.child)]
     return Addresses(np.array(addresses + sizes, np.int64), arrays, scratch)
 
 
@@ -54,6 +54,7 @@ def learn_points(
         addresses[_ROWS],
     )
     words, slots = trees * (samples - 1) * (4 + 2 * columns), addresses[_BATCH_SLOTS]
+    chunk = addresses[_CHUNK]
     arrays = Arrays(
         _float32(pointer(addresses[0]), (words,)),
         _int16(pointer(addresses[1]), (2 * words,)),
@@ -75,18 +76,20 @@ def learn_points(
         _float64(pointer(addresses[17]), (samples + 1,)),
     )
     scratch = Scratch(
-        _float32(pointer(addresses[18]), (addresses[_CHUNK],)),
+        _float32(pointer(addresses[18]), (chunk * 2 * columns,)),
         _int64(pointer(addresses[19]), (slots,)),
         _int64(pointer(addresses[20]), (slots,)),
         _int32(pointer(addresses[21]), (samples, slots)),
         _int64(pointer(addresses[22]), (slots,)),
-        _float64(pointer(addresses[23]), (slots,)),
-        _int16(pointer(addresses[24]), (samples,)),
-        _int16(pointer(addresses[25]), (samples,)),
+        _int32(pointer(addresses[23]), (chunk,)),
+        _int64(pointer(addresses[24]), (2 * samples, 4)),
+        _float64(pointer(addresses[25]), (chunk,)),
         _int16(pointer(addresses[26]), (samples,)),
-        _int32(pointer(addresses[27]), (rows,)),
-        _float32(pointer(addresses[28]), (2 * columns,)),
-        _float64(pointer(addresses[29]), (2 * columns,)),
+        _int16(pointer(addresses[27]), (samples,)),
+        _int16(pointer(addresses[28]), (samples,)),
+        _int32(pointer(addresses[29]), (rows,)),
+        _float32(pointer(addresses[30]), (2 * columns,)),
+        _float64(pointer(addresses[31]), (2 * columns,)),
     )
     score_and_learn(arrays, scratch, points, step, rate, scoring, scores)
     for k in range(scores.shape[0]):

@@ -43,10 +43,11 @@ LEARNED = 1
 #: of 30) add up within float32.
 LARGEST = 2.0**116
 
-#: Points that go through one tree before the next one: enough to pay for loading the tree into the CPU cache.
+#: Points that go through one tree before the next one: enough to pay for loading the tree into the CPU cache, and each
+#: of its nodes into registers.
 CHUNK = 1024
 
-#: Concurrent walks down a tree, so that one can compute while another waits for memory.
+#: Walks of a point down so many trees at once, so that one can compute while another waits for memory.
 BATCH_SLOTS = 128
 
 #: `trees[t, ROOT]` of a tree without points: no node and no leaf has this number.
@@ -88,7 +89,9 @@ class Scratch(NamedTuple):
     depth: Array  # int64 (BATCH_SLOTS,): how many nodes it has passed
     path: Array  # int32 (M, BATCH_SLOTS): their positions in `nodes`
     walking: Array  # int64 (BATCH_SLOTS,): the walks that have not ended
-    score: Array  # float64 (BATCH_SLOTS,)
+    order: Array  # int32 (CHUNK,): rows of `query`, as a tree's cuts partition them
+    stack: Array  # int64 (2 M, 4): nodes to be left, and subtrees to be visited with their rows
+    score: Array  # float64 (CHUNK,)
     own_path: Array  # int16 (M,): the nodes of one walk
     side_path: Array  # int16 (M,): the nodes of another walk
     waiting: Array  # int16 (M,)
@@ -161,7 +164,9 @@ def scratch(trees: int, samples: int, dimensions: int) -> Scratch:
         depth=np.zeros(BATCH_SLOTS, np.int64),
         path=np.zeros((samples, BATCH_SLOTS), np.int32),
         walking=np.zeros(BATCH_SLOTS, np.int64),
-        score=np.zeros(BATCH_SLOTS),
+        order=np.zeros(CHUNK, np.int32),
+        stack=np.zeros((2 * samples, 4), np.int64),
+        score=np.zeros(CHUNK),
         own_path=np.zeros(samples, np.int16),
         side_path=np.zeros(samples, np.int16),
         waiting=np.zeros(samples, np.int16),

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-any-return"
-"""The score of a point in one tree, and its attribution to dimensions.
+"""The score of a point in one tree.
 
 On the way down, a random cut separates the point from a node's box with probability p = excess / (sides +
 excess), where `excess` is how far the point lies outside, summed over dimensions. A point separated at depth
@@ -14,18 +14,16 @@ first box that contains the point; above it p is 0. A leaf of mass m equal to th
 
 from udfs.compiled import at, compiled, real, whole
 from udfs.forest.layout import BOX, CUT, DIMENSION, LEFT, RIGHT, ROOT, SIDES, Array, Arrays, Scratch
-from udfs.forest.trees import outside, side
+from udfs.forest.trees import outside
 
 
 @compiled
-def score_batch(
-    arrays: Arrays, scratch: Scratch, slots: int, tree: int, tree_step: int, point: int, point_step: int
-) -> None:
-    """Score of a point in a tree, before the factor log2 M, for each of the first `slots` slots.
+def score_trees(arrays: Arrays, scratch: Scratch, first: int, slots: int) -> None:
+    """Score of the first point in `query`, before the factor log2 M, in each of `slots` trees from `first` on.
 
-    Slot k has tree `tree + k tree_step` and the point at `query[point + k point_step]`. All go down together, one
-    level at a time, and then up again, so that no step waits for the one before. The loops have no data-dependent
-    branches to mispredict: in the list `walking`, a slot that has ended is overwritten by the next one.
+    All walks go down together, one level at a time, and then up again, so that no step waits for the one before. The
+    loops have no data-dependent branches to mispredict: in the list `walking`, a slot that has ended is overwritten by
+    the next one.
     """
     nodes, links, points, weights, query = (
         arrays.nodes,
@@ -44,10 +42,9 @@ def score_batch(
     dimensions = points.shape[1]
     words = 4 + 2 * dimensions
     nodes_of_tree = (arrays.leaf_row.shape[1] - 1) * words
-    root, root_step = tree * nodes_of_tree, tree_step * nodes_of_tree
     count = 0
     for slot in range(slots):
-        child[at(slot)] = arrays.trees[at(tree + tree_step * slot), at(ROOT)]
+        child[at(slot)] = arrays.trees[at(first + slot), at(ROOT)]
         depth[at(slot)] = 0
         walking[at(count)] = slot
         count += whole(child[at(slot)] >= 0)
@@ -57,11 +54,10 @@ def score_batch(
         count = 0
         for k in range(going):
             slot = walking[at(k)]
-            base = root + root_step * slot + child[at(slot)] * words
+            base = (first + slot) * nodes_of_tree + child[at(slot)] * words
             path[at(level), at(slot)] = base
             depth[at(slot)] = level + 1
-            d = whole(links[at(2 * base + DIMENSION)])
-            right = whole(query[at(point + point_step * slot + d)] > nodes[at(base + CUT)])
+            right = whole(query[at(links[at(2 * base + DIMENSION)])] > nodes[at(base + CUT)])
             below = whole(links[at(2 * base + LEFT + right)])
             child[at(slot)] = below
             walking[at(count)] = slot
@@ -69,15 +65,10 @@ def score_batch(
         level += 1
 
     for slot in range(slots):
-        its_tree, leaf, query_start = tree + tree_step * slot, ~child[at(slot)], point + point_step * slot
-        equal = arrays.leaf_first[at(its_tree), at(leaf)] == query[at(query_start)]
-        if equal and dimensions > 1:
-            row = arrays.leaf_row[at(its_tree), at(leaf)]
-            for d in range(1, dimensions):
-                equal &= points[at(row), at(d)] == query[at(query_start + d)]
-        mass = arrays.leaf_mass[at(its_tree), at(leaf)]
+        tree, leaf = first + slot, ~child[at(slot)]
+        equal = equal_to_leaf(arrays, tree, leaf, query, 0)
         # Unpredictable, so both values are computed and one is selected without a branch.
-        added = added_depth(arrays, mass, depth[at(slot)])
+        added = added_depth(arrays, arrays.leaf_mass[at(tree), at(leaf)], depth[at(slot)])
         score[at(slot)] = 1.0 / (depth[at(slot)] + (added if equal else 1.0))
         walking[at(count)] = slot
         count += whole((not equal) & (depth[at(slot)] > 0))
@@ -89,7 +80,7 @@ def score_batch(
             level = depth[at(slot)] - 1
             depth[at(slot)] = level
             base = whole(path[at(level), at(slot)])
-            excess = outside(nodes, base + BOX, query, point + point_step * slot, dimensions)
+            excess = outside(nodes, base + BOX, query, 0, dimensions)
             separated = excess / (real(nodes[at(base + SIDES)]) + excess)
             score[at(slot)] += separated * (weights[at(level)] - score[at(slot)])
             walking[at(count)] = slot
@@ -97,114 +88,106 @@ def score_batch(
 
 
 @compiled
+def score_chunk(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
+    """Add one tree's scores, before the factor log2 M, of rows `start` to `end` of `query` to `scores`.
+
+    All rows visit a node together, while it is in registers: on the way down the cut partitions them, as quicksort
+    does, and what lies on either side goes on. On the way up each node looks at those that were outside all boxes
+    below. These lie at the front of `order`, which the walk no longer needs; a node's are the last ones there.
+    """
+    nodes, links, query, order, stack, score = (
+        arrays.nodes,
+        arrays.links,
+        scratch.query,
+        scratch.order,
+        scratch.stack,
+        scratch.score,
+    )
+    dimensions = arrays.points.shape[1]
+    numbers, words = 2 * dimensions, 4 + 2 * dimensions
+    root, first = tree * (arrays.leaf_row.shape[1] - 1) * words, start * numbers
+    low, high = whole(0), end - start
+    for k in range(high):
+        order[at(k)] = k
+    child = whole(arrays.trees[at(tree), at(ROOT)])
+    depth, top, outer = whole(0), whole(0), whole(0)
+    while True:
+        while child >= 0:
+            base = root + child * words
+            # To be left again, when what is below has been visited.
+            stack[at(top), at(0)] = base
+            stack[at(top), at(1)] = outer
+            stack[at(top), at(2)] = -1
+            stack[at(top), at(3)] = depth
+            top += 1
+            depth += 1
+            cut = nodes[at(base + CUT)]
+            coordinate = first + whole(links[at(2 * base + DIMENSION)])
+            middle = low
+            for k in range(low, high):
+                row = whole(order[at(k)])
+                order[at(k)] = order[at(middle)]
+                order[at(middle)] = row
+                middle += whole(query[at(coordinate + row * numbers)] <= cut)
+            child = whole(links[at(2 * base + LEFT)])
+            if middle == low:
+                child = whole(links[at(2 * base + RIGHT)])
+            elif middle < high:
+                stack[at(top), at(0)] = whole(links[at(2 * base + RIGHT)])
+                stack[at(top), at(1)] = high
+                stack[at(top), at(2)] = middle
+                stack[at(top), at(3)] = depth
+                top += 1
+                high = middle
+
+        leaf = ~child
+        different = arrays.weights[at(depth)]
+        same = 1.0 / (depth + added_depth(arrays, arrays.leaf_mass[at(tree), at(leaf)], depth))
+        for k in range(low, high):
+            row = whole(order[at(k)])
+            equal = equal_to_leaf(arrays, tree, leaf, query, first + row * numbers)
+            score[at(row)] = same if equal else different
+            order[at(outer)] = row
+            outer += whole(not equal)
+
+        while top > 0 and stack[at(top - 1), at(2)] < 0:
+            top -= 1
+            base, begin, depth = stack[at(top), at(0)], stack[at(top), at(1)], stack[at(top), at(3)]
+            weight, sides = arrays.weights[at(depth)], real(nodes[at(base + SIDES)])
+            going = outer
+            outer = begin
+            for k in range(begin, going):
+                row = whole(order[at(k)])
+                excess = outside(nodes, base + BOX, query, first + row * numbers, dimensions)
+                separated = excess / (sides + excess)
+                score[at(row)] += separated * (weight - score[at(row)])
+                order[at(outer)] = row
+                outer += whole(excess > 0.0)
+        if top == 0:
+            break
+        top -= 1
+        child, high, low, depth = (
+            stack[at(top), at(0)],
+            stack[at(top), at(1)],
+            stack[at(top), at(2)],
+            stack[at(top), at(3)],
+        )
+    for k in range(end - start):
+        scores[at(start + k)] += score[at(k)]
+
+
+@compiled
+def equal_to_leaf(arrays: Arrays, tree: int, leaf: int, query: Array, point: int) -> bool:
+    """Whether the point at `query[point]` is that of a leaf."""
+    equal = arrays.leaf_first[at(tree), at(leaf)] == query[at(point)]
+    if equal and arrays.points.shape[1] > 1:
+        row = arrays.leaf_row[at(tree), at(leaf)]
+        for d in range(1, arrays.points.shape[1]):
+            equal &= arrays.points[at(row), at(d)] == query[at(point + d)]
+    return equal
+
+
+@compiled
 def added_depth(arrays: Arrays, mass: int, depth: int) -> float:
     """The number added to a leaf's depth for a point equal to it; the point's score is 1 / (depth + this)."""
     return arrays.logarithms[at(mass)] if depth > 0 else mass + 1.0
-
-
-@compiled
-def attribute(arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, portion: float) -> None:
-    """Add `portion` to the scratch `share`, in proportion to how far the point is outside on each side."""
-    excess = 0.0
-    for k in range(scratch.share.shape[0]):
-        excess += max(real(side(arrays, tree, child, k)) - real(scratch.query[point + k]), 0.0)
-    for k in range(scratch.share.shape[0]):
-        gap = max(real(side(arrays, tree, child, k)) - real(scratch.query[point + k]), 0.0)
-        scratch.share[k] += portion * (gap / excess)
-
-
-@compiled
-def attribute_below(
-    arrays: Arrays, scratch: Scratch, tree: int, point: int, child: int, depth: int, path: Array
-) -> tuple[float, int, int]:
-    """Score in the subtree `child` at `depth`, with its attribution; returns score, leaf reached and the leaf's depth.
-
-    The nodes passed are written to `path`. A point equal to the leaf has score 0 here.
-    """
-    nodes, links, query = arrays.nodes, arrays.links, scratch.query
-    words = 4 + 2 * arrays.points.shape[1]
-    first = tree * (arrays.leaf_row.shape[1] - 1)
-    score = 0.0
-    rest = 1.0
-    while child >= 0:
-        path[depth] = child
-        base = (first + child) * words
-        excess = outside(nodes, base + BOX, query, point, arrays.points.shape[1])
-        if excess > 0.0:
-            separated = rest * (excess / (real(nodes[base + SIDES]) + excess))
-            score += separated * arrays.weights[depth]
-            rest -= separated
-            attribute(arrays, scratch, tree, point, child, separated * arrays.weights[depth])
-        right = whole(query[point + links[2 * base + DIMENSION]] > nodes[base + CUT])
-        child = whole(links[2 * base + LEFT + right])
-        depth += 1
-    for d in range(arrays.points.shape[1]):
-        if side(arrays, tree, child, d) != query[point + d]:
-            attribute(arrays, scratch, tree, point, child, rest * arrays.weights[depth])
-            return score + rest * arrays.weights[depth], ~child, depth
-    return 0.0, ~child, depth
-
-
-@compiled
-def attribute_without(
-    arrays: Arrays, scratch: Scratch, tree: int, point: int, leaf: int, depth: int
-) -> float:
-    """Score, with its attribution, of a point equal to a leaf at `depth` > 0, as if that leaf were not in the tree.
-
-    Without the leaf, its sibling takes its parent's place, and each box above is the union of boxes beside the path.
-    """
-    links, box, query, path = arrays.links, scratch.box, scratch.query, scratch.own_path
-    dimensions = arrays.points.shape[1]
-    words = 2 * (4 + 2 * dimensions)
-    first = tree * (arrays.leaf_row.shape[1] - 1)
-    scratch.share[:] = 0.0
-    score = 0.0
-    child = ~leaf
-    for level in range(depth - 1, -1, -1):
-        base = (first + path[level]) * words
-        left, right = whole(links[base + LEFT]), whole(links[base + RIGHT])
-        beside = right if left == child else left
-        child = whole(path[level])
-        if level == depth - 1:
-            score = attribute_below(arrays, scratch, tree, point, beside, level, scratch.side_path)[0]
-            for k in range(2 * dimensions):
-                box[k] = side(arrays, tree, beside, k)
-            continue
-        excess = sides = 0.0
-        for k in range(2 * dimensions):
-            box[k] = min(box[k], side(arrays, tree, beside, k))
-            excess += max(real(box[k]) - real(query[point + k]), 0.0)
-        for d in range(dimensions):
-            # Side by side: a narrow side would be lost to rounding in sums of large coordinates.
-            sides -= real(box[d + dimensions]) + real(box[d])
-        if excess == 0.0:
-            break
-        separated = excess / (sides + excess)
-        score += separated * (arrays.weights[level] - score)
-        for k in range(2 * dimensions):
-            gap = max(real(box[k]) - real(query[point + k]), 0.0)
-            scratch.share[k] += separated * (arrays.weights[level] * gap / excess - scratch.share[k])
-    return score
-
-
-@compiled
-def add_attribution(arrays: Arrays, scratch: Scratch, point: int, shares: Array) -> None:
-    """Add the attribution of a point's score to `shares` (2 D: too low, too high), over all trees.
-
-    A point equal to a leaf is not outside any box. Its score is attributed as if that leaf were not in the tree, or
-    evenly if the tree has no other leaf.
-    """
-    share = scratch.share
-    for tree in range(arrays.seeds.shape[0]):
-        share[:] = 0.0
-        root = whole(arrays.trees[tree, ROOT])
-        score, leaf, depth = attribute_below(arrays, scratch, tree, point, root, 0, scratch.own_path)
-        factor = 1.0
-        if score == 0.0:
-            score = 1.0 / (depth + added_depth(arrays, arrays.leaf_mass[tree, leaf], depth))
-            if depth == 0:
-                share[:] = score / share.shape[0]
-            else:
-                factor = score / attribute_without(arrays, scratch, tree, point, leaf, depth)
-        for k in range(share.shape[0]):
-            shares[k] += factor * share[k]

@@ -14,7 +14,8 @@ import numpy as np
 
 from udfs.compiled import at, compiled, whole
 from udfs.forest.layout import BATCH_SLOTS, CHUNK, LARGEST, LEARNED, SIZE, USED, Array, Arrays, Scratch
-from udfs.forest.scores import add_attribution, score_batch
+from udfs.forest.scores import score_chunk, score_trees
+from udfs.forest.shares import add_attribution
 from udfs.forest.trees import delete, insert, scrambled, uniform
 
 #: The most points ahead for which a tree's gate is computed.
@@ -157,21 +158,10 @@ def score_one(arrays: Arrays, scratch: Scratch) -> float:
     total = 0.0
     for start in range(0, trees, BATCH_SLOTS):
         slots = min(BATCH_SLOTS, trees - start)
-        score_batch(arrays, scratch, slots, start, 1, 0, 0)
+        score_trees(arrays, scratch, start, slots)
         for slot in range(slots):
             total += scratch.score[at(slot)]
     return total
-
-
-@compiled
-def score_chunk(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
-    """Add one tree's scores of rows `start` to `end` of `query` to `scores`: many rows side by side."""
-    numbers = 2 * arrays.points.shape[1]
-    for block in range(start, end, BATCH_SLOTS):
-        slots = min(BATCH_SLOTS, end - block)
-        score_batch(arrays, scratch, slots, tree, 0, block * numbers, numbers)
-        for slot in range(slots):
-            scores[at(block + slot)] += scratch.score[at(slot)]
 
 
 @compiled
