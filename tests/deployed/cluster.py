@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import venv
 import zipfile
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+import numba
 import pytest
 from packaging.requirements import Requirement
 
@@ -17,6 +19,7 @@ from pipeline import flink_version
 from pipeline.application import Application
 from tests import cluster
 from tests.canaries import CREDENTIALS
+from udfs.compiled import DIGEST
 
 
 def closure(*names: str) -> set[str]:
@@ -89,6 +92,11 @@ class Cluster(cluster.Cluster):
         Of :func:`managed_runtime`.
     folder : Path
         For everything it writes.
+
+    Attributes
+    ----------
+    machine_code : Path
+        Where workers look for compiled functions, and keep those that they compile.
     """
 
     def __init__(self, python: Path, folder: Path) -> None:
@@ -106,6 +114,9 @@ class Cluster(cluster.Cluster):
         environment = {"HOME": "/nonexistent"} | CREDENTIALS
         home = _site_packages(python.parent.parent) / "pyflink"
         super().__init__(folder, python, home, 2, options, environment)
+        # As on a machine where another worker has compiled the forest: of these sources, wherever they lie.
+        self.machine_code = folder / "tmp" / f"kda-numba-{os.getuid()}-{DIGEST}"
+        shutil.copytree(numba.config.CACHE_DIR, self.machine_code)
 
     def run(
         self, code: Path, groups: Mapping[str, Mapping[str, str]], properties: Path, *more: str
