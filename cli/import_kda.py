@@ -15,6 +15,7 @@ from base.errors import KdaError
 from cli import target
 from cli.discover import sample
 from cli.shown import plain
+from cli.source_file import SchemaFile, Stream
 from discovery.output import input_schema
 from discovery.schema import discover
 from infra.paths import APPLICATIONS
@@ -28,23 +29,6 @@ from pipeline.application import read as read_application
 
 _out = Console(soft_wrap=True, highlight=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
-#: Endings of files that `kda run` imports first.
-SOURCES = (".sql", ".json", ".yaml", ".yml", ".template", ".tf")
-
-SchemaFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--schema",
-        metavar="FILE",
-        help="With a .sql file: the source's columns, an InputSchema as JSON (as `kda discover --json` prints it).",
-    ),
-]
-Stream = Annotated[
-    str | None,
-    typer.Option(
-        help="Kinesis stream to read. With a .sql file and no --schema, its columns are discovered from it."
-    ),
-]
 
 
 def import_kda(

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from base.errors import InvalidValue, KdaError
-from cli import import_kda, target
+from cli import source_file, target
 from cli.groups import Name, Properties, PropertiesFile, application, property_groups
 from infra import flink, local, saved_state, stacks, template
 from infra.loopback import free_port
@@ -84,8 +84,8 @@ def run(
         bool,
         typer.Option("--yes", help="With --resume: drop saved state that no longer fits, without asking."),
     ] = False,
-    stream: import_kda.Stream = None,
-    schema: import_kda.SchemaFile = None,
+    stream: source_file.Stream = None,
+    schema: source_file.SchemaFile = None,
     rest_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of Flink's dashboard; 0: any free one.")
     ] = 0,
@@ -101,8 +101,11 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end_at_once)
     try:
-        if Path(name).suffix.lower() in import_kda.SOURCES:
-            name = str(import_kda.imported(Path(name), stream, schema, endpoint, aws))
+        if Path(name).suffix.lower() in source_file.SUFFIXES:
+            # To import it takes half a second, as the parser is large.
+            from cli.import_kda import imported
+
+            name = str(imported(Path(name), stream, schema, endpoint, aws))
         elif stream or schema:
             raise InvalidValue(
                 "--stream and --schema are for a KDA SQL file; for an application, use -p source.stream=…"

@@ -43,7 +43,7 @@ class TemplateError(KdaError, ValueError):
     """An application's own template can't be read; the message has one line with file, line and column."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML loader that turns CloudFormation's short functions into their long forms."""
 
 

@@ -8,13 +8,16 @@ from typing import Any
 import yaml
 
 
-class _Loader(yaml.SafeLoader):
-    """Only true and false are booleans, as in YAML 1.2: a column may be called ``on``, ``no`` or ``y``."""
+class _Loader(yaml.CSafeLoader):
+    """Only true and false are booleans, as in YAML 1.2: a column may be called ``on``, ``no`` or ``y``.
+
+    The parser is libyaml's, which is in PyYAML's wheels: ten times as fast as Python's.
+    """
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
@@ -40,7 +43,7 @@ def line_of(text: str, path: tuple[str | int, ...]) -> int:
     >>> line_of("a: 1\\nb:\\n  - x\\n  - y: 2\\n", ("b", 1, "y")), line_of("a: 1\\n", ("b", "c"))
     (4, 1)
     """
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = yaml.compose(text, Loader=yaml.CSafeLoader)
     line = node.start_mark.line if node else 0
     for step in path:
         if isinstance(node, yaml.MappingNode):

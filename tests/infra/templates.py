@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
 
 from infra.template import derived
 from pipeline.application import Application
@@ -34,8 +33,12 @@ def each(kind: str) -> list:
     ]
 
 
-def problems(tree: dict[str, Any]) -> list:
-    return lint(json.dumps(tree), config={"regions": ["us-east-1"]})
+def problems(tree: dict[str, Any] | str) -> list:
+    """What cfn-lint says of a template."""
+    # To import it takes a second: not in each worker.
+    from cfnlint.api import lint
+
+    return lint(tree if isinstance(tree, str) else json.dumps(tree), config={"regions": ["us-east-1"]})
 
 
 def statements(tree: dict[str, Any], role: str) -> list[dict[str, Any]]:

@@ -1,12 +1,10 @@
 """The application on Managed Flink: its template, its life on the local AWS, and what its log says when it fails."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
 
 from base.aws import Aws
 from connectors.requirements import allow, arn
@@ -14,6 +12,7 @@ from infra import application_log, cloudformation, local, managed_flink, package
 from infra.application_template import application_template, job_parameters
 from infra.template import TemplateError
 from tests.infra.log_events import TRACEBACK, event
+from tests.infra.templates import problems
 
 GROUPS = {
     "job": {"name": "fleet"},
@@ -29,10 +28,6 @@ PARAMETERS = {"ErrorStream": "fleet-errors"}
 OWN_ARN = (
     "arn:${AWS::Partition}:kinesisanalytics:${AWS::Region}:${AWS::AccountId}:application/${ApplicationName}"
 )
-
-
-def problems(tree: dict[str, Any]) -> list:
-    return lint(json.dumps(tree), config={"regions": ["us-east-1"]})
 
 
 def property_groups(tree: dict[str, Any]) -> dict[str, dict[str, Any]]:
