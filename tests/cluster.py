@@ -1,21 +1,20 @@
 """A standalone Flink cluster of real processes, from a pyflink wheel; what several tests run their jobs on."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import psutil
 import yaml
 
-from infra import child, flink, flink_rest, supervisor
+from infra import child, flink, supervisor
 from infra.java import java_home
 from infra.loopback import free_port
+from tests.jobs_of_cluster import Jobs
 from tests.jvm import SHORT_LIVED
 from tests.readers import alive, python_workers
 from tests.waiting import until
@@ -23,7 +22,7 @@ from tests.waiting import until
 _SUBMIT_SECONDS = 300.0
 
 
-class Cluster:
+class Cluster(Jobs):
     """One JobManager and some TaskManagers, which can be killed.
 
     All processes, Python workers included, end with `running`'s block, and with these tests even when those are killed.
@@ -160,47 +159,7 @@ class Cluster:
             timeout=_SUBMIT_SECONDS,
         )
 
-    def get(self, path: str) -> Any:
-        return flink_rest.get(self.rest + path)
-
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        request = urllib.request.Request(
-            self.rest + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def wait(self, condition: Callable[[], Any], what: str) -> None:
-        """Wait until a condition holds; meanwhile the cluster need not answer."""
-
-        def holds() -> Any:
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                return condition()
-
-        try:
-            until(holds, what)
-        except AssertionError as e:
-            raise AssertionError(f"{e}\n{self._logs()}") from None
-
-    def wait_for_slots(self, slots: int) -> None:
-        self.wait(lambda: self.get("/overview")["slots-available"] >= slots, f"{slots} free slots")
-
-    def stop_job(self, job: str, *, drain: bool = False) -> str:
-        """Stop with a savepoint and return it; with ``drain`` all windows close first."""
-        body = {"drain": drain, "targetDirectory": (self.folder / "state").as_uri()}
-        trigger = self.post(f"/jobs/{job}/stop", body)["request-id"]
-        outcome: dict[str, Any] = {}
-
-        def done() -> bool:
-            outcome.update(self.get(f"/jobs/{job}/savepoints/{trigger}"))
-            return bool(outcome["status"]["id"] == "COMPLETED")
-
-        self.wait(done, "the savepoint")
-        if "failure-cause" in outcome["operation"]:
-            raise RuntimeError(outcome["operation"]["failure-cause"]["stack-trace"][:3000])
-        return str(outcome["operation"]["location"])
-
-    def _logs(self) -> str:
+    def logs(self) -> str:
         """The ends of the logs."""
         logs = sorted((self.folder / "log").iterdir())
         return "\n".join(f"== {path}\n{path.read_text(errors='replace')[-3000:]}" for path in logs)

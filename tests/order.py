@@ -30,7 +30,6 @@ APART = {
     "deployed/test_standalone.py",
     "console/test_browser.py",
     "cli/test_run.py",
-    "torture/test_chaos.py",
     "console/test_preview.py",
     "console/test_backtests.py",
 }

@@ -27,7 +27,7 @@ def session_cluster(folder: Path) -> dict[str, str]:
         return {}
     from pyflink.fn_execution.beam.beam_worker_pool_service import BeamFnLoopbackWorkerPoolServicer
 
-    options = {"execution.target": "remote", "rest.address": "127.0.0.1", "rest.port": str(_port(folder))}
+    options = {"execution.target": "remote", "rest.address": "127.0.0.1", "rest.port": str(port(folder))}
     if os.environ.get("_python_worker_execution_mode") != "process":  # noqa: SIM112 - PyFlink's own
         # PyFlink sets it only for a job with a mini-cluster of its own.
         options["python.loopback-server.address"] = BeamFnLoopbackWorkerPoolServicer().start()
@@ -35,7 +35,8 @@ def session_cluster(folder: Path) -> dict[str, str]:
 
 
 @cache
-def _port(folder: Path) -> int:
+def port(folder: Path) -> int:
+    """The port of its REST interface. It is started at the first call."""
     from pyflink.common import Configuration
     from pyflink.java_gateway import get_gateway
 

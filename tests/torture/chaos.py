@@ -26,6 +26,7 @@ from tests.torture.durable import Durable, running_durable
 from tests.torture.function import running_function
 from tests.torture.lab import BUCKET, Lab, Outcome, Record
 from tests.torture.proxy import Fault, Proxy, running_proxy
+from tests.torture.session import Session
 from tests.torture.shards import put_on_each, reshard
 from tests.waiting import until
 
@@ -43,7 +44,7 @@ class ChaosRun:
 
     lab: Lab
     folder: Path
-    cluster: Cluster
+    cluster: Cluster | Session
     proxy: Proxy
     services: list[Durable]
     seed: int
@@ -246,12 +247,14 @@ class ChaosRun:
 
 
 @contextlib.contextmanager
-def chaos_run(lab: Lab, folder: Path, seed: int, backend: str, workers: int = 2) -> Iterator[ChaosRun]:
-    """A lab's job on a cluster of its own, with services that can be killed; all processes end with the block."""
+def chaos_run(
+    lab: Lab, folder: Path, seed: int, backend: str, session: Session | None = None
+) -> Iterator[ChaosRun]:
+    """A lab's job with services that can be killed, on a session's cluster, or one whose processes can be killed."""
     with contextlib.ExitStack() as stack:
         services = [stack.enter_context(running_durable("kinesis", folder / "kinesis"))]
         proxy = stack.enter_context(running_proxy(services[0].endpoint))
-        options = {"state.backend.type": backend, "execution.checkpointing.incremental": "true"}
+        options = {"state.backend.type": backend}
         if lab.sink == "dynamodb":
             services += [stack.enter_context(running_durable("dynamodb", folder / "dynamodb"))]
             proxy.routes["dynamodb"] = services[-1].endpoint
@@ -261,7 +264,7 @@ def chaos_run(lab: Lab, folder: Path, seed: int, backend: str, workers: int = 2)
             key, secret = LOCAL_CREDENTIALS
             options |= {"s3.endpoint": proxy.endpoint, "s3.access-key": key, "s3.secret-key": secret}
             options["s3.path.style.access"] = "true"
-        cluster = stack.enter_context(Cluster(folder / "cluster", options).running(workers))
+        cluster = session or stack.enter_context(Cluster(folder / "cluster", options).running(2))
         account, parallelism = Account(lab.name, backend), min(2, lab.shards)
         trial = ChaosRun(lab, folder, cluster, proxy, services, seed, account, parallelism=parallelism)
         if lab.sink == "lambda":
@@ -277,11 +280,11 @@ def run(
     kinds: Callable[[random.Random], Iterator[str]],
     rate: float = 100.0,
     backend: str = "rocksdb",
-    workers: int = 2,
+    session: Session | None = None,
 ) -> Account:
     """Run a lab's job, cause the failures in ``kinds`` one after the other, and return the account."""
     begin = time.monotonic()
-    with chaos_run(lab, folder, seed, backend, workers) as trial:
+    with chaos_run(lab, folder, seed, backend, session) as trial:
         trial.cluster.wait_for_slots(trial.parallelism)
         trial.submit(trial.parallelism)
         with trial.load(rate):

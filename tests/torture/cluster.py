@@ -50,45 +50,24 @@ class Cluster(cluster.Cluster):
             raise RuntimeError(f"the job was not taken: {' '.join(causes) or reported[-3000:]}")
         return found[1]
 
-    def wait_until_running(self, job: str, checkpoints: int = 1) -> None:
-        """Return when all tasks run, and this many checkpoints completed since the last failure or start."""
-
-        def running() -> bool:
-            found = self.get(f"/jobs/{job}")
-            before = self.get(f"/jobs/{job}/checkpoints")
-            restored = (before["latest"].get("restored") or {}).get("restore_timestamp", 0)
-            done = (before["latest"].get("completed") or {}).get("latest_ack_timestamp", 0)
-            return (
-                all(v["status"] == "RUNNING" for v in found["vertices"])
-                and before["counts"]["completed"] >= checkpoints
-                and done > restored
-            )
-
-        try:
-            self.wait(running, f"job {job} to run")
-        except AssertionError as e:
-            raise AssertionError(f"{e}; {flink.root_cause(self.rest, job)}") from None
-
     def last_checkpoint(self) -> str:
         """The newest complete checkpoint or savepoint."""
         found = max(self.folder.glob("state/**/_metadata"), key=lambda p: p.stat().st_mtime)
         return str(found.parent)
 
-    def restarts(self, job: str) -> int:
-        return int(self.get(f"/jobs/{job}/checkpoints")["counts"]["restored"])
-
-    def completed(self, job: str) -> int:
-        return int(self.get(f"/jobs/{job}/checkpoints")["counts"]["completed"])
-
-    def wait_for_restart(self, job: str, before: int) -> None:
-        self.wait(lambda: self.restarts(job) > before, f"job {job} to restart")
-
-    def wait_for_checkpoint(self, job: str, before: int) -> None:
-        self.wait(lambda: self.completed(job) > before, "a checkpoint")
-
     def owns(self, parent: int, pids: list[int]) -> bool:
         """Whether one of these processes descends from another."""
         return any(pid in pids for pid in python_workers(parent))
+
+
+#: Of each job: its checkpoints, and that it restarts when something of it was killed.
+OF_JOB = {
+    "execution.checkpointing.interval": "1 s",
+    "execution.checkpointing.incremental": "true",
+    "restart-strategy.type": "fixed-delay",
+    "restart-strategy.fixed-delay.attempts": "1000",
+    "restart-strategy.fixed-delay.delay": "500 ms",
+}
 
 
 def _options(folder: Path) -> dict[str, str]:
@@ -100,13 +79,10 @@ def _options(folder: Path) -> dict[str, str]:
         # Each submission loads the job's classes again; those of the last one go when its threads have ended.
         "taskmanager.memory.jvm-metaspace.size": "512m",
         "taskmanager.memory.managed.size": "128m",
-        "execution.checkpointing.interval": "1 s",
-        "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": "1000",
-        "restart-strategy.fixed-delay.delay": "500 ms",
         # A killed process is noticed in seconds.
         "heartbeat.interval": "1000",
         "heartbeat.timeout": "8000",
+        **OF_JOB,
     }
     del options["pipeline.name"]
     return options
