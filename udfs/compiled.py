@@ -177,14 +177,19 @@ class _CompilerLock:
 _COMPILER_LOCK = _CompilerLock()
 
 
-def compiled(function: AnyFunction) -> AnyFunction:
+def inlined(function: AnyFunction) -> AnyFunction:
+    """As :func:`compiled`, for a function of a forest's arrays that is called often: to pass them takes 0.1 µs."""
+    return compiled(function, forceinline=True)
+
+
+def compiled(function: AnyFunction, **more: Any) -> AnyFunction:
     """Compile to machine code on first call.
 
     Without fast-math, so that a sum is the same on every machine. Without numba's reference counting (`_nrt`), which
     costs several times the arithmetic when arrays are passed between functions; so a compiled function can't create
     arrays and must be given all of them.
     """
-    options = {"cache": CACHED, "error_model": "numpy", "boundscheck": False, "_nrt": False}
+    options = {"cache": CACHED, "error_model": "numpy", "boundscheck": False, "_nrt": False} | more
     dispatcher = numba.njit(**options)(function)
     if CACHED:
         compile_or_load = dispatcher.compile

@@ -69,7 +69,7 @@ def goes_right(
 
 @compiled
 def score_tree(forest: Compact, room: Room, tree: int) -> float:
-    """The tree's score of the point in `query`, as of `score_trees` in :mod:`udfs.forest.scores`."""
+    """The tree's score of the point in `query`, as of `score_batch` in :mod:`udfs.forest.scores`."""
     x, nodes, seed = forest.coordinates[at(tree)], forest.nodes[at(tree)], forest.seeds[at(tree)]
     query, dimensions = room.query, x.shape[0]
     begin, end = whole(0), whole(x.shape[1])

@@ -47,7 +47,7 @@ LARGEST = 2.0**116
 #: of its nodes into registers.
 CHUNK = 1024
 
-#: Walks of a point down so many trees at once, so that one can compute while another waits for memory.
+#: Concurrent walks down a tree, so that one can compute while another waits for memory.
 BATCH_SLOTS = 128
 
 #: `trees[t, ROOT]` of a tree without points: no node and no leaf has this number.

@@ -12,18 +12,32 @@ first box that contains the point; above it p is 0. A leaf of mass m equal to th
 1 / (depth + log2 m), or 1 / (m + 1) where it is the whole tree (as KDA did).
 """
 
-from udfs.compiled import at, compiled, real, whole
-from udfs.forest.layout import BOX, CUT, DIMENSION, LEFT, RIGHT, ROOT, SIDES, Array, Arrays, Scratch
+from udfs.compiled import at, compiled, inlined, real, whole
+from udfs.forest.layout import (
+    BATCH_SLOTS,
+    BOX,
+    CUT,
+    DIMENSION,
+    LEFT,
+    RIGHT,
+    ROOT,
+    SIDES,
+    Array,
+    Arrays,
+    Scratch,
+)
 from udfs.forest.trees import outside
 
 
-@compiled
-def score_trees(arrays: Arrays, scratch: Scratch, first: int, slots: int) -> None:
-    """Score of the first point in `query`, before the factor log2 M, in each of `slots` trees from `first` on.
+@inlined
+def score_batch(
+    arrays: Arrays, scratch: Scratch, slots: int, tree: int, tree_step: int, point: int, point_step: int
+) -> None:
+    """Score of a point in a tree, before the factor log2 M, for each of the first `slots` slots.
 
-    All walks go down together, one level at a time, and then up again, so that no step waits for the one before. The
-    loops have no data-dependent branches to mispredict: in the list `walking`, a slot that has ended is overwritten by
-    the next one.
+    Slot k has tree `tree + k tree_step` and the point at `query[point + k point_step]`. All go down together, one
+    level at a time, and then up again, so that no step waits for the one before. The loops have no data-dependent
+    branches to mispredict: in the list `walking`, a slot that has ended is overwritten by the next one.
     """
     nodes, links, points, weights, query = (
         arrays.nodes,
@@ -42,9 +56,10 @@ def score_trees(arrays: Arrays, scratch: Scratch, first: int, slots: int) -> Non
     dimensions = points.shape[1]
     words = 4 + 2 * dimensions
     nodes_of_tree = (arrays.leaf_row.shape[1] - 1) * words
+    root, root_step = tree * nodes_of_tree, tree_step * nodes_of_tree
     count = 0
     for slot in range(slots):
-        child[at(slot)] = arrays.trees[at(first + slot), at(ROOT)]
+        child[at(slot)] = arrays.trees[at(tree + tree_step * slot), at(ROOT)]
         depth[at(slot)] = 0
         walking[at(count)] = slot
         count += whole(child[at(slot)] >= 0)
@@ -54,10 +69,11 @@ def score_trees(arrays: Arrays, scratch: Scratch, first: int, slots: int) -> Non
         count = 0
         for k in range(going):
             slot = walking[at(k)]
-            base = (first + slot) * nodes_of_tree + child[at(slot)] * words
+            base = root + root_step * slot + child[at(slot)] * words
             path[at(level), at(slot)] = base
             depth[at(slot)] = level + 1
-            right = whole(query[at(links[at(2 * base + DIMENSION)])] > nodes[at(base + CUT)])
+            d = whole(links[at(2 * base + DIMENSION)])
+            right = whole(query[at(point + point_step * slot + d)] > nodes[at(base + CUT)])
             below = whole(links[at(2 * base + LEFT + right)])
             child[at(slot)] = below
             walking[at(count)] = slot
@@ -65,10 +81,11 @@ def score_trees(arrays: Arrays, scratch: Scratch, first: int, slots: int) -> Non
         level += 1
 
     for slot in range(slots):
-        tree, leaf = first + slot, ~child[at(slot)]
-        equal = equal_to_leaf(arrays, tree, leaf, query, 0)
+        its_tree, leaf, query_start = tree + tree_step * slot, ~child[at(slot)], point + point_step * slot
+        equal = equal_to_leaf(arrays, its_tree, leaf, query, query_start)
+        mass = arrays.leaf_mass[at(its_tree), at(leaf)]
         # Unpredictable, so both values are computed and one is selected without a branch.
-        added = added_depth(arrays, arrays.leaf_mass[at(tree), at(leaf)], depth[at(slot)])
+        added = added_depth(arrays, mass, depth[at(slot)])
         score[at(slot)] = 1.0 / (depth[at(slot)] + (added if equal else 1.0))
         walking[at(count)] = slot
         count += whole((not equal) & (depth[at(slot)] > 0))
@@ -80,16 +97,16 @@ def score_trees(arrays: Arrays, scratch: Scratch, first: int, slots: int) -> Non
             level = depth[at(slot)] - 1
             depth[at(slot)] = level
             base = whole(path[at(level), at(slot)])
-            excess = outside(nodes, base + BOX, query, 0, dimensions)
+            excess = outside(nodes, base + BOX, query, point + point_step * slot, dimensions)
             separated = excess / (real(nodes[at(base + SIDES)]) + excess)
             score[at(slot)] += separated * (weights[at(level)] - score[at(slot)])
             walking[at(count)] = slot
             count += whole((excess > 0.0) & (level > 0))
 
 
-@compiled
-def score_chunk(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
-    """Add one tree's scores, before the factor log2 M, of rows `start` to `end` of `query` to `scores`.
+@inlined
+def score_together(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
+    """:func:`score_chunk` for many rows.
 
     All rows visit a node together, while it is in registers: on the way down the cut partitions them, as quicksort
     does, and what lies on either side goes on. On the way up each node looks at those that were outside all boxes
@@ -174,6 +191,21 @@ def score_chunk(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: in
         )
     for k in range(end - start):
         scores[at(start + k)] += score[at(k)]
+
+
+@inlined
+def score_chunk(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
+    """Add one tree's scores, before the factor log2 M, of rows `start` to `end` of `query` to `scores`."""
+    # Measured: fewer rows share too few nodes.
+    if 4 * (end - start) >= arrays.leaf_row.shape[1]:
+        score_together(arrays, scratch, tree, start, end, scores)
+        return
+    numbers = 2 * arrays.points.shape[1]
+    for block in range(start, end, BATCH_SLOTS):
+        slots = min(BATCH_SLOTS, end - block)
+        score_batch(arrays, scratch, slots, tree, 0, block * numbers, numbers)
+        for slot in range(slots):
+            scores[at(block + slot)] += scratch.score[at(slot)]
 
 
 @compiled

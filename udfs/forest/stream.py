@@ -14,7 +14,7 @@ import numpy as np
 
 from udfs.compiled import at, compiled, whole
 from udfs.forest.layout import BATCH_SLOTS, CHUNK, LARGEST, LEARNED, SIZE, USED, Array, Arrays, Scratch
-from udfs.forest.scores import score_chunk, score_trees
+from udfs.forest.scores import score_batch, score_chunk
 from udfs.forest.shares import add_attribution
 from udfs.forest.trees import delete, insert, scrambled, uniform
 
@@ -158,7 +158,7 @@ def score_one(arrays: Arrays, scratch: Scratch) -> float:
     total = 0.0
     for start in range(0, trees, BATCH_SLOTS):
         slots = min(BATCH_SLOTS, trees - start)
-        score_trees(arrays, scratch, start, slots)
+        score_batch(arrays, scratch, slots, start, 1, 0, 0)
         for slot in range(slots):
             total += scratch.score[at(slot)]
     return total
