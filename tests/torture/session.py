@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipeline.catalog import find
-from pipeline.pipeline import Pipeline
-from pipeline.requirements import check
-from pipeline.settings import read_groups, settings
+from jobs.main import start
+from pipeline.settings import read_groups
 from tests import session_cluster
 from tests.jobs.conftest import Flink
 from tests.jobs_of_cluster import Jobs
@@ -36,13 +34,8 @@ class Session(Jobs):
         }
         if state:
             options["execution.state-recovery.path"] = state
-        groups = read_groups(properties)
-        application = find(groups["job"]["name"])
-        given = settings(application, groups)
-        check(application, given)
-        pipeline = Pipeline(self._flink.environment(**options), application, given)
-        pipeline.deliver()
-        client = pipeline.execute().get_job_client()
+        started = start(read_groups(properties), lambda: self._flink.environment(**options))
+        client = started.get_job_client()
         assert client is not None
         return str(client.get_job_id())
 

@@ -105,7 +105,7 @@ def score_batch(
 
 
 @inlined
-def score_together(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
+def score_many_rows(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: int, scores: Array) -> None:
     """:func:`score_chunk` for many rows.
 
     All rows visit a node together, while it is in registers: on the way down the cut partitions them, as quicksort
@@ -198,7 +198,7 @@ def score_chunk(arrays: Arrays, scratch: Scratch, tree: int, start: int, end: in
     """Add one tree's scores, before the factor log2 M, of rows `start` to `end` of `query` to `scores`."""
     # Measured: fewer rows share too few nodes.
     if 4 * (end - start) >= arrays.leaf_row.shape[1]:
-        score_together(arrays, scratch, tree, start, end, scores)
+        score_many_rows(arrays, scratch, tree, start, end, scores)
         return
     numbers = 2 * arrays.points.shape[1]
     for block in range(start, end, BATCH_SLOTS):
